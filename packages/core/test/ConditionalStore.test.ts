@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import { type Adapter, AdapterError, type Value } from "../src/Adapter.ts"
+import * as ConditionalStore from "../src/ConditionalStore.ts"
+import * as EntryRecord from "../src/EntryRecord.ts"
+import { Blobs } from "./fixtures/Blobs.ts"
+
+const value = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
+const lifetime = { fresh: 1000, stale: 500 }
+
+const lead = (adapter: Adapter, key: string, owner = "a") =>
+  Effect.map(adapter.acquire(key, { owner, leaseFor: 100 }), (found) => {
+    if (found._tag !== "Leader") return assert.fail(`not a leader but ${found._tag}`)
+    return found.token
+  })
+
+describe("ConditionalStore", () => {
+  it.effect("a hit and a read cost one read and no write", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      blobs.reads = blobs.writes = 0
+      const found = yield* adapter.acquire("k", { owner: "a", leaseFor: 100 })
+      assert.deepStrictEqual(found, { _tag: "Hit", value: value("v"), freshFor: 1000, age: 0 })
+      assert.deepStrictEqual([blobs.reads, blobs.writes], [1, 0])
+      yield* adapter.read("k")
+      assert.deepStrictEqual([blobs.reads, blobs.writes], [2, 0])
+    })
+  )
+
+  it.effect("a follower, a lost token and a needless delete write nothing", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      const token = yield* lead(adapter, "k")
+      blobs.writes = 0
+      assert.strictEqual((yield* adapter.acquire("k", { owner: "b", leaseFor: 100 }))._tag, "Follower")
+      yield* TestClock.adjust(100)
+      assert.isFalse(yield* adapter.fill("k", { token, value: value("v"), lifetime }))
+      assert.isFalse(yield* adapter.renew("k", { token, leaseFor: 100 }))
+      assert.isFalse(yield* adapter.delete("nothing there"))
+      assert.strictEqual(blobs.writes, 0)
+    })
+  )
+
+  it.effect("a fill that is overtaken by a delete decides again, and is refused", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      const token = yield* lead(adapter, "k")
+      blobs.beforeWrite = (key) => Effect.sync(() => blobs.map.delete(key))
+      const filling = yield* Effect.forkChild(adapter.fill("k", { token, value: value("late"), lifetime }))
+      yield* TestClock.adjust(1000)
+      assert.isFalse(yield* Fiber.join(filling))
+      assert.strictEqual(blobs.map.size, 0)
+    })
+  )
+
+  it.effect("gives up as Unavailable, in bounded time, when others are always faster", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store, { attempts: 5, base: 10, cap: 20 })
+      blobs.beforeWrite = (key) => Effect.sync(() => blobs.set(key, EntryRecord.encode(undefined)))
+      const putting = yield* Effect.forkChild(Effect.flip(adapter.put("k", { value: value("v"), lifetime })))
+      yield* TestClock.adjust(80)
+      const error = yield* Fiber.join(putting)
+      assert.instanceOf(error, AdapterError)
+      assert.deepInclude(error, { adapter: "blobs", operation: "put", key: "k", reason: "Unavailable" })
+      assert.strictEqual(blobs.writes, 5)
+    })
+  )
+
+  it.effect("tells the store how long the record matters, and removes what no longer does", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      const token = yield* lead(adapter, "k")
+      assert.strictEqual(blobs.map.get("k")?.ttl, 100)
+      yield* TestClock.adjust(50)
+      yield* adapter.fill("k", { token, value: value("v"), lifetime })
+      assert.strictEqual(blobs.map.get("k")?.ttl, 1500)
+      yield* adapter.put("k", { value: value("v"), lifetime: { fresh: 0, stale: 0 } })
+      assert.strictEqual(blobs.map.size, 0)
+    })
+  )
+
+  it.effect("goes by the store's clock where the store tells it", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      let now = 5_000_000
+      const adapter = ConditionalStore.make({
+        ...blobs.store,
+        read: (key) => Effect.map(blobs.store.read(key), (found) => ({ ...found, now }))
+      })
+      yield* lead(adapter, "k")
+      yield* TestClock.adjust("1 hour")
+      assert.deepInclude(yield* adapter.acquire("k", { owner: "b", leaseFor: 100 }), { leaseEndsIn: 100 })
+      now += 100
+      yield* lead(adapter, "k", "b")
+    })
+  )
+
+  it.effect("a record that cannot be read is nothing there, and is written over", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      blobs.set("k", new TextEncoder().encode("somebody else's"))
+      assert.strictEqual((yield* adapter.read("k")).value, undefined)
+      const token = yield* lead(adapter, "k")
+      assert.isTrue(yield* adapter.fill("k", { token, value: value("v"), lifetime }))
+    })
+  )
+
+  it.effect("grants to one of fifty, though all read before one writes", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      blobs.beforeWrite = () => Effect.sleep(5)
+      const adapter = ConditionalStore.make(blobs.store)
+      const racing = yield* Effect.forkChild(
+        Effect.forEach(
+          Array.from({ length: 50 }, (_, i) => `o${i}`),
+          (owner) => adapter.acquire("k", { owner, leaseFor: 10_000 }),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* TestClock.adjust(1000)
+      const tags = (yield* Fiber.join(racing)).map((found) => found._tag)
+      assert.strictEqual(tags.filter((tag) => tag === "Leader").length, 1)
+      assert.strictEqual(tags.filter((tag) => tag === "Follower").length, 49)
+    })
+  )
+
+  it.effect("refuses what is over its limits before it asks the store", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      const long = "é".repeat(51)
+      const big = { bytes: new Uint8Array(1001) }
+      const errors = [
+        yield* Effect.flip(adapter.acquire(long, { owner: "a", leaseFor: 1 })),
+        yield* Effect.flip(adapter.read(long)),
+        yield* Effect.flip(adapter.delete("lone \ud800")),
+        yield* Effect.flip(adapter.put("k", { value: big, lifetime }))
+      ]
+      assert.deepStrictEqual(
+        errors.map((error) => [error.operation, error.reason]),
+        [
+          ["acquire", "Rejected"],
+          ["read", "Rejected"],
+          ["delete", "Rejected"],
+          ["put", "Rejected"]
+        ]
+      )
+      assert.deepStrictEqual([blobs.reads, blobs.writes], [0, 0])
+      yield* adapter.put("é".repeat(50), { value: { bytes: new Uint8Array(1000) }, lifetime })
+    })
+  )
+})

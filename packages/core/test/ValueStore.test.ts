@@ -1,0 +1,254 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { Adapter, type Value } from "../src/Adapter.ts"
+import * as MemoryAdapter from "../src/MemoryAdapter.ts"
+import * as ValueStore from "../src/ValueStore.ts"
+import { Values } from "./fixtures/Values.ts"
+
+const value = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
+const lifetime = { fresh: 1000, stale: 500 }
+const asked = { owner: "a", leaseFor: 100 }
+
+const setup = () => {
+  const values = new Values()
+  const leases = MemoryAdapter.make()
+  return { values, leases, adapter: ValueStore.withLeases(values.store, leases) }
+}
+
+const lead = (adapter: Adapter, key: string, owner = "a") =>
+  Effect.map(adapter.acquire(key, { owner, leaseFor: 100 }), (found) => {
+    if (found._tag !== "Leader") return assert.fail(`not a leader but ${found._tag}`)
+    return found.token
+  })
+
+const filled = (adapter: Adapter, key: string, text: string) =>
+  Effect.flatMap(lead(adapter, key), (token) => adapter.fill(key, { token, value: value(text), lifetime }))
+
+describe("withLeases", () => {
+  it.effect("keeps the bytes in one store and only their name in the other", () =>
+    Effect.gen(function* () {
+      const { adapter, leases, values } = setup()
+      assert.isTrue(yield* filled(adapter, "k", "v"))
+      assert.deepStrictEqual(yield* adapter.acquire("k", asked), {
+        _tag: "Hit",
+        value: value("v"),
+        freshFor: 1000,
+        age: 0
+      })
+      assert.deepStrictEqual([values.sets, values.gets], [1, 1])
+      const named = (yield* leases.read("k")).value
+      assert.notDeepEqual(named, value("v"))
+      assert.deepStrictEqual([...values.map.values()], [{ bytes: value("v").bytes, ttl: 61_500 }])
+    })
+  )
+
+  it.effect("a fill whose lease was lost leaves what others read alone", () =>
+    Effect.gen(function* () {
+      const { adapter } = setup()
+      const old = yield* lead(adapter, "k")
+      yield* adapter.put("k", { value: value("new"), lifetime })
+      assert.isFalse(yield* adapter.fill("k", { token: old, value: value("old"), lifetime }))
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("new") })
+    })
+  )
+
+  it.effect("stale values come with leader, follower and cooldown", () =>
+    Effect.gen(function* () {
+      const { adapter } = setup()
+      yield* filled(adapter, "k", "v")
+      yield* TestClock.adjust(1100)
+      const stale = { value: value("v"), age: 1100, staleFor: 100 }
+      const leader = yield* adapter.acquire("k", asked)
+      assert.deepInclude(leader, { _tag: "Leader", stale })
+      assert.deepInclude(yield* adapter.acquire("k", { ...asked, owner: "b" }), { _tag: "Follower", stale })
+      if (leader._tag !== "Leader") return
+      yield* adapter.abandon("k", { token: leader.token, cooldown: 50, cause: value("why") })
+      assert.deepStrictEqual(yield* adapter.acquire("k", asked), {
+        _tag: "Cooling",
+        retryIn: 50,
+        cause: value("why"),
+        stale
+      })
+    })
+  )
+
+  it.effect("a value that is gone is a miss: one leads, the rest follow, and its fill heals the key", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      yield* filled(adapter, "k", "v")
+      values.map.clear()
+      assert.deepInclude(yield* adapter.read("k"), { value: undefined, freshFor: 0, keptFor: 0 })
+      const token = yield* lead(adapter, "k", "a")
+      assert.strictEqual(yield* lead(adapter, "k", "a"), token)
+      assert.deepStrictEqual(yield* adapter.acquire("k", { ...asked, owner: "b" }), {
+        _tag: "Follower",
+        leaseEndsIn: 100
+      })
+      assert.isTrue(yield* adapter.fill("k", { token, value: value("again"), lifetime }))
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("again") })
+    })
+  )
+
+  it.effect("a value that is gone while the key cools down is not loaded", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      yield* filled(adapter, "k", "v")
+      values.map.clear()
+      const token = yield* lead(adapter, "k")
+      yield* adapter.abandon("k", { token, cooldown: 50, cause: value("why") })
+      assert.deepStrictEqual(yield* adapter.acquire("k", asked), { _tag: "Cooling", retryIn: 50, cause: value("why") })
+    })
+  )
+
+  it.effect("a leader that takes over a value that is gone takes nothing from a newer load", () =>
+    Effect.gen(function* () {
+      const { adapter, leases, values } = setup()
+      yield* filled(adapter, "k", "v")
+      values.map.clear()
+      // Between the look at the gone value and the next question another flight fills the key.
+      let first = true
+      const overtaken = ValueStore.withLeases(
+        {
+          ...values.store,
+          get: (name) =>
+            Effect.tap(values.store.get(name), () => {
+              if (!first) return Effect.void
+              first = false
+              return adapter.put("k", { value: value("newer"), lifetime })
+            })
+        },
+        leases
+      )
+      assert.deepInclude(yield* overtaken.acquire("k", asked), { _tag: "Hit", value: value("newer") })
+      assert.strictEqual((yield* leases.read("k")).lease, undefined)
+      first = true
+      values.map.clear()
+      assert.deepInclude(yield* overtaken.read("k"), { value: value("newer") })
+    })
+  )
+
+  it.effect("what somebody stored there without a value store is a miss", () =>
+    Effect.gen(function* () {
+      const { adapter, leases } = setup()
+      yield* leases.put("k", { value: value("plain"), lifetime })
+      assert.strictEqual((yield* adapter.read("k")).value, undefined)
+      yield* filled(adapter, "k", "v")
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("v") })
+    })
+  )
+
+  it.effect("gives up in bounded time on a key that never holds still", () =>
+    Effect.gen(function* () {
+      const { adapter, leases, values } = setup()
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      const restless = ValueStore.withLeases(
+        {
+          ...values.store,
+          get: () => Effect.as(adapter.put("k", { value: value("v"), lifetime }), undefined)
+        },
+        leases
+      )
+      assert.deepInclude(yield* Effect.flip(restless.acquire("k", asked)), { reason: "Unavailable", key: "k" })
+      assert.deepInclude(yield* Effect.flip(restless.read("k")), { reason: "Unavailable", operation: "read" })
+    })
+  )
+
+  it.effect("a value store that is down fails a hit, and costs a leader only the stale value", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      yield* filled(adapter, "k", "v")
+      values.broken = true
+      assert.deepInclude(yield* Effect.flip(adapter.acquire("k", asked)), {
+        adapter: "values+memory",
+        operation: "acquire",
+        key: "k",
+        reason: "Unavailable"
+      })
+      yield* TestClock.adjust(1100)
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Leader", stale: undefined })
+    })
+  )
+
+  it.effect("removes overtaken, deleted and refused versions where it can", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const adapter = ValueStore.withLeases(values.removing, MemoryAdapter.make())
+      const texts = () => [...values.map.values()].map(({ bytes }) => new TextDecoder().decode(bytes))
+      yield* filled(adapter, "k", "one")
+      yield* TestClock.adjust(1100)
+      yield* filled(adapter, "k", "two")
+      assert.deepStrictEqual(texts(), ["two"])
+      yield* adapter.put("k", { value: value("three"), lifetime })
+      assert.deepStrictEqual(texts(), ["three"])
+      yield* adapter.delete("k")
+      assert.deepStrictEqual(texts(), [])
+      const token = yield* lead(adapter, "k")
+      yield* adapter.delete("k")
+      assert.isFalse(yield* adapter.fill("k", { token, value: value("late"), lifetime }))
+      assert.deepStrictEqual(texts(), [])
+    })
+  )
+
+  it.effect("goes by the value store's size and refuses more before anything is written", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      assert.strictEqual(adapter.limits.valueBytes, 1000)
+      const token = yield* lead(adapter, "k")
+      const big = { token, value: { bytes: new Uint8Array(1001) }, lifetime }
+      assert.deepInclude(yield* Effect.flip(adapter.fill("k", big)), { reason: "Rejected" })
+      assert.strictEqual(values.sets, 0)
+      assert.isTrue(yield* adapter.fill("k", { ...big, value: { bytes: new Uint8Array(1000) } }))
+    })
+  )
+
+  it.effect("settles every key of a batch, where the leases have batches", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const leases = MemoryAdapter.make()
+      const batching: Adapter = {
+        ...leases,
+        acquireMany: (keys, options) => Effect.forEach(keys, (key) => leases.acquire(key, options))
+      }
+      const adapter = ValueStore.withLeases(values.store, batching)
+      yield* adapter.put("a", { value: value("v"), lifetime })
+      const found = yield* adapter.acquireMany!(["a", "b"], asked)
+      assert.deepInclude(found[0], { _tag: "Hit", value: value("v") })
+      assert.deepInclude(found[1], { _tag: "Leader" })
+      assert.strictEqual(ValueStore.withLeases(values.store, leases).acquireMany, undefined)
+    })
+  )
+
+  it.effect("lists and watches as the leases do, and never answers names as near hits", () =>
+    Effect.gen(function* () {
+      const { adapter, leases } = setup()
+      yield* filled(adapter, "k", "v")
+      assert.deepStrictEqual(yield* Stream.runCollect(adapter.keys!("")), ["k"])
+      assert.strictEqual(adapter.watch, leases.watch)
+      assert.strictEqual(adapter.hitUnsafe, undefined)
+      assert.strictEqual(adapter.keepsReferences, undefined)
+    })
+  )
+
+  it("two over the same stores are one to flights, and no other pair is", () => {
+    const { adapter, leases, values } = setup()
+    assert.strictEqual(ValueStore.withLeases(values.store, leases).identity, adapter.identity)
+    assert.notStrictEqual(ValueStore.withLeases(new Values().store, leases).identity, adapter.identity)
+    assert.notStrictEqual(ValueStore.withLeases(values.store, MemoryAdapter.make()).identity, adapter.identity)
+  })
+
+  it.effect("comes as a layer over a value store and a lease adapter", () =>
+    Effect.gen(function* () {
+      const adapter = yield* Adapter
+      assert.strictEqual(adapter.name, "values+memory")
+    }).pipe(
+      Effect.provide(
+        ValueStore.layer.pipe(
+          Layer.provide([Layer.succeed(ValueStore.ValueStore, new Values().store), MemoryAdapter.layer()])
+        )
+      )
+    )
+  )
+})

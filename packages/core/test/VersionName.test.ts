@@ -1,0 +1,17 @@
+import { expect, it } from "vitest"
+import * as VersionName from "../src/VersionName.ts"
+
+it("comes back as it was", () => {
+  const name = VersionName.make()
+  expect(VersionName.parse(VersionName.format(name))).toBe(name)
+})
+
+it("is new every time", () => {
+  expect(new Set(Array.from({ length: 1000 }, VersionName.make)).size).toBe(1000)
+})
+
+it("is not read from what is no name", () => {
+  for (const bytes of [new Uint8Array(), Uint8Array.of(0), new TextEncoder().encode("version:x")]) {
+    expect(VersionName.parse({ bytes })).toBeUndefined()
+  }
+})

@@ -1,0 +1,57 @@
+/**
+ * Names in Redis for keys of a cache.
+ *
+ * A key `k` with the prefix `p` is the string `p{k}` and, while somebody leads or the key cools down,
+ * the hash `p{k}:lease`. The braces are the hash tag that puts both into one slot of a cluster; as the
+ * prefix has none and a `}` in the key is escaped, the tag is always the whole key, two keys never
+ * share a name, and neither do two prefixes.
+ */
+import type { Limits } from "@cache-locking/core"
+import { headerBytes } from "./StoredValue.ts"
+
+/** 64 KiB of UTF-8: Redis takes far longer names, at a cost in memory that nobody wants to pay per key. */
+const keyBytes = 65_536
+
+/** Redis holds no string above 512 MiB (`proto-max-bulk-len`), and the header is in it. */
+const valueBytes = 536_870_912 - headerBytes
+
+export const limits: Limits = { keyBytes, valueBytes, tick: 1, clock: "store" }
+
+/** Why a key cannot be one, or `undefined`. */
+export const refuseKey = (key: string): string | undefined => {
+  if (key.length * 3 > keyBytes) {
+    const size = Buffer.byteLength(key)
+    if (size > keyBytes) return `the key has ${size} bytes, and the limit is ${keyBytes}`
+  }
+  return key.isWellFormed() ? undefined : "the key has a lone surrogate, which UTF-8 cannot carry"
+}
+
+/** Why a value cannot be one, or `undefined`. */
+export const refuseValue = (bytes: Uint8Array): string | undefined =>
+  bytes.byteLength > valueBytes ? `the value has ${bytes.byteLength} bytes, and the limit is ${valueBytes}` : undefined
+
+/** Also keeps the tag from being empty, which would be no tag. */
+const empty = "%"
+
+const escaped = (key: string): string =>
+  key.includes("}") || key.includes("%") ? key.replace(/[%}]/g, (char) => (char === "%" ? "%25" : "%7D")) : key
+
+const unescaped = (tag: string): string =>
+  tag.includes("%") ? tag.replace(/%(25|7D)/g, (_, code) => (code === "25" ? "%" : "}")) : tag
+
+const glob = (text: string): string => text.replace(/[\\*?[\]]/g, "\\$&")
+
+/** The name of the value's key. */
+export const nameOf = (prefix: string, key: string): string => `${prefix}{${key === "" ? empty : escaped(key)}}`
+
+/** The name of the lease's key, from that of the value's. */
+export const leaseOf = (name: string): string => `${name}:lease`
+
+/** The pattern, for SCAN, of the names of values whose keys begin with `start`. */
+export const patternOf = (prefix: string, start: string): string => `${glob(`${prefix}{${escaped(start)}`)}*}`
+
+/** The key behind the name of a value. */
+export const keyOf = (prefix: string, name: string): string => {
+  const tag = name.slice(prefix.length + 1, -1)
+  return tag === empty ? "" : unescaped(tag)
+}

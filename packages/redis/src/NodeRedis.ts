@@ -1,0 +1,192 @@
+/**
+ * The port over node-redis: what `createClient` and `createCluster` of the package `redis` make.
+ */
+import {
+  type Argument,
+  asArguments,
+  type Emitter,
+  type Push,
+  type PushEvents,
+  type RedisPort,
+  type Send,
+  Waiting
+} from "./RedisPort.ts"
+import { slotOf } from "./Slot.ts"
+
+/** What is used of a node-redis client. A client and a cluster both are one. */
+export interface NodeRedisClient extends Emitter {
+  readonly isOpen: boolean
+  readonly isReady: boolean
+  withTypeMapping(mapping: any): unknown
+  duplicate(overrides?: any): unknown
+  sendCommand(...args: Array<any>): Promise<unknown>
+}
+
+interface Options {
+  readonly keyPrefix?: string | Buffer
+  readonly socket?: object
+}
+
+interface Client extends NodeRedisClient {
+  readonly options: Options
+  duplicate(overrides: object): Subscribing
+  sendCommand(args: ReadonlyArray<string | Buffer>, options?: object): Promise<unknown>
+}
+
+interface Cluster extends NodeRedisClient {
+  readonly _options: Options
+  readonly slots: ReadonlyArray<{ readonly master: Master } | undefined>
+  readonly masters: ReadonlyArray<Master>
+  nodeClient(node: Master): Promise<Client>
+  sendCommand(
+    firstKey: string | undefined,
+    isReadonly: boolean,
+    args: ReadonlyArray<string | Buffer>,
+    options?: object
+  ): Promise<unknown>
+}
+
+interface Master {
+  readonly address: string
+}
+
+type Listener = (message: string, channel: string) => void
+
+interface Subscribing extends Emitter {
+  readonly isOpen: boolean
+  connect(): Promise<unknown>
+  subscribe(channel: string, listener: Listener): Promise<unknown>
+  sSubscribe(channel: string, listener: Listener): Promise<unknown>
+  unsubscribe(channel: string, listener: Listener): Promise<unknown>
+  sUnsubscribe(channel: string, listener: Listener): Promise<unknown>
+  ping(): Promise<unknown>
+  destroy(): void
+}
+
+/** Whether a client is node-redis's, by its shape. Pools and its Sentinel client are not: neither can be duplicated into a subscriber. */
+export const isNodeRedis = (client: object): client is NodeRedisClient =>
+  "withTypeMapping" in client &&
+  typeof client.withTypeMapping === "function" &&
+  "duplicate" in client &&
+  ("nodeClient" in client || "subscribe" in client) &&
+  !("execute" in client) &&
+  !("getSentinelNode" in client)
+
+const isCluster = (client: object): client is Cluster => "nodeClient" in client
+
+/** Bulk and simple strings as bytes; and no timer of the client's own, as every call here has one. */
+const asBytes = { typeMapping: { 36: Buffer, 43: Buffer }, timeout: 0 }
+
+const subscriber = async (node: Client, sharded: boolean, events: PushEvents): Promise<Push> => {
+  const redis = node.duplicate({
+    // The watchers ask again when a connection is lost, and the next one who watches opens another.
+    socket: { ...node.options.socket, reconnectStrategy: false },
+    clientSideCache: undefined,
+    emitInvalidate: false,
+    maintNotifications: "disabled",
+    disableClientInfo: true,
+    database: 0
+  })
+  redis.on("error", events.lost)
+  redis.on("end", events.lost)
+  redis.on("sharded-channel-moved", events.lost)
+  const close = () => {
+    if (redis.isOpen) redis.destroy()
+  }
+  try {
+    await redis.connect()
+  } catch (error) {
+    close()
+    throw error
+  }
+  const listener: Listener = (_, channel) => events.message(channel)
+  return sharded
+    ? {
+        subscribe: (channel) => redis.sSubscribe(channel, listener),
+        unsubscribe: (channel) => redis.sUnsubscribe(channel, listener),
+        ping: () => redis.ping(),
+        close
+      }
+    : {
+        subscribe: (channel) => redis.subscribe(channel, listener),
+        unsubscribe: (channel) => redis.unsubscribe(channel, listener),
+        ping: () => redis.ping(),
+        close
+      }
+}
+
+const evaluation = (
+  command: string,
+  body: string,
+  name: string,
+  lease: string,
+  args: ReadonlyArray<Argument>
+): ReadonlyArray<string | Buffer> => [command, body, "2", name, lease, ...asArguments(args)]
+
+const onEnd =
+  (client: Emitter) =>
+  (listener: () => void): (() => void) => {
+    client.on("end", listener)
+    return () => client.off("end", listener)
+  }
+
+const overClient = (client: Client): RedisPort => {
+  const waiting = new Waiting(client)
+  const keyPrefix = String(client.options.keyPrefix ?? "")
+  const send: Send = (args) => client.sendCommand(args, asBytes)
+  return {
+    sharded: false,
+    keyPrefix,
+    readsMaster: true,
+    whenReady: (start) => {
+      if (!client.isReady && client.isOpen) return waiting.add(start)
+      start()
+      return undefined
+    },
+    // Commands sent like this get no prefix from the client.
+    get: (name) => send(["GET", keyPrefix + name]),
+    evaluate: (command, body, name, lease, args) =>
+      client.sendCommand(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args), asBytes),
+    masters: async () => [send],
+    routeOf: () => "",
+    push: (_, events) => subscriber(client, false, events),
+    onEnd: onEnd(client)
+  }
+}
+
+const overCluster = (cluster: Cluster): RedisPort => {
+  const keyPrefix = String(cluster._options.keyPrefix ?? "")
+  return {
+    sharded: true,
+    keyPrefix,
+    readsMaster: true,
+    whenReady: (start) => {
+      start()
+      return undefined
+    },
+    get: (name) => cluster.sendCommand(keyPrefix + name, false, ["GET", keyPrefix + name], asBytes),
+    evaluate: (command, body, name, lease, args) =>
+      cluster.sendCommand(
+        keyPrefix + name,
+        false,
+        evaluation(command, body, keyPrefix + name, keyPrefix + lease, args),
+        asBytes
+      ),
+    masters: async () =>
+      (await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))).map(
+        (client) => (args) => client.sendCommand(args, asBytes)
+      ),
+    routeOf: (channel) => cluster.slots[slotOf(channel)]?.master.address ?? "",
+    push: async (route, events) => {
+      const master = cluster.masters.find(({ address }) => address === route)
+      if (master === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
+      return subscriber(await cluster.nodeClient(master), true, events)
+    },
+    onEnd: onEnd(cluster)
+  }
+}
+
+/** The port over a node-redis client. */
+export const nodeRedisPort = (client: NodeRedisClient): RedisPort =>
+  isCluster(client) ? overCluster(client) : overClient(client as Client)
+

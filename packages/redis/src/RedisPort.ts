@@ -1,0 +1,109 @@
+/**
+ * The little that the adapter asks of a Redis client, in bytes and without types of either client.
+ *
+ * Names given to `get` and `evaluate` get the client's own key prefix put before them, by the client
+ * or by the port; `keyPrefix` says which, for channels and SCAN, where no client does it.
+ */
+
+/** An argument of a script. */
+export type Argument = string | Uint8Array
+
+/** What a connection that receives messages tells. */
+export interface PushEvents {
+  readonly message: (channel: string) => void
+  /** The connection is gone, or has lost a subscription. Told at least once, perhaps again. */
+  readonly lost: (cause: unknown) => void
+}
+
+/** A connection of our own that receives messages. */
+export interface Push {
+  readonly subscribe: (channel: string) => Promise<unknown>
+  readonly unsubscribe: (channel: string) => Promise<unknown>
+  readonly ping: () => Promise<unknown>
+  readonly close: () => void
+}
+
+/** Sends one command to one node. */
+export type Send = (args: ReadonlyArray<string>) => Promise<unknown>
+
+export interface RedisPort {
+  /** Whether the client speaks to a cluster, where messages belong to a shard. */
+  readonly sharded: boolean
+  /** What the client puts before every key. */
+  readonly keyPrefix: string
+  /** Whether a plain read surely goes to a master. */
+  readonly readsMaster: boolean
+  /**
+   * Calls `start` now, or as soon as the client is connected, so that nothing waits in the client's own
+   * queue to be carried out long after its caller has gone. Answers how to give up waiting.
+   */
+  readonly whenReady: (start: () => void) => (() => void) | undefined
+  readonly get: (name: string) => Promise<unknown>
+  /** `body` is the script for EVAL, its digest for EVALSHA. */
+  readonly evaluate: (
+    command: "EVAL" | "EVALSHA",
+    body: string,
+    name: string,
+    lease: string,
+    args: ReadonlyArray<Argument>
+  ) => Promise<unknown>
+  /** The masters. */
+  readonly masters: () => Promise<ReadonlyArray<Send>>
+  /** Names the node whose messages a channel's are: always the same one without a cluster. */
+  readonly routeOf: (channel: string) => string
+  /** Opens a connection for messages to that node. */
+  readonly push: (route: string, events: PushEvents) => Promise<Push>
+  /** Calls `listener` when the client is closed for good. Answers how to stop that. */
+  readonly onEnd: (listener: () => void) => () => void
+}
+
+/** The part of an event emitter that is needed. */
+export interface Emitter {
+  on(event: string, listener: (...args: Array<any>) => void): unknown
+  off(event: string, listener: (...args: Array<any>) => void): unknown
+}
+
+/** Those who wait for a client to connect: one listener on it, however many they are, and none when nobody does. */
+export class Waiting {
+  private readonly starts = new Set<() => void>()
+  private readonly client: Emitter
+
+  constructor(client: Emitter) {
+    this.client = client
+  }
+
+  add(start: () => void): () => void {
+    if (this.starts.size === 0) {
+      this.client.on("ready", this.flush)
+      this.client.on("end", this.flush)
+    }
+    this.starts.add(start)
+    return () => {
+      if (this.starts.delete(start)) this.rest()
+    }
+  }
+
+  /** Also at the end: the client then refuses what is sent, which is an answer. */
+  private readonly flush = (): void => {
+    const starts = [...this.starts]
+    this.starts.clear()
+    this.rest()
+    for (const start of starts) start()
+  }
+
+  private rest(): void {
+    if (this.starts.size > 0) return
+    this.client.off("ready", this.flush)
+    this.client.off("end", this.flush)
+  }
+}
+
+/** The same bytes as the `Buffer` that clients want. */
+export const asBuffer = ({ buffer, byteLength, byteOffset }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength)
+
+/** Arguments as clients want them. */
+export const asArguments = (args: ReadonlyArray<Argument>): Array<string | Buffer> =>
+  args.map((arg) => (typeof arg === "string" ? arg : asBuffer(arg)))
+
+export const noop = (): void => {}

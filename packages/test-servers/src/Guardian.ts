@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { User } from "./User.ts"
+
+/*
+ * Nothing this process starts may outlive it, however it ends. Three layers:
+ *  - it exits by itself: an exit hook kills the servers and removes the data;
+ *  - it is killed: each server is started through `setpriv --pdeathsig KILL`, so the kernel kills it (see `guarded`);
+ *  - it is killed, and for what the kernel does not do: a shell blocked on a pipe from this process reads end-of-file,
+ *    kills what was written to it (where there is no setpriv), and removes the data.
+ */
+
+const watchdogScript = `
+pids=""
+while read -r word pid; do
+  case "$word" in
+    watch) pids="$pids $pid" ;;
+    forget) pids=" $pids "; pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+  esac
+done
+[ -z "\${pids# }" ] || kill -9 $pids 2>/dev/null
+rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+`
+
+const live = new Set<ChildProcess>()
+let directory: string | undefined
+let watchdog: ChildProcess | undefined
+
+const sweep = (): void => {
+  for (const child of live) child.kill("SIGKILL")
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+}
+
+const root = (): string => {
+  if (directory !== undefined) return directory
+  directory = mkdtempSync(join(tmpdir(), "cache-locking-servers-"))
+  // A server that drops root (Postgres, Memcached) must be able to reach its own directory in here.
+  chmodSync(directory, 0o711)
+  process.once("exit", sweep)
+  // Detached: Ctrl-C reaches the whole foreground group, and this one has to outlive it.
+  watchdog = spawn("/bin/sh", ["-c", watchdogScript, "watchdog", directory], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"]
+  })
+  watchdog.on("error", () => {})
+  watchdog.stdin?.on("error", () => {})
+  watchdog.unref()
+  ;(watchdog.stdin as unknown as { unref?: () => void }).unref?.()
+  return directory
+}
+
+/** A fresh directory that is gone when this process is, whatever happens to it. */
+export const scratchDirectory = (name: string): string => mkdtempSync(join(root(), `${name}-`))
+
+export const removeDirectory = (path: string): void => {
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+}
+
+const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path))
+
+/** The command line that dies with this process, and that drops root if a user is given. */
+export const guarded = (command: string, args: ReadonlyArray<string>, user?: User): [string, Array<string>] => {
+  if (setpriv === undefined) {
+    if (user !== undefined) throw new Error("setpriv (util-linux) is needed to run a server as another user")
+    return [command, [...args]]
+  }
+  // The kernel forgets a death signal when a process changes its user, so setpriv does both, in the right order.
+  const drop = user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"]
+  return [setpriv, [...drop, "--pdeathsig=KILL", "--", command, ...args]]
+}
+
+/** Ties a started child to this process's life. */
+export const guard = (child: ChildProcess): void => {
+  root()
+  live.add(child)
+  if (setpriv === undefined) watchdog?.stdin?.write(`watch ${child.pid}\n`)
+  child.once("exit", () => {
+    live.delete(child)
+    if (setpriv === undefined) watchdog?.stdin?.write(`forget ${child.pid}\n`)
+  })
+}

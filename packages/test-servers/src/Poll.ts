@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises"
+
+export interface PollOptions {
+  /** What is waited for, for the error message. */
+  readonly what: string
+  /** Give up after this many milliseconds. */
+  readonly within: number
+  readonly every?: number
+}
+
+type Answer<A> = Exclude<Awaited<A>, undefined | false>
+
+/**
+ * Asks until the answer is neither `undefined` nor `false`, and returns it. An error of one attempt counts as
+ * "not yet"; the last one is kept as the cause when time is up.
+ */
+export const poll = async <A>(attempt: () => A, options: PollOptions): Promise<Answer<A>> => {
+  const deadline = performance.now() + options.within
+  let last: unknown
+  for (;;) {
+    try {
+      const answer = await attempt()
+      if (answer !== undefined && answer !== false) return answer as Answer<A>
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() >= deadline) {
+      throw new Error(`gave up waiting for ${options.what} after ${options.within} ms`, { cause: last })
+    }
+    await sleep(options.every ?? 10)
+  }
+}

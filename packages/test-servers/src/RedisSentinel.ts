@@ -1,0 +1,226 @@
+import { randomBytes } from "node:crypto"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { poll } from "./Poll.ts"
+import { freePort } from "./Port.ts"
+import { redisArguments, redisBinary, redisReady, redisVersion } from "./Redis.ts"
+import { RespClient } from "./Resp.ts"
+import { fromEnvironment, givenOrigin, type Origin, type Server, startOwn } from "./Server.ts"
+import { ServerGroup, startAll } from "./ServerGroup.ts"
+
+export interface RedisSentinelOptions {
+  /** Start one of our own even where the environment gives one. */
+  readonly own?: boolean
+  /** After how many silent milliseconds the sentinels hold the master for dead. */
+  readonly downAfter?: number
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+const kind = "redis-sentinel"
+const variable = "REDIS_SENTINEL_URL"
+const ownName = "mymaster"
+const quorum = 2
+
+/** `redis-sentinel://host:port,host:port/name` */
+export const parseSentinelUrl = (
+  url: string
+): { readonly sentinels: ReadonlyArray<Address>; readonly name: string } => {
+  const match = /^redis-sentinel:\/\/([^/]+)(?:\/(.+))?$/.exec(url)
+  if (match === null) throw new Error("expected redis-sentinel://host:port,host:port/name")
+  const sentinels = (match[1] ?? "").split(",").map((address) => {
+    const { hostname, port } = new URL(`redis://${address}`)
+    return { host: hostname, port: port === "" ? 26_379 : Number(port) }
+  })
+  return { sentinels, name: match[2] ?? ownName }
+}
+
+const startNode = (args: ReadonlyArray<string>, port: number): Promise<Server> =>
+  startOwn(
+    {
+      kind: "redis-sentinel-node",
+      binary: redisBinary,
+      url: (port) => `redis://127.0.0.1:${port}`,
+      launch: ({ args, binary, port }) => ({
+        command: binary.path,
+        args: [...redisArguments(port), "--repl-diskless-sync-delay", "0", ...args],
+        env: binary.env
+      }),
+      ready: redisReady
+    },
+    { args, port }
+  )
+
+interface Watched {
+  readonly master: number
+  readonly replica: number
+  readonly sentinels: ReadonlyArray<{ readonly port: number; readonly id: string }>
+  readonly downAfter: number
+}
+
+/**
+ * Sentinels find each other through the master, which takes them many seconds. They remember in this file whom they
+ * found, so it may as well say so from the start.
+ */
+const sentinelConfiguration = (own: { port: number; id: string }, watched: Watched): string =>
+  [
+    `port ${own.port}`,
+    "bind 127.0.0.1",
+    `sentinel myid ${own.id}`,
+    `sentinel monitor ${ownName} 127.0.0.1 ${watched.master} ${quorum}`,
+    `sentinel down-after-milliseconds ${ownName} ${watched.downAfter}`,
+    // Also how long a failed attempt blocks the next one.
+    `sentinel failover-timeout ${ownName} 3000`,
+    `sentinel known-replica ${ownName} 127.0.0.1 ${watched.replica}`,
+    ...watched.sentinels
+      .filter(({ id }) => id !== own.id)
+      .map(({ id, port }) => `sentinel known-sentinel ${ownName} 127.0.0.1 ${port} ${id}`)
+  ].join("\n")
+
+const startSentinel = (own: { port: number; id: string }, watched: Watched): Promise<Server> =>
+  startOwn(
+    {
+      kind: "redis-sentinel",
+      binary: redisBinary,
+      url: (port) => `redis://127.0.0.1:${port}`,
+      launch: async ({ binary, directory }) => {
+        const file = join(directory, "sentinel.conf")
+        await writeFile(file, sentinelConfiguration(own, watched))
+        return { command: binary.path, args: [file, "--sentinel"], env: binary.env }
+      },
+      ready: redisReady
+    },
+    { port: own.port }
+  )
+
+/** Until the replica follows its master, and each sentinel agrees that they are enough to fail over to it. */
+const untilWatched = async (replica: Server, sentinels: ReadonlyArray<Server>): Promise<void> => {
+  const bounds = { within: 20_000, every: 50 }
+  await poll(
+    async () => {
+      await using client = await RespClient.connect(replica.url)
+      return (await client.info("replication", "master_link_status")) === "up"
+    },
+    { ...bounds, what: "the replica to follow its master" }
+  )
+  await Promise.all(
+    sentinels.map((sentinel) =>
+      poll(
+        async () => {
+          await using client = await RespClient.connect(sentinel.url)
+          const verdict = String(await client.send("SENTINEL", "CKQUORUM", ownName))
+          const replicas = String(await client.send("SENTINEL", "REPLICAS", ownName))
+          // One that a sentinel has not yet asked how it does is no candidate, and the failover would be put off.
+          return (
+            verdict.startsWith(`OK ${sentinels.length} usable`) &&
+            /,flags,slave,.*,master-link-status,ok,/.test(replicas)
+          )
+        },
+        { ...bounds, what: "the sentinels to agree" }
+      )
+    )
+  )
+}
+
+class Sentinel extends ServerGroup {
+  readonly sentinels: ReadonlyArray<Address>
+  /** The name by which clients ask for the master. */
+  readonly name: string
+  /** The servers that hold data, ours only. Which one is the master is for the sentinels to say. */
+  readonly nodes: ReadonlyArray<Server>
+  private readonly begin: () => Promise<void>
+
+  constructor(
+    url: string,
+    origin: Origin,
+    nodes: ReadonlyArray<Server>,
+    sentinels: ReadonlyArray<Server>,
+    begin: () => Promise<void>
+  ) {
+    super({ kind, url, origin, members: [...nodes, ...sentinels] })
+    const parsed = parseSentinelUrl(url)
+    this.sentinels = parsed.sentinels
+    this.name = parsed.name
+    this.nodes = nodes
+    this.begin = begin
+  }
+
+  /** The master as the first sentinel that answers sees it. */
+  async master(): Promise<Address> {
+    let last: unknown
+    for (const { host, port } of this.sentinels) {
+      try {
+        const reply = await RespClient.once(`redis://${host}:${port}`, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", this.name)
+        if (Array.isArray(reply)) return { host: String(reply[0]), port: Number(reply[1]) }
+      } catch (error) {
+        last = error
+      }
+    }
+    throw new Error(`no sentinel knows ${this.name}`, { cause: last })
+  }
+
+  /** SIGKILL to the present master; answers which it was. */
+  async killMaster(): Promise<Server> {
+    this.own("kill the master of")
+    const { port } = await this.master()
+    const node = this.nodes.find((candidate) => candidate.port === port)
+    if (node === undefined) throw new Error(`the master on port ${port} is none of ours`)
+    await node.kill()
+    return node
+  }
+
+  /** The same addresses with the first master, all empty. */
+  override async restart(): Promise<void> {
+    this.own("restart")
+    await this.begin()
+  }
+}
+
+export type RedisSentinel = Sentinel
+
+/** A master, a replica and three sentinels: `REDIS_SENTINEL_URL`, or our own. */
+export const RedisSentinel = {
+  kind,
+  variable,
+  start: async (options: RedisSentinelOptions = {}): Promise<RedisSentinel> => {
+    const given = fromEnvironment(variable, options)
+    if (given !== undefined) {
+      const version = Promise.resolve(given).then((url) => {
+        const first = parseSentinelUrl(url).sentinels[0]
+        return redisVersion(`redis://${first?.host}:${first?.port}`)
+      })
+      return new Sentinel(given, await givenOrigin(kind, variable, version), [], [], async () => {})
+    }
+    const watched: Watched = {
+      master: await freePort(),
+      replica: await freePort(),
+      sentinels: await Promise.all(
+        [1, 2, 3].map(async () => ({ port: await freePort(), id: randomBytes(20).toString("hex") }))
+      ),
+      downAfter: options.downAfter ?? 500
+    }
+    const all = await startAll([
+      () => startNode([], watched.master),
+      () => startNode(["--replicaof", "127.0.0.1", String(watched.master)], watched.replica),
+      ...watched.sentinels.map((own) => () => startSentinel(own, watched))
+    ])
+    const [master, replica, ...sentinels] = all as [Server, Server, ...Array<Server>]
+    const begin = async (): Promise<void> => {
+      await Promise.all(all.map((server) => server.kill()))
+      await Promise.all(all.map((server) => server.restart()))
+      await untilWatched(replica, sentinels)
+    }
+    try {
+      await untilWatched(replica, sentinels)
+    } catch (error) {
+      await Promise.all(all.map((server) => server.stop()))
+      throw error
+    }
+    const addresses = sentinels.map(({ host, port }) => `${host}:${port}`).join(",")
+    const url = `redis-sentinel://${addresses}/${ownName}`
+    return new Sentinel(url, master.origin, [master, replica], sentinels, begin)
+  }
+}

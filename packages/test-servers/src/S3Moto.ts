@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process"
+import { dirname, join } from "node:path"
+import { promisify } from "node:util"
+import { isExecutable } from "./Binary.ts"
+import { unpack } from "./Debian.ts"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
+
+const run = promisify(execFile)
+
+/** The oldest seen to have all of: Put If-None-Match, Put If-Match, Delete If-Match. */
+const oldest = [5, 2]
+
+const isRecent = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  return major > (oldest[0] ?? 0) || (major === oldest[0] && minor >= (oldest[1] ?? 0))
+}
+
+/**
+ * Only Debian's unstable release has it, but it is Python and runs on the machine's own: so itself from there, alone,
+ * and what it needs from here.
+ */
+const bring = async () => {
+  const needs = ["flask", "flask-cors", "boto3", "responses", "xmltodict", "cryptography", "jinja2", "requests"]
+  const libraries = await unpack(
+    "moto-needs",
+    needs.map((name) => `python3-${name}`)
+  )
+  const moto = await unpack("moto", ["python3-moto"], { archive: "unstable", extent: "alone" })
+  const path = moto.find("moto_server")
+  if (path === undefined) throw new Error("python3-moto brought no moto_server")
+  const modules = [moto, libraries].map(({ prefix }) => join(prefix, "usr/lib/python3/dist-packages"))
+  return { path, env: { ...libraries.env, PYTHONPATH: modules.join(":") } }
+}
+
+const definition: ServerDefinition = {
+  kind: "s3-moto",
+  variable: "S3_URL",
+  defaultPort: 80,
+  binary: {
+    name: "moto_server",
+    packages: [],
+    bring,
+    // It does not tell; the Python beside it does.
+    version: async (path, env) => {
+      const beside = join(dirname(path), "python3")
+      const python = isExecutable(beside) ? beside : "/usr/bin/python3"
+      const { stdout } = await run(python, ["-c", "import moto; print(moto.__version__)"], {
+        env: { ...process.env, ...env },
+        timeout: 20_000
+      })
+      return stdout.trim()
+    },
+    accepts: isRecent
+  },
+  url: (port) => `http://127.0.0.1:${port}`,
+  launch: ({ args, binary, port }) => ({
+    command: binary.path,
+    args: ["-H", "127.0.0.1", "-p", String(port), ...args],
+    env: binary.env
+  }),
+  ready: async (url) => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok,
+  readyWithin: 30_000,
+  version: async (url) => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
+    return response.headers.get("server") ?? "unknown"
+  }
+}
+
+/** An S3 server with conditional writes, any credentials, no buckets: `S3_URL`, or moto. */
+export const S3Moto = {
+  kind: definition.kind,
+  variable: definition.variable,
+  start: (options?: StartOptions): Promise<Server> => startServer(definition, options)
+}

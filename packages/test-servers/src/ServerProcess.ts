@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { closeSync, openSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { guard, guarded, removeDirectory, scratchDirectory } from "./Guardian.ts"
+import { poll } from "./Poll.ts"
+import { ServerFailed } from "./Problem.ts"
+import type { User } from "./User.ts"
+
+export interface Command {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+  readonly user?: User
+}
+
+export interface ServerProcessOptions {
+  readonly kind: string
+  /** The command line. Called at every launch, with a directory of the server's own, empty at the first one. */
+  readonly launch: (directory: string) => Command | Promise<Command>
+  /** Answers once the server serves; throws or answers false until then. Must recognise its own server by `pid`. */
+  readonly ready: (pid: number) => Promise<boolean>
+  readonly readyWithin?: number
+  /** What asks the server to end tidily. Most keep nothing worth it: `SIGKILL`. */
+  readonly stopSignal?: NodeJS.Signals
+}
+
+const tail = 8192
+
+/** One operating-system process that serves on a port: launched, watched until ready, signalled, and cleaned up. */
+export class ServerProcess {
+  readonly kind: string
+  readonly directory: string
+  private readonly options: ServerProcessOptions
+  private child: ChildProcess | undefined
+  private paused = false
+
+  constructor(options: ServerProcessOptions) {
+    this.kind = options.kind
+    this.options = options
+    this.directory = scratchDirectory(options.kind)
+  }
+
+  get pid(): number | undefined {
+    return this.running ? this.child?.pid : undefined
+  }
+
+  get running(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  /** The end of what the server printed. */
+  get log(): string {
+    try {
+      return readFileSync(join(this.directory, "log"), "utf8").slice(-tail)
+    } catch {
+      return ""
+    }
+  }
+
+  async launch(): Promise<void> {
+    if (this.running) throw new Error(`${this.kind} already runs`)
+    const { args, command, env, user } = await this.options.launch(this.directory)
+    const [file, argv] = guarded(command, args, user)
+    // To a file and not to pipes: a full pipe would stop a server that prints while we are busy.
+    const log = openSync(join(this.directory, "log"), "a")
+    let child: ChildProcess
+    try {
+      child = spawn(file, argv, {
+        cwd: this.directory,
+        env: { ...process.env, ...env },
+        stdio: ["ignore", log, log]
+      })
+    } finally {
+      closeSync(log)
+    }
+    this.child = child
+    this.paused = false
+    const failed = new Promise<never>((_, reject) => child.once("error", reject))
+    failed.catch(() => {})
+    if (child.pid !== undefined) guard(child)
+    // A test that forgot to stop its server must still be able to end.
+    child.unref()
+    const pid = child.pid ?? 0
+    const ready = poll(
+      () => (child.exitCode !== null || child.signalCode !== null ? "exited" : this.options.ready(pid)),
+      { what: `${this.kind} to be ready`, within: this.options.readyWithin ?? 10_000 }
+    )
+    try {
+      const answer = await Promise.race([ready, failed])
+      if (answer === "exited") throw new Error(`ended at once with ${child.signalCode ?? `code ${child.exitCode}`}`)
+    } catch (error) {
+      const log = this.log
+      await this.end("SIGKILL")
+      throw new ServerFailed(this.kind, error instanceof Error ? error.message : String(error), log, { cause: error })
+    }
+  }
+
+  /** Sends the signal and waits until the process is gone. */
+  async end(signal: NodeJS.Signals = this.options.stopSignal ?? "SIGKILL"): Promise<void> {
+    const child = this.child
+    if (child === undefined || !this.running || child.pid === undefined) return
+    child.ref()
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+    // A stopped process answers nothing but SIGKILL.
+    if (this.paused && signal !== "SIGKILL") this.resume()
+    child.kill(signal)
+    if (signal !== "SIGKILL") {
+      const force = setTimeout(() => child.kill("SIGKILL"), 5000)
+      await gone
+      clearTimeout(force)
+    } else {
+      await gone
+    }
+  }
+
+  pause(): void {
+    this.signal("SIGSTOP")
+    this.paused = true
+  }
+
+  resume(): void {
+    this.signal("SIGCONT")
+    this.paused = false
+  }
+
+  /** Ends it and removes its directory. */
+  async dispose(): Promise<void> {
+    await this.end()
+    removeDirectory(this.directory)
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    if (!this.running || this.child?.kill(signal) !== true) throw new ServerFailed(this.kind, "is not running", "")
+  }
+}

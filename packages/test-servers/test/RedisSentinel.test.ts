@@ -1,0 +1,75 @@
+import { Redis as Client } from "ioredis"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { poll } from "../src/Poll.ts"
+import { NotControllable, orUnavailable, Unavailable } from "../src/Problem.ts"
+import { parseSentinelUrl, RedisSentinel } from "../src/RedisSentinel.ts"
+import { RespClient } from "../src/Resp.ts"
+
+let sentinel: RedisSentinel | Unavailable
+
+beforeAll(async () => {
+  sentinel = await orUnavailable(RedisSentinel.start({ own: true }))
+}, 300_000)
+
+afterAll(async () => {
+  if (!(sentinel instanceof Unavailable)) await sentinel.stop()
+  vi.unstubAllEnvs()
+})
+
+describe("RedisSentinel", () => {
+  it("is used when the environment gives it, and not ours to control", async (context) => {
+    if (sentinel instanceof Unavailable) return context.skip(sentinel.message)
+    vi.stubEnv("REDIS_SENTINEL_URL", sentinel.url)
+    const given = await RedisSentinel.start()
+    vi.unstubAllEnvs()
+    expect(given).toMatchObject({ controllable: false, sentinels: sentinel.sentinels, name: sentinel.name })
+    expect(await given.master()).toEqual(await sentinel.master())
+    await expect(given.killMaster()).rejects.toBeInstanceOf(NotControllable)
+  })
+
+  it("fails over after SIGKILL of the master, and an ordinary client follows", async (context) => {
+    if (sentinel instanceof Unavailable) return context.skip(sentinel.message)
+    const client = new Client({ sentinels: [...sentinel.sentinels], name: sentinel.name, maxRetriesPerRequest: null })
+    client.on("error", () => {})
+    try {
+      await client.set("before", "1")
+      expect(await client.wait(1, 1000)).toBe(1)
+      const lost = await sentinel.killMaster()
+      expect(lost.pid).toBeUndefined()
+      const { port } = await poll(
+        async () => {
+          const master = await (sentinel as RedisSentinel).master()
+          return master.port !== lost.port && master
+        },
+        { what: "the failover", within: 15_000, every: 20 }
+      )
+      expect(port).toBe(sentinel.nodes.find((node) => node !== lost)?.port)
+      await poll(async () => (await client.set("after", "2")) === "OK", { what: "the client", within: 5000 })
+      expect(await client.get("before")).toBe("1")
+    } finally {
+      client.disconnect()
+    }
+  })
+
+  it("is as new after a restart", async (context) => {
+    if (sentinel instanceof Unavailable) return context.skip(sentinel.message)
+    await sentinel.restart()
+    const [first] = sentinel.nodes
+    expect(await sentinel.master()).toEqual({ host: "127.0.0.1", port: first?.port })
+    expect(await RespClient.once(first?.url ?? "", "DBSIZE")).toBe(0)
+  })
+})
+
+describe("the URL of sentinels", () => {
+  it("names them and the master", () => {
+    expect(parseSentinelUrl("redis-sentinel://a:1,b/main")).toEqual({
+      sentinels: [
+        { host: "a", port: 1 },
+        { host: "b", port: 26_379 }
+      ],
+      name: "main"
+    })
+    expect(parseSentinelUrl("redis-sentinel://a:1").name).toBe("mymaster")
+    expect(() => parseSentinelUrl("redis://a:1")).toThrow("expected redis-sentinel://")
+  })
+})

@@ -1,0 +1,40 @@
+import { type SpawnOptions, spawn } from "node:child_process"
+import { root } from "./Root.ts"
+
+/** How a program ended and, if it was asked to be quiet, what it printed. */
+export interface Ended {
+  readonly code: number
+  readonly output: string
+}
+
+export interface CommandOptions {
+  readonly cwd?: string
+  readonly env?: Record<string, string | undefined>
+  /** Collect the output instead of passing it on. */
+  readonly quiet?: boolean
+  /** Kill the program after this many milliseconds; a hang must fail and never hang the run. */
+  readonly timeout?: number
+}
+
+/** Runs a program to its end, with nothing on its standard input. Never rejects. */
+export const run = (program: string, args: ReadonlyArray<string>, options: CommandOptions = {}): Promise<Ended> =>
+  new Promise((done) => {
+    const spawnOptions: SpawnOptions = {
+      cwd: options.cwd ?? root,
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", options.quiet ? "pipe" : "inherit", options.quiet ? "pipe" : "inherit"],
+      timeout: options.timeout ?? 15 * 60_000,
+      killSignal: "SIGKILL"
+    }
+    const child = spawn(program, args, spawnOptions)
+    let output = ""
+    const collect = (chunk: Buffer) => {
+      output += chunk
+    }
+    child.stdout?.on("data", collect)
+    child.stderr?.on("data", collect)
+    child.once("error", (error) => done({ code: 127, output: `${output}${error.message}` }))
+    child.once("close", (code, signal) =>
+      done({ code: code ?? 1, output: signal === null ? output : `${output}\nended by ${signal}` })
+    )
+  })

@@ -1,0 +1,26 @@
+import type { Tally } from "./Step.ts"
+
+export interface Outcome extends Tally {
+  readonly name: string
+  readonly seconds: number
+}
+
+/** The table of steps and, alone on the last line, the totals. A run in which nothing ran is no success. */
+export const summary = (outcomes: ReadonlyArray<Outcome>): { readonly text: string; readonly ok: boolean } => {
+  const rows = outcomes.map(
+    (each) =>
+      `${each.failed > 0 ? "✗" : "✓"} ${each.name.padEnd(34)} ${count(each).padEnd(34)} ${each.seconds.toFixed(1).padStart(6)} s`
+  )
+  const total = outcomes.reduce<Tally>(
+    (sum, each) => ({
+      passed: sum.passed + each.passed,
+      failed: sum.failed + each.failed,
+      skipped: sum.skipped + each.skipped
+    }),
+    { passed: 0, failed: 0, skipped: 0 }
+  )
+  return { text: ["", ...rows, "", count(total)].join("\n"), ok: total.failed === 0 && total.passed > 0 }
+}
+
+const count = ({ failed, passed, skipped }: Tally) =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`

@@ -1,0 +1,22 @@
+import type { ViteUserConfig } from "vitest/config"
+
+/** The export condition under which workspace packages resolve to their TypeScript sources. */
+export const sourceCondition = "cache-locking-source"
+
+const conditions = [sourceCondition, "module", "node", "development|production"]
+
+/** What every package's `vitest.config.ts` starts from. */
+export const base = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    environment: "node",
+    pool: "forks",
+    // Child processes inherit it, so that a forked peer sees the same sources as the test.
+    execArgv: [`--conditions=${sourceCondition}`],
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    passWithNoTests: true
+  }
+} satisfies ViteUserConfig
