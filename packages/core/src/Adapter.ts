@@ -74,6 +74,21 @@ export interface Hit {
   readonly age: number
 }
 
+/** A fresh value that is in this process. */
+export interface LocalHit {
+  readonly value: Value
+  /** Milliseconds until the value is no longer fresh. */
+  readonly freshFor: number
+  /** Milliseconds since the value was filled; not told of one that never expires, for which no clock is read. */
+  readonly age: number | undefined
+}
+
+/** The part of Effect's `Clock` that a local hit needs. */
+export interface LocalClock {
+  /** Epoch milliseconds. */
+  readonly currentTimeMillisUnsafe: () => number
+}
+
 /** No fresh value, or one that wants an early refresh; the lease is yours. */
 export interface Leader {
   readonly _tag: "Leader"
@@ -238,9 +253,9 @@ export interface Adapter {
 
   /**
    * Present when fresh values can be had without leaving the process. Called first on
-   * every read, with the caller's clock in epoch milliseconds; must be quick, must not throw.
+   * every read, with the caller's clock; must be quick, must not throw.
    */
-  readonly hitUnsafe?: ((key: string, now: number) => Hit | undefined) | undefined
+  readonly hitUnsafe?: ((key: string, clock: LocalClock) => LocalHit | undefined) | undefined
 
   /**
    * Releases what the adapter itself opened (a subscriber connection, timers), never

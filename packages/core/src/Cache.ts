@@ -4,14 +4,15 @@
  * `getOrSet` is one call; `make` gives an instance whose options are checked once.
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Adapter, AdapterError, Snapshot } from "./Adapter.ts"
+import type { Adapter, AdapterError, LocalClock, Snapshot } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
+import { hooked } from "./Answering.ts"
 import {
   CacheClosed,
   CacheDeleteFailed,
@@ -23,8 +24,10 @@ import {
 import * as Call from "./Call.ts"
 import * as Check from "./Check.ts"
 import type * as Codec from "./Codec.ts"
-import { Engine, type Fetcher, type Plan } from "./Engine.ts"
+import { Engine, type Fetcher, getOrMake, type Plan } from "./Engine.ts"
+import type { Flight } from "./Flight.ts"
 import * as Hooks from "./Hooks.ts"
+import type { Joiner } from "./Joiner.ts"
 import * as MemoryAdapter from "./MemoryAdapter.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
@@ -43,7 +46,7 @@ interface Formats<in out A> {
    * How values become bytes. `Codec.default` unless given; in this process's memory, values are kept by
    * reference unless a codec is given.
    */
-  readonly codec?: Codec.Codec<A> | undefined
+  readonly codec?: Codec.Codec<NoInfer<A>> | undefined
   /** How a leader's typed failure reaches the processes that waited for it. Keeps tagged errors' fields by default. */
   readonly failureCodec?: Codec.Codec<any> | undefined
 }
@@ -153,7 +156,7 @@ class Instance<A> implements Cache<A, any, any> {
   ): Effect.Effect<Answer<A>, any, any> =>
     Effect.withFiber((fiber) => {
       if (options === undefined) {
-        const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock))
         if (hit !== undefined) return Effect.succeed(hit)
       }
       return checked(() => this.miss(key, fetcher, options, false, fiber))
@@ -167,9 +170,23 @@ class Instance<A> implements Cache<A, any, any> {
     Effect.withFiber((fiber) => checked(() => this.miss(key, fetcher, options, true, fiber)))
 
   /** A fresh value that is in this process, unless somebody wants to hear of it: no Effect, no promise. */
-  hitUnsafe(key: string, now: number): Answer<A> | undefined {
-    return this.closed || this.plan.hooks !== undefined ? undefined : Call.localHit(this.engine, key, now)
+  hitUnsafe(key: string, clock: LocalClock): Answer<A> | undefined {
+    return this.closed || this.plan.hooks !== undefined ? undefined : Call.localHit(this.engine, key, clock)
   }
+
+  /** Joins the load of a key that is under way, if a caller without options may: no Effect, no fiber. */
+  joinUnsafe(key: string, join: (engine: Engine<any>, plan: Plan, flight: Flight) => Joiner): boolean {
+    const flight = this.closed ? undefined : Call.joinable(this.engine, key, this.plan)
+    if (flight === undefined) return false
+    join(this.engine, this.plan, flight).join()
+    return true
+  }
+
+  /** Waits on as one who began to wait at `since`, whom joining gave no answer. */
+  readonly waitOn = (key: string, fetcher: Fetcher<A, any, any>, since: number): Effect.Effect<Answer<A>, any, any> =>
+    Effect.withFiber((fiber) =>
+      Call.arrange({ engine: this.engine, key, fetcher, plan: this.plan, force: false }, fiber, since)
+    )
 
   private miss(
     key: string,
@@ -182,7 +199,7 @@ class Instance<A> implements Cache<A, any, any> {
     Check.key(key)
     Check.fn("fetcher", fetcher, fetcher)
     const plan = options === undefined ? this.plan : this.planOf(options)
-    return resolve(this.engine, key, fetcher, plan, force, fiber)
+    return resolve({ engine: this.engine, key, fetcher, plan, force }, fiber)
   }
 
   private planOf(options: CallOptions<A, any, any>): Plan {
@@ -194,7 +211,7 @@ class Instance<A> implements Cache<A, any, any> {
 
   readonly get = (key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
     Effect.withFiber((fiber) => {
-      const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+      const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock))
       if (hit !== undefined) return Effect.succeedSome(hit.value)
       return Effect.flatMap(this.snapshot(key), ({ freshFor, value }) => {
         if (value === undefined || freshFor <= 0) return this.absent
@@ -237,7 +254,10 @@ class Instance<A> implements Cache<A, any, any> {
       return this.asking(key, "delete", CacheDeleteFailed, (adapter) => adapter.delete(key))
     })
 
-  readonly stats = (): Stats => this.engine.counters.stats()
+  readonly stats = (): Stats => {
+    this.engine.carry()
+    return this.engine.counters.stats()
+  }
 
   readonly explain = (key: string): Effect.Effect<Explanation, CacheLockingError> =>
     Effect.map(this.snapshot(key), (found) => ({
@@ -289,19 +309,13 @@ const closed = (key: string): Effect.Effect<never, CacheClosed> =>
   Effect.fail(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
 
 /** Answers a call that was checked. */
-const resolve = (
-  engine: Engine<any>,
-  key: string,
-  fetcher: Fetcher<any, any, any>,
-  plan: Plan,
-  force: boolean,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Effect.Effect<Answer<any>, any, any> => {
+const resolve = (request: Call.Request, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<Answer<any>, any, any> => {
+  const { engine, force, key, plan } = request
   if (!force && plan.signal?.aborted !== true) {
-    const hit = Call.localHit(engine, key, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
-    if (hit !== undefined) return Call.hit(plan.hooks, key, hit)
+    const hit = Call.localHit(engine, key, fiber.getRef(Clock.Clock))
+    if (hit !== undefined) return hooked(plan.hooks, key, hit)
   }
-  return Call.answer(engine, key, fetcher, plan, force, fiber)
+  return Call.answer(request, fiber)
 }
 
 /** The adapter that an option means. */
@@ -315,12 +329,16 @@ const adapterOf = <AE, AR>(
       : checked(() => Effect.succeed(AdapterCheck.checkAdapter(given)))
 
 /** An instance without a scope, which somebody must close. */
-export const makeUnsafe = <A>(options: Options<A, any, any> & { readonly adapter: Adapter | "memory" }): Instance<A> => {
+export const makeUnsafe = <A>(
+  options: Options<A, any, any> & { readonly adapter: Adapter | "memory" },
+  context: Context.Context<never> = Context.empty()
+): Instance<A> => {
   Check.known(options, makeNames)
-  const adapter = options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
+  const adapter =
+    options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
   const { adapter: _, codec, failureCodec, name, ...rest } = options
   const plan = planOf(Policy.defaults, rest, callNames)
-  const engine = new Engine(adapter, codec, failureCodec, Check.text("name", name, "cache"))
+  const engine = new Engine(adapter, codec, failureCodec, Check.text("name", name, "cache"), context)
   engine.retain()
   return new Instance(engine, plan)
 }
@@ -346,7 +364,7 @@ export const make = <A, HE = never, HR = never, AE = never, AR = never>(
 ): Effect.Effect<Cache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR> =>
   Effect.flatMap(adapterOf(options?.adapter), (adapter) =>
     Effect.acquireRelease(
-      checked(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }))),
+      Effect.withFiber((fiber) => checked(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }, fiber.context)))),
       (cache) => cache.close
     )
   )
@@ -383,16 +401,15 @@ export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = ne
 const engines = new WeakMap<Adapter, Map<Codec.Codec<any> | undefined, Engine<any>>>()
 
 /** One engine per adapter and codec, so that repeated calls share everything but their options. */
-const engineOf = (adapter: Adapter, codec: Codec.Codec<any> | undefined, failures: Codec.Codec<any> | undefined) => {
-  if (failures !== undefined) return new Engine(adapter, codec, failures, "cache")
-  let byCodec = engines.get(adapter)
-  if (byCodec === undefined) engines.set(adapter, (byCodec = new Map()))
-  let engine = byCodec.get(codec)
-  if (engine === undefined) {
-    engine = new Engine(AdapterCheck.checkAdapter(adapter), codec, undefined, "cache")
-    byCodec.set(codec, engine)
-  }
-  return engine
+const engineOf = (
+  adapter: Adapter,
+  codec: Codec.Codec<any> | undefined,
+  failures: Codec.Codec<any> | undefined
+): Engine<any> => {
+  const make = () => new Engine(adapter, codec, failures, "cache", Context.empty())
+  if (failures !== undefined) return make()
+  const byCodec = getOrMake(engines, adapter, () => new Map<Codec.Codec<any> | undefined, Engine<any>>())
+  return getOrMake(byCodec, codec, make)
 }
 
 /**
@@ -428,6 +445,6 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
         codec,
         failureCodec
       )
-      return resolve(engine, key, fetcher, planOf(Policy.defaults, options, onceNames), false, fiber)
+      return resolve({ engine, key, fetcher, plan: planOf(Policy.defaults, options, onceNames), force: false }, fiber)
     })
   )

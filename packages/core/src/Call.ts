@@ -7,220 +7,185 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Value } from "./Adapter.ts"
+import type { LocalClock } from "./Adapter.ts"
+import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
 import type { Engine, Fetcher, Plan } from "./Engine.ts"
-import { type Flight, type News, type Wish, Within } from "./Flight.ts"
-import type { HookContext } from "./Hooks.ts"
-import type { Answer, Meta } from "./Outcome.ts"
-import type { Policy } from "./Policy.ts"
-import type { Landing, StaleValue } from "./Turn.ts"
+import { type Flight, type News, type Waiter, Within } from "./Flight.ts"
+import { Joiner } from "./Joiner.ts"
+import type { Answer } from "./Outcome.ts"
 
-const never = (): boolean => false
-
-/** How long ago a stale value ceased to be fresh, now. */
-const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + Math.max(0, now - stale.at)
-
-/** Whether the windows of a policy allow a stale value, while a load runs or because one failed. */
-const allows = (policy: Policy, stale: StaleValue<unknown>, failing: boolean, now: number): boolean => {
-  const age = staleFor(stale, now)
-  // A value that is still fresh beside its early refresh is never too old.
-  return age <= policy.staleWhileRevalidate || (failing && age <= policy.staleIfError)
+/** A caller's request: everything that its options say. */
+export interface Request {
+  readonly engine: Engine<any>
+  readonly key: string
+  readonly fetcher: Fetcher<any, any, any>
+  readonly plan: Plan
+  /** Load whatever is there. */
+  readonly force: boolean
 }
+
+/** A fresh value that is in this process, if there is one that needs no decoding. */
+export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
+  const hit = engine.adapter.hitUnsafe?.(key, clock)
+  if (hit === undefined) return undefined
+  const opened = engine.sealer.unsealUnsafe(hit.value)
+  if (opened === undefined) return undefined
+  engine.counters.hits++
+  engine.answered()
+  return { value: opened.value, meta: { cache: "HIT", age: hit.age, freshFor: hit.freshFor } }
+}
+
+/** The load of a key that a caller may simply join, if there is one. */
+export const joinable = ({ flights }: Engine<any>, key: string, plan: Plan): Flight | undefined =>
+  Joiner.suits(plan) ? flights.get(key) : undefined
 
 /** Answers a call that found no fresh value in this process. */
-export const answer = Effect.fnUntraced(function* (
-  engine: Engine<any>,
-  key: string,
-  fetcher: Fetcher<any, any, any>,
-  plan: Plan,
-  force: boolean,
+export const answer = (
+  request: Request,
   fiber: Fiber.Fiber<unknown, unknown>
-) {
-  const { flights } = engine
-  const { hooks, policy, signal } = plan
-  const clock = fiber.getRef(Clock.Clock)
-  const within = fiber.getRef(Within)
-  const began = clock.currentTimeMillisUnsafe()
-  if (signal?.aborted) return yield* aborted(engine, key, signal)
-  const tooLong = checkKey(engine, key)
-  if (tooLong !== undefined) return yield* tooLong
-  const windows = !force && (policy.staleWhileRevalidate > 0 || policy.staleIfError > 0)
-  let wantsFollowing = hooks?.onFollowerWait !== undefined
-  let flight = flights.get(key)
-  if (force && flight?.forced === false) flight = undefined
-  let mine = flight === undefined
-  flight ??= engine.fly(key, fetcher, plan, fiber.context, force)
-  while (true) {
-    if (!mine && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news: News = yield* follow(within, flight, {
-      deadline: began + policy.waitMax,
-      evenLeading: !mine && policy.onWaitTimeout !== "fetch",
-      wantsFollowing,
-      takes: windows
-        ? (stale, failing) => allows(policy, stale, failing, clock.currentTimeMillisUnsafe())
-        : never,
-      signal
-    })
-    const now = clock.currentTimeMillisUnsafe()
-    switch (news._tag) {
-      case "Following": {
-        wantsFollowing = false
-        yield* hooks!.onFollowerWait!({ key, waitMax: policy.waitMax })
-        const current = flights.get(key)
-        mine = current === undefined
-        flight = current ?? engine.fly(key, fetcher, plan, fiber.context, force)
-        continue
-      }
-      case "Stale":
-        return yield* serveStale(engine, plan, key, news.stale, now)
-      case "Aborted":
-        return yield* aborted(engine, key, signal!)
-      case "TimedOut": {
-        const stale = flight.besides
-        if (policy.onWaitTimeout === "stale" && stale !== undefined && allows(policy, stale, true, now)) {
-          return yield* serveStale(engine, plan, key, stale, now)
-        }
-        if (policy.onWaitTimeout !== "fetch") return yield* timedOut(engine, key, now - began)
-        return yield* fallBack(engine, key, fetcher, plan, began, clock, within, fiber)
-      }
-      case "Landed": {
-        if (Exit.isSuccess(news.exit)) {
-          return yield* landed(engine, plan, key, news.exit.value, mine, now - began)
-        }
-        const { cause } = news.exit
-        if (Cause.hasInterruptsOnly(cause) && !mine) {
-          // The flight was ended, not failed: this caller is not to suffer for it.
-          const current = flights.get(key)
-          mine = current === undefined
-          flight = current ?? engine.fly(key, fetcher, plan, fiber.context, force)
-          continue
-        }
-        const stale = flight.besides
-        if (windows && stale !== undefined && Cause.hasFails(cause) && allows(policy, stale, true, now)) {
-          return yield* serveStale(engine, plan, key, stale, now, Cause.squash(cause))
-        }
-        return yield* Effect.failCause(cause)
-      }
-    }
-  }
-})
-
-/** Joins, and notes it where the caller is itself inside a fetcher. */
-const follow = (within: Flight | undefined, flight: Flight, wish: Wish): Effect.Effect<News> =>
-  within === undefined ? flight.join(wish) : within.waiting(flight, flight.join(wish))
-
-const landed = (
-  { counters }: Engine<any>,
-  { hooks }: Plan,
-  key: string,
-  landing: Landing<any>,
-  mine: boolean,
-  waited: number
 ): Effect.Effect<Answer<any>, any, any> => {
-  const { value } = landing
-  if (landing._tag === "Found") {
-    const { age, freshFor } = landing
-    if (!landing.followed) {
-      counters.hits++
-      return hit(hooks, key, { value, meta: { cache: "HIT", age, freshFor } })
-    }
-    counters.misses++
-    counters.stampedePrevented++
-    return hit(hooks, key, { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited } })
-  }
-  const { leaseUntil, uncached } = landing
-  counters.misses++
-  if (!mine) {
-    counters.stampedePrevented++
-    return hit(hooks, key, { value, meta: { cache: "MISS-FOLLOWER-HIT", waited, leaseUntil, uncached } })
-  }
-  const meta: Meta =
-    uncached === undefined
-      ? { cache: "MISS-LEADER", leaseUntil }
-      : { cache: "MISS-LEADER-NOCACHE", leaseUntil, uncached }
-  return hooked(hooks?.onLeader, key, { value, meta })
-}
-
-/** Answers with a value that came out of the cache, or from another's load. */
-export const hit = (hooks: Plan["hooks"], key: string, answer: Answer<any>): Effect.Effect<Answer<any>, any, any> =>
-  hooked(hooks?.onHit, key, answer)
-
-const hooked = (
-  hook: ((value: any, context: HookContext) => Effect.Effect<unknown, any, any>) | undefined,
-  key: string,
-  answer: Answer<any>
-): Effect.Effect<Answer<any>, any, any> =>
-  hook === undefined
-    ? Effect.succeed(answer)
-    : Effect.as(
-        hook(answer.value, {
-          ...answer.meta,
-          key,
-          cached: answer.meta.uncached === undefined && answer.meta.cache !== "MISS-FOLLOWER-FALLBACK"
-        }),
-        answer
-      )
-
-const serveStale = (
-  { counters }: Engine<any>,
-  { hooks }: Plan,
-  key: string,
-  stale: StaleValue<any>,
-  now: number,
-  error?: unknown
-): Effect.Effect<Answer<any>, any, any> => {
-  counters.staleServed++
-  return hit(hooks, key, {
-    value: stale.value,
-    meta: {
-      cache: "STALE",
-      age: stale.age + Math.max(0, now - stale.at),
-      staleFor: staleFor(stale, now),
-      ...(error === undefined ? undefined : { error })
-    }
+  const { engine, force, key, plan } = request
+  const flight = force || fiber.getRef(Within) !== undefined ? undefined : joinable(engine, key, plan)
+  if (flight === undefined) return arrange(request, fiber, undefined)
+  return Effect.callback((resume) => {
+    const joiner = new FiberJoiner(request, flight, fiber, resume)
+    joiner.join()
+    return Effect.sync(() => joiner.leave())
   })
 }
 
-/** Fetches beside another's load; once per process, however many give up waiting. */
-const fallBack = Effect.fnUntraced(function* (
-  engine: Engine<any>,
-  key: string,
-  fetcher: Fetcher<any, any, any>,
-  plan: Plan,
-  began: number,
-  clock: Clock.Clock,
-  within: Flight | undefined,
-  fiber: Fiber.Fiber<unknown, unknown>
+class FiberJoiner extends Joiner {
+  private readonly request: Request
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private readonly resume: (answer: Effect.Effect<Answer<any>, any, any>) => void
+
+  constructor(request: Request, flight: Flight, fiber: Fiber.Fiber<unknown, unknown>, resume: FiberJoiner["resume"]) {
+    super(request.engine, request.plan, flight)
+    this.request = request
+    this.fiber = fiber
+    this.resume = resume
+  }
+
+  protected override end(exit: Exit.Exit<Answer<any>, any> | undefined): void {
+    this.resume(exit ?? arrange(this.request, this.fiber, this.began))
+  }
+}
+
+/** The long way. `since`: when the caller began to wait, if it already has. */
+export const arrange = Effect.fnUntraced(function* (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  since: number | undefined
 ) {
-  const { fallbacks } = engine
+  const { engine, fetcher, force, key, plan } = request
+  const { hooks, policy, signal } = plan
+  const clock = fiber.getRef(Clock.Clock)
+  const within = fiber.getRef(Within)
+  const began = since ?? clock.currentTimeMillisUnsafe()
+  if (signal?.aborted) return yield* aborted(engine, key, signal)
+  const tooLong = checkKey(engine, key)
+  if (tooLong !== undefined) return yield* tooLong
+  let wantsFollowing = hooks?.onFollowerWait !== undefined
   while (true) {
-    const current = fallbacks.get(key)
-    const flight = current ?? engine.fallBack(key, fetcher, plan, fiber.context)
-    if (current !== undefined && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news: News = yield* follow(within, flight, {
-      deadline: Infinity,
-      evenLeading: false,
-      wantsFollowing: false,
-      takes: never,
-      signal: plan.signal
+    const current = engine.flights.get(key)
+    const mine = current === undefined || (force && !current.forced)
+    const flight = mine ? engine.fly(key, fetcher, plan, fiber.context, force) : current
+    if (!mine && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
+    const news = yield* wait(flight, within, signal, {
+      deadline: began + policy.waitMax,
+      evenLeading: !mine && policy.onWaitTimeout !== "fetch",
+      wantsFollowing,
+      takes: (stale, failing) => !force && allows(policy, stale, failing, clock.currentTimeMillisUnsafe())
     })
-    if (news._tag === "Aborted") return yield* aborted(engine, key, plan.signal!)
-    if (news._tag !== "Landed") continue
-    if (Exit.isFailure(news.exit)) {
-      if (current !== undefined && Cause.hasInterruptsOnly(news.exit.cause)) continue
-      return yield* Effect.failCause(news.exit.cause)
+    const now = clock.currentTimeMillisUnsafe()
+    switch (news._tag) {
+      case "Following":
+        wantsFollowing = false
+        yield* hooks!.onFollowerWait!({ key, waitMax: policy.waitMax })
+        continue
+      case "Stale":
+        return yield* hooked(hooks, key, ofStale(engine, news.stale, now))
+      case "Aborted":
+        return yield* aborted(engine, key, signal!)
+      case "TimedOut": {
+        if (policy.onWaitTimeout === "fetch") return yield* fallBack(request, fiber, began)
+        const stale = flight.besides
+        if (policy.onWaitTimeout === "stale" && stale !== undefined && allows(policy, stale, true, now)) {
+          return yield* hooked(hooks, key, ofStale(engine, stale, now))
+        }
+        return yield* timedOut(engine, key, now - began)
+      }
+      case "Landed": {
+        const { exit } = news
+        if (Exit.isSuccess(exit)) return yield* hooked(hooks, key, ofLanding(engine, exit.value, mine, now - began))
+        // A flight that was ended, not failed, is no answer for those who did not begin it.
+        if (!mine && Cause.hasInterruptsOnly(exit.cause)) continue
+        const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
+        if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)
+        return yield* failure
+      }
     }
-    engine.counters.misses++
-    engine.counters.fallbacks++
-    const meta: Meta = {
-      cache: "MISS-FOLLOWER-FALLBACK",
-      waited: clock.currentTimeMillisUnsafe() - began,
-      uncached: "bypassed"
-    }
-    return yield* hooked(plan.hooks?.onFallback, key, { value: news.exit.value.value, meta })
   }
 })
+
+/** Fetches beside another's load; once per process, however many give up waiting. */
+const fallBack = Effect.fnUntraced(function* (
+  { engine, fetcher, key, plan }: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  began: number
+) {
+  const within = fiber.getRef(Within)
+  while (true) {
+    const current = engine.fallbacks.get(key)
+    const flight = current ?? engine.fallBack(key, fetcher, plan, fiber.context)
+    if (current !== undefined && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
+    const news = yield* wait(flight, within, plan.signal, patient)
+    if (news._tag === "Aborted") return yield* aborted(engine, key, plan.signal!)
+    if (news._tag !== "Landed") continue
+    if (Exit.isSuccess(news.exit)) {
+      const waited = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - began
+      return yield* hooked(plan.hooks, key, ofFallback(engine, news.exit.value.value, waited))
+    }
+    if (current !== undefined && Cause.hasInterruptsOnly(news.exit.cause)) continue
+    return yield* Effect.failCause(news.exit.cause)
+  }
+})
+
+const never = (): boolean => false
+
+type Wish = Omit<Waiter, "tell">
+
+/** Waits for as long as it takes. */
+const patient: Wish = { deadline: Infinity, evenLeading: false, wantsFollowing: false, takes: never }
+
+/** Waits for news of a flight. Leaving, by interruption or signal, is prompt, and noted where a fetcher waits. */
+const wait = (
+  flight: Flight,
+  within: Flight | undefined,
+  signal: AbortSignal | undefined,
+  wish: Wish
+): Effect.Effect<News | { readonly _tag: "Aborted" }> => {
+  const waiting = Effect.callback<News | { readonly _tag: "Aborted" }>((resume) => {
+    const end = (news: News | { readonly _tag: "Aborted" }) => {
+      signal?.removeEventListener("abort", abort)
+      resume(Effect.succeed(news))
+    }
+    const waiter: Waiter = { ...wish, tell: end }
+    const abort = () => {
+      end({ _tag: "Aborted" })
+      flight.leave(waiter)
+    }
+    signal?.addEventListener("abort", abort, { once: true })
+    const news = flight.join(waiter)
+    if (news !== undefined) end(news)
+    return Effect.sync(() => {
+      signal?.removeEventListener("abort", abort)
+      flight.leave(waiter)
+    })
+  })
+  return within === undefined ? waiting : within.waiting(flight, waiting)
+}
 
 const aborted = ({ adapter }: Engine<any>, key: string, signal: AbortSignal): Effect.Effect<never, Aborted> =>
   Effect.fail(
@@ -265,14 +230,4 @@ export const checkKey = ({ adapter }: Engine<any>, key: string): Effect.Effect<n
       max
     })
   )
-}
-
-/** A fresh value that is in this process, if there is one that needs no decoding. */
-export const localHit = (engine: Engine<any>, key: string, now: number): Answer<any> | undefined => {
-  const hit = engine.adapter.hitUnsafe?.(key, now)
-  if (hit === undefined) return undefined
-  const opened = engine.sealer.unsealUnsafe(hit.value as Value)
-  if (opened === undefined) return undefined
-  engine.counters.hits++
-  return { value: opened.value, meta: { cache: "HIT", age: hit.age, freshFor: hit.freshFor } }
 }

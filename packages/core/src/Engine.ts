@@ -11,6 +11,7 @@ import { Counters } from "./Counters.ts"
 import { type Flight, Flights } from "./Flight.ts"
 import type { Hooks } from "./Hooks.ts"
 import * as Lease from "./Lease.ts"
+import { Meter } from "./Metrics.ts"
 import type { Policy } from "./Policy.ts"
 import { Sealer } from "./Sealer.ts"
 import type { FetchContext, Turn } from "./Turn.ts"
@@ -41,17 +42,28 @@ const byIdentity = new WeakMap<object, Map<Codec.Codec<any>, Shared>>()
 
 /** Flights are shared by those who would get the same value: one store, one codec. */
 const share = (adapter: Adapter, codec: Codec.Codec<any>): Shared => {
-  const identity = identityOf(adapter)
-  let byCodec = byIdentity.get(identity)
-  if (byCodec === undefined) byIdentity.set(identity, (byCodec = new Map()))
-  let shared = byCodec.get(codec)
-  if (shared === undefined) byCodec.set(codec, (shared = { flights: new Flights(), fallbacks: new Flights() }))
-  return shared
+  const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new Map<Codec.Codec<any>, Shared>())
+  return getOrMake(byCodec, codec, () => ({ flights: new Flights(), fallbacks: new Flights() }))
+}
+
+/** What a map has, made when it is missing. */
+export const getOrMake = <K, V>(
+  map: { readonly get: (key: K) => V | undefined; readonly set: (key: K, value: V) => unknown },
+  key: K,
+  make: () => V
+): V => {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 let flightsBegun = 0
 // Two processes must never name a flight alike, or one would be granted the other's lease.
-const process = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")
+const process = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+  byte.toString(16).padStart(2, "0")
+).join("")
 
 /** One cache's state. */
 export class Engine<A> {
@@ -61,17 +73,18 @@ export class Engine<A> {
   readonly flights: Flights
   readonly fallbacks: Flights
   private readonly own = new Set<Flight>()
-  /** The cache's name, in metrics. */
-  readonly name: string
+  private readonly meter: Meter
+  private sinceCarried = 0
 
   constructor(
     adapter: Adapter,
     codec: Codec.Codec<A> | undefined,
     failures: Codec.Codec<any> | undefined,
-    name: string
+    name: string,
+    context: Context.Context<never>
   ) {
     this.adapter = adapter
-    this.name = name
+    this.meter = new Meter(this.counters, context, name, adapter.name)
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
     const shared = share(adapter, this.sealer.codec)
     this.flights = shared.flights
@@ -87,11 +100,25 @@ export class Engine<A> {
         this.own.add(flight)
         return Effect.ensuring(
           Lease.take(this.turn(key, fetcher, plan, flight, force)),
-          Effect.sync(() => this.own.delete(flight))
+          Effect.sync(() => {
+            this.own.delete(flight)
+            this.answered()
+          })
         )
       },
       force
     )
+  }
+
+  /** Counts an answer towards the next carrying over of the counters to the metrics. */
+  answered(): void {
+    if (++this.sinceCarried >= 128) this.carry()
+  }
+
+  /** Carries the counters over to the metrics. */
+  carry(): void {
+    this.sinceCarried = 0
+    this.meter.carry()
   }
 
   /** Keeps the adapter open until `close`. */
@@ -103,6 +130,7 @@ export class Engine<A> {
   /** Ends the background loads that this cache began; the last user of an adapter closes it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     for (const flight of this.own) flight.end()
+    this.carry()
     const identity = identityOf(this.adapter)
     const left = (users.get(identity) ?? 1) - 1
     users.set(identity, left)

@@ -6,7 +6,7 @@
  * and the time, and gives the answer and what is there next; `undefined` means that
  * there is nothing. When nothing changes, the entry given comes back as it is.
  */
-import type { AcquireOptions, Acquired, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
+import type { Acquired, AcquireOptions, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
 
 /**
  * A value, when it was filled (epoch milliseconds of the clock that keeps it), and how long it
@@ -110,10 +110,7 @@ export const fill = (
   entry: Entry | undefined,
   now: number,
   options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
-): Move<Held> =>
-  held(entry, now, options.token)
-    ? [true, filled(options, now)]
-    : [false, entry]
+): Move<Held> => (held(entry, now, options.token) ? [true, filled(options, now)] : [false, entry])
 
 /** Ends the lease, leaves the value, and may begin a cooldown. */
 export const abandon = (

@@ -16,17 +16,15 @@ import type { Landing, Phases, StaleValue } from "./Turn.ts"
 /** What a caller who waits is told. After any of these it is no longer waiting. */
 export type News =
   | { readonly _tag: "Landed"; readonly exit: Exit.Exit<Landing<any>, any> }
-  | { readonly _tag: "Stale"; readonly stale: StaleValue<any>; readonly failing: boolean }
+  | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
   | { readonly _tag: "Following" }
   | { readonly _tag: "TimedOut" }
-  | { readonly _tag: "Aborted" }
 
 const following: News = { _tag: "Following" }
 const timedOut: News = { _tag: "TimedOut" }
-const aborted: News = { _tag: "Aborted" }
 
-/** What a caller wants of a flight. */
-export interface Wish {
+/** A caller who waits for a flight. */
+export interface Waiter {
   /** Epoch milliseconds after which it is told `TimedOut`; `Infinity` for never. */
   readonly deadline: number
   /** Whether the deadline holds while this very process loads. */
@@ -34,13 +32,8 @@ export interface Wish {
   /** Whether to be told that another process leads. */
   readonly wantsFollowing: boolean
   /** Whether it would take this stale value now. */
-  readonly takes: (stale: StaleValue<any>, failing: boolean) => boolean
-  readonly signal: AbortSignal | undefined
-}
-
-interface Waiter {
-  readonly wish: Wish
-  readonly tell: (news: Effect.Effect<News>) => void
+  takes(stale: StaleValue<any>, failing: boolean): boolean
+  tell(news: News): void
 }
 
 /** The flight whose fetcher this fiber runs, if it runs one: to find a load that would wait for itself. */
@@ -58,7 +51,8 @@ export class Flight implements Phases<any> {
   private staleNow: { readonly stale: StaleValue<any>; readonly failing: boolean } | undefined
   private readonly waiters = new Set<Waiter>()
   private readonly waitsFor = new Map<Flight, number>()
-  private fiber!: Fiber.Fiber<Landing<any>, any>
+  /** Not yet there while the load runs its first, synchronous steps. */
+  private fiber: Fiber.Fiber<Landing<any>, any> | undefined
   private sleeper: { readonly fiber: Fiber.Fiber<void>; readonly until: number } | undefined
   private readonly flights: Flights
   private readonly key: string
@@ -80,10 +74,11 @@ export class Flight implements Phases<any> {
 
   private land(exit: Exit.Exit<Landing<any>, any>): void {
     this.flights.forget(this.key, this)
-    const news = Effect.succeed<News>({ _tag: "Landed", exit })
-    for (const waiter of this.waiters) waiter.tell(news)
-    this.waiters.clear()
     this.rest()
+    const news: News = { _tag: "Landed", exit }
+    const waiters = [...this.waiters]
+    this.waiters.clear()
+    for (const waiter of waiters) waiter.tell(news)
   }
 
   leading(): void {
@@ -93,18 +88,18 @@ export class Flight implements Phases<any> {
   following(): void {
     if (this.phase === "following") return
     this.phase = "following"
-    for (const waiter of this.waiters) {
-      if (waiter.wish.wantsFollowing) this.dismiss(waiter, following)
-      else this.arm(waiter)
+    for (const waiter of [...this.waiters]) {
+      if (!waiter.wantsFollowing) this.arm(waiter)
+      else if (this.waiters.delete(waiter)) waiter.tell(following)
     }
   }
 
   stale(stale: StaleValue<any>, failing: boolean): void {
     this.staleNow = { stale, failing }
-    for (const waiter of this.waiters) {
-      if (!waiter.wish.takes(stale, failing)) continue
+    for (const waiter of [...this.waiters]) {
+      if (!waiter.takes(stale, failing)) continue
       this.background ||= this.phase === "leading"
-      this.dismiss(waiter, { _tag: "Stale", stale, failing })
+      this.dismiss(waiter, { _tag: "Stale", stale })
     }
   }
 
@@ -113,49 +108,37 @@ export class Flight implements Phases<any> {
     return this.staleNow?.stale
   }
 
-  /** Waits for news. Leaving, by interruption, is safe and prompt. */
-  join(wish: Wish): Effect.Effect<News> {
-    return Effect.callback<News>((resume) => {
-      const exit = this.fiber.pollUnsafe()
-      if (exit !== undefined) return resume(Effect.succeed({ _tag: "Landed", exit }))
-      const offer = this.staleNow
-      if (offer !== undefined && wish.takes(offer.stale, offer.failing)) {
-        resume(Effect.succeed({ _tag: "Stale", ...offer }))
-        this.background ||= this.phase === "leading"
-        return this.leave()
-      }
-      if (this.phase === "following" && wish.wantsFollowing) return resume(Effect.succeed(following))
-      const { signal } = wish
-      const abort = () => this.dismiss(waiter, aborted)
-      const waiter: Waiter = {
-        wish,
-        tell:
-          signal === undefined
-            ? resume
-            : (news) => {
-                signal.removeEventListener("abort", abort)
-                resume(news)
-              }
-      }
-      signal?.addEventListener("abort", abort, { once: true })
-      this.waiters.add(waiter)
-      this.arm(waiter)
-      return Effect.sync(() => {
-        signal?.removeEventListener("abort", abort)
-        if (this.waiters.delete(waiter)) this.leave()
-      })
-    })
+  /** Lets a caller wait, unless there are news for it already. */
+  join(waiter: Waiter): News | undefined {
+    const exit = this.fiber?.pollUnsafe()
+    if (exit !== undefined) return { _tag: "Landed", exit }
+    const offer = this.staleNow
+    if (offer !== undefined && waiter.takes(offer.stale, offer.failing)) {
+      this.background ||= this.phase === "leading"
+      this.endIfLeft()
+      return { _tag: "Stale", stale: offer.stale }
+    }
+    if (this.phase === "following" && waiter.wantsFollowing) return following
+    this.waiters.add(waiter)
+    this.arm(waiter)
+    return undefined
+  }
+
+  /** A caller waits no longer. Safe to repeat. */
+  leave(waiter: Waiter): void {
+    if (this.waiters.delete(waiter)) this.endIfLeft()
   }
 
   private dismiss(waiter: Waiter, news: News): void {
     if (!this.waiters.delete(waiter)) return
-    waiter.tell(Effect.succeed(news))
-    if (news !== following) this.leave()
+    waiter.tell(news)
+    this.endIfLeft()
   }
 
   /** The last one out ends the load; the key is free for a new flight at once. */
-  private leave(): void {
-    if (this.waiters.size > 0 || this.background || this.fiber.pollUnsafe() !== undefined) return
+  private endIfLeft(): void {
+    if (this.waiters.size > 0 || this.background) return
+    if (this.fiber === undefined || this.fiber.pollUnsafe() !== undefined) return
     this.flights.forget(this.key, this)
     this.rest()
     this.fiber.interruptUnsafe()
@@ -164,7 +147,12 @@ export class Flight implements Phases<any> {
   /** Ends a background load. */
   end(): void {
     this.background = false
-    this.leave()
+    this.endIfLeft()
+  }
+
+  /** This flight's time, in epoch milliseconds. */
+  get now(): number {
+    return this.clock.currentTimeMillisUnsafe()
   }
 
   /** How many callers wait here. */
@@ -173,29 +161,30 @@ export class Flight implements Phases<any> {
   }
 
   /** Sees to it that the earliest deadline that counts is noticed: one timer for all waiters. */
-  private arm({ wish }: Waiter): void {
-    if (wish.deadline === Infinity || !this.counts(wish)) return
-    if (this.sleeper !== undefined && this.sleeper.until <= wish.deadline) return
+  private arm(waiter: Waiter): void {
+    const { deadline } = waiter
+    if (deadline === Infinity || !this.counts(waiter)) return
+    if (this.sleeper !== undefined && this.sleeper.until <= deadline) return
     this.rest()
-    const wait = Math.max(0, wish.deadline - this.clock.currentTimeMillisUnsafe())
+    const wait = Math.max(0, deadline - this.now)
     const fiber = Effect.runFork(
       Effect.andThen(
         this.clock.sleep(Duration.millis(wait)),
         Effect.sync(() => this.expire())
       )
     )
-    this.sleeper = { fiber, until: wish.deadline }
+    this.sleeper = { fiber, until: deadline }
   }
 
-  private counts(wish: Wish): boolean {
-    return this.phase === "following" || (this.phase === "leading" && wish.evenLeading)
+  private counts(waiter: Waiter): boolean {
+    return this.phase === "following" || (this.phase === "leading" && waiter.evenLeading)
   }
 
   private expire(): void {
     this.sleeper = undefined
-    const now = this.clock.currentTimeMillisUnsafe()
-    for (const waiter of this.waiters) {
-      if (waiter.wish.deadline <= now && this.counts(waiter.wish)) this.dismiss(waiter, timedOut)
+    const { now } = this
+    for (const waiter of [...this.waiters]) {
+      if (waiter.deadline <= now && this.counts(waiter)) this.dismiss(waiter, timedOut)
       else this.arm(waiter)
     }
   }

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { AdapterError, Token, Value } from "./Adapter.ts"
-import { CacheSetFailed, LeaseFailed } from "./CacheLockingError.ts"
+import { CacheSetFailed, InvalidOption, LeaseFailed } from "./CacheLockingError.ts"
 import * as Policy from "./Policy.ts"
 import { loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
@@ -36,7 +36,8 @@ export const lead = Effect.fnUntraced(function* (
     if (renewal.interrupted(fetched)) return undefined
     const left = Cause.hasInterruptsOnly(fetched.cause)
     if (!left) counters.loadFailures++
-    yield* abandon(turn, token, left ? 0 : policy.cooldown, left ? undefined : sealer.sealFailure(fetched.cause))
+    if (left) yield* abandon(turn, token)
+    else yield* abandon(turn, token, policy.cooldown, yield* sealer.sealFailure(fetched.cause))
     return yield* fetched
   }
   const value = fetched.value
@@ -52,10 +53,13 @@ export const lead = Effect.fnUntraced(function* (
     yield* trouble(sealed.failure)
     return loaded(value, "encode-failed", renewal.until)
   }
-  const filled = yield* Effect.result(adapter.fill(key, { token, value: sealed.success, lifetime }))
+  const fill = adapter.fill(key, { token, value: sealed.success, lifetime })
+  const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
     counters.adapterErrors++
     yield* trouble(setFailed(turn, filled.failure))
+    // Once more for those who wait elsewhere; the callers here are not to wait for it.
+    if (filled.failure.retryable) yield* Effect.forkDetach(Effect.ignore(fill))
     return loaded(sealed.success.value, "set-failed", renewal.until)
   }
   if (!filled.success) counters.leaseLost++
@@ -71,13 +75,14 @@ const fetch = ({ adapter, fetcher, key }: Turn<any, any, any>, stale: StaleValue
 
 /** How long the value is kept; `undefined` when it is not to be. */
 const lifetimeOf = ({ key, policy }: Turn<any, any, any>, value: unknown) =>
-  Effect.try({
-    try: () => {
-      if (!policy.shouldCache(value)) return undefined
+  Effect.suspend(() => {
+    if (!policy.shouldCache(value)) return Effect.undefined
+    try {
       const lifetime = Policy.lifetimeOf(policy, value, key)
-      return lifetime.fresh + lifetime.stale > 0 ? lifetime : undefined
-    },
-    catch: (error) => error
+      return Effect.succeed(lifetime.fresh + lifetime.stale > 0 ? lifetime : undefined)
+    } catch (error) {
+      return error instanceof InvalidOption ? Effect.fail(error) : Effect.die(error)
+    }
   })
 
 const setFailed = (turn: Turn<any, any, any>, cause: AdapterError): CacheSetFailed =>
@@ -87,7 +92,11 @@ const setFailed = (turn: Turn<any, any, any>, cause: AdapterError): CacheSetFail
     cause
   })
 
-const leaseFailed = (turn: Turn<any, any, any>, phase: "renew" | "abandon", cause: AdapterError): Effect.Effect<void> => {
+const leaseFailed = (
+  turn: Turn<any, any, any>,
+  phase: "renew" | "abandon",
+  cause: AdapterError
+): Effect.Effect<void> => {
   turn.counters.adapterErrors++
   return turn.trouble(
     new LeaseFailed({

@@ -117,10 +117,7 @@ const open = (
 const cooling = (policy: Policy, found: Cooling, following: Following): "wait" | "fail" | "fetch" =>
   policy.onCooling === "wait" && (following.led || found.retryIn > policy.waitMax) ? "fail" : policy.onCooling
 
-const coolingFailure = (
-  { adapter, key, sealer }: Turn<any, any, any>,
-  found: Cooling
-): Effect.Effect<never, unknown> =>
+const coolingFailure = ({ adapter, key, sealer }: Turn<any, any, any>, found: Cooling): Effect.Effect<never, unknown> =>
   Effect.flatMap(sealer.unsealFailure(found.cause), (failure) =>
     failure !== undefined
       ? Effect.fail(failure.error)

@@ -12,9 +12,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { LRUCache } from "lru-cache"
-import { Adapter, AdapterError, type Hit, type Operation, Token, type Value } from "./Adapter.ts"
-import * as Entry from "./Entry.ts"
+import { Adapter, AdapterError, type LocalClock, type LocalHit, type Operation, Token, type Value } from "./Adapter.ts"
 import * as Check from "./Check.ts"
+import * as Entry from "./Entry.ts"
 
 /** How a memory adapter is bounded. */
 export interface Options {
@@ -65,6 +65,11 @@ class Memory {
   private readonly maxBytes: number
   private readonly sizeOf: (value: Value, key: string) => number
   private grants = 0
+  /**
+   * Instants are kept from here on: for its first 24 days of life they are small integers, which V8
+   * keeps without a box of their own.
+   */
+  private epoch = Number.NaN
 
   constructor(options: Options) {
     const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
@@ -80,12 +85,24 @@ class Memory {
           })
   }
 
-  readonly hitUnsafe = (key: string, now: number): Hit | undefined => {
+  readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
     const kept = this.values.get(key)
     if (kept === undefined) return undefined
-    const age = now - kept.filledAt
-    const freshFor = kept.lifetime.fresh - age
-    return freshFor > 0 ? { _tag: "Hit", value: kept.value, freshFor, age: age < 0 ? 0 : age } : undefined
+    const { lifetime, value } = kept
+    // Reading the clock would cost as much as all the rest.
+    if (lifetime.fresh === Infinity) return { value, freshFor: Infinity, age: undefined }
+    const age = this.now(clock) - kept.filledAt
+    const freshFor = lifetime.fresh - age
+    return freshFor > 0 ? { value, freshFor, age: Math.max(0, age) } : undefined
+  }
+
+  private now(clock: LocalClock): number {
+    const now = clock.currentTimeMillisUnsafe()
+    if (Number.isNaN(this.epoch)) this.epoch = now
+    const since = now - this.epoch
+    // The difference of two doubles is a double in a box, until it is made an integer.
+    const whole = since | 0
+    return whole === since ? whole : since
   }
 
   /** Runs one move on what is there. `wakes` says whether the answer means that the key changed. */
@@ -95,11 +112,10 @@ class Memory {
     wakes: (answer: A) => boolean
   ): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
-      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      const now = this.now(fiber.getRef(Clock.Clock))
       const kept = this.values.get(key)
       const turn = this.turns.get(key)
-      const entry =
-        kept === undefined ? turn : { kept, lease: turn?.lease, cooldown: turn?.cooldown }
+      const entry = kept === undefined ? turn : { kept, lease: turn?.lease, cooldown: turn?.cooldown }
       const [answer, next] = f(entry, now)
       if (next !== entry) {
         if (next?.kept !== kept) {
@@ -159,7 +175,7 @@ class Memory {
   readonly keys = (prefix: string): Stream.Stream<string> =>
     Stream.unwrap(
       Effect.clockWith((clock) => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = this.now(clock)
         return Effect.sync(() =>
           Stream.fromIterable(
             [...this.values.entries()].flatMap(([key, kept]) =>
@@ -192,7 +208,8 @@ export const make = (options: Options = {}): Adapter => {
       clock: "store"
     },
     hitUnsafe: memory.hitUnsafe,
-    acquire: (key, options) => memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
+    acquire: (key, options) =>
+      memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
     fill: (key, options) =>
       memory.refusal("fill", key, options.value) ??
       memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes),

@@ -11,6 +11,9 @@ import type { Counters } from "./Counters.ts"
 import { failureCodec } from "./FailureCodec.ts"
 import { Sealed, seal, Unreadable, unseal } from "./Sealed.ts"
 
+/** A failure is a message, not a store of data. */
+const mostFailureBytes = 65_536
+
 /** Seals and unseals the values of a cache. */
 export class Sealer<A> {
   /** The codec; what makes two caches share their flights. */
@@ -39,10 +42,12 @@ export class Sealer<A> {
    */
   seal(key: string, value: A, cost: number): Effect.Effect<Sealed<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
     const sealed = seal(value, this.codec, { cost })
-    return this.byReference ? Effect.succeed(sealed) : Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
+    return this.byReference
+      ? Effect.succeed(sealed)
+      : Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
   }
 
-  private encode(key: string, sealed: Sealed<A>): Effect.Effect<void, EncodeFailed> {
+  private encode(key: string, sealed: Sealed<any>): Effect.Effect<void, EncodeFailed> {
     const blame = (error: unknown): EncodeFailed => {
       const { cause, message } = error as EncodeFailed
       return new EncodeFailed({ context: { key, phase: "encode", adapter: this.adapter.name }, message, cause })
@@ -83,17 +88,20 @@ export class Sealer<A> {
   unseal(key: string, value: Value): Effect.Effect<Sealed<A> | undefined, DecodeFailed> {
     const opened = unseal(value, this.codec)
     if (opened instanceof Sealed) return Effect.succeed(opened)
-    return Effect.flatMap(opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened), (opened) => {
-      if (opened instanceof Sealed) return Effect.succeed(opened)
-      this.counters.undecodable++
-      if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
-      return Effect.as(
-        Effect.logWarning(`cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`).pipe(
-          Effect.annotateLogs({ key, adapter: this.adapter.name })
-        ),
-        undefined
-      )
-    })
+    return Effect.flatMap(
+      opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
+      (opened) => {
+        if (opened instanceof Sealed) return Effect.succeed(opened)
+        this.counters.undecodable++
+        if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
+        return Effect.as(
+          Effect.logWarning(
+            `cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`
+          ).pipe(Effect.annotateLogs({ key, adapter: this.adapter.name })),
+          undefined
+        )
+      }
+    )
   }
 
   /** Opens a value that is here already, or answers nothing. */
@@ -110,9 +118,17 @@ export class Sealer<A> {
   }
 
   /** A typed failure for those who wait for this load; a defect is not for others to see. */
-  sealFailure(cause: Cause.Cause<unknown>): Value | undefined {
+  sealFailure(cause: Cause.Cause<unknown>): Effect.Effect<Value | undefined> {
     const failure = cause.reasons.find(Cause.isFailReason)
-    return failure && seal(failure.error, this.failures)
+    if (failure === undefined) return Effect.undefined
+    const sealed = seal(failure.error, this.failures)
+    if (this.adapter.keepsReferences === true) return Effect.succeed(sealed)
+    // A failure that cannot be written is told without its cause.
+    const fits = () => sealed.bytes.byteLength <= Math.min(mostFailureBytes, this.adapter.limits.valueBytes)
+    return Effect.match(
+      Effect.suspend(() => this.encode("", sealed)),
+      { onFailure: () => undefined, onSuccess: () => (fits() ? sealed : undefined) }
+    )
   }
 
   /** The failure that a leader left, if it left one that can be read. */
@@ -121,6 +137,11 @@ export class Sealer<A> {
     const opened = unseal(value, this.failures)
     const failure = (opened: Sealed<any> | Unreadable) =>
       opened instanceof Sealed ? { error: opened.value as unknown } : undefined
-    return opened instanceof Promise ? Effect.map(Effect.promise(() => opened), failure) : Effect.succeed(failure(opened))
+    return opened instanceof Promise
+      ? Effect.map(
+          Effect.promise(() => opened),
+          failure
+        )
+      : Effect.succeed(failure(opened))
   }
 }

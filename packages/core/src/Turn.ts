@@ -4,9 +4,9 @@
 import type * as Effect from "effect/Effect"
 import type { Adapter } from "./Adapter.ts"
 import type { CacheLockingError } from "./CacheLockingError.ts"
+import type { Counters } from "./Counters.ts"
 import type { Policy } from "./Policy.ts"
 import type { Sealer } from "./Sealer.ts"
-import type { Counters } from "./Counters.ts"
 
 /** A value past its freshness, decoded, and when that was true. */
 export interface StaleValue<out A> {
@@ -31,8 +31,19 @@ export type Uncached = "declined" | "lost" | "set-failed" | "encode-failed" | "b
 
 /** How a turn ended well. */
 export type Landing<A> =
-  | { readonly _tag: "Found"; readonly value: A; readonly age: number; readonly freshFor: number; readonly followed: boolean }
-  | { readonly _tag: "Loaded"; readonly value: A; readonly uncached: Uncached | undefined; readonly leaseUntil: number | undefined }
+  | {
+      readonly _tag: "Found"
+      readonly value: A
+      readonly age: number
+      readonly freshFor: number
+      readonly followed: boolean
+    }
+  | {
+      readonly _tag: "Loaded"
+      readonly value: A
+      readonly uncached: Uncached | undefined
+      readonly leaseUntil: number | undefined
+    }
 
 /** Where a turn tells how far it is. */
 export interface Phases<in A> {

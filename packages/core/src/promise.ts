@@ -18,9 +18,10 @@ import * as Option from "effect/Option"
 import type { Adapter } from "./Adapter.ts"
 import * as Cache from "./Cache.ts"
 import { Aborted, type CacheLockingError } from "./CacheLockingError.ts"
-import type { Fetcher } from "./Engine.ts"
+import type { Engine, Fetcher, Plan } from "./Engine.ts"
 import { type Flight, Within } from "./Flight.ts"
 import type { HookContext, Hooks, WaitHookContext } from "./Hooks.ts"
+import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
 import type * as Policy from "./Policy.ts"
 import type { Stats } from "./Stats.ts"
@@ -124,17 +125,19 @@ const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
 const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
   const wrapped: Record<string, unknown> = {}
   for (const [name, hook] of Object.entries(hooks)) {
-    if (typeof hook === "function") wrapped[name] = (...args: Array<unknown>) => attempt(() => hook(...(args as [never, never])))
+    if (typeof hook === "function")
+      wrapped[name] = (...args: Array<unknown>) => attempt(() => hook(...(args as [never, never])))
     else if (hook !== undefined) wrapped[name] = hook
   }
   return wrapped
 }
 
 const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
-  (options?.hooks === undefined || options.hooks === null ? options : { ...options, hooks: toHooks(options.hooks) }) as Omit<
-    O,
-    "hooks"
-  > & { readonly hooks?: Hooks<any, unknown> | undefined }
+  (options?.hooks === undefined || options.hooks === null
+    ? options
+    : { ...options, hooks: toHooks(options.hooks) }) as Omit<O, "hooks"> & {
+    readonly hooks?: Hooks<any, unknown> | undefined
+  }
 
 /** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
 const errorOf = (cause: Cause.Cause<unknown>): unknown => {
@@ -142,17 +145,72 @@ const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   return error instanceof Aborted ? error.cause : error
 }
 
-const run = <A>(effect: Effect.Effect<A, unknown>): Promise<A> =>
-  new Promise((resolve, reject) => {
-    const flight = storage?.getStore()
-    const fiber = Effect.runFork(flight === undefined ? effect : Effect.provideService(effect, Within, flight))
-    fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(errorOf(exit.cause))))
-  })
+/** A caller's promise. */
+interface Settlement {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  /** Whether the whole answer is wanted, or its value. */
+  readonly meta: boolean
+}
+
+const settle = ({ meta, reject, resolve }: Settlement, exit: Exit.Exit<Answer<any>, unknown>): void =>
+  Exit.isSuccess(exit) ? resolve(meta ? exit.value : exit.value.value) : reject(errorOf(exit.cause))
+
+/** Runs a call of the facade's own, whose fetcher and hooks need no services. */
+const fork = (
+  effect: Effect.Effect<Answer<any>, unknown, any>,
+  within: Flight | undefined,
+  settlement: Settlement
+): void => {
+  Effect.runFork(inside(effect as Effect.Effect<Answer<any>, unknown>, within)).addObserver((exit) =>
+    settle(settlement, exit)
+  )
+}
+
+const inside = <A, E>(effect: Effect.Effect<A, E>, within: Flight | undefined): Effect.Effect<A, E> =>
+  within === undefined ? effect : Effect.provideService(effect, Within, within)
+
+const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
+  const exit = await Effect.runPromiseExit(inside(effect, storage?.getStore()))
+  if (Exit.isSuccess(exit)) return exit.value
+  throw errorOf(exit.cause)
+}
+
+/** A caller who waits for a load that is under way, without a fiber. */
+class PromiseJoiner<A> extends Joiner {
+  private readonly cache: Instance<A>
+  private readonly key: string
+  private readonly fetcher: PromiseFetcher<A>
+  private readonly settlement: Settlement
+
+  constructor(
+    engine: Engine<any>,
+    plan: Plan,
+    flight: Flight,
+    cache: Instance<A>,
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    settlement: Settlement
+  ) {
+    super(engine, plan, flight)
+    this.cache = cache
+    this.key = key
+    this.fetcher = fetcher
+    this.settlement = settlement
+  }
+
+  protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined): void {
+    if (exit !== undefined) settle(this.settlement, exit)
+    else fork(this.cache.waitOn(this.key, wrap(this.fetcher), this.began), undefined, this.settlement)
+  }
+}
+
+type Instance<A> = ReturnType<typeof Cache.makeUnsafe<A>>
 
 const clock = Effect.runSync(Clock.Clock)
 
 class Facade<A> implements PromiseCache<A> {
-  private readonly cache: ReturnType<typeof Cache.makeUnsafe<A>>
+  private readonly cache: Instance<A>
 
   constructor(options: CreateOptions<A>) {
     this.cache = Cache.makeUnsafe<A>(withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" })
@@ -160,23 +218,52 @@ class Facade<A> implements PromiseCache<A> {
 
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A> {
     if (options === undefined) {
-      const hit = this.cache.hitUnsafe(key, clock.currentTimeMillisUnsafe())
+      const hit = this.cache.hitUnsafe(key, clock)
       if (hit !== undefined) return Promise.resolve(hit.value)
     }
-    return this.getOrSetWithMeta(key, fetcher, options).then(valueOf)
+    return this.ask(key, fetcher, options, false)
   }
 
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    return run(
-      Effect.suspend(() => this.cache.getOrSet(key, wrap(fetcher), options && withHooks(options))) as Effect.Effect<
-        Answer<A>,
-        unknown
-      >
-    )
+    return this.ask(key, fetcher, options, true)
+  }
+
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: undefined | PromiseCallOptions<A>,
+    meta: true
+  ): Promise<Answer<A>>
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: undefined | PromiseCallOptions<A>,
+    meta: false
+  ): Promise<A>
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: PromiseCallOptions<A> | undefined,
+    meta: boolean
+  ): Promise<unknown> {
+    const { promise, reject, resolve } = Promise.withResolvers<unknown>()
+    const settlement = { resolve, reject, meta }
+    const within = storage?.getStore()
+    const joined =
+      options === undefined &&
+      within === undefined &&
+      this.cache.joinUnsafe(
+        key,
+        (engine, plan, flight) => new PromiseJoiner(engine, plan, flight, this.cache, key, fetcher, settlement)
+      )
+    if (!joined) fork(this.cache.getOrSet(key, wrap(fetcher), options && withHooks(options)), within, settlement)
+    return promise
   }
 
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    return run(this.cache.refresh(key, wrap(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>)
+    return run(
+      this.cache.refresh(key, wrap(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>
+    )
   }
 
   get(key: string): Promise<A | undefined> {
@@ -211,8 +298,6 @@ class Facade<A> implements PromiseCache<A> {
     return this.close()
   }
 }
-
-const valueOf = <A>(answer: Answer<A>): A => answer.value
 
 /** A fetcher that is none is left as it is, for the cache to refuse. */
 const wrap = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>

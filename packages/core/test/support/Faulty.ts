@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import { type Adapter, AdapterError, type Operation } from "../../src/Adapter.ts"
+import type { Verb } from "./Recorded.ts"
+
+/**
+ * What befalls a call:
+ *
+ * - `"fail"`: it never reaches the store, and asking again may help
+ * - `"reject"`: the store refuses it, for good
+ * - `"lose"`: it is done, and the reply is lost
+ * - `"hang"`: it never reaches the store, and never settles
+ * - `"loseAndHang"`: it is done, and never settles
+ * - `"throw"`: the adapter has a bug
+ * - an effect: runs before it
+ */
+export type Fault = "fail" | "reject" | "lose" | "hang" | "loseAndHang" | "throw" | Effect.Effect<unknown>
+
+/** What befalls the n-th call (from 1) of each verb; nothing where nothing is given. */
+export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> | ((n: number) => Fault | undefined) }
+
+/** The error of a backend that fails. */
+export const down = (operation: Operation, reason: "Unavailable" | "Rejected" = "Unavailable"): AdapterError =>
+  new AdapterError({ adapter: "faulty", operation, key: "k", reason, message: "the store is down" })
+
+/** An adapter with faults. */
+export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
+  const counts = new Map<Verb, number>()
+  const apply = <A, E, R>(verb: Verb, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | AdapterError, R> =>
+    Effect.suspend(() => {
+      const n = (counts.get(verb) ?? 0) + 1
+      counts.set(verb, n)
+      const given = faults[verb]
+      const fault = typeof given === "function" ? given(n) : given?.[n - 1]
+      switch (fault) {
+        case undefined:
+          return effect
+        case "fail":
+          return Effect.fail(down(verb))
+        case "reject":
+          return Effect.fail(down(verb, "Rejected"))
+        case "lose":
+          return Effect.andThen(effect, Effect.fail(down(verb)))
+        case "hang":
+          return Effect.never
+        case "loseAndHang":
+          return Effect.andThen(effect, Effect.never)
+        case "throw":
+          return Effect.die(new Error("a bug in the adapter"))
+        default:
+          return Effect.andThen(fault, effect)
+      }
+    })
+  const { watch } = adapter
+  return {
+    ...adapter,
+    acquire: (key, options) => apply("acquire", adapter.acquire(key, options)),
+    fill: (key, options) => apply("fill", adapter.fill(key, options)),
+    abandon: (key, options) => apply("abandon", adapter.abandon(key, options)),
+    renew: (key, options) => apply("renew", adapter.renew(key, options)),
+    delete: (key) => apply("delete", adapter.delete(key)),
+    put: (key, options) => apply("put", adapter.put(key, options)),
+    read: (key) => apply("read", adapter.read(key)),
+    watch: watch && ((key) => apply("watch", watch(key)))
+  }
+}

@@ -1,0 +1,51 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { FetchContext } from "../../src/Turn.ts"
+
+/** What an origin fails with. */
+export class Broken extends Data.TaggedError("Broken")<{ readonly code: number }> {}
+
+/** The slow thing behind the cache: counts what happens to its loads. */
+export class Origin {
+  /** Loads begun. */
+  calls = 0
+  /** Loads under way. */
+  running = 0
+  /** The most that were ever under way at once. */
+  most = 0
+  /** Loads that were interrupted. */
+  interrupted = 0
+  /** Loads that ended, however. */
+  ended = 0
+  /** What each load was given. */
+  readonly contexts: Array<FetchContext<any>> = []
+
+  /** A fetcher that works for so long and then does what it is told with the number of its call. */
+  readonly load = <A, E = never, R = never>(
+    millis: number,
+    then: (call: number, context: FetchContext<A>) => Effect.Effect<A, E, R>
+  ) => (context: FetchContext<A>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      const call = ++this.calls
+      this.contexts.push(context)
+      this.running++
+      this.most = Math.max(this.most, this.running)
+      return Effect.andThen(millis === 0 ? Effect.void : Effect.sleep(millis), Effect.suspend(() => then(call, context))).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => this.interrupted++)),
+        Effect.ensuring(
+          Effect.sync(() => {
+            this.running--
+            this.ended++
+          })
+        )
+      )
+    })
+
+  /** A fetcher whose n-th call gives `v<n>`. */
+  readonly gives = (millis = 0): ((context: FetchContext<string>) => Effect.Effect<string>) =>
+    this.load<string>(millis, (call) => Effect.succeed(`v${call}`))
+
+  /** A fetcher that fails with `Broken`. */
+  readonly breaks = (millis = 0): ((context: FetchContext<string>) => Effect.Effect<string, Broken>) =>
+    this.load<string, Broken>(millis, (call) => Effect.fail(new Broken({ code: call })))
+}

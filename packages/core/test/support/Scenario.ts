@@ -1,0 +1,171 @@
+/** A test with many processes over one store, at whose end nothing may be left. */
+import { assert, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import { type Adapter, Token, type Value } from "../../src/Adapter.ts"
+import * as Cache from "../../src/Cache.ts"
+import type * as Codec from "../../src/Codec.ts"
+import * as MemoryAdapter from "../../src/MemoryAdapter.ts"
+import { Recorded } from "./Recorded.ts"
+import { peer } from "./Wrappers.ts"
+
+const macrotask = Effect.promise<void>(() => new Promise((resolve) => setImmediate(resolve)))
+
+/** Lets everything happen that needs no time. */
+export const flush: Effect.Effect<void> = Effect.gen(function* () {
+  for (let i = 0; i < 6; i++) {
+    yield* macrotask
+    yield* Effect.yieldNow
+  }
+})
+
+/** Lets so much time pass, and everything happen that is then due. */
+export const advance = (millis: number): Effect.Effect<void> =>
+  Effect.andThen(flush, Effect.andThen(TestClock.adjust(millis), flush))
+
+/** Begins something and lets it get as far as it can without time. */
+export const begin = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
+  Effect.tap(Effect.forkChild(effect), () => flush)
+
+/** Begins it many times at once. */
+export const beginMany = <A, E, R>(
+  count: number,
+  effect: (n: number) => Effect.Effect<A, E, R>
+): Effect.Effect<ReadonlyArray<Fiber.Fiber<A, E>>, never, R> =>
+  Effect.tap(
+    Effect.forEach(Array.from({ length: count }, (_, n) => n), (n) => Effect.forkChild(effect(n))),
+    () => flush
+  )
+
+/** What all of them answered. */
+export const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>): Effect.Effect<Array<A>, E> =>
+  Effect.forEach(fibers, Fiber.join)
+
+/** How a fiber ended; fails the test if it has not. */
+export const ended = <A, E>(fiber: Fiber.Fiber<A, E>) => {
+  const exit = fiber.pollUnsafe()
+  return exit ?? assert.fail("it has not ended")
+}
+
+/** Whether a fiber still runs. */
+export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.pollUnsafe() === undefined
+
+/** The flights under way of this process over an adapter. */
+export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
+  const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
+    engine: { flights: { size: number }; fallbacks: { size: number } }
+  }
+  return engine.flights.size + engine.fallbacks.size
+}
+
+/** What the processes of a test share, and what is checked at its end. */
+export class World {
+  /** The memory behind it all. */
+  readonly store: Adapter
+  readonly processes: Array<Recorded> = []
+  readonly codecs = new Set<Codec.Codec<any> | undefined>([undefined])
+  /** Sleeps that have begun and not yet ended. */
+  sleeping = 0
+
+  constructor(store: Adapter) {
+    this.store = store
+  }
+
+  /** A process's adapter over the store, with what it calls noted; flights are not shared with others. */
+  process(wrap: (adapter: Adapter) => Adapter = (adapter) => adapter): Recorded {
+    const recorded = new Recorded(peer(wrap(peer(this.store))))
+    this.processes.push(recorded)
+    return recorded
+  }
+
+  /** A process and a cache in it. */
+  cache<A = string>(
+    options: Omit<Cache.Options<A, any, any>, "adapter"> = {},
+    wrap?: (adapter: Adapter) => Adapter
+  ): Effect.Effect<
+    { readonly cache: Cache.Cache<A, any, any>; readonly process: Recorded },
+    never,
+    Scope.Scope
+  > {
+    const process = this.process(wrap)
+    this.codecs.add(options.codec)
+    return Effect.orDie(
+      Effect.map(Cache.make<A, any, any>({ ...options, adapter: process.adapter }), (cache) => ({ cache, process }))
+    ) as any
+  }
+
+  /** Takes the lease of a key as a process that will not be heard of again. */
+  crash(key: string, leaseFor: number, owner = "crashed"): Effect.Effect<Token> {
+    return Effect.orDie(
+      Effect.map(this.store.acquire(key, { owner, leaseFor }), (found) =>
+        found._tag === "Leader" ? found.token : assert.fail(`not a leader but ${found._tag}`)
+      )
+    )
+  }
+
+  get flights(): number {
+    let flights = 0
+    for (const { adapter } of this.processes) for (const codec of this.codecs) flights += flightsOf(adapter, codec)
+    return flights
+  }
+
+  /** Nothing is under way any more. */
+  assertIdle(): void {
+    assert.deepStrictEqual(
+      {
+        flights: this.flights,
+        watching: this.processes.reduce((sum, { watching }) => sum + watching, 0),
+        pending: this.processes.reduce((sum, { pending }) => sum + pending, 0),
+        sleeping: this.sleeping
+      },
+      { flights: 0, watching: 0, pending: 0, sleeping: 0 },
+      "something is left behind"
+    )
+  }
+}
+
+/** The clock, with its sleeps counted. */
+const counted = (clock: Clock.Clock, world: World): Clock.Clock => ({
+  ...clock,
+  sleep: (duration) =>
+    Effect.suspend(() => {
+      world.sleeping++
+      return Effect.ensuring(
+        clock.sleep(duration),
+        Effect.sync(() => {
+          world.sleeping--
+        })
+      )
+    })
+})
+
+export interface ScenarioOptions {
+  readonly store?: (() => Adapter) | undefined
+  /** Something may be left at the end, because the test breaks the adapter for good. */
+  readonly untidy?: boolean | undefined
+}
+
+const run = (body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>, options: ScenarioOptions) =>
+  Effect.gen(function* () {
+    const world = new World((options.store ?? MemoryAdapter.make)())
+    const clock = yield* Clock.Clock
+    yield* Effect.provideService(body(world), Clock.Clock, counted(clock, world))
+    yield* flush
+    if (options.untidy !== true) world.assertIdle()
+  })
+
+/** A test over a memory store that is checked, at its end, for flights, subscriptions, calls and timers. */
+export const scenario = (
+  name: string,
+  body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>,
+  options: ScenarioOptions = {}
+): void => it.effect(name, () => run(body, options))
+
+scenario.skip = (name: string, body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>): void =>
+  it.effect.skip(name, () => run(body, {}))
+
+/** Bytes for an adapter that is spoken to without a cache. */
+export const bytesOf = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })

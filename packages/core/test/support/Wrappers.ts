@@ -1,0 +1,60 @@
+/** Adapters made of adapters: another process, a remote one, a poor one, a slow one. */
+import * as Effect from "effect/Effect"
+import type { Acquired, Adapter, Stale, Value } from "../../src/Adapter.ts"
+
+/** The same store from another process: flights are not shared. */
+export const peer = (adapter: Adapter): Adapter => ({ ...adapter, identity: {} })
+
+/** One that cannot push. */
+export const withoutWatch = ({ watch: _, ...adapter }: Adapter): Adapter => adapter
+
+const read = ({ bytes }: Value): Value => ({ bytes: bytes.slice() })
+
+const readStale = (stale: Stale | undefined): Stale | undefined => stale && { ...stale, value: read(stale.value) }
+
+const readAcquired = (found: Acquired): Acquired => {
+  switch (found._tag) {
+    case "Hit":
+      return { ...found, value: read(found.value) }
+    case "Cooling":
+      return { ...found, cause: found.cause && read(found.cause), stale: readStale(found.stale) }
+    default:
+      return { ...found, stale: readStale(found.stale) }
+  }
+}
+
+/** One that leaves the process: only bytes go in and come out, and nothing is to be had without asking. */
+export const remote = ({ hitUnsafe: _, keepsReferences: __, ...adapter }: Adapter): Adapter => ({
+  ...adapter,
+  identity: adapter.identity ?? {},
+  acquire: (key, options) => Effect.map(adapter.acquire(key, options), readAcquired),
+  fill: (key, options) => adapter.fill(key, { ...options, value: read(options.value) }),
+  abandon: (key, options) => adapter.abandon(key, { ...options, cause: options.cause && read(options.cause) }),
+  put: (key, options) => adapter.put(key, { ...options, value: read(options.value) }),
+  read: (key) =>
+    Effect.map(adapter.read(key), (found) => ({
+      ...found,
+      value: found.value && read(found.value),
+      cooling: found.cooling && { ...found.cooling, cause: found.cooling.cause && read(found.cooling.cause) }
+    }))
+})
+
+/** One whose verbs take time, half of it on the way there and half on the way back. */
+export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Adapter => {
+  const way = Effect.sleep(millis / 2)
+  const late = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.andThen(way, Effect.tap(effect, () => way))
+  const { watch } = adapter
+  return {
+    ...adapter,
+    identity: adapter.identity ?? {},
+    acquire: (key, options) => late(adapter.acquire(key, options)),
+    fill: (key, options) => late(adapter.fill(key, options)),
+    abandon: (key, options) => late(adapter.abandon(key, options)),
+    renew: (key, options) => late(adapter.renew(key, options)),
+    delete: (key) => late(adapter.delete(key)),
+    put: (key, options) => late(adapter.put(key, options)),
+    read: (key) => late(adapter.read(key)),
+    watch: watch && ((key) => late(watch(key)))
+  }
+}
