@@ -42,6 +42,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Engine"],
         ["Flight", "Lease"],
         ["Following", "Leading"],
+        ["Renewal"],
         ["Hooks"],
         ["Outcome"],
         ["Turn"],

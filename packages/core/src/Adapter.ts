@@ -33,6 +33,7 @@
  * 12. Nothing is left behind: every record carries the backend's own expiry where it has one.
  * 13. A backend that shares a clock is immune to its clients' clocks; one that cannot
  *     share one says so in `limits.clock`.
+ * 14. Every verb settles in bounded time: an adapter puts a timeout on every call that leaves the process.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"

@@ -13,11 +13,11 @@ import type { Landing, StaleValue } from "./Turn.ts"
 /** How long ago a stale value ceased to be fresh, now. */
 const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + Math.max(0, now - stale.at)
 
-/** Whether the windows of a policy allow a stale value, while a load runs or because one failed. */
-export const allows = (policy: Policy, stale: StaleValue<unknown>, failing: boolean, now: number): boolean => {
-  const age = staleFor(stale, now)
+/** Whether the windows of a policy allow a stale value now: while a load runs, or because one failed. */
+export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boolean, now: number): boolean => {
+  const failing = failed || stale.failure !== undefined
   const window = failing ? Math.max(policy.staleWhileRevalidate, policy.staleIfError) : policy.staleWhileRevalidate
-  return window > 0 && age <= window
+  return window > 0 && staleFor(stale, now) <= window
 }
 
 /** The answer of a load. `mine`: this caller began it. */
@@ -65,11 +65,11 @@ export const ofStale = (
   { counters }: Engine<any>,
   stale: StaleValue<any>,
   now: number,
-  error?: unknown
+  failure = stale.failure
 ): Answer<any> => {
   counters.staleServed++
   const meta: Meta = { cache: "STALE", age: stale.age + Math.max(0, now - stale.at), staleFor: staleFor(stale, now) }
-  return { value: stale.value, meta: error === undefined ? meta : { ...meta, error } }
+  return { value: stale.value, meta: failure === undefined ? meta : { ...meta, error: failure.error } }
 }
 
 /** What a failed load means to a caller: an expired value, if its windows allow one, or the failure. */
@@ -81,7 +81,7 @@ export const ofFailure = (
   now: number
 ): Exit.Exit<Answer<any>, any> =>
   stale !== undefined && Cause.hasFails(cause) && allows(policy, stale, true, now)
-    ? Exit.succeed(ofStale(engine, stale, now, Cause.squash(cause)))
+    ? Exit.succeed(ofStale(engine, stale, now, { error: Cause.squash(cause) }))
     : Exit.failCause(cause)
 
 /** Runs the hook that an answer calls for, then answers. */

@@ -101,8 +101,9 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   /** Whether there is a fresh value. */
   readonly has: (key: string) => Effect.Effect<boolean, CacheLockingError>
   /**
-   * Loads now, though the value may be fresh, and answers with the new one. Calls that come while it loads
-   * join it, and a load that began before it can no longer fill.
+   * Loads now, though the value may be fresh, and answers with the new one. Refreshes that are asked for while it
+   * loads join it; a load that began before it can no longer fill; everyone else is served the old value as long
+   * as it is fresh.
    */
   readonly refresh: <E = never, R = never, E2 = never, R2 = never>(
     key: string,
@@ -123,7 +124,7 @@ const setNames: ReadonlySet<string> = new Set(["cacheTtl", "staleWhileRevalidate
 const planOf = (base: Policy.Policy, options: CallOptions<any, any, any>, names: ReadonlySet<string>): Plan => {
   Check.known(options, names)
   const { hooks, signal } = options
-  if (hooks !== undefined) Check.known(hooks, Hooks.names, "hooks.")
+  Check.functions("hooks", hooks, Hooks.names)
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }
@@ -242,6 +243,8 @@ class Instance<A> implements Cache<A, any, any> {
       if (options !== undefined) Check.known(options, setNames)
       const policy = options === undefined ? this.plan.policy : Policy.make(options, this.plan.policy)
       const lifetime = Policy.lifetimeOf(policy, value, key)
+      // Nothing to keep: what was there goes, as it would have been replaced.
+      if (lifetime.fresh + lifetime.stale <= 0) return Effect.asVoid(this.delete(key))
       return Effect.flatMap(engine.sealer.seal(key, value, 0), (sealed) => {
         engine.counters.sets++
         return this.asking(key, "put", CacheSetFailed, (adapter) => adapter.put(key, { value: sealed, lifetime }))
@@ -269,7 +272,7 @@ class Instance<A> implements Cache<A, any, any> {
       holder: found.lease?.owner,
       leaseEndsIn: found.lease?.endsIn,
       coolingFor: found.cooling?.retryIn,
-      waitersHere: this.engine.flights.get(key)?.size ?? 0
+      waitersHere: (this.engine.flights.get(key)?.size ?? 0) + (this.engine.refreshes.get(key)?.size ?? 0)
     }))
 
   /** Refuses what is not a key before anything is done. */
@@ -338,7 +341,13 @@ export const makeUnsafe = <A>(
     options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
   const { adapter: _, codec, failureCodec, name, ...rest } = options
   const plan = planOf(Policy.defaults, rest, callNames)
-  const engine = new Engine(adapter, codec, failureCodec, Check.text("name", name, "cache"), context)
+  const engine = new Engine(
+    adapter,
+    Check.codec("codec", codec),
+    Check.codec("failureCodec", failureCodec),
+    Check.text("name", name, "cache"),
+    context
+  )
   engine.retain()
   return new Instance(engine, plan)
 }
@@ -442,8 +451,8 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       Check.fn("fetcher", fetcher, fetcher)
       const engine = engineOf(
         adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(adapter),
-        codec,
-        failureCodec
+        Check.codec("codec", codec),
+        Check.codec("failureCodec", failureCodec)
       )
       return resolve({ engine, key, fetcher, plan: planOf(Policy.defaults, options, onceNames), force: false }, fiber)
     })

@@ -57,6 +57,9 @@ export class LoadCooling extends Data.TaggedError("LOAD_COOLING")<Fields & { rea
 /** The fetcher took longer than the hard `fetchTimeout`. */
 export class FetchTimeout extends Data.TaggedError("FETCH_TIMEOUT")<Fields & { readonly timeout: number }> {}
 
+/** A load behind a stale value failed; reported to `onError`, never the answer of a call. `cause` is the fetcher's failure. */
+export class RefreshFailed extends Data.TaggedError("REFRESH_FAILED")<Fields> {}
+
 /** A fetcher asked, directly or through others, for the key that it is loading. */
 export class ReentrantLoad extends Data.TaggedError("REENTRANT_LOAD")<Fields> {}
 
@@ -101,6 +104,7 @@ export type CacheLockingError =
   | WaitTimeout
   | LoadCooling
   | FetchTimeout
+  | RefreshFailed
   | ReentrantLoad
   | EncodeFailed
   | DecodeFailed
@@ -120,6 +124,7 @@ const classes = [
   WaitTimeout,
   LoadCooling,
   FetchTimeout,
+  RefreshFailed,
   ReentrantLoad,
   EncodeFailed,
   DecodeFailed,

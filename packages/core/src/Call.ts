@@ -2,7 +2,6 @@
  * One caller's way through a miss: join the key's flight, or begin it; wait with a deadline and
  * a signal of its own; take what its policy allows.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,19 +9,14 @@ import type * as Fiber from "effect/Fiber"
 import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
-import type { Engine, Fetcher, Plan } from "./Engine.ts"
+import type { Engine, Load, Plan } from "./Engine.ts"
 import { type Flight, type News, type Waiter, Within } from "./Flight.ts"
 import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
 
-/** A caller's request: everything that its options say. */
-export interface Request {
+/** A caller's request, and the cache that it is made of. */
+export interface Request extends Load {
   readonly engine: Engine<any>
-  readonly key: string
-  readonly fetcher: Fetcher<any, any, any>
-  readonly plan: Plan
-  /** Load whatever is there. */
-  readonly force: boolean
 }
 
 /** A fresh value that is in this process, if there is one that needs no decoding. */
@@ -78,7 +72,7 @@ export const arrange = Effect.fnUntraced(function* (
   fiber: Fiber.Fiber<unknown, unknown>,
   since: number | undefined
 ) {
-  const { engine, fetcher, force, key, plan } = request
+  const { engine, force, key, plan } = request
   const { hooks, policy, signal } = plan
   const clock = fiber.getRef(Clock.Clock)
   const within = fiber.getRef(Within)
@@ -86,24 +80,28 @@ export const arrange = Effect.fnUntraced(function* (
   if (signal?.aborted) return yield* aborted(engine, key, signal)
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return yield* tooLong
-  let wantsFollowing = hooks?.onFollowerWait !== undefined
+  const flights = force ? engine.refreshes : engine.flights
   while (true) {
-    const current = engine.flights.get(key)
-    const mine = current === undefined || (force && !current.forced)
-    const flight = mine ? engine.fly(key, fetcher, plan, fiber.context, force) : current
-    if (!mine && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news = yield* wait(flight, within, signal, {
-      deadline: began + policy.waitMax,
-      evenLeading: !mine && policy.onWaitTimeout !== "fetch",
-      wantsFollowing,
-      takes: (stale, failing) => !force && allows(policy, stale, failing, clock.currentTimeMillisUnsafe())
-    })
+    const current = flights.get(key)
+    const mine = current === undefined
+    const flight = current ?? engine.fly(request, fiber.context)
+    if (within !== undefined && !mine && flight.awaits(within)) return yield* reentrant(engine, key)
+    const news = yield* wait(
+      flight,
+      within,
+      signal,
+      {
+        deadline: began + policy.waitMax,
+        evenLeading: !mine && policy.onWaitTimeout !== "fetch",
+        takes: (stale) => !force && allows(policy, stale, false, clock.currentTimeMillisUnsafe())
+      },
+      // A refresh of this process may be what is waited for, and what waits.
+      within !== undefined && engine.refreshes.get(key)?.awaits(within)
+        ? reentrant(engine, key)
+        : hooks?.onFollowerWait && Effect.suspend(() => hooks.onFollowerWait!({ key, waitMax: policy.waitMax }))
+    )
     const now = clock.currentTimeMillisUnsafe()
     switch (news._tag) {
-      case "Following":
-        wantsFollowing = false
-        yield* hooks!.onFollowerWait!({ key, waitMax: policy.waitMax })
-        continue
       case "Stale":
         return yield* hooked(hooks, key, ofStale(engine, news.stale, now))
       case "Aborted":
@@ -119,8 +117,8 @@ export const arrange = Effect.fnUntraced(function* (
       case "Landed": {
         const { exit } = news
         if (Exit.isSuccess(exit)) return yield* hooked(hooks, key, ofLanding(engine, exit.value, mine, now - began))
-        // A flight that was ended, not failed, is no answer for those who did not begin it.
-        if (!mine && Cause.hasInterruptsOnly(exit.cause)) continue
+        // A flight that was ended, not failed, is no answer for those who came too late to keep it.
+        if (flight.ended) continue
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
         if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)
         return yield* failure
@@ -130,24 +128,20 @@ export const arrange = Effect.fnUntraced(function* (
 })
 
 /** Fetches beside another's load; once per process, however many give up waiting. */
-const fallBack = Effect.fnUntraced(function* (
-  { engine, fetcher, key, plan }: Request,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  began: number
-) {
+const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fiber<unknown, unknown>, began: number) {
+  const { engine, key, plan } = request
   const within = fiber.getRef(Within)
   while (true) {
     const current = engine.fallbacks.get(key)
-    const flight = current ?? engine.fallBack(key, fetcher, plan, fiber.context)
+    const flight = current ?? engine.fallBack(request, fiber.context)
     if (current !== undefined && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news = yield* wait(flight, within, plan.signal, patient)
+    const news = yield* wait(flight, within, plan.signal, patient, undefined)
     if (news._tag === "Aborted") return yield* aborted(engine, key, plan.signal!)
-    if (news._tag !== "Landed") continue
+    if (news._tag !== "Landed" || flight.ended) continue
     if (Exit.isSuccess(news.exit)) {
       const waited = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - began
       return yield* hooked(plan.hooks, key, ofFallback(engine, news.exit.value.value, waited))
     }
-    if (current !== undefined && Cause.hasInterruptsOnly(news.exit.cause)) continue
     return yield* Effect.failCause(news.exit.cause)
   }
 })
@@ -157,34 +151,96 @@ const never = (): boolean => false
 type Wish = Omit<Waiter, "tell">
 
 /** Waits for as long as it takes. */
-const patient: Wish = { deadline: Infinity, evenLeading: false, wantsFollowing: false, takes: never }
+const patient: Wish = { deadline: Infinity, evenLeading: false, takes: never }
 
-/** Waits for news of a flight. Leaving, by interruption or signal, is prompt, and noted where a fetcher waits. */
-const wait = (
+type Told = Exclude<News, { readonly _tag: "Following" }> | { readonly _tag: "Aborted" }
+
+/**
+ * Waits for a flight's answer, and runs `onFollowing`, once, when another turns out to lead. The caller stays with
+ * the flight meanwhile; leaving, by interruption, failure or signal, is prompt.
+ */
+const wait = <E, R>(
   flight: Flight,
   within: Flight | undefined,
   signal: AbortSignal | undefined,
-  wish: Wish
-): Effect.Effect<News | { readonly _tag: "Aborted" }> => {
-  const waiting = Effect.callback<News | { readonly _tag: "Aborted" }>((resume) => {
-    const end = (news: News | { readonly _tag: "Aborted" }) => {
-      signal?.removeEventListener("abort", abort)
-      resume(Effect.succeed(news))
-    }
-    const waiter: Waiter = { ...wish, tell: end }
-    const abort = () => {
-      end({ _tag: "Aborted" })
-      flight.leave(waiter)
-    }
-    signal?.addEventListener("abort", abort, { once: true })
-    const news = flight.join(waiter)
-    if (news !== undefined) end(news)
-    return Effect.sync(() => {
-      signal?.removeEventListener("abort", abort)
-      flight.leave(waiter)
+  wish: Wish,
+  onFollowing: Effect.Effect<unknown, E, R> | undefined
+): Effect.Effect<Told, E, R> =>
+  Effect.suspend(() => {
+    const inbox = new Inbox(flight, within, signal, wish)
+    const next: Effect.Effect<Told, E, R> = Effect.flatMap(inbox.news, (news) => {
+      if (news !== following) return Effect.succeed(news as Told)
+      return onFollowing === undefined ? next : Effect.andThen(onFollowing, next)
     })
+    return Effect.ensuring(next, inbox.close)
   })
-  return within === undefined ? waiting : within.waiting(flight, waiting)
+
+const following = "Following"
+
+/** What a flight tells one caller, kept until the caller looks. */
+class Inbox implements Waiter {
+  readonly deadline: number
+  readonly evenLeading: boolean
+  readonly takes: Waiter["takes"]
+  private followed = false
+  private unread: typeof following | undefined
+  private told: Told | undefined
+  private resume: ((news: Effect.Effect<Told | typeof following>) => void) | undefined
+  private readonly flight: Flight
+  private readonly within: Flight | undefined
+  private readonly signal: AbortSignal | undefined
+
+  constructor(flight: Flight, within: Flight | undefined, signal: AbortSignal | undefined, wish: Wish) {
+    this.flight = flight
+    this.within = within
+    this.signal = signal
+    this.deadline = wish.deadline
+    this.evenLeading = wish.evenLeading
+    this.takes = wish.takes
+    within?.waits(flight, 1)
+    if (signal?.aborted) {
+      this.told = { _tag: "Aborted" }
+      return
+    }
+    signal?.addEventListener("abort", this.abort, { once: true })
+    flight.join(this)
+  }
+
+  private readonly abort = (): void => {
+    this.tell({ _tag: "Aborted" })
+    this.flight.leave(this)
+  }
+
+  tell(news: News | { readonly _tag: "Aborted" }): void {
+    if (news._tag !== "Following") this.told ??= news
+    else if (this.followed) return
+    else {
+      this.followed = true
+      this.unread = following
+    }
+    this.deliver()
+  }
+
+  private deliver(): void {
+    const news = this.told ?? this.unread
+    if (news === undefined || this.resume === undefined) return
+    const { resume } = this
+    this.resume = undefined
+    this.unread = undefined
+    resume(Effect.succeed(news))
+  }
+
+  /** The next thing to know. */
+  readonly news = Effect.callback<Told | typeof following>((resume) => {
+    this.resume = resume
+    this.deliver()
+  })
+
+  readonly close = Effect.sync(() => {
+    this.signal?.removeEventListener("abort", this.abort)
+    this.flight.leave(this)
+    this.within?.waits(this.flight, -1)
+  })
 }
 
 const aborted = ({ adapter }: Engine<any>, key: string, signal: AbortSignal): Effect.Effect<never, Aborted> =>

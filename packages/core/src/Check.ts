@@ -36,6 +36,17 @@ export const integer = (
   throw invalid(option, value, `a whole number of at least ${rule.min}`)
 }
 
+/** A finite number of at least `min`. */
+export const number = (
+  option: string,
+  value: number | undefined,
+  rule: { readonly min: number; readonly default: number }
+): number => {
+  if (value === undefined) return rule.default
+  if (typeof value === "number" && Number.isFinite(value) && value >= rule.min) return value
+  throw invalid(option, value, `a finite number of at least ${rule.min}`)
+}
+
 /** A function, or its default. */
 export const fn = <F>(option: string, value: F | undefined, otherwise: F): F => {
   if (value === undefined) return otherwise
@@ -86,7 +97,9 @@ export const key = (value: string): string => {
 
 /** Only options that exist: a misspelled one from JavaScript is told, not ignored. */
 export const known = (options: object, names: ReadonlySet<string>, within = ""): void => {
-  if (typeof options !== "object" || options === null) throw invalid(within || "options", options, "an object")
+  if (typeof options !== "object" || options === null) {
+    throw invalid(within === "" ? "options" : within.slice(0, -1), options, "an object")
+  }
   for (const name in options) {
     if (!names.has(name)) {
       const value = (options as Record<string, unknown>)[name]
@@ -100,4 +113,19 @@ export const text = (option: string, value: string | undefined, otherwise: strin
   if (value === undefined) return otherwise
   if (typeof value === "string") return value
   throw invalid(option, value, "a string")
+}
+
+/** A codec, as `Codec` makes them. */
+export const codec = <A>(option: string, value: A): A => {
+  if (value === undefined) return value
+  const { decode, encode, name } = (value ?? {}) as Record<string, unknown>
+  if (typeof name === "string" && typeof encode === "function" && typeof decode === "function") return value
+  throw invalid(option, value, "a codec: a name, encode and decode, as in Codec.json()")
+}
+
+/** An object of functions, each with a known name. */
+export const functions = (option: string, value: object | undefined, names: ReadonlySet<string>): void => {
+  if (value === undefined) return
+  known(value, names, `${option}.`)
+  for (const [name, f] of Object.entries(value)) fn(`${option}.${name}`, f, undefined)
 }

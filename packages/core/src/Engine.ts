@@ -26,9 +26,20 @@ export interface Plan {
 /** Gives the value of a key. */
 export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E, R>
 
+/** A load that a caller asks for. */
+export interface Load {
+  readonly key: string
+  readonly fetcher: Fetcher<any, any, any>
+  readonly plan: Plan
+  /** Load whatever is there. */
+  readonly force: boolean
+}
+
 interface Shared {
   /** Loads under leases. */
   readonly flights: Flights
+  /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
+  readonly refreshes: Flights
   /** Loads beside the lease of another process. */
   readonly fallbacks: Flights
 }
@@ -43,7 +54,11 @@ const byIdentity = new WeakMap<object, Map<Codec.Codec<any>, Shared>>()
 /** Flights are shared by those who would get the same value: one store, one codec. */
 const share = (adapter: Adapter, codec: Codec.Codec<any>): Shared => {
   const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new Map<Codec.Codec<any>, Shared>())
-  return getOrMake(byCodec, codec, () => ({ flights: new Flights(), fallbacks: new Flights() }))
+  return getOrMake(byCodec, codec, () => ({
+    flights: new Flights(),
+    refreshes: new Flights(),
+    fallbacks: new Flights()
+  }))
 }
 
 /** What a map has, made when it is missing. */
@@ -60,10 +75,16 @@ export const getOrMake = <K, V>(
 }
 
 let flightsBegun = 0
-// Two processes must never name a flight alike, or one would be granted the other's lease.
-const process = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
-  byte.toString(16).padStart(2, "0")
-).join("")
+let process: string | undefined
+
+/** Names a flight. Two processes must never name theirs alike, or one would be granted the other's lease. */
+const nameFlight = (ownerId: string): string => {
+  // Not when the module loads: Workers have no random numbers then.
+  process ??= Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    ""
+  )
+  return `${ownerId}${ownerId && ":"}${process}:${(++flightsBegun).toString(36)}`
+}
 
 /** One cache's state. */
 export class Engine<A> {
@@ -71,6 +92,7 @@ export class Engine<A> {
   readonly counters = new Counters()
   readonly sealer: Sealer<A>
   readonly flights: Flights
+  readonly refreshes: Flights
   readonly fallbacks: Flights
   private readonly own = new Set<Flight>()
   private readonly meter: Meter
@@ -88,26 +110,27 @@ export class Engine<A> {
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
     const shared = share(adapter, this.sealer.codec)
     this.flights = shared.flights
+    this.refreshes = shared.refreshes
     this.fallbacks = shared.fallbacks
   }
 
   /** Begins a flight under a lease. */
-  fly(key: string, fetcher: Fetcher<A, any, any>, plan: Plan, context: Context.Context<never>, force: boolean): Flight {
-    return this.flights.begin(
-      key,
-      context,
-      (flight) => {
-        this.own.add(flight)
-        return Effect.ensuring(
-          Lease.take(this.turn(key, fetcher, plan, flight, force)),
-          Effect.sync(() => {
-            this.own.delete(flight)
-            this.answered()
-          })
-        )
-      },
-      force
-    )
+  fly(load: Load, context: Context.Context<never>): Flight {
+    return (load.force ? this.refreshes : this.flights).begin(load.key, context, (flight) => {
+      this.own.add(flight)
+      return Effect.ensuring(
+        Lease.take(this.turn(load, flight)),
+        Effect.sync(() => {
+          this.own.delete(flight)
+          this.answered()
+        })
+      )
+    })
+  }
+
+  /** Begins a flight beside another's lease. */
+  fallBack(load: Load, context: Context.Context<never>): Flight {
+    return this.fallbacks.begin(load.key, context, (flight) => Lease.bypass(this.turn(load, flight)))
   }
 
   /** Counts an answer towards the next carrying over of the counters to the metrics. */
@@ -137,21 +160,10 @@ export class Engine<A> {
     return left === 0 && this.adapter.close !== undefined ? this.adapter.close : Effect.void
   })
 
-  /** Begins a flight beside another's lease. */
-  fallBack(key: string, fetcher: Fetcher<A, any, any>, plan: Plan, context: Context.Context<never>): Flight {
-    return this.fallbacks.begin(key, context, (flight) => Lease.bypass(this.turn(key, fetcher, plan, flight, false)))
-  }
-
-  private turn(
-    key: string,
-    fetcher: Fetcher<A, any, any>,
-    { hooks, policy }: Plan,
-    flight: Flight,
-    force: boolean
-  ): Turn<A, any, any> {
+  private turn({ fetcher, force, key, plan: { hooks, policy } }: Load, flight: Flight): Turn<A, any, any> {
     return {
       key,
-      owner: `${policy.ownerId}${policy.ownerId && ":"}${process}:${(++flightsBegun).toString(36)}`,
+      owner: nameFlight(policy.ownerId),
       adapter: this.adapter,
       sealer: this.sealer,
       policy,

@@ -13,12 +13,12 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Landing, Phases, StaleValue } from "./Turn.ts"
 
-/** What a caller who waits is told. After any of these it is no longer waiting. */
+/** What a caller who waits is told. After any of these but `Following` it is no longer waiting. */
 export type News =
   | { readonly _tag: "Landed"; readonly exit: Exit.Exit<Landing<any>, any> }
   | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
-  | { readonly _tag: "Following" }
   | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "Following" }
 
 const following: News = { _tag: "Following" }
 const timedOut: News = { _tag: "TimedOut" }
@@ -29,10 +29,8 @@ export interface Waiter {
   readonly deadline: number
   /** Whether the deadline holds while this very process loads. */
   readonly evenLeading: boolean
-  /** Whether to be told that another process leads. */
-  readonly wantsFollowing: boolean
   /** Whether it would take this stale value now. */
-  takes(stale: StaleValue<any>, failing: boolean): boolean
+  takes(stale: StaleValue<any>): boolean
   tell(news: News): void
 }
 
@@ -43,26 +41,25 @@ export const Within = Context.Reference<Flight | undefined>("@cache-locking/core
 
 /** A load in progress. */
 export class Flight implements Phases<any> {
-  /** Leads whatever the store says: a forced refresh. */
-  readonly forced: boolean
+  /** Whether it was ended because nobody waited: no answer for a caller who came too late to keep it. */
+  ended = false
+  private phase: "asking" | "leading" | "following" = "asking"
   /** Loads on without callers, behind a stale value that they took. */
   private background = false
-  private phase: "asking" | "leading" | "following" = "asking"
-  private staleNow: { readonly stale: StaleValue<any>; readonly failing: boolean } | undefined
+  /** The stale value beside the load, if there is one. */
+  besides: StaleValue<any> | undefined
   private readonly waiters = new Set<Waiter>()
   private readonly waitsFor = new Map<Flight, number>()
   /** Not yet there while the load runs its first, synchronous steps. */
   private fiber: Fiber.Fiber<Landing<any>, any> | undefined
-  private sleeper: { readonly fiber: Fiber.Fiber<void>; readonly until: number } | undefined
   private readonly flights: Flights
   private readonly key: string
-  private readonly clock: Clock.Clock
+  readonly clock: Clock.Clock
 
-  constructor(flights: Flights, key: string, clock: Clock.Clock, forced: boolean) {
+  constructor(flights: Flights, key: string, clock: Clock.Clock) {
     this.flights = flights
     this.key = key
     this.clock = clock
-    this.forced = forced
   }
 
   /** Begins the load, in the context of the caller who asked first. */
@@ -74,7 +71,6 @@ export class Flight implements Phases<any> {
 
   private land(exit: Exit.Exit<Landing<any>, any>): void {
     this.flights.forget(this.key, this)
-    this.rest()
     const news: News = { _tag: "Landed", exit }
     const waiters = [...this.waiters]
     this.waiters.clear()
@@ -89,39 +85,52 @@ export class Flight implements Phases<any> {
     if (this.phase === "following") return
     this.phase = "following"
     for (const waiter of [...this.waiters]) {
-      if (!waiter.wantsFollowing) this.arm(waiter)
-      else if (this.waiters.delete(waiter)) waiter.tell(following)
+      this.flights.arm(this, waiter)
+      waiter.tell(following)
     }
   }
 
-  stale(stale: StaleValue<any>, failing: boolean): void {
-    this.staleNow = { stale, failing }
+  stale(stale: StaleValue<any>): void {
+    this.besides = stale
     for (const waiter of [...this.waiters]) {
-      if (!waiter.takes(stale, failing)) continue
-      this.background ||= this.phase === "leading"
-      this.dismiss(waiter, { _tag: "Stale", stale })
+      if (waiter.takes(stale)) this.dismiss(waiter, this.serve(stale))
     }
   }
 
-  /** The stale value beside the load, if there is one. */
-  get besides(): StaleValue<any> | undefined {
-    return this.staleNow?.stale
+  /** A load that this process leads goes on behind the stale value. */
+  private serve(stale: StaleValue<any>): News {
+    this.background ||= this.phase === "leading"
+    return { _tag: "Stale", stale }
   }
 
-  /** Lets a caller wait, unless there are news for it already. */
-  join(waiter: Waiter): News | undefined {
+  /** Whether it loads for nobody but the store. */
+  get unattended(): boolean {
+    return this.background && this.waiters.size === 0
+  }
+
+  /** This flight's time, in epoch milliseconds. */
+  get now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** How many callers wait here. */
+  get size(): number {
+    return this.waiters.size
+  }
+
+  /** Lets a caller wait, unless there is an answer for it already. */
+  join(waiter: Waiter): void {
     const exit = this.fiber?.pollUnsafe()
-    if (exit !== undefined) return { _tag: "Landed", exit }
-    const offer = this.staleNow
-    if (offer !== undefined && waiter.takes(offer.stale, offer.failing)) {
-      this.background ||= this.phase === "leading"
+    const { besides } = this
+    if (exit !== undefined) waiter.tell({ _tag: "Landed", exit })
+    else if (besides !== undefined && waiter.takes(besides)) {
+      waiter.tell(this.serve(besides))
       this.endIfLeft()
-      return { _tag: "Stale", stale: offer.stale }
+    } else {
+      this.waiters.add(waiter)
+      this.flights.arm(this, waiter)
+      if (this.phase === "following") waiter.tell(following)
     }
-    if (this.phase === "following" && waiter.wantsFollowing) return following
-    this.waiters.add(waiter)
-    this.arm(waiter)
-    return undefined
   }
 
   /** A caller waits no longer. Safe to repeat. */
@@ -139,8 +148,8 @@ export class Flight implements Phases<any> {
   private endIfLeft(): void {
     if (this.waiters.size > 0 || this.background) return
     if (this.fiber === undefined || this.fiber.pollUnsafe() !== undefined) return
+    this.ended = true
     this.flights.forget(this.key, this)
-    this.rest()
     this.fiber.interruptUnsafe()
   }
 
@@ -150,48 +159,20 @@ export class Flight implements Phases<any> {
     this.endIfLeft()
   }
 
-  /** This flight's time, in epoch milliseconds. */
-  get now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+  /** Whether a waiter's deadline holds now: a load of this very process is worth waiting for. */
+  holds(waiter: Waiter): boolean {
+    return waiter.deadline !== Infinity && (this.phase !== "leading" || waiter.evenLeading)
   }
 
-  /** How many callers wait here. */
-  get size(): number {
-    return this.waiters.size
-  }
-
-  /** Sees to it that the earliest deadline that counts is noticed: one timer for all waiters. */
-  private arm(waiter: Waiter): void {
-    const { deadline } = waiter
-    if (deadline === Infinity || !this.counts(waiter)) return
-    if (this.sleeper !== undefined && this.sleeper.until <= deadline) return
-    this.rest()
-    const wait = Math.max(0, deadline - this.now)
-    const fiber = Effect.runFork(
-      Effect.andThen(
-        this.clock.sleep(Duration.millis(wait)),
-        Effect.sync(() => this.expire())
-      )
-    )
-    this.sleeper = { fiber, until: deadline }
-  }
-
-  private counts(waiter: Waiter): boolean {
-    return this.phase === "following" || (this.phase === "leading" && waiter.evenLeading)
-  }
-
-  private expire(): void {
-    this.sleeper = undefined
-    const { now } = this
+  /** Tells those whose time is over; answers the earliest deadline that is still to come. */
+  expire(now: number): number {
+    let next = Infinity
     for (const waiter of [...this.waiters]) {
-      if (waiter.deadline <= now && this.counts(waiter)) this.dismiss(waiter, timedOut)
-      else this.arm(waiter)
+      if (!this.holds(waiter)) continue
+      if (waiter.deadline <= now) this.dismiss(waiter, timedOut)
+      else next = Math.min(next, waiter.deadline)
     }
-  }
-
-  private rest(): void {
-    this.sleeper?.fiber.interruptUnsafe()
-    this.sleeper = undefined
+    return next
   }
 
   /** Whether this flight waits, directly or through others of this process, for that one. */
@@ -202,25 +183,23 @@ export class Flight implements Phases<any> {
     return false
   }
 
-  /** Notes, for `awaits`, that this flight's fetcher waits for another flight. */
-  waiting<A, E, R>(flight: Flight, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      this.waitsFor.set(flight, (this.waitsFor.get(flight) ?? 0) + 1)
-      return Effect.ensuring(
-        effect,
-        Effect.sync(() => {
-          const rest = this.waitsFor.get(flight)! - 1
-          if (rest === 0) this.waitsFor.delete(flight)
-          else this.waitsFor.set(flight, rest)
-        })
-      )
-    })
+  /** Notes, for `awaits`, that this flight's fetcher begins to wait for another flight, or stops. */
+  waits(flight: Flight, more: 1 | -1): void {
+    const count = (this.waitsFor.get(flight) ?? 0) + more
+    if (count === 0) this.waitsFor.delete(flight)
+    else this.waitsFor.set(flight, count)
   }
 }
 
-/** The flights of one process over one identity. */
+interface Sleeper {
+  readonly until: number
+  readonly fiber: Fiber.Fiber<void>
+}
+
+/** The flights of one process over one store, by key, and one timer for all who wait for them. */
 export class Flights {
   private readonly byKey = new Map<string, Flight>()
+  private readonly sleepers = new Map<Clock.Clock, Sleeper>()
 
   get(key: string): Flight | undefined {
     return this.byKey.get(key)
@@ -230,21 +209,53 @@ export class Flights {
   begin(
     key: string,
     context: Context.Context<never>,
-    load: (flight: Flight) => Effect.Effect<Landing<any>, any, any>,
-    forced = false
+    load: (flight: Flight) => Effect.Effect<Landing<any>, any, any>
   ): Flight {
-    const flight = new Flight(this, key, Context.get(context, Clock.Clock), forced)
+    const flight = new Flight(this, key, Context.get(context, Clock.Clock))
     this.byKey.set(key, flight)
     flight.start(load(flight), context)
     return flight
   }
 
   forget(key: string, flight: Flight): void {
-    if (this.byKey.get(key) === flight) this.byKey.delete(key)
+    if (this.byKey.get(key) !== flight) return
+    this.byKey.delete(key)
+    if (this.byKey.size > 0) return
+    for (const sleeper of this.sleepers.values()) sleeper.fiber.interruptUnsafe()
+    this.sleepers.clear()
   }
 
   /** How many are under way. */
   get size(): number {
     return this.byKey.size
+  }
+
+  /** Sees to it that a waiter's deadline is noticed. */
+  arm(flight: Flight, waiter: Waiter): void {
+    if (flight.holds(waiter)) this.sleepUntil(waiter.deadline, flight.clock)
+  }
+
+  private sleepUntil(until: number, clock: Clock.Clock): void {
+    const sleeper = this.sleepers.get(clock)
+    if (until === Infinity || (sleeper !== undefined && sleeper.until <= until)) return
+    sleeper?.fiber.interruptUnsafe()
+    const wait = Duration.millis(Math.max(0, until - clock.currentTimeMillisUnsafe()))
+    const fiber = Effect.runFork(
+      Effect.andThen(
+        clock.sleep(wait),
+        Effect.sync(() => this.expire(clock))
+      )
+    )
+    this.sleepers.set(clock, { until, fiber })
+  }
+
+  private expire(clock: Clock.Clock): void {
+    this.sleepers.delete(clock)
+    const now = clock.currentTimeMillisUnsafe()
+    let next = Infinity
+    for (const flight of [...this.byKey.values()]) {
+      if (flight.clock === clock) next = Math.min(next, flight.expire(now))
+    }
+    this.sleepUntil(next, clock)
   }
 }

@@ -2,7 +2,6 @@
  * A caller who finds its key's load under way, and nothing that needs a fiber of its own: no hook,
  * no signal, no fetcher around it. A thousand of these wait for one load, so each is one small object.
  */
-import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { allows, ofFailure, ofLanding, ofStale } from "./Answering.ts"
 import type { Engine, Plan } from "./Engine.ts"
@@ -41,16 +40,12 @@ export abstract class Joiner implements Waiter {
     return this.plan.policy.onWaitTimeout !== "fetch"
   }
 
-  get wantsFollowing(): boolean {
-    return false
-  }
-
-  takes(stale: StaleValue<any>, failing: boolean): boolean {
-    return allows(this.plan.policy, stale, failing, this.flight.now)
+  takes(stale: StaleValue<any>): boolean {
+    return allows(this.plan.policy, stale, false, this.flight.now)
   }
 
   tell(news: News): void {
-    this.end(this.exit(news))
+    if (news._tag !== "Following") this.end(this.exit(news))
   }
 
   private exit(news: News): Exit.Exit<Answer<any>, any> | undefined {
@@ -59,13 +54,12 @@ export abstract class Joiner implements Waiter {
     if (news._tag !== "Landed") return undefined
     const { exit } = news
     if (Exit.isSuccess(exit)) return Exit.succeed(ofLanding(engine, exit.value, false, flight.now - this.began))
-    if (Cause.hasInterruptsOnly(exit.cause)) return undefined
+    if (flight.ended) return undefined
     return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
   }
 
   join(): void {
-    const news = this.flight.join(this)
-    if (news !== undefined) this.tell(news)
+    this.flight.join(this)
   }
 
   leave(): void {

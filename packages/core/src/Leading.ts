@@ -1,18 +1,18 @@
 /**
- * The leader's side of a turn: load under a lease that is renewed, then fill or give it back.
+ * The leader's side of a turn: load under the lease, then fill or give it back.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { AdapterError, Token, Value } from "./Adapter.ts"
-import { CacheSetFailed, InvalidOption, LeaseFailed } from "./CacheLockingError.ts"
+import type { AdapterError, Lifetime, Token } from "./Adapter.ts"
+import { CacheSetFailed, InvalidOption, RefreshFailed } from "./CacheLockingError.ts"
 import * as Policy from "./Policy.ts"
+import { abandon, Renewal } from "./Renewal.ts"
 import { loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
-/** Loads under the lease, renewing it; fills or gives it back. `undefined`: the lease was lost, ask again. */
+/** Runs the load to its landing. `undefined`: the lease was lost and the fetcher stopped; ask again. */
 export const lead = Effect.fnUntraced(function* (
   turn: Turn<any, any, any>,
   token: Token,
@@ -20,31 +20,72 @@ export const lead = Effect.fnUntraced(function* (
   clock: Clock.Clock,
   restore: Restore
 ) {
-  const { adapter, counters, key, phases, policy, sealer, trouble } = turn
-  phases.leading()
+  turn.phases.leading()
   if (stale !== undefined) {
-    phases.stale(stale, false)
+    turn.phases.stale(stale)
     // Whoever takes the stale value answers before the fetcher's first step.
     yield* Effect.yieldNow
   }
   const began = clock.currentTimeMillisUnsafe()
   const renewal = new Renewal(turn, token, clock)
-  counters.loads++
-  const fetched = yield* Effect.exit(restore(Effect.raceFirst(fetch(turn, stale), renewal.untilLost)))
-  const took = clock.currentTimeMillisUnsafe() - began
+  const fetched = yield* Effect.exit(restore(Effect.raceFirst(load(turn, stale), renewal.untilLost)))
+  if (renewal.lost) turn.counters.leaseLost++
   if (Exit.isFailure(fetched)) {
-    if (renewal.interrupted(fetched)) return undefined
-    const left = Cause.hasInterruptsOnly(fetched.cause)
-    if (!left) counters.loadFailures++
-    if (left) yield* abandon(turn, token)
-    else yield* abandon(turn, token, policy.cooldown, yield* sealer.sealFailure(fetched.cause))
-    return yield* fetched
+    return renewal.stopped(fetched) ? undefined : yield* fail(turn, token, fetched.cause)
   }
-  const value = fetched.value
-  counters.loadMillis += took
-  const lifetime = yield* Effect.onError(lifetimeOf(turn, value), () => abandon(turn, token))
-  if (lifetime === undefined) {
+  // A clock that was set back makes no load shorter than nothing.
+  const took = Math.max(0, clock.currentTimeMillisUnsafe() - began)
+  turn.counters.loadMillis += took
+  return yield* Effect.onError(keep(turn, token, fetched.value, took, renewal), () => abandon(turn, token))
+})
+
+/** The fetcher, in its span. */
+export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefined): Effect.Effect<any, any, any> =>
+  Effect.withSpan(
+    Effect.suspend(() => {
+      turn.counters.loads++
+      return turn.fetcher({ key: turn.key, stale })
+    }),
+    "cache-locking.load",
+    { attributes: { "cache_locking.key": turn.key, "cache_locking.adapter": turn.adapter.name } }
+  )
+
+/** Gives the lease back after a load that failed, or that was ended because everybody left. */
+const fail = Effect.fnUntraced(function* (turn: Turn<any, any, any>, token: Token, cause: Cause.Cause<unknown>) {
+  const { counters, key, phases, policy, sealer } = turn
+  if (phases.ended) {
     yield* abandon(turn, token)
+    return yield* Effect.failCause(cause)
+  }
+  counters.loadFailures++
+  yield* abandon(turn, token, policy.cooldown, yield* sealer.sealFailure(cause))
+  if (phases.unattended) {
+    yield* turn.trouble(
+      new RefreshFailed({
+        context: { key, phase: "fetch", adapter: turn.adapter.name },
+        message: "a load behind a stale value failed",
+        cause: Cause.squash(cause)
+      })
+    )
+  }
+  // Nobody interrupted it from outside, and to be interrupted is no answer for those who wait.
+  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.die(new Error("the fetcher interrupted itself"))
+  return yield* Effect.failCause(cause)
+})
+
+/** Fills, or says why not. */
+const keep = Effect.fnUntraced(function* (
+  turn: Turn<any, any, any>,
+  token: Token,
+  value: unknown,
+  took: number,
+  renewal: Renewal
+) {
+  const { adapter, counters, key, sealer, trouble } = turn
+  const lifetime = decide(turn, value)
+  if (lifetime === undefined || lifetime instanceof InvalidOption) {
+    yield* abandon(turn, token)
+    if (lifetime !== undefined) yield* trouble(lifetime)
     return loaded(value, "declined", renewal.until)
   }
   const sealed = yield* Effect.result(sealer.seal(key, value, took))
@@ -56,107 +97,43 @@ export const lead = Effect.fnUntraced(function* (
   const fill = adapter.fill(key, { token, value: sealed.success, lifetime })
   const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
-    counters.adapterErrors++
     yield* trouble(setFailed(turn, filled.failure))
-    // Once more for those who wait elsewhere; the callers here are not to wait for it.
-    if (filled.failure.retryable) yield* Effect.forkDetach(Effect.ignore(fill))
+    const back = abandon(turn, token)
+    // A store that may recover is asked once more; the callers here are not to wait for that.
+    if (filled.failure.retryable) yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back))
+    else yield* back
     return loaded(sealed.success.value, "set-failed", renewal.until)
   }
-  if (!filled.success) counters.leaseLost++
+  if (!filled.success && !renewal.lost) counters.leaseLost++
   return loaded(sealed.success.value, filled.success ? undefined : "lost", renewal.until)
 })
 
-const fetch = ({ adapter, fetcher, key }: Turn<any, any, any>, stale: StaleValue<any> | undefined) =>
-  Effect.withSpan(
-    Effect.suspend(() => fetcher({ key, stale })),
-    "cache-locking.load",
-    { attributes: { "cache_locking.key": key, "cache_locking.adapter": adapter.name } }
-  )
+/** How long the value is kept; `undefined` when it is not to be. A callback that fails loses no value. */
+const decide = ({ key, policy }: Turn<any, any, any>, value: unknown): Lifetime | InvalidOption | undefined => {
+  let option = "shouldCache"
+  try {
+    if (!policy.shouldCache(value)) return undefined
+    option = "cacheTtl"
+    const lifetime = Policy.lifetimeOf(policy, value, key)
+    return lifetime.fresh + lifetime.stale > 0 ? lifetime : undefined
+  } catch (cause) {
+    if (cause instanceof InvalidOption) return cause
+    return new InvalidOption({
+      context: { key, phase: "fill" },
+      message: `the function ${option} threw`,
+      option,
+      value: undefined,
+      accepted: "a function that does not throw",
+      cause
+    })
+  }
+}
 
-/** How long the value is kept; `undefined` when it is not to be. */
-const lifetimeOf = ({ key, policy }: Turn<any, any, any>, value: unknown) =>
-  Effect.suspend(() => {
-    if (!policy.shouldCache(value)) return Effect.undefined
-    try {
-      const lifetime = Policy.lifetimeOf(policy, value, key)
-      return Effect.succeed(lifetime.fresh + lifetime.stale > 0 ? lifetime : undefined)
-    } catch (error) {
-      return error instanceof InvalidOption ? Effect.fail(error) : Effect.die(error)
-    }
-  })
-
-const setFailed = (turn: Turn<any, any, any>, cause: AdapterError): CacheSetFailed =>
-  new CacheSetFailed({
+const setFailed = (turn: Turn<any, any, any>, cause: AdapterError): CacheSetFailed => {
+  turn.counters.adapterErrors++
+  return new CacheSetFailed({
     context: { key: turn.key, phase: "fill", adapter: turn.adapter.name },
     message: cause.message,
     cause
   })
-
-const leaseFailed = (
-  turn: Turn<any, any, any>,
-  phase: "renew" | "abandon",
-  cause: AdapterError
-): Effect.Effect<void> => {
-  turn.counters.adapterErrors++
-  return turn.trouble(
-    new LeaseFailed({
-      context: { key: turn.key, phase, adapter: turn.adapter.name },
-      message: cause.message,
-      cause
-    })
-  )
-}
-
-const abandon = (
-  turn: Turn<any, any, any>,
-  token: Token,
-  cooldown?: number,
-  cause?: Value | undefined
-): Effect.Effect<void> =>
-  Effect.matchEffect(turn.adapter.abandon(turn.key, { token, cooldown, cause }), {
-    onFailure: (error) => leaseFailed(turn, "abandon", error),
-    onSuccess: () => Effect.void
-  })
-
-/** Keeps a lease alive at a third of its length, and knows until when it lives. */
-class Renewal {
-  until: number
-  private lost = false
-  private readonly turn: Turn<any, any, any>
-  private readonly token: Token
-  private readonly clock: Clock.Clock
-
-  constructor(turn: Turn<any, any, any>, token: Token, clock: Clock.Clock) {
-    this.turn = turn
-    this.token = token
-    this.clock = clock
-    this.until = clock.currentTimeMillisUnsafe() + turn.policy.leaseTtl
-  }
-
-  /** Never succeeds; is interrupted, so as to interrupt the fetcher, when the lease is lost and that is the policy. */
-  get untilLost(): Effect.Effect<never> {
-    return Effect.flatMap(this.clock.sleep(Duration.millis(this.turn.policy.leaseTtl / 3)), () => this.again)
-  }
-
-  private get again(): Effect.Effect<never> {
-    const { adapter, key, policy } = this.turn
-    const asked = this.clock.currentTimeMillisUnsafe()
-    return Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
-      onFailure: (error) => Effect.andThen(leaseFailed(this.turn, "renew", error), this.untilLost),
-      onSuccess: (held) => {
-        if (held) {
-          this.until = asked + policy.leaseTtl
-          return this.untilLost
-        }
-        this.lost = true
-        this.turn.counters.leaseLost++
-        return policy.onLeaseLost === "interrupt" ? Effect.interrupt : Effect.never
-      }
-    })
-  }
-
-  /** Whether it was the renewal that stopped the fetcher. */
-  interrupted(exit: Exit.Exit<unknown, unknown>): boolean {
-    return this.lost && this.turn.policy.onLeaseLost === "interrupt" && Exit.hasInterrupts(exit)
-  }
 }

@@ -12,7 +12,7 @@ import * as Result from "effect/Result"
 import type { Acquired, AcquireOptions, Cooling, Hit, Stale } from "./Adapter.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "./CacheLockingError.ts"
 import { Following } from "./Following.ts"
-import { lead } from "./Leading.ts"
+import { lead, load } from "./Leading.ts"
 import type { Policy } from "./Policy.ts"
 import { type Landing, loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
@@ -26,11 +26,11 @@ export const take = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E 
   ) as Effect.Effect<Landing<A>, E | CacheLockingError, R>
 
 /** Loads without a lease and without the store. */
-export const bypass = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E, R> => {
-  turn.phases.leading()
-  turn.counters.loads++
-  return Effect.map(turn.fetcher({ key: turn.key, stale: undefined }), (value) => loaded(value, "bypassed"))
-}
+export const bypass = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E, R> =>
+  Effect.suspend(() => {
+    turn.phases.leading()
+    return Effect.map(load(turn, undefined), (value) => loaded(value, "bypassed"))
+  })
 
 const run = Effect.fnUntraced(function* (
   turn: Turn<any, any, any>,
@@ -40,6 +40,7 @@ const run = Effect.fnUntraced(function* (
 ) {
   const { counters, key, phases, policy, sealer } = turn
   let ask: AcquireOptions = { owner: turn.owner, leaseFor: policy.leaseTtl, force: turn.force }
+  let unreadable = false
   while (true) {
     const asked = yield* Effect.result(acquire(turn, ask))
     if (Result.isFailure(asked)) {
@@ -49,14 +50,15 @@ const run = Effect.fnUntraced(function* (
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
-      const opened = yield* sealer.unseal(key, found.value)
+      const opened = yield* sealer.unseal(key, found.value, unreadable)
       if (opened !== undefined) return hit(opened.value, found, following)
       // What does not decode is as good as absent: lead beside it, or wait for whoever does.
-      if (ask.refreshWithin === undefined) ask = { ...ask, refreshWithin: Infinity }
-      else yield* following.unreadable(restore)
+      if (unreadable) yield* following.wait(policy.leaseTtl, restore)
+      else ask = { ...ask, refreshWithin: Infinity }
+      unreadable = true
       continue
     }
-    const stale = found.stale && (yield* open(turn, found.stale, clock))
+    const stale = found.stale && (yield* open(turn, found.stale, clock, unreadable))
     if (found._tag === "Leader") {
       if (following.led) counters.takeovers++
       const landing = yield* lead(turn, found.token, stale, clock, restore)
@@ -64,14 +66,20 @@ const run = Effect.fnUntraced(function* (
       ask = { ...ask, force: false }
       continue
     }
-    if (stale !== undefined) phases.stale(stale, found._tag === "Cooling")
     if (found._tag === "Follower") {
-      yield* following.wait(found, restore)
+      if (stale !== undefined) phases.stale(stale)
+      yield* following.wait(found.leaseEndsIn, restore)
       continue
+    }
+    const failure = yield* sealer.unsealFailure(found.cause)
+    if (stale !== undefined) {
+      phases.stale({ ...stale, failure: { error: failure === undefined ? coolingError(turn, found) : failure.error } })
+      // Whoever takes the stale value answers before anything else is tried.
+      yield* Effect.yieldNow
     }
     const verdict = cooling(policy, found, following)
     if (verdict === "fetch") return yield* restore(bypass(turn))
-    if (verdict === "fail") return yield* coolingFailure(turn, found)
+    if (verdict === "fail") return yield* Effect.fail(failure === undefined ? coolingError(turn, found) : failure.error)
     phases.following()
     yield* restore(clock.sleep(Duration.millis(Math.ceil(found.retryIn) + 1)))
   }
@@ -105,9 +113,10 @@ const acquire = (turn: Turn<any, any, any>, ask: AcquireOptions): Effect.Effect<
 const open = (
   { key, sealer }: Turn<any, any, any>,
   stale: Stale,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  told: boolean
 ): Effect.Effect<StaleValue<any> | undefined> =>
-  Effect.match(sealer.unseal(key, stale.value), {
+  Effect.match(sealer.unseal(key, stale.value, told), {
     onFailure: () => undefined,
     onSuccess: (opened) =>
       opened && { value: opened.value, age: stale.age, staleFor: stale.staleFor, at: clock.currentTimeMillisUnsafe() }
@@ -117,15 +126,9 @@ const open = (
 const cooling = (policy: Policy, found: Cooling, following: Following): "wait" | "fail" | "fetch" =>
   policy.onCooling === "wait" && (following.led || found.retryIn > policy.waitMax) ? "fail" : policy.onCooling
 
-const coolingFailure = ({ adapter, key, sealer }: Turn<any, any, any>, found: Cooling): Effect.Effect<never, unknown> =>
-  Effect.flatMap(sealer.unsealFailure(found.cause), (failure) =>
-    failure !== undefined
-      ? Effect.fail(failure.error)
-      : Effect.fail(
-          new LoadCooling({
-            context: { key, phase: "acquire", adapter: adapter.name },
-            message: "a load of this key failed a moment ago",
-            retryIn: found.retryIn
-          })
-        )
-  )
+const coolingError = ({ adapter, key }: Turn<any, any, any>, found: Cooling): LoadCooling =>
+  new LoadCooling({
+    context: { key, phase: "acquire", adapter: adapter.name },
+    message: "a load of this key failed a moment ago",
+    retryIn: found.retryIn
+  })

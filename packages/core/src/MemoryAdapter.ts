@@ -33,28 +33,29 @@ const defaultMaxEntries = 10_000
 
 const encodedSize = (value: Value, key: string): number => value.bytes.byteLength + key.length
 
-/** Leases and cooldowns of keys, swept as they are added: each addition looks at the two longest unseen. */
+/** Leases and cooldowns of keys. Each addition looks at two of those there, in turn, and forgets what is over. */
 class Turns {
   private readonly map = new Map<string, Entry.Entry>()
+  /** Goes round and round: beginning anew each time would walk over the graves of all that were deleted. */
+  private hand = this.map.entries()
 
   get(key: string): Entry.Entry | undefined {
     return this.map.get(key)
   }
 
   set(key: string, turn: Entry.Entry | undefined, now: number): void {
-    this.map.delete(key)
-    if (turn === undefined) return
-    this.sweep(now)
-    this.map.set(key, turn)
+    if (turn === undefined) this.map.delete(key)
+    else {
+      this.sweep(now)
+      this.sweep(now)
+      this.map.set(key, turn)
+    }
   }
 
   private sweep(now: number): void {
-    let looks = 2
-    for (const [key, turn] of this.map) {
-      this.map.delete(key)
-      if (now < Entry.endsAt(turn)) this.map.set(key, turn)
-      if (--looks === 0) return
-    }
+    const next = this.hand.next()
+    if (next.done) this.hand = this.map.entries()
+    else if (now >= Entry.endsAt(next.value[1])) this.map.delete(next.value[0])
   }
 }
 
@@ -75,14 +76,7 @@ class Memory {
     const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
     this.maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 1, default: Infinity })
     this.sizeOf = Check.fn("sizeOf", options.sizeOf, encodedSize)
-    this.values =
-      this.maxBytes === Infinity
-        ? new LRUCache({ max })
-        : new LRUCache({
-            max,
-            maxSize: this.maxBytes,
-            sizeCalculation: (kept, key) => Math.max(1, Math.ceil(this.sizeOf(kept.value, key)))
-          })
+    this.values = this.maxBytes === Infinity ? new LRUCache({ max }) : new LRUCache({ max, maxSize: this.maxBytes })
   }
 
   readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
@@ -109,7 +103,8 @@ class Memory {
   move<A>(
     key: string,
     f: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
-    wakes: (answer: A) => boolean
+    wakes: (answer: A) => boolean,
+    size?: number
   ): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
       const now = this.now(fiber.getRef(Clock.Clock))
@@ -120,7 +115,7 @@ class Memory {
       if (next !== entry) {
         if (next?.kept !== kept) {
           if (next?.kept === undefined) this.values.delete(key)
-          else this.values.set(key, next.kept)
+          else this.values.set(key, next.kept, size === undefined ? undefined : { size })
         }
         const turns = next?.lease !== undefined || next?.cooldown !== undefined
         if (turns || turn !== undefined) this.turns.set(key, turns ? { ...next, kept: undefined } : undefined, now)
@@ -132,18 +127,26 @@ class Memory {
 
   readonly grant = (): Token => Token(`${++this.grants}`)
 
-  refusal(operation: Operation, key: string, value: Value): AdapterError | undefined {
-    if (this.maxBytes === Infinity) return undefined
-    const size = this.sizeOf(value, key)
-    return size <= this.maxBytes
-      ? undefined
-      : new AdapterError({
-          adapter: "memory",
-          operation,
-          key,
-          reason: "Rejected",
-          message: `the value has ${size} bytes, and maxBytes is ${this.maxBytes}`
-        })
+  /** Measures a value where bytes are bounded, then writes it, or refuses it. */
+  write<A>(
+    operation: Operation,
+    key: string,
+    value: Value,
+    write: (size: number | undefined) => Effect.Effect<A>
+  ): Effect.Effect<A, AdapterError> {
+    if (this.maxBytes === Infinity) return write(undefined)
+    const refuse = (message: string, cause?: unknown) =>
+      Effect.fail(new AdapterError({ adapter: "memory", operation, key, reason: "Rejected", message, cause }))
+    return Effect.suspend(() => {
+      let size: number
+      try {
+        size = Math.max(1, Math.ceil(this.sizeOf(value, key)))
+      } catch (cause) {
+        return refuse("the size of the value cannot be told", cause)
+      }
+      if (size <= this.maxBytes) return write(size)
+      return refuse(`the value has ${size} bytes, and maxBytes is ${this.maxBytes}`)
+    })
   }
 
   readonly watch = (key: string): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
@@ -211,13 +214,16 @@ export const make = (options: Options = {}): Adapter => {
     acquire: (key, options) =>
       memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
     fill: (key, options) =>
-      memory.refusal("fill", key, options.value) ??
-      memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes),
+      memory.write("fill", key, options.value, (size) =>
+        memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes, size)
+      ),
     abandon: (key, options) => memory.move(key, (entry, now) => Entry.abandon(entry, now, options), yes),
     renew: (key, options) => memory.move(key, (entry, now) => Entry.renew(entry, now, options), never),
     delete: (key) => memory.move(key, Entry.remove, always),
     put: (key, options) =>
-      memory.refusal("put", key, options.value) ?? memory.move(key, (_, now) => Entry.put(now, options), always),
+      memory.write("put", key, options.value, (size) =>
+        memory.move(key, (_, now) => Entry.put(now, options), always, size)
+      ),
     read: (key) => memory.move(key, (entry, now) => [Entry.read(entry, now), entry], never),
     watch: memory.watch,
     keys: memory.keys

@@ -84,16 +84,17 @@ export class Sealer<A> {
     return opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened)
   }
 
-  /** Opens what the adapter answered; `undefined` is a miss: counted, logged, loaded anew. */
-  unseal(key: string, value: Value): Effect.Effect<Sealed<A> | undefined, DecodeFailed> {
+  /** Opens what the adapter answered; `undefined` is a miss: counted and logged, unless told before, and loaded anew. */
+  unseal(key: string, value: Value, told = false): Effect.Effect<Sealed<A> | undefined, DecodeFailed> {
     const opened = unseal(value, this.codec)
     if (opened instanceof Sealed) return Effect.succeed(opened)
     return Effect.flatMap(
       opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
       (opened) => {
         if (opened instanceof Sealed) return Effect.succeed(opened)
-        this.counters.undecodable++
         if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
+        if (told) return Effect.undefined
+        this.counters.undecodable++
         return Effect.as(
           Effect.logWarning(
             `cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`

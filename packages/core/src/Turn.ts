@@ -17,6 +17,8 @@ export interface StaleValue<out A> {
   readonly staleFor: number
   /** Epoch milliseconds by this process's clock. */
   readonly at: number
+  /** Why nothing newer is there, when a load failed a moment ago. */
+  readonly failure?: { readonly error: unknown } | undefined
 }
 
 /** What a fetcher is given. */
@@ -45,14 +47,18 @@ export type Landing<A> =
       readonly leaseUntil: number | undefined
     }
 
-/** Where a turn tells how far it is. */
+/** Where a turn tells how far it is, and learns who waits. */
 export interface Phases<in A> {
   /** The lease is ours: the load begins. */
   readonly leading: () => void
   /** Another leads, or the key cools down. */
   readonly following: () => void
-  /** A stale value is there. `failing`: because the origin fails. */
-  readonly stale: (stale: StaleValue<A>, failing: boolean) => void
+  /** A stale value is there. */
+  readonly stale: (stale: StaleValue<A>) => void
+  /** Whether the turn was ended because nobody waits for it. */
+  readonly ended: boolean
+  /** Whether nobody waits for it, and it is to go on. */
+  readonly unattended: boolean
 }
 
 /** What a turn works with. */

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import * as Check from "./Check.ts"
 
 /** What a strategy knows of the wait that it paces. Times are in milliseconds. */
 export interface WaitContext {
@@ -47,9 +48,12 @@ const stateless = (delay: (context: WaitContext) => number): WaitStrategy => {
 
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
+const bound = (name: string, input: Duration.Input | undefined): number | undefined =>
+  input === undefined ? undefined : Check.duration(`waitStrategy.${name}`, input, { infinite: false })
+
 /** The same delay every time; `waitStep` unless given. */
 export const fixed = (delay?: Duration.Input): WaitStrategy => {
-  const given = delay === undefined ? undefined : millis(delay)
+  const given = bound("delay", delay)
   return stateless((context) => given ?? context.waitStep)
 }
 
@@ -64,9 +68,9 @@ export interface Growth {
 }
 
 const growing = (growth: Growth) => {
-  const from = growth.from === undefined ? undefined : millis(growth.from)
-  const max = millis(growth.max ?? 1_000)
-  const factor = growth.factor ?? 2
+  const from = bound("from", growth.from)
+  const max = bound("max", growth.max) ?? 1_000
+  const factor = Check.number("waitStrategy.factor", growth.factor, { min: 1, default: 2 })
   return (context: WaitContext): number =>
     Math.min(max, (from ?? context.waitStep) * factor ** Math.min(context.attempt, 64))
 }
@@ -88,8 +92,8 @@ export const jittered = (growth: Growth = {}): WaitStrategy => {
  * (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
  */
 export const decorrelated = (growth: Omit<Growth, "factor"> = {}): WaitStrategy => {
-  const from = growth.from === undefined ? undefined : millis(growth.from)
-  const max = millis(growth.max ?? 1_000)
+  const from = bound("from", growth.from)
+  const max = bound("max", growth.max) ?? 1_000
   return stateless((context) => {
     const first = from ?? context.waitStep
     const last = Math.max(first, context.lastDelay)

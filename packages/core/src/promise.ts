@@ -132,12 +132,11 @@ const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
   return wrapped
 }
 
+/** Hooks that are none are left as they are, for the cache to refuse. */
 const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
-  (options?.hooks === undefined || options.hooks === null
-    ? options
-    : { ...options, hooks: toHooks(options.hooks) }) as Omit<O, "hooks"> & {
-    readonly hooks?: Hooks<any, unknown> | undefined
-  }
+  (typeof options?.hooks === "object" && options.hooks !== null
+    ? { ...options, hooks: toHooks(options.hooks) }
+    : options) as Omit<O, "hooks"> & { readonly hooks?: Hooks<any, unknown> | undefined }
 
 /** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
 const errorOf = (cause: Cause.Cause<unknown>): unknown => {

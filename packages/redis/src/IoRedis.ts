@@ -1,7 +1,16 @@
 /**
  * The port over ioredis: `Redis` (Sentinel included) and `Cluster`.
  */
-import { asArguments, type Emitter, noop, type Push, type PushEvents, type RedisPort, type Send, Waiting } from "./RedisPort.ts"
+import {
+  asArguments,
+  type Emitter,
+  noop,
+  type Push,
+  type PushEvents,
+  type RedisPort,
+  type Send,
+  Waiting
+} from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
 
 /** What is used of an ioredis client. A `Redis` and a `Cluster` both are one. */
@@ -15,6 +24,7 @@ export interface IoRedisClient extends Emitter {
 /** The rest, which differs between the two. */
 interface Redis extends IoRedisClient {
   readonly options: Options
+  readonly stream?: { cork(): void; uncork(): void }
   duplicate(override: object): Subscribing
 }
 
@@ -66,7 +76,8 @@ const subscriberOptions = {
   db: 0
 }
 
-const subscriber = async (node: Redis, sharded: boolean, events: PushEvents): Promise<Push> => {
+const subscriber = async (node: Redis, sharded: boolean, events: PushEvents, signal: AbortSignal): Promise<Push> => {
+  signal.throwIfAborted()
   const redis = node.duplicate(subscriberOptions)
   let last: unknown
   redis.on("error", (error) => {
@@ -76,31 +87,54 @@ const subscriber = async (node: Redis, sharded: boolean, events: PushEvents): Pr
   redis.on("end", () => events.lost(last))
   // The slot has moved to another node, and the subscription has ended here.
   redis.on("moved", events.lost)
-  const close = () => redis.disconnect()
+  signal.addEventListener("abort", () => redis.disconnect())
   try {
     await redis.connect()
   } catch (error) {
-    close()
     throw last ?? error
   }
   return sharded
     ? {
         subscribe: (channel) => redis.ssubscribe(channel),
         unsubscribe: (channel) => redis.sunsubscribe(channel),
-        ping: () => redis.ping(),
-        close
+        ping: () => redis.ping()
       }
     : {
         subscribe: (channel) => redis.subscribe(channel),
         unsubscribe: (channel) => redis.unsubscribe(channel),
-        ping: () => redis.ping(),
-        close
+        ping: () => redis.ping()
       }
+}
+
+/**
+ * Lets the hits of one turn of the event loop leave in one write. Where many callers hit at once the system
+ * calls are most of what a hit costs, here and on the server (docs/decisions/redis-hit-path.md). Scripts are
+ * left alone: they keep the server busy, which had better begin with the first of them.
+ */
+class Together {
+  private stream: Redis["stream"]
+  private readonly redis: Redis
+
+  constructor(redis: Redis) {
+    this.redis = redis
+  }
+
+  readonly join = (): void => {
+    if (this.stream !== undefined || this.redis.stream === undefined) return
+    this.stream = this.redis.stream
+    this.stream.cork()
+    process.nextTick(this.leave)
+  }
+
+  private readonly leave = (): void => {
+    this.stream?.uncork()
+    this.stream = undefined
+  }
 }
 
 const connected = new Set(["ready", "end", "disconnecting"])
 
-const common = (client: Redis | Cluster) => {
+const common = (client: Redis | Cluster, beforeGet: () => void) => {
   const waiting = new Waiting(client)
   return {
     keyPrefix: String(client.options.keyPrefix ?? ""),
@@ -113,7 +147,10 @@ const common = (client: Redis | Cluster) => {
       if (client.status === "wait") client.connect().catch(noop)
       return cancel
     },
-    get: (name: string) => client.getBuffer(name),
+    get: (name: string) => {
+      beforeGet()
+      return client.getBuffer(name)
+    },
     evaluate: (command, body, name, lease, args) =>
       client.callBuffer(command, [body, 2, name, lease, ...asArguments(args)]),
     onEnd: (listener) => {
@@ -131,26 +168,26 @@ const sendTo =
 const nodeKey = ({ options: { host, port } }: Redis): string => `${host}:${port}`
 
 const overCluster = (cluster: Cluster): RedisPort => ({
-  ...common(cluster),
+  ...common(cluster, noop),
   sharded: true,
   // Anything else sends reads to replicas, which may not yet know of a delete.
   readsMaster: (cluster.options.scaleReads ?? "master") === "master",
   masters: async () => cluster.nodes("master").map(sendTo),
   routeOf: (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",
-  push: async (route, events) => {
+  push: async (route, events, signal) => {
     const node = cluster.nodes("master").find((candidate) => nodeKey(candidate) === route)
     if (node === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
-    return subscriber(node, true, events)
+    return subscriber(node, true, events, signal)
   }
 })
 
 const overRedis = (redis: Redis): RedisPort => ({
-  ...common(redis),
+  ...common(redis, new Together(redis).join),
   sharded: false,
   readsMaster: true,
   masters: async () => [sendTo(redis)],
   routeOf: () => "",
-  push: (_, events) => subscriber(redis, false, events)
+  push: (_, events, signal) => subscriber(redis, false, events, signal)
 })
 
 /** The port over an ioredis client. */

@@ -17,19 +17,6 @@ const valueBytes = 536_870_912 - headerBytes
 
 export const limits: Limits = { keyBytes, valueBytes, tick: 1, clock: "store" }
 
-/** Why a key cannot be one, or `undefined`. */
-export const refuseKey = (key: string): string | undefined => {
-  if (key.length * 3 > keyBytes) {
-    const size = Buffer.byteLength(key)
-    if (size > keyBytes) return `the key has ${size} bytes, and the limit is ${keyBytes}`
-  }
-  return key.isWellFormed() ? undefined : "the key has a lone surrogate, which UTF-8 cannot carry"
-}
-
-/** Why a value cannot be one, or `undefined`. */
-export const refuseValue = (bytes: Uint8Array): string | undefined =>
-  bytes.byteLength > valueBytes ? `the value has ${bytes.byteLength} bytes, and the limit is ${valueBytes}` : undefined
-
 /** Also keeps the tag from being empty, which would be no tag. */
 const empty = "%"
 

@@ -77,7 +77,8 @@ const isCluster = (client: object): client is Cluster => "nodeClient" in client
 /** Bulk and simple strings as bytes; and no timer of the client's own, as every call here has one. */
 const asBytes = { typeMapping: { 36: Buffer, 43: Buffer }, timeout: 0 }
 
-const subscriber = async (node: Client, sharded: boolean, events: PushEvents): Promise<Push> => {
+const subscriber = async (node: Client, sharded: boolean, events: PushEvents, signal: AbortSignal): Promise<Push> => {
+  signal.throwIfAborted()
   const redis = node.duplicate({
     // The watchers ask again when a connection is lost, and the next one who watches opens another.
     socket: { ...node.options.socket, reconnectStrategy: false },
@@ -90,28 +91,21 @@ const subscriber = async (node: Client, sharded: boolean, events: PushEvents): P
   redis.on("error", events.lost)
   redis.on("end", events.lost)
   redis.on("sharded-channel-moved", events.lost)
-  const close = () => {
+  signal.addEventListener("abort", () => {
     if (redis.isOpen) redis.destroy()
-  }
-  try {
-    await redis.connect()
-  } catch (error) {
-    close()
-    throw error
-  }
+  })
+  await redis.connect()
   const listener: Listener = (_, channel) => events.message(channel)
   return sharded
     ? {
         subscribe: (channel) => redis.sSubscribe(channel, listener),
         unsubscribe: (channel) => redis.sUnsubscribe(channel, listener),
-        ping: () => redis.ping(),
-        close
+        ping: () => redis.ping()
       }
     : {
         subscribe: (channel) => redis.subscribe(channel, listener),
         unsubscribe: (channel) => redis.unsubscribe(channel, listener),
-        ping: () => redis.ping(),
-        close
+        ping: () => redis.ping()
       }
 }
 
@@ -149,7 +143,7 @@ const overClient = (client: Client): RedisPort => {
       client.sendCommand(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args), asBytes),
     masters: async () => [send],
     routeOf: () => "",
-    push: (_, events) => subscriber(client, false, events),
+    push: (_, events, signal) => subscriber(client, false, events, signal),
     onEnd: onEnd(client)
   }
 }
@@ -177,10 +171,10 @@ const overCluster = (cluster: Cluster): RedisPort => {
         (client) => (args) => client.sendCommand(args, asBytes)
       ),
     routeOf: (channel) => cluster.slots[slotOf(channel)]?.master.address ?? "",
-    push: async (route, events) => {
+    push: async (route, events, signal) => {
       const master = cluster.masters.find(({ address }) => address === route)
       if (master === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
-      return subscriber(await cluster.nodeClient(master), true, events)
+      return subscriber(await cluster.nodeClient(master), true, events, signal)
     },
     onEnd: onEnd(cluster)
   }
@@ -189,4 +183,3 @@ const overCluster = (cluster: Cluster): RedisPort => {
 /** The port over a node-redis client. */
 export const nodeRedisPort = (client: NodeRedisClient): RedisPort =>
   isCluster(client) ? overCluster(client) : overClient(client as Client)
-

@@ -20,7 +20,6 @@ export interface Push {
   readonly subscribe: (channel: string) => Promise<unknown>
   readonly unsubscribe: (channel: string) => Promise<unknown>
   readonly ping: () => Promise<unknown>
-  readonly close: () => void
 }
 
 /** Sends one command to one node. */
@@ -51,8 +50,8 @@ export interface RedisPort {
   readonly masters: () => Promise<ReadonlyArray<Send>>
   /** Names the node whose messages a channel's are: always the same one without a cluster. */
   readonly routeOf: (channel: string) => string
-  /** Opens a connection for messages to that node. */
-  readonly push: (route: string, events: PushEvents) => Promise<Push>
+  /** Opens a connection for messages to that node, which lasts until the signal. */
+  readonly push: (route: string, events: PushEvents, signal: AbortSignal) => Promise<Push>
   /** Calls `listener` when the client is closed for good. Answers how to stop that. */
   readonly onEnd: (listener: () => void) => () => void
 }

@@ -21,14 +21,13 @@ export interface StoredValue {
 
 /** Reads a record; `undefined` when there is none, or what is there is not ours. */
 export const decode = (record: unknown): StoredValue | undefined => {
-  if (!(record instanceof Uint8Array) || record.length < headerBytes || record[0] !== version) return undefined
-  const { buffer, byteLength, byteOffset } = record
-  const header = new DataView(buffer, byteOffset, headerBytes)
+  // Both clients answer with a Buffer.
+  if (!(record instanceof Buffer) || record.length < headerBytes || record[0] !== version) return undefined
   return {
-    value: { bytes: new Uint8Array(buffer, byteOffset + headerBytes, byteLength - headerBytes) },
-    filledAt: header.getFloat64(1),
-    freshUntil: header.getFloat64(9),
-    keptUntil: header.getFloat64(17)
+    value: { bytes: new Uint8Array(record.buffer, record.byteOffset + headerBytes, record.length - headerBytes) },
+    filledAt: record.readDoubleBE(1),
+    freshUntil: record.readDoubleBE(9),
+    keptUntil: record.readDoubleBE(17)
   }
 }
 

@@ -1,1 +1,1 @@
-export {}
+export * as RedisAdapter from "./RedisAdapter.ts"

@@ -12,7 +12,7 @@ export interface BinarySource {
   /** The file to run, e.g. `redis-server`. */
   readonly name: string
   /** Directories to search besides PATH. */
-  readonly directories?: ReadonlyArray<string>
+  readonly directories?: () => ReadonlyArray<string>
   /** The Debian packages that bring it. */
   readonly packages: ReadonlyArray<string>
   /** The part of Debian's archive that has them. What is not of the machine's own release is never installed, only unpacked. */
@@ -48,7 +48,7 @@ export const isExecutable = (path: string): boolean => {
 const systemDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 const search = (source: BinarySource): string | undefined =>
-  [...(process.env.PATH ?? "").split(delimiter), ...systemDirectories, ...(source.directories ?? [])]
+  [...(process.env.PATH ?? "").split(delimiter), ...systemDirectories, ...(source.directories?.() ?? [])]
     .filter((directory) => directory !== "")
     .map((directory) => join(directory, source.name))
     .find(isExecutable)
@@ -78,18 +78,21 @@ const unpacked = async (kind: string, source: BinarySource): Promise<{ path: str
   return { path, env }
 }
 
-const resolve = async (kind: string, source: BinarySource): Promise<Binary> => {
-  const versionOf = source.version ?? toldVersion
-  const failures: Array<string> = []
+/** The binary that is here already, if there is one, it runs, and its version will do. */
+export const findOnPath = async (source: BinarySource): Promise<Binary | undefined> => {
+  const path = search(source)
+  // One that cannot tell its version is a shell's placeholder, or broken.
+  const version = path && (await (source.version ?? toldVersion)(path, {}).catch(() => undefined))
+  if (path === undefined || version === undefined || source.accepts?.(version) === false) return undefined
+  return { path, env: {}, how: "path", version }
+}
 
-  const found = search(source)
-  if (found === undefined) {
-    failures.push(`no ${source.name} on PATH`)
-  } else {
-    const version = await versionOf(found, {})
-    if (source.accepts?.(version) !== false) return { path: found, env: {}, how: "path", version }
-    failures.push(`the ${source.name} on PATH is ${version}`)
-  }
+const resolve = async (kind: string, source: BinarySource): Promise<Binary> => {
+  const found = await findOnPath(source)
+  if (found !== undefined) return found
+
+  const versionOf = source.version ?? toldVersion
+  const failures = [`no ${source.name} on PATH that will do`]
   if (source.archive === undefined && source.bring === undefined && process.getuid?.() === 0) {
     try {
       const path = await installed(source)

@@ -1,5 +1,6 @@
 import { DynamoDbLocal } from "./DynamoDbLocal.ts"
 import { Memcached } from "./Memcached.ts"
+import { MongoDb } from "./MongoDb.ts"
 import { Postgres } from "./Postgres.ts"
 import { Redis } from "./Redis.ts"
 import { RedisCluster } from "./RedisCluster.ts"
@@ -17,8 +18,7 @@ export interface ServerKind {
 
 /** Every kind of server there is, by name. */
 export const catalogue: ReadonlyMap<string, ServerKind> = new Map(
-  [Redis, RedisCluster, RedisSentinel, Valkey, Memcached, Postgres, DynamoDbLocal, S3Moto].map((server: ServerKind) => [
-    server.kind,
-    server
-  ])
+  [Redis, RedisCluster, RedisSentinel, Valkey, Memcached, Postgres, DynamoDbLocal, S3Moto, MongoDb].map(
+    (server: ServerKind) => [server.kind, server]
+  )
 )

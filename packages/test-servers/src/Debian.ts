@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process"
+import { createHash } from "node:crypto"
 import { accessSync, constants, existsSync, globSync, mkdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -109,6 +110,8 @@ export type Extent = "needed" | "alone" | "all"
 export interface UnpackOptions {
   readonly archive?: Archive
   readonly extent?: Extent
+  /** Shell, run once in the unpacked tree before it is moved to `$prefix`: what else the packages' installation would do. */
+  readonly finish?: string
 }
 
 /**
@@ -118,13 +121,17 @@ export interface UnpackOptions {
 export const unpack = async (
   name: string,
   packages: ReadonlyArray<string>,
-  { archive, extent = "needed" }: UnpackOptions = {}
+  { archive, extent = "needed", finish = "" }: UnpackOptions = {}
 ): Promise<Unpacked> => {
   requireDebian()
   const cache = cacheDirectory()
   const suite = suiteOf(archive)
   const prefix = join(cache, suite === "" ? name : `${name}-${suite}`)
-  await runLocked(join(cache, "lock"), unpackScript, [cache, prefix, suite, extent, ...packages])
+  // An older recipe's result is not taken for this one's.
+  const recipe = createHash("sha256")
+    .update([suite, extent, finish, ...packages].join("\n"))
+    .digest("hex")
+  await runLocked(join(cache, "lock"), unpackScript, [cache, prefix, recipe, suite, extent, finish, ...packages])
   const libraries = globSync(["usr/lib/*-linux-gnu*", "lib/*-linux-gnu*"], { cwd: prefix })
   return {
     prefix,

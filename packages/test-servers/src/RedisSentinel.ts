@@ -22,20 +22,33 @@ export interface Address {
 
 const kind = "redis-sentinel"
 const variable = "REDIS_SENTINEL_URL"
-const ownName = "mymaster"
+const ownName = "primary"
 const quorum = 2
 
-/** `redis-sentinel://host:port,host:port/name` */
+/** `redis-sentinel://host:port,host:port/name`, or sentinels alone: `redis://host:port,redis://host:port`. */
 export const parseSentinelUrl = (
   url: string
-): { readonly sentinels: ReadonlyArray<Address>; readonly name: string } => {
-  const match = /^redis-sentinel:\/\/([^/]+)(?:\/(.+))?$/.exec(url)
-  if (match === null) throw new Error("expected redis-sentinel://host:port,host:port/name")
-  const sentinels = (match[1] ?? "").split(",").map((address) => {
+): { readonly sentinels: ReadonlyArray<Address>; readonly name: string | undefined } => {
+  if (!/^redis(-sentinel)?:\/\//.test(url)) throw new Error("expected redis-sentinel://host:port,host:port/name")
+  const [addresses = "", name] = url.replaceAll(/redis(-sentinel)?:\/\//g, "").split("/")
+  const sentinels = addresses.split(",").map((address) => {
     const { hostname, port } = new URL(`redis://${address}`)
     return { host: hostname, port: port === "" ? 26_379 : Number(port) }
   })
-  return { sentinels, name: match[2] ?? ownName }
+  return { sentinels, name: name === "" ? undefined : name }
+}
+
+/** The version of given sentinels, and the name of the master they watch. */
+const askSentinels = async (url: string): Promise<{ readonly version: string; readonly name: string }> => {
+  const { name, sentinels } = parseSentinelUrl(url)
+  const first = `redis://${sentinels[0]?.host}:${sentinels[0]?.port}`
+  const version = await redisVersion(first)
+  if (name !== undefined) return { version, name }
+  const [master] = (await RespClient.once(first, "SENTINEL", "MASTERS")) as ReadonlyArray<ReadonlyArray<string>>
+  // Pairs of field and value.
+  const told = master?.[master.indexOf("name") + 1]
+  if (told === undefined) throw new Error("they watch no master")
+  return { version, name: told }
 }
 
 const startNode = (args: ReadonlyArray<string>, port: number): Promise<Server> =>
@@ -134,17 +147,13 @@ class Sentinel extends ServerGroup {
   private readonly begin: () => Promise<void>
 
   constructor(
-    url: string,
-    origin: Origin,
-    nodes: ReadonlyArray<Server>,
-    sentinels: ReadonlyArray<Server>,
+    parts: { url: string; name: string; origin: Origin; members: ReadonlyArray<Server>; nodes: ReadonlyArray<Server> },
     begin: () => Promise<void>
   ) {
-    super({ kind, url, origin, members: [...nodes, ...sentinels] })
-    const parsed = parseSentinelUrl(url)
-    this.sentinels = parsed.sentinels
-    this.name = parsed.name
-    this.nodes = nodes
+    super({ kind, ...parts })
+    this.sentinels = parseSentinelUrl(parts.url).sentinels
+    this.name = parts.name
+    this.nodes = parts.nodes
     this.begin = begin
   }
 
@@ -188,11 +197,13 @@ export const RedisSentinel = {
   start: async (options: RedisSentinelOptions = {}): Promise<RedisSentinel> => {
     const given = fromEnvironment(variable, options)
     if (given !== undefined) {
-      const version = Promise.resolve(given).then((url) => {
-        const first = parseSentinelUrl(url).sentinels[0]
-        return redisVersion(`redis://${first?.host}:${first?.port}`)
-      })
-      return new Sentinel(given, await givenOrigin(kind, variable, version), [], [], async () => {})
+      const asked = Promise.resolve(given).then(askSentinels)
+      const origin = await givenOrigin(
+        kind,
+        variable,
+        asked.then(({ version }) => version)
+      )
+      return new Sentinel({ url: given, name: (await asked).name, origin, members: [], nodes: [] }, async () => {})
     }
     const watched: Watched = {
       master: await freePort(),
@@ -221,6 +232,6 @@ export const RedisSentinel = {
     }
     const addresses = sentinels.map(({ host, port }) => `${host}:${port}`).join(",")
     const url = `redis-sentinel://${addresses}/${ownName}`
-    return new Sentinel(url, master.origin, [master, replica], sentinels, begin)
+    return new Sentinel({ url, name: ownName, origin: master.origin, members: all, nodes: [master, replica] }, begin)
   }
 }

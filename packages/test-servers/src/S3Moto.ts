@@ -61,12 +61,13 @@ const definition: ServerDefinition = {
   ready: async (url) => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok,
   readyWithin: 30_000,
   version: async (url) => {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
+    // A URL with credentials in it cannot be fetched; and any answer will do.
+    const response = await fetch(new URL(url).origin, { signal: AbortSignal.timeout(5000) })
     return response.headers.get("server") ?? "unknown"
   }
 }
 
-/** An S3 server with conditional writes, any credentials, no buckets: `S3_URL`, or moto. */
+/** An S3 server with conditional writes, no buckets: `S3_URL`, credentials in it if need be; or moto, which takes any. */
 export const S3Moto = {
   kind: definition.kind,
   variable: definition.variable,

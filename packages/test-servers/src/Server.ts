@@ -40,7 +40,7 @@ export interface StartOptions {
 /** How a process of our own is found, started and asked whether it serves. */
 export interface Launcher {
   readonly kind: string
-  readonly binary: BinarySource
+  readonly binary: BinarySource | Binary
   readonly url: (port: number) => string
   readonly launch: (options: {
     readonly binary: Binary
@@ -49,7 +49,7 @@ export interface Launcher {
     readonly args: ReadonlyArray<string>
   }) => Command | Promise<Command>
   /** Whether the process `pid` itself serves at `url`, not another that took the port before it. */
-  readonly ready: (url: string, pid: number) => Promise<boolean>
+  readonly ready: (url: string, pid: number, directory: string) => Promise<boolean>
   readonly readyWithin?: number
   readonly stopSignal?: NodeJS.Signals
 }
@@ -159,14 +159,14 @@ const attempts = 4
 /** Starts a process of our own. Rejects with `Unavailable` if there is no binary to be had. */
 export const startOwn = async (launcher: Launcher, options: StartOptions = {}): Promise<Server> => {
   const { kind } = launcher
-  const binary = await findBinary(kind, launcher.binary)
+  const binary = "path" in launcher.binary ? launcher.binary : await findBinary(kind, launcher.binary)
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort())
     const url = launcher.url(port)
     const child = new ServerProcess({
       kind,
       launch: (directory) => launcher.launch({ binary, port, directory, args: options.args ?? [] }),
-      ready: (pid) => launcher.ready(url, pid),
+      ready: (pid, directory) => launcher.ready(url, pid, directory),
       ...(launcher.readyWithin === undefined ? {} : { readyWithin: launcher.readyWithin }),
       ...(launcher.stopSignal === undefined ? {} : { stopSignal: launcher.stopSignal })
     })

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { guard, guarded, removeDirectory, scratchDirectory } from "./Guardian.ts"
+import { forget, guard, guarded, removeDirectory, scratchDirectory, watch } from "./Guardian.ts"
 import { poll } from "./Poll.ts"
 import { ServerFailed } from "./Problem.ts"
+import { descendants, signalProcess } from "./ProcessTree.ts"
 import type { User } from "./User.ts"
 
 export interface Command {
@@ -18,13 +19,16 @@ export interface ServerProcessOptions {
   /** The command line. Called at every launch, with a directory of the server's own, empty at the first one. */
   readonly launch: (directory: string) => Command | Promise<Command>
   /** Answers once the server serves; throws or answers false until then. Must recognise its own server by `pid`. */
-  readonly ready: (pid: number) => Promise<boolean>
+  readonly ready: (pid: number, directory: string) => Promise<boolean>
   readonly readyWithin?: number
   /** What asks the server to end tidily. Most keep nothing worth it: `SIGKILL`. */
   readonly stopSignal?: NodeJS.Signals
 }
 
 const tail = 8192
+
+// For a server that was asked to end tidily.
+const patience = 5000
 
 /** One operating-system process that serves on a port: launched, watched until ready, signalled, and cleaned up. */
 export class ServerProcess {
@@ -33,6 +37,8 @@ export class ServerProcess {
   private readonly options: ServerProcessOptions
   private child: ChildProcess | undefined
   private paused = false
+  /** The children that `pause` stopped. */
+  private stopped: ReadonlyArray<number> = []
 
   constructor(options: ServerProcessOptions) {
     this.kind = options.kind
@@ -74,17 +80,16 @@ export class ServerProcess {
       closeSync(log)
     }
     this.child = child
-    this.paused = false
     const failed = new Promise<never>((_, reject) => child.once("error", reject))
     failed.catch(() => {})
-    if (child.pid !== undefined) guard(child)
+    guard(child)
     // A test that forgot to stop its server must still be able to end.
     child.unref()
-    const pid = child.pid ?? 0
-    const ready = poll(
-      () => (child.exitCode !== null || child.signalCode !== null ? "exited" : this.options.ready(pid)),
-      { what: `${this.kind} to be ready`, within: this.options.readyWithin ?? 10_000 }
-    )
+    const { pid } = child
+    const ready = poll(() => (this.running && pid !== undefined ? this.options.ready(pid, this.directory) : "exited"), {
+      what: `${this.kind} to be ready`,
+      within: this.options.readyWithin ?? 10_000
+    })
     try {
       const answer = await Promise.race([ready, failed])
       if (answer === "exited") throw new Error(`ended at once with ${child.signalCode ?? `code ${child.exitCode}`}`)
@@ -95,32 +100,46 @@ export class ServerProcess {
     }
   }
 
-  /** Sends the signal and waits until the process is gone. */
+  /** Sends the signal and waits until the process is gone; SIGKILL takes its children along. */
   async end(signal: NodeJS.Signals = this.options.stopSignal ?? "SIGKILL"): Promise<void> {
-    const child = this.child
-    if (child === undefined || !this.running || child.pid === undefined) return
+    const { child, pid } = this
+    if (child === undefined || pid === undefined) return
     child.ref()
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()))
-    // A stopped process answers nothing but SIGKILL.
-    if (this.paused && signal !== "SIGKILL") this.resume()
-    child.kill(signal)
-    if (signal !== "SIGKILL") {
-      const force = setTimeout(() => child.kill("SIGKILL"), 5000)
+    const force = (): void => {
+      const family = [pid, ...descendants(pid)]
+      for (const member of family) signalProcess(member, "SIGKILL")
+    }
+    if (signal === "SIGKILL") {
+      force()
       await gone
-      clearTimeout(force)
     } else {
+      // A stopped process would not hear it.
+      if (this.paused) this.resume()
+      signalProcess(pid, signal)
+      const late = setTimeout(force, patience)
       await gone
+      clearTimeout(late)
+    }
+    this.release()
+  }
+
+  /** Stops it, and then its children: a stopped process starts no more. */
+  pause(): void {
+    const pid = this.runningPid()
+    signalProcess(pid, "SIGSTOP")
+    this.paused = true
+    this.stopped = descendants(pid)
+    for (const child of this.stopped) {
+      // It would not notice the end of its parent, and the kernel does not tell it.
+      watch(child)
+      signalProcess(child, "SIGSTOP")
     }
   }
 
-  pause(): void {
-    this.signal("SIGSTOP")
-    this.paused = true
-  }
-
   resume(): void {
-    this.signal("SIGCONT")
-    this.paused = false
+    for (const pid of [this.runningPid(), ...this.stopped]) signalProcess(pid, "SIGCONT")
+    this.release()
   }
 
   /** Ends it and removes its directory. */
@@ -129,7 +148,15 @@ export class ServerProcess {
     removeDirectory(this.directory)
   }
 
-  private signal(signal: NodeJS.Signals): void {
-    if (!this.running || this.child?.kill(signal) !== true) throw new ServerFailed(this.kind, "is not running", "")
+  private runningPid(): number {
+    const { pid } = this
+    if (pid === undefined) throw new ServerFailed(this.kind, "is not running", "")
+    return pid
+  }
+
+  private release(): void {
+    for (const pid of this.stopped) forget(pid)
+    this.stopped = []
+    this.paused = false
   }
 }

@@ -1,30 +1,34 @@
 import { existsSync } from "node:fs"
 import { describe, expect, it, type TestContext } from "vitest"
 import { poll } from "../src/Poll.ts"
+import { Postgres } from "../src/Postgres.ts"
 import { Redis } from "../src/Redis.ts"
 import { isAlive, orSkip, runFixture } from "./fixtures/Support.ts"
 
 interface Held {
-  readonly pid: number
+  readonly pids: ReadonlyArray<number>
   readonly directory: string
 }
 
 const hold = async (context: TestContext, ending: string) => {
   await (await orSkip(context, Redis.start({ own: true }))).stop()
-  const fixture = runFixture("hold.ts", [ending])
-  const line = await poll(() => /^\{.*\}$/m.exec(fixture.output())?.[0], { what: "the fixture", within: 10_000 })
+  return await held(runFixture("hold.ts", [ending]))
+}
+
+const held = async (fixture: ReturnType<typeof runFixture>) => {
+  const line = await poll(() => /^\{.*\}$/m.exec(fixture.output())?.[0], { what: "the fixture", within: 15_000 })
   return { ...fixture, held: JSON.parse(line) as Held }
 }
 
-const expectGone = async (held: Held) => {
-  await poll(() => !isAlive(held.pid), { what: "the server to be gone", within: 2000 })
-  await poll(() => !existsSync(held.directory), { what: "its data to be gone", within: 3000 })
+const expectGone = async ({ directory, pids }: Held) => {
+  await poll(() => !pids.some(isAlive), { what: "the servers to be gone", within: 2000 })
+  await poll(() => !existsSync(directory), { what: "their data to be gone", within: 3000 })
 }
 
 describe("a process that starts servers", () => {
   it("leaves none behind when it is killed", async (context) => {
     const { child, ended, held } = await hold(context, "wait")
-    expect(isAlive(held.pid)).toBe(true)
+    expect(held.pids.every(isAlive)).toBe(true)
     expect(existsSync(held.directory)).toBe(true)
     child.kill("SIGKILL")
     await ended
@@ -48,5 +52,14 @@ describe("a process that starts servers", () => {
     const { ended, held } = await hold(context, "throw")
     expect(await ended).not.toBe(0)
     await expectGone(held)
+  })
+
+  it("leaves no child of a server behind, not even a stopped one", { timeout: 300_000 }, async (context) => {
+    await (await orSkip(context, Postgres.start({ own: true }))).stop()
+    const fixture = await held(runFixture("holdPaused.ts"))
+    expect(fixture.held.pids.length).toBeGreaterThan(3)
+    fixture.child.kill("SIGKILL")
+    await fixture.ended
+    await expectGone(fixture.held)
   })
 })

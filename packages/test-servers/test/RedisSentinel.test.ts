@@ -19,12 +19,15 @@ afterAll(async () => {
 describe("RedisSentinel", () => {
   it("is used when the environment gives it, and not ours to control", async (context) => {
     if (sentinel instanceof Unavailable) return context.skip(sentinel.message)
-    vi.stubEnv("REDIS_SENTINEL_URL", sentinel.url)
-    const given = await RedisSentinel.start()
-    vi.unstubAllEnvs()
-    expect(given).toMatchObject({ controllable: false, sentinels: sentinel.sentinels, name: sentinel.name })
-    expect(await given.master()).toEqual(await sentinel.master())
-    await expect(given.killMaster()).rejects.toBeInstanceOf(NotControllable)
+    const plain = sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`).join(",")
+    for (const url of [sentinel.url, plain]) {
+      vi.stubEnv("REDIS_SENTINEL_URL", url)
+      const given = await RedisSentinel.start()
+      vi.unstubAllEnvs()
+      expect(given).toMatchObject({ url, controllable: false, sentinels: sentinel.sentinels, name: sentinel.name })
+      expect(await given.master()).toEqual(await sentinel.master())
+      await expect(given.killMaster()).rejects.toBeInstanceOf(NotControllable)
+    }
   })
 
   it("fails over after SIGKILL of the master, and an ordinary client follows", async (context) => {
@@ -69,7 +72,11 @@ describe("the URL of sentinels", () => {
       ],
       name: "main"
     })
-    expect(parseSentinelUrl("redis-sentinel://a:1").name).toBe("mymaster")
-    expect(() => parseSentinelUrl("redis://a:1")).toThrow("expected redis-sentinel://")
+    expect(parseSentinelUrl("redis-sentinel://a:1").name).toBeUndefined()
+    expect(parseSentinelUrl("redis://a:1,redis://b:2").sentinels).toEqual([
+      { host: "a", port: 1 },
+      { host: "b", port: 2 }
+    ])
+    expect(() => parseSentinelUrl("http://a:1")).toThrow("expected redis-sentinel://")
   })
 })

@@ -23,8 +23,8 @@ export class Origin {
   /** A fetcher that works for so long and then does what it is told with the number of its call. */
   readonly load = <A, E = never, R = never>(
     millis: number,
-    then: (call: number, context: FetchContext<A>) => Effect.Effect<A, E, R>
-  ) => (context: FetchContext<A>): Effect.Effect<A, E, R> =>
+    then: (call: number, context: FetchContext<any>) => Effect.Effect<A, E, R>
+  ) => (context: FetchContext<any>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
       const call = ++this.calls
       this.contexts.push(context)
@@ -42,10 +42,10 @@ export class Origin {
     })
 
   /** A fetcher whose n-th call gives `v<n>`. */
-  readonly gives = (millis = 0): ((context: FetchContext<string>) => Effect.Effect<string>) =>
+  readonly gives = (millis = 0): ((context: FetchContext<any>) => Effect.Effect<string>) =>
     this.load<string>(millis, (call) => Effect.succeed(`v${call}`))
 
   /** A fetcher that fails with `Broken`. */
-  readonly breaks = (millis = 0): ((context: FetchContext<string>) => Effect.Effect<string, Broken>) =>
+  readonly breaks = (millis = 0): ((context: FetchContext<any>) => Effect.Effect<string, Broken>) =>
     this.load<string, Broken>(millis, (call) => Effect.fail(new Broken({ code: call })))
 }

@@ -82,19 +82,15 @@ export class World {
   }
 
   /** A process and a cache in it. */
-  cache<A = string>(
-    options: Omit<Cache.Options<A, any, any>, "adapter"> = {},
+  cache<A = string, HE = never>(
+    options: Omit<Cache.Options<A, HE>, "adapter"> = {},
     wrap?: (adapter: Adapter) => Adapter
-  ): Effect.Effect<
-    { readonly cache: Cache.Cache<A, any, any>; readonly process: Recorded },
-    never,
-    Scope.Scope
-  > {
+  ): Effect.Effect<{ readonly cache: Cache.Cache<A, HE>; readonly process: Recorded }, never, Scope.Scope> {
     const process = this.process(wrap)
     this.codecs.add(options.codec)
     return Effect.orDie(
-      Effect.map(Cache.make<A, any, any>({ ...options, adapter: process.adapter }), (cache) => ({ cache, process }))
-    ) as any
+      Effect.map(Cache.make<A, HE>({ ...options, adapter: process.adapter }), (cache) => ({ cache, process }))
+    )
   }
 
   /** Takes the lease of a key as a process that will not be heard of again. */

@@ -1,0 +1,51 @@
+/**
+ * What an author says of an adapter, to be compared with what it is.
+ *
+ * Every claim must be made: a capability that the adapter lacks is claimed `false`, its
+ * cases are then visible skips, and that it is really absent is itself a case.
+ */
+import type { Adapter } from "@cache-locking/core"
+
+/** The optional verbs. */
+export const capabilities = ["watch", "keys", "acquireMany", "deleteMany", "hitUnsafe", "close"] as const
+
+export type Capability = (typeof capabilities)[number]
+
+/** What the author says. */
+export interface Claims {
+  readonly watch: boolean
+  readonly keys: boolean
+  readonly acquireMany: boolean
+  readonly deleteMany: boolean
+  /**
+   * `{ lag }` where near hits are dropped by a message: for at most this many milliseconds
+   * after another peer's change the old value may still be answered.
+   */
+  readonly hitUnsafe: boolean | { readonly lag: number }
+  readonly close: boolean
+  /**
+   * Whose clock ends leases. `"store"`: a clock that all clients share. `"client"`: each client's own.
+   * `"process"`: the store lives in this very process and goes by its clock (its `limits.clock` is `"store"`).
+   */
+  readonly clock: "store" | "client" | "process"
+}
+
+/** What the adapter has. */
+export type Facts = { readonly [C in Capability]: boolean } & { readonly clock: "store" | "client" }
+
+/** Reads the facts from an adapter. */
+export const factsOf = (adapter: Adapter): Facts => ({
+  watch: adapter.watch !== undefined,
+  keys: adapter.keys !== undefined,
+  acquireMany: adapter.acquireMany !== undefined,
+  deleteMany: adapter.deleteMany !== undefined,
+  hitUnsafe: adapter.hitUnsafe !== undefined,
+  close: adapter.close !== undefined,
+  clock: adapter.limits.clock
+})
+
+/** How long near hits may lag, or `undefined` when there are none. */
+export const lagOf = (claims: Claims): number | undefined => {
+  if (claims.hitUnsafe === false) return undefined
+  return claims.hitUnsafe === true ? 0 : claims.hitUnsafe.lag
+}

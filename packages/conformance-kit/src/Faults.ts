@@ -1,0 +1,105 @@
+/**
+ * An adapter whose network misbehaves on request: for the kit's own cases, and for the tests
+ * of whoever builds on an adapter.
+ */
+import { type Adapter, AdapterError, type Operation } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+
+/** What goes wrong with one call. */
+export type Fault =
+  /** The verb never happens; the caller is told `Unavailable`. */
+  | "lose-request"
+  /** The verb happens; the caller is told `Unavailable`. */
+  | "lose-reply"
+  /** The verb happens twice, one after the other; the caller is told the first answer. */
+  | "duplicate"
+  /** The verb happens, and once more so many milliseconds later, in the background. */
+  | { readonly duplicateAfter: number }
+  /** The verb happens so many milliseconds later. */
+  | { readonly delayRequest: number }
+  /** The verb happens at once, and its answer comes so many milliseconds later. */
+  | { readonly delayReply: number }
+
+/** A call about to be made. */
+export interface Call {
+  readonly operation: Operation
+  readonly key: string | undefined
+  /** How many calls of this operation came before it. */
+  readonly earlier: number
+}
+
+const lost = (adapter: Adapter, call: Call, what: string): AdapterError =>
+  new AdapterError({
+    adapter: adapter.name,
+    operation: call.operation,
+    key: call.key,
+    reason: "Unavailable",
+    message: `the ${what} was lost, on purpose`
+  })
+
+const suffer = <A, R>(
+  adapter: Adapter,
+  call: Call,
+  fault: Fault | undefined,
+  verb: Effect.Effect<A, AdapterError, R>
+): Effect.Effect<A, AdapterError, R> => {
+  if (fault === undefined) return verb
+  if (fault === "lose-request") return Effect.fail(lost(adapter, call, "request"))
+  if (fault === "lose-reply") return Effect.andThen(verb, Effect.fail(lost(adapter, call, "reply")))
+  if (fault === "duplicate") return Effect.tap(verb, () => Effect.ignore(verb))
+  if ("duplicateAfter" in fault) {
+    const copy = Effect.andThen(Effect.sleep(fault.duplicateAfter), Effect.ignore(verb))
+    return Effect.tap(verb, () => Effect.forkDetach(copy))
+  }
+  return "delayRequest" in fault
+    ? Effect.andThen(Effect.sleep(fault.delayRequest), verb)
+    : Effect.tap(verb, () => Effect.sleep(fault.delayReply))
+}
+
+/** The adapter, with every call judged by `choose`, which answers the fault that befalls it, if any. */
+export const withFaults = (adapter: Adapter, choose: (call: Call) => Fault | undefined): Adapter => {
+  const counts = new Map<Operation, number>()
+  const through = <A, R>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError, R>) =>
+    Effect.suspend(() => {
+      const earlier = counts.get(operation) ?? 0
+      counts.set(operation, earlier + 1)
+      const call: Call = { operation, key, earlier }
+      return suffer(adapter, call, choose(call), verb)
+    })
+  const { acquireMany, deleteMany, watch } = adapter
+  return {
+    ...adapter,
+    acquire: (key, options) => through("acquire", key, adapter.acquire(key, options)),
+    fill: (key, options) => through("fill", key, adapter.fill(key, options)),
+    abandon: (key, options) => through("abandon", key, adapter.abandon(key, options)),
+    renew: (key, options) => through("renew", key, adapter.renew(key, options)),
+    delete: (key) => through("delete", key, adapter.delete(key)),
+    put: (key, options) => through("put", key, adapter.put(key, options)),
+    read: (key) => through("read", key, adapter.read(key)),
+    watch: watch && ((key) => through("watch", key, watch(key))),
+    acquireMany: acquireMany && ((keys, options) => through("acquireMany", undefined, acquireMany(keys, options))),
+    deleteMany: deleteMany && ((keys) => through("deleteMany", undefined, deleteMany(keys)))
+  }
+}
+
+/** An adapter whose next calls fail as they are told to. */
+export interface Scripted {
+  readonly adapter: Adapter
+  /** The fault of the next call of this operation; several are taken in turn. */
+  readonly next: (operation: Operation, ...faults: ReadonlyArray<Fault>) => void
+}
+
+/** Wraps an adapter so that a test tells each fault just before it is to happen. */
+export const scripted = (adapter: Adapter): Scripted => {
+  const waiting = new Map<Operation, Array<Fault>>()
+  return {
+    adapter: withFaults(adapter, ({ operation }) => waiting.get(operation)?.shift()),
+    next: (operation, ...faults) => {
+      waiting.set(operation, [...(waiting.get(operation) ?? []), ...faults])
+    }
+  }
+}
+
+/** Loses replies at random: of every verb, so often of a hundred. */
+export const losingReplies = (adapter: Adapter, percent: number, random: () => number = Math.random): Adapter =>
+  withFaults(adapter, () => (random() * 100 < percent ? "lose-reply" : undefined))

@@ -1,0 +1,58 @@
+/** What several flights asked of one key, when, and what they were told. */
+import type { Acquired, Lifetime, Snapshot, Token } from "@cache-locking/core"
+import { show } from "./Expect.ts"
+
+/** One request. Values are short texts, each used once, so that an answer tells where it came from. */
+export type Request =
+  | {
+      readonly verb: "acquire"
+      readonly owner: string
+      readonly leaseFor: number
+      readonly refreshWithin: number | undefined
+      readonly force: boolean
+    }
+  | { readonly verb: "fill"; readonly token: Token; readonly text: string; readonly lifetime: Lifetime }
+  | { readonly verb: "abandon"; readonly token: Token; readonly cooldown: number; readonly text: string }
+  | { readonly verb: "renew"; readonly token: Token; readonly leaseFor: number }
+  | { readonly verb: "delete" }
+  | { readonly verb: "put"; readonly text: string; readonly lifetime: Lifetime }
+  | { readonly verb: "read" }
+
+/** The answer, or that none came: then the request may have taken effect or not. */
+export type Reply =
+  | { readonly verb: "acquire"; readonly answer: Acquired }
+  | { readonly verb: "held"; readonly answer: boolean }
+  | { readonly verb: "put" }
+  | { readonly verb: "read"; readonly answer: Snapshot }
+  | { readonly verb: "lost" }
+
+/** A request, and when it may have taken effect: after it was sent and before its reply came. */
+export interface Event {
+  readonly flight: string
+  /** Milliseconds, of any origin. */
+  readonly sent: number
+  /** When the reply, or the failure, came. */
+  readonly got: number
+  readonly request: Request
+  readonly reply: Reply
+}
+
+export type History = ReadonlyArray<Event>
+
+const showRequest = ({ verb, ...fields }: Request): string => `${verb} ${show(fields)}`
+
+const showReply = (reply: Reply): string =>
+  reply.verb === "lost" ? "no reply" : "answer" in reply ? show(reply.answer) : "done"
+
+/** One line per event, in the order of sending. */
+export const format = (history: History): string => {
+  const start = Math.min(...history.map((event) => event.sent))
+  const time = (at: number): string => (at - start).toFixed(1).padStart(8)
+  return history
+    .toSorted((a, b) => a.sent - b.sent)
+    .map(
+      ({ flight, got, reply, request, sent }) =>
+        `${time(sent)} ${time(got)}  ${flight.padEnd(8)} ${showRequest(request)} -> ${showReply(reply)}`
+    )
+    .join("\n")
+}

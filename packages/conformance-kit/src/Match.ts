@@ -1,0 +1,130 @@
+/**
+ * Whether an observed reply is the one `Entry` gives; and, since its numbers tell how long
+ * ago or how long until something was, what they say about when the request took effect.
+ */
+import type { Acquired, Snapshot, Stale } from "@cache-locking/core"
+import type { Event, History, Reply, Request } from "./History.ts"
+import { atLeast, atMost, type Bound } from "./Instants.ts"
+import { type State, textOf } from "./Replay.ts"
+
+/** The bounds that a matching reply implies; nothing when it does not match. */
+export type Matched = ReadonlyArray<Bound> | undefined
+
+/** How long the parts of an entry last, by the requests that began them. */
+export interface Spans {
+  readonly fresh: number
+  readonly kept: number
+  readonly lease: number
+  readonly cooldown: number
+}
+
+const span = <K extends string>(request: Request | undefined, field: K): number =>
+  request !== undefined && field in request ? (request as unknown as Record<K, number>)[field] : 0
+
+export const spansOf = (history: History, { from }: State): Spans => {
+  const kept = history[from.kept]?.request
+  const lifetime = kept !== undefined && "lifetime" in kept ? kept.lifetime : { fresh: 0, stale: 0 }
+  return {
+    fresh: lifetime.fresh,
+    kept: lifetime.fresh + lifetime.stale,
+    lease: span(history[from.lease]?.request, "leaseFor"),
+    cooldown: span(history[from.cooldown]?.request, "cooldown")
+  }
+}
+
+/** Compares the reply of one event with what is expected of it in a state. */
+export class Matcher {
+  private readonly event: number
+  private readonly state: State
+  private readonly spans: Spans
+  private readonly tolerance: number
+  private readonly bounds: Array<Bound> = []
+
+  constructor(history: History, event: number, state: State, tolerance: number) {
+    this.event = event
+    this.state = state
+    this.spans = spansOf(history, state)
+    this.tolerance = tolerance
+  }
+
+  match(expected: Reply, observed: Event["reply"]): Matched {
+    return this.reply(expected, observed) ? this.bounds : undefined
+  }
+
+  private reply(expected: Reply, observed: Reply): boolean {
+    if (expected.verb === "acquire" && observed.verb === "acquire")
+      return this.acquired(expected.answer, observed.answer)
+    if (expected.verb === "held" && observed.verb === "held") return expected.answer === observed.answer
+    if (expected.verb === "read" && observed.verb === "read") return this.snapshot(expected.answer, observed.answer)
+    return expected.verb === "put" && observed.verb === "put"
+  }
+
+  private acquired(expected: Acquired, observed: Acquired): boolean {
+    if (expected._tag === "Hit" && observed._tag === "Hit") {
+      return (
+        textOf(expected.value) === textOf(observed.value) &&
+        this.until(observed.freshFor, "kept", this.spans.fresh) &&
+        this.since(observed.age, "kept", 0)
+      )
+    }
+    if (expected._tag === "Leader" && observed._tag === "Leader") {
+      return expected.token === observed.token && this.stale(expected.stale, observed.stale)
+    }
+    if (expected._tag === "Follower" && observed._tag === "Follower") {
+      return this.until(observed.leaseEndsIn, "lease", this.spans.lease) && this.stale(expected.stale, observed.stale)
+    }
+    if (expected._tag === "Cooling" && observed._tag === "Cooling") {
+      return (
+        textOf(expected.cause) === textOf(observed.cause) &&
+        this.until(observed.retryIn, "cooldown", this.spans.cooldown) &&
+        this.stale(expected.stale, observed.stale)
+      )
+    }
+    return false
+  }
+
+  private stale(expected: Stale | undefined, observed: Stale | undefined): boolean {
+    if (expected === undefined || observed === undefined) return expected === observed
+    return (
+      textOf(expected.value) === textOf(observed.value) &&
+      this.since(observed.age, "kept", 0) &&
+      this.since(observed.staleFor, "kept", this.spans.fresh)
+    )
+  }
+
+  private snapshot(expected: Snapshot, observed: Snapshot): boolean {
+    const { cooling, lease, value } = expected
+    if (textOf(value) !== textOf(observed.value)) return false
+    const times =
+      value === undefined
+        ? observed.freshFor === 0 && observed.keptFor === 0 && observed.age === 0
+        : this.until(observed.freshFor, "kept", this.spans.fresh) &&
+          this.until(observed.keptFor, "kept", this.spans.kept) &&
+          this.since(observed.age, "kept", 0)
+    if (!times || lease?.owner !== observed.lease?.owner) return false
+    if (observed.lease !== undefined && !this.until(observed.lease.endsIn, "lease", this.spans.lease)) return false
+    if (cooling === undefined || observed.cooling === undefined) return cooling === observed.cooling
+    return (
+      textOf(cooling.cause) === textOf(observed.cooling.cause) &&
+      this.until(observed.cooling.retryIn, "cooldown", this.spans.cooldown)
+    )
+  }
+
+  /** So long it was until the part, begun by its origin, had lasted its span. Never told below 0. */
+  private until(told: number, part: keyof State["from"], lasts: number): boolean {
+    if (lasts === Infinity || told === Infinity) return lasts === told
+    const origin = this.state.from[part]
+    this.bounds.push(atLeast(this.event, origin, lasts - told - this.tolerance))
+    if (told > 0) this.bounds.push(atMost(this.event, origin, lasts - told + this.tolerance))
+    return true
+  }
+
+  /** So long it was since the part, begun by its origin, was so old. Never told below 0. */
+  private since(told: number, part: keyof State["from"], old: number): boolean {
+    if (old === Infinity) return told === 0
+    const origin = this.state.from[part]
+    this.bounds.push(atMost(this.event, origin, old + told + this.tolerance))
+    if (told > 0) this.bounds.push(atLeast(this.event, origin, old + told - this.tolerance))
+    return true
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * A history in one order, at given instants, played on `Entry`: what is there at the end,
+ * and which event each part of it came from.
+ */
+import { Entry, type Token, type Value } from "@cache-locking/core"
+import type { Event, History, Reply } from "./History.ts"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A text as a value, and back. */
+const valueOf = (text: string): Value => ({ bytes: encoder.encode(text) })
+export const textOf = (value: Value | undefined): string | undefined => value && decoder.decode(value.bytes)
+
+/** An event that took effect; `token` is what it is granted if `Entry` grants it anything. */
+export interface Step {
+  readonly event: number
+  readonly token: Token
+}
+
+/** Where a part of the entry came from: the event that began it. */
+export interface Origins {
+  readonly kept: number
+  readonly lease: number
+  readonly cooldown: number
+}
+
+export interface State {
+  readonly entry: Entry.Entry | undefined
+  readonly from: Origins
+  /** Every token that was granted so far. */
+  readonly granted: ReadonlySet<Token>
+}
+
+export const nothing: State = { entry: undefined, from: { kept: -1, lease: -1, cooldown: -1 }, granted: new Set() }
+
+/** What `Entry` answers, as a reply; and whether it granted a new token. */
+export interface Moved {
+  readonly state: State
+  readonly reply: Reply
+  readonly grants: boolean
+}
+
+/** Plays one event. */
+export const move = (state: State, event: Event, now: number, step: Step): Moved => {
+  const { request } = event
+  let grants = false
+  const grant = (): Token => {
+    grants = true
+    return step.token
+  }
+  const [reply, next] = ((): Entry.Move<Reply> => {
+    switch (request.verb) {
+      case "acquire": {
+        const [answer, next] = Entry.acquire(state.entry, now, request, grant)
+        return [{ verb: "acquire", answer }, next]
+      }
+      case "fill": {
+        const { lifetime, text, token } = request
+        return held(Entry.fill(state.entry, now, { token, value: valueOf(text), lifetime }))
+      }
+      case "abandon": {
+        const { cooldown, text, token } = request
+        return held(Entry.abandon(state.entry, now, { token, cooldown, cause: valueOf(text) }))
+      }
+      case "renew":
+        return held(Entry.renew(state.entry, now, request))
+      case "delete":
+        return held(Entry.remove(state.entry, now))
+      case "put": {
+        const { lifetime, text } = request
+        return [{ verb: "put" }, Entry.put(now, { value: valueOf(text), lifetime })[1]]
+      }
+      case "read":
+        return [{ verb: "read", answer: Entry.read(state.entry, now) }, state.entry]
+    }
+  })()
+  // A part that is the same object as before came from where it came from before.
+  const origin = (part: keyof Origins): number => (next?.[part] === state.entry?.[part] ? state.from[part] : step.event)
+  return {
+    reply,
+    grants,
+    state: {
+      entry: next,
+      from: { kept: origin("kept"), lease: origin("lease"), cooldown: origin("cooldown") },
+      granted: grants ? new Set([...state.granted, step.token]) : state.granted
+    }
+  }
+}
+
+const held = ([answer, next]: Entry.Move<boolean>): Entry.Move<Reply> => [{ verb: "held", answer }, next]
+
+/** Plays the steps in order, each at its instant. */
+export const replay = (history: History, steps: ReadonlyArray<Step>, instants: ReadonlyArray<number>): State =>
+  steps.reduce((state, step) => move(state, history[step.event]!, instants[step.event]!, step).state, nothing)

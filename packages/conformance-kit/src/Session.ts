@@ -1,0 +1,97 @@
+/**
+ * Two opened peers, and the judging of cases on them: what every binding shares.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import type { Case, Need } from "./Case.ts"
+import type { Claims } from "./Claims.ts"
+import { show } from "./Expect.ts"
+import * as Setup from "./Setup.ts"
+import { Time } from "./Time.ts"
+import { failed, Inconclusive, NotApplicable, passed, skipped, type Verdict, Violation } from "./Verdict.ts"
+import { World } from "./World.ts"
+
+/** How often a case is repeated that the machine was too slow for, each time with doubled times. */
+const attempts = 5
+
+/** No case takes so long but one that hangs. */
+const hanging = 120_000
+
+const environment = (): { readonly [name: string]: string | undefined } =>
+  (globalThis as { process?: { env?: { readonly [name: string]: string | undefined } } }).process?.env ?? {}
+
+/** The seed of random histories: given, else of the environment, else new. */
+export const seedOf = (setup: Setup.Setup): number => {
+  const told = Number.parseInt(environment()["CACHE_LOCKING_SEED"] ?? "", 10)
+  return setup.seed ?? (Number.isNaN(told) ? Math.floor(Math.random() * 1_000_000) : told)
+}
+
+const absence = (need: Need, claims: Claims, hasRecords: boolean): string | undefined => {
+  switch (need) {
+    case "records":
+      return hasRecords ? undefined : "the setup gives no `records` to look at"
+    case "a store's clock":
+      return claims.clock === "store" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
+    case "the process's clock":
+      return claims.clock === "process" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
+    default:
+      return claims[need] === false ? `claimed to have no ${need}` : undefined
+  }
+}
+
+/** Why a case is not put to this adapter, by what its author claims; the claims are cases themselves. */
+export const skipReason = (one: Case, setup: Pick<Setup.Setup, "claims" | "records">): string | undefined =>
+  one.needs && absence(one.needs, setup.claims, setup.records !== undefined)
+
+export class Session {
+  readonly setup: Setup.Setup
+  readonly peers: Setup.Peers
+  readonly seed: number
+
+  constructor(setup: Setup.Setup, peers: Setup.Peers, seed: number) {
+    this.setup = setup
+    this.peers = peers
+    this.seed = seed
+  }
+
+  /** Judges one case. Never fails: what went wrong is the verdict. */
+  judge(one: Case): Effect.Effect<Verdict> {
+    const reason = skipReason(one, this.setup)
+    return reason === undefined ? this.attempt(one, 1) : Effect.succeed(skipped(reason))
+  }
+
+  private attempt(one: Case, attempt: number): Effect.Effect<Verdict> {
+    const { claims, records } = this.setup
+    const time = new Time(this.peers.here.limits?.tick ?? 1, 2 ** (attempt - 1))
+    const world = new World({ ...this.peers, claims, time, seed: this.seed, records })
+    return Effect.scoped(one.run(world)).pipe(
+      Effect.timeoutOrElse({
+        duration: hanging + time.units(200),
+        orElse: () => Effect.die(new Violation(`still running after ${hanging + time.units(200)} ms`))
+      }),
+      Effect.exit,
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit)) return Effect.succeed(passed)
+        const error = Cause.squash(exit.cause)
+        if (error instanceof NotApplicable) return Effect.succeed(skipped(error.message))
+        if (!(error instanceof Inconclusive)) return Effect.succeed(failed(asError(error, one)))
+        return attempt < attempts
+          ? this.attempt(one, attempt + 1)
+          : Effect.succeed(
+              failed(new Inconclusive(`this machine is too slow to judge "${one.name}": ${error.message}`))
+            )
+      })
+    )
+  }
+}
+
+const asError = (thrown: unknown, one: Case): Error => {
+  if (thrown instanceof Violation) return thrown
+  return new Violation(`"${one.name}" ended with ${show(thrown)}`, { cause: thrown })
+}
+
+/** Opens the peers for as long as the scope. */
+export const open = (setup: Setup.Setup): Effect.Effect<Session, unknown, Scope.Scope> =>
+  Effect.map(Setup.open(setup), (peers) => new Session(setup, peers, seedOf(setup)))

@@ -1,0 +1,69 @@
+/**
+ * Real time for cases, measured and never trusted.
+ *
+ * "It has ended" is asked late enough to be sure, however the backend rounds. "It still
+ * lives" is judged only when the answer is known to have come in time; when it is not, the
+ * case is inconclusive and is repeated with longer times. So a loaded machine makes the kit
+ * slower, not wrong.
+ */
+import * as Effect from "effect/Effect"
+import { Inconclusive } from "./Verdict.ts"
+
+/** Milliseconds of a clock that never jumps, and that the cases about clocks do not touch. */
+export const now = (): number => performance.now()
+
+/** The shortest unit: below it a garbage collection looks like an expiry. */
+const shortest = 20
+
+export class Time {
+  /** Milliseconds that the backend resolves. */
+  readonly tick: number
+  /** Milliseconds of one step in a case. */
+  readonly unit: number
+  /** How far a number that the backend tells may be off. */
+  readonly tolerance: number
+
+  constructor(tick: number, stretch: number) {
+    this.tick = tick
+    this.unit = Math.max(tick, shortest) * stretch
+    this.tolerance = tick + 5
+  }
+
+  /** A duration that nobody in a case outlives. */
+  readonly long = 120_000
+
+  units(n: number): number {
+    return this.unit * n
+  }
+
+  /** Sleeps at least so long, measured. */
+  sleep(millis: number): Effect.Effect<void> {
+    const until = now() + millis
+    const rest = (): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const left = until - now()
+        return left <= 0 ? Effect.void : Effect.flatMap(Effect.sleep(Math.ceil(left)), rest)
+      })
+    return rest()
+  }
+
+  /** Sleeps until a duration that began before now is surely over, by any rounding of the backend. */
+  past(millis: number): Effect.Effect<void> {
+    return this.sleep(millis + this.tick + this.unit)
+  }
+
+  /**
+   * The answer, if it came while a duration begun at `start` surely still ran.
+   *
+   * @param start taken before the request that began the duration was sent
+   */
+  inTime<A, E, R>(start: number, millis: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.map(effect, (answer) => {
+      const took = now() - start
+      if (took >= millis - this.tick) {
+        throw new Inconclusive(`${Math.round(took)} ms passed where fewer than ${millis - this.tick} were to`)
+      }
+      return answer
+    })
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * How a case ends other than well: the law was broken, the machine was too slow to tell, or
+ * the case does not apply. Cases throw these; the runner sorts them.
+ */
+
+/** The adapter broke the law. */
+export class Violation extends Error {
+  override readonly name = "Violation"
+}
+
+/** Time ran on too far for the answer to prove anything; the case is repeated with longer times. */
+export class Inconclusive extends Error {
+  override readonly name = "Inconclusive"
+}
+
+/** The case cannot be put to this adapter, for a reason that anyone may check. */
+export class NotApplicable extends Error {
+  override readonly name = "NotApplicable"
+}
+
+/** What became of one case. */
+export type Verdict =
+  | { readonly outcome: "passed" }
+  | { readonly outcome: "failed"; readonly error: Error }
+  | { readonly outcome: "skipped"; readonly reason: string }
+
+export const passed: Verdict = { outcome: "passed" }
+export const failed = (error: Error): Verdict => ({ outcome: "failed", error })
+export const skipped = (reason: string): Verdict => ({ outcome: "skipped", reason })

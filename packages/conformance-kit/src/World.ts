@@ -1,0 +1,87 @@
+/**
+ * What a case is given: two peers on one backend, a key that nobody else uses, and time;
+ * and the small steps that most stories are made of.
+ */
+import type { Acquired, AcquireOptions, Adapter, AdapterError, Lifetime, Token, Value } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import type { Claims } from "./Claims.ts"
+import * as Expect from "./Expect.ts"
+import type { Records } from "./Setup.ts"
+import type { Time } from "./Time.ts"
+
+const encoder = new TextEncoder()
+
+/** Text as a value. */
+export const value = (text: string): Value => ({ bytes: encoder.encode(text) })
+
+/** Names are short, so that the odd keys of the cases fit any backend, and unique beyond one run. */
+const run = Math.floor(Math.random() * 36 ** 5).toString(36)
+let names = 0
+const unique = (): string => `${run}${(++names).toString(36)}`
+
+export class World {
+  readonly here: Adapter
+  readonly there: Adapter
+  readonly claims: Claims
+  readonly time: Time
+  readonly seed: number
+  readonly records: Records | undefined
+  /** A key of this case alone. */
+  readonly key: string
+
+  constructor(fields: Pick<World, "here" | "there" | "claims" | "time" | "seed" | "records">) {
+    this.here = fields.here
+    this.there = fields.there
+    this.claims = fields.claims
+    this.time = fields.time
+    this.seed = fields.seed
+    this.records = fields.records
+    this.key = this.name()
+  }
+
+  /** Both peers, for what must hold whoever asks. */
+  get both(): readonly [Adapter, Adapter] {
+    return [this.here, this.there]
+  }
+
+  /** A name that was never used: of a key, or of an owner. */
+  name(): string {
+    return unique()
+  }
+
+  /** A lifetime that nobody in a case outlives. */
+  get longLife(): Lifetime {
+    return { fresh: this.time.long, stale: 0 }
+  }
+
+  /** Asks for a key as a new flight. */
+  ask(peer: Adapter, key = this.key, options: Partial<AcquireOptions> = {}): Effect.Effect<Acquired, AdapterError> {
+    return peer.acquire(key, { owner: this.name(), leaseFor: this.time.long, ...options })
+  }
+
+  /** Asks for a key as a new flight, which must lead. */
+  lead(peer: Adapter, key = this.key, options: Partial<AcquireOptions> = {}): Effect.Effect<Token, AdapterError> {
+    return Effect.map(this.ask(peer, key, options), (found) => Expect.leads(found, "asking for the lease").token)
+  }
+
+  /** Leads, and fills. */
+  filled(peer: Adapter, given: Value, lifetime = this.longLife, key = this.key): Effect.Effect<void, AdapterError> {
+    return Effect.flatMap(this.lead(peer, key), (token) => this.fill(peer, token, given, lifetime, key))
+  }
+
+  /** Fills, which must be held. */
+  fill(peer: Adapter, token: Token, given: Value, lifetime = this.longLife, key = this.key) {
+    return Effect.map(peer.fill(key, { token, value: given, lifetime }), (held) =>
+      Expect.same(held, true, "filling under a live lease")
+    )
+  }
+
+  /** Asks many times at once, from both peers in turn, each as a flight of its own. */
+  race(count: number, key = this.key, options: Partial<AcquireOptions> = {}) {
+    return Effect.forEach(
+      Array.from({ length: count }, (_, index) => this.both[index % 2 === 0 ? 0 : 1]),
+      (peer) => this.ask(peer, key, options),
+      { concurrency: "unbounded" }
+    )
+  }
+}

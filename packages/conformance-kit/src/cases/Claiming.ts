@@ -1,0 +1,27 @@
+/** Claims compared with facts: what is claimed is there, and what is not claimed is not. */
+import { AdapterCheck } from "@cache-locking/core"
+import { prove } from "../Case.ts"
+import { capabilities, factsOf } from "../Claims.ts"
+import { holds, same } from "../Expect.ts"
+
+export const claiming = [
+  prove("claims", "it is an adapter", function* (w) {
+    for (const peer of w.both) AdapterCheck.checkAdapter(peer)
+    holds(
+      w.here !== w.there || w.claims.clock === "process",
+      "both peers are one adapter: give two, as two processes would have"
+    )
+  }),
+
+  ...capabilities.map((capability) =>
+    prove("claims", `it has ${capability} exactly when that is claimed`, function* (w) {
+      const claimed = w.claims[capability] !== false
+      for (const peer of w.both) same(factsOf(peer)[capability], claimed, `whether there is ${capability}`)
+    })
+  ),
+
+  prove("claims", "it goes by the clock that is claimed", function* (w) {
+    const claimed = w.claims.clock === "client" ? "client" : "store"
+    for (const peer of w.both) same(factsOf(peer).clock, claimed, "limits.clock")
+  })
+]

@@ -1,0 +1,131 @@
+/**
+ * Law 13: whose clock it is. These cases set this process's clock ahead and back while one
+ * peer is asked, so nothing else may run beside them.
+ */
+import * as Effect from "effect/Effect"
+import { prove } from "../Case.ts"
+import { between, cools, follows, hits, holds, leads } from "../Expect.ts"
+import { value, type World } from "../World.ts"
+
+const minutes = 60_000
+/** Far more than any tolerance, and more than the lifetimes used here. */
+const skews = [10 * minutes, -10 * minutes]
+
+/** Runs the effect with the process's clock off by so much. Effect's clock goes by `Date.now`, too. */
+export const skewed = <A, E, R>(skew: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const real = Date.now
+      Date.now = () => real() + skew
+      return real
+    }),
+    () => effect,
+    (real) =>
+      Effect.sync(() => {
+        Date.now = real
+      })
+  )
+
+const alone = { needs: "a store's clock", alone: true } as const
+
+/** A key whose lifetimes are shorter than the skew and longer than any test. */
+const brief = (w: World) => ({ leaseFor: 2 * minutes, lifetime: { fresh: 2 * minutes, stale: 0 }, key: w.name() })
+
+export const clocks = [
+  prove("13", "limits.clock is the store's or the client's, the same for both peers", function* (w) {
+    for (const { limits } of w.both) {
+      holds(limits.clock === "store" || limits.clock === "client", `limits.clock is ${limits.clock}`)
+    }
+    holds(w.here.limits.clock === w.there.limits.clock, "the peers disagree on limits.clock")
+  }),
+
+  prove(
+    "13",
+    "a peer whose clock is ten minutes off sees a lease as long as it is",
+    function* (w) {
+      for (const skew of skews) {
+        const { key, leaseFor } = brief(w)
+        const token = yield* w.lead(w.here, key, { leaseFor })
+        const found = follows(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+        between(found.leaseEndsIn, minutes, leaseFor + w.time.tolerance, "leaseEndsIn")
+        holds(yield* skewed(skew, w.there.renew(key, { token, leaseFor })), "renewing through that peer")
+        follows(yield* w.ask(w.here, key), "the other, after that peer renewed")
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
+    "a peer whose clock is ten minutes off grants and fills for the same times",
+    function* (w) {
+      for (const skew of skews) {
+        const { key, leaseFor, lifetime } = brief(w)
+        const token = yield* skewed(skew, w.lead(w.there, key, { leaseFor }))
+        const found = follows(yield* w.ask(w.here, key), `the other, led by a peer ${skew / minutes} minutes off`)
+        between(found.leaseEndsIn, minutes, leaseFor + w.time.tolerance, "leaseEndsIn")
+        yield* skewed(skew, w.fill(w.there, token, value("v"), lifetime, key))
+        const hit = hits(yield* w.ask(w.here, key), value("v"), "the other")
+        between(hit.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor")
+        between(hit.age, 0, minutes, "age")
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
+    "a peer whose clock is ten minutes off hits what is fresh",
+    function* (w) {
+      for (const skew of skews) {
+        const { key, lifetime } = brief(w)
+        yield* w.filled(w.here, value("v"), lifetime, key)
+        const hit = hits(yield* skewed(skew, w.ask(w.there, key)), value("v"), `a peer ${skew / minutes} minutes off`)
+        between(hit.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor")
+        between(hit.age, 0, minutes, "age")
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
+    "a peer whose clock is ten minutes off never hits what expired",
+    function* (w) {
+      for (const skew of skews) {
+        const key = w.name()
+        const fresh = w.time.units(2)
+        yield* w.filled(w.here, value("v"), { fresh, stale: 0 }, key)
+        yield* w.time.past(fresh)
+        leads(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
+    "a peer whose clock is ten minutes off waits for a cooldown as long as it is",
+    function* (w) {
+      for (const skew of skews) {
+        const key = w.name()
+        const token = yield* w.lead(w.here, key)
+        yield* w.here.abandon(key, { token, cooldown: 2 * minutes })
+        const found = cools(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+        between(found.retryIn, minutes, 2 * minutes + w.time.tolerance, "retryIn")
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
+    "a store that claims to live in this process goes by its clock",
+    function* (w) {
+      const { key, leaseFor } = brief(w)
+      yield* w.lead(w.here, key, { leaseFor })
+      leads(yield* skewed(10 * minutes, w.ask(w.there, key)), "ten minutes later by this process's clock")
+    },
+    { needs: "the process's clock", alone: true }
+  )
+]

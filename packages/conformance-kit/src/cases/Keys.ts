@@ -1,0 +1,207 @@
+/** Law 9, keys: any Unicode, every key its own. */
+import { AdapterError } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { prove } from "../Case.ts"
+import { follows, hits, holds, leads, same } from "../Expect.ts"
+import { Violation } from "../Verdict.ts"
+import { value, type World } from "../World.ts"
+
+/** Every key is filled with a value of its own; then every one of them still has it, and a lease beside it. */
+const allApart = Effect.fnUntraced(function* (w: World, keys: ReadonlyArray<string>) {
+  const tokens = yield* Effect.forEach(keys, (key) =>
+    Effect.map(w.ask(w.here, key), (found) => leads(found, `asking for ${JSON.stringify(key)}`).token)
+  )
+  for (const [index, key] of keys.entries()) {
+    follows(yield* w.ask(w.there, key), `another asking for ${JSON.stringify(key)}`)
+    yield* w.fill(w.here, tokens[index]!, value(`${index}`), w.longLife, key)
+  }
+  for (const [index, key] of keys.entries()) {
+    hits(yield* w.ask(w.there, key), value(`${index}`), `the value of ${JSON.stringify(key)}`)
+  }
+  for (const [index, key] of keys.entries()) {
+    same(yield* w.there.delete(key), true, `deleting ${JSON.stringify(key)}`)
+    const next = keys[index + 1]
+    if (next === undefined) continue
+    hits(yield* w.ask(w.here, next), value(`${index + 1}`), `${JSON.stringify(next)}, after another was deleted`)
+  }
+})
+
+/** The odd text at both ends and in the middle of a name of our own. */
+const around = (w: World, odd: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const [one, two] = [w.name(), w.name()]
+  return odd.map((text) => `${text}${one}${text}${two}${text}`)
+}
+
+/** What adapters put before or after a key, to keep the parts of it apart. */
+const parts = ["lease", "lock", "value", "v", "l", "t", "token", "owner", "cooldown", "stale", "meta", "data", "entry"]
+const separators = [":", "/", ".", "-", "_", "#", "@", "|"]
+
+export const keys = [
+  prove("9", "keys that differ in case are different keys", function* (w) {
+    const name = w.name()
+    yield* allApart(w, [
+      `${name}a`,
+      `${name}A`,
+      `A${name}`,
+      `a${name}`,
+      `${name}ä`,
+      `${name}Ä`,
+      `${name}ß`,
+      `${name}SS`
+    ])
+  }),
+
+  prove("9", "keys that differ in spaces are different keys", function* (w) {
+    const name = w.name()
+    yield* allApart(w, [
+      name,
+      `${name} `,
+      ` ${name}`,
+      `${name}  `,
+      `${name}\t`,
+      `${name}\n`,
+      `${name}\r\n`,
+      `${name}\u00a0`
+    ])
+  }),
+
+  prove("9", "keys that differ in Unicode form are different keys", function* (w) {
+    const name = w.name()
+    yield* allApart(w, [
+      `${name}\u00e9`,
+      `${name}e\u0301`,
+      `${name}\ufb01`,
+      `${name}fi`,
+      `${name}\ufeff`,
+      `\ufeff${name}`
+    ])
+  }),
+
+  prove("9", "a key may hold quotes, dollars, percents and backslashes", function* (w) {
+    const name = w.name()
+    const odd = ["'", '"', "`", "$", "$1", "$$", "%", "%s", "%00", "%41", "\\", "\\n", "\\0", "''", ";--"]
+    // What these would be to whoever decodes or unescapes them.
+    const alike = ["%41", "A", "%2525", "%25", "\\n", "\n", "\\\\", "&amp;", "&", "+", "%20", " "]
+    yield* allApart(w, [...around(w, odd), ...alike.map((text) => name + text)])
+  }),
+
+  prove("9", "a key may hold what patterns are made of", function* (w) {
+    yield* allApart(w, around(w, ["*", "?", "[a-z]", "[^a]", "^", ".", ".*", "+", "(", ")", "|", "_", "~", "!"]))
+  }),
+
+  prove("9", "a key may hold braces, wherever a cluster would look for them", function* (w) {
+    const name = w.name()
+    const odd = ["{", "}", "{}", "{}x", "x{}", "{x}", "{x}y", "y{x}", "{{x}}", "{x}{y}", "}{", "}x{"]
+    yield* allApart(w, [...around(w, odd), ...odd.map((text) => text + name)])
+  }),
+
+  prove("9", "a key may hold separators, slashes and dots", function* (w) {
+    const odd = ["/", "//", "../", "./", "a/../b", "?a=b&c", "#", "#a", ":", "::", "@", ",", "=", "&", "<a>", "^@"]
+    yield* allApart(w, around(w, odd))
+  }),
+
+  prove("9", "a key may hold NUL and control characters", function* (w) {
+    const name = w.name()
+    const odd = ["\u0000", "\u0001", "\u0007", "\u001b", "\u001f", "\u007f", "\u0085", "\u2028", "\u200b"]
+    // Only what follows differs: nothing may be cut there.
+    const cut = odd.flatMap((text) => [`${name}${text}a`, `${name}${text}b`])
+    yield* allApart(w, [name, ...around(w, odd), ...cut])
+  }),
+
+  prove("9", "a key may hold letters of any script, and emoji", function* (w) {
+    yield* allApart(w, around(w, ["ÿ", "漢字", "שלום", "नमस्ते", "🙂", "👩‍👩‍👧", "🇨🇭", "\u{10ffff}", "\uffff", "\ufffd"]))
+  }),
+
+  prove("9", "a key may be a word that JavaScript knows", function* (w) {
+    const words = [
+      "__proto__",
+      "constructor",
+      "toString",
+      "hasOwnProperty",
+      "null",
+      "undefined",
+      "NaN",
+      "0",
+      "-0",
+      "1e3"
+    ]
+    yield* allApart(w, [...around(w, words), ...words.map((word) => word + w.name())])
+  }),
+
+  prove("9", "keys that begin or end with one another are different keys", function* (w) {
+    const name = w.name()
+    yield* allApart(w, [
+      name,
+      `${name}a`,
+      `${name}ab`,
+      `${name}a:`,
+      `${name}a:b`,
+      `a${name}`,
+      `:${name}`,
+      `${name}:`,
+      name + name
+    ])
+  }),
+
+  prove("9", "caching the key lease:x never touches the lease of x", function* (w) {
+    for (const part of parts) {
+      const x = w.name()
+      const others = separators.flatMap((by) => [`${part}${by}${x}`, `${x}${by}${part}`, `${part}${by}{${x}}`])
+      const token = yield* w.lead(w.here, x)
+      yield* Effect.forEach(others, (key) => w.there.put(key, { value: value(key), lifetime: w.longLife }), {
+        concurrency: 8
+      })
+      follows(yield* w.ask(w.there, x), `another asking for ${x}, after ${part}:${x} was stored`)
+      yield* Effect.forEach(others, (key) => w.there.delete(key), { concurrency: 8 })
+      follows(yield* w.ask(w.there, x), `another asking for ${x}, after ${part}:${x} was deleted`)
+      yield* w.fill(w.here, token, value("x"), w.longLife, x)
+      same((yield* w.there.read(others[0]!)).value, undefined, `the value of ${part}:${x}, after ${x} was filled`)
+    }
+  }),
+
+  prove("9", "leading the key lease:x never touches the value of x", function* (w) {
+    for (const part of parts) {
+      const x = w.name()
+      const others = separators.flatMap((by) => [`${part}${by}${x}`, `${x}${by}${part}`])
+      yield* w.filled(w.here, value("x"), w.longLife, x)
+      const tokens = yield* Effect.forEach(others, (key) => w.lead(w.there, key), { concurrency: 8 })
+      hits(yield* w.ask(w.there, x), value("x"), `the value of ${x}, after ${part}:${x} was led`)
+      yield* Effect.forEach(others, (key, index) => w.there.abandon(key, { token: tokens[index]! }), { concurrency: 8 })
+      hits(yield* w.ask(w.here, x), value("x"), `the value of ${x}, after ${part}:${x} was abandoned`)
+    }
+  }),
+
+  prove("9", "keys of 10,000 bytes are told apart at their last character, or refused", function* (w) {
+    const long = w.name() + "k".repeat(10_000)
+    if (w.here.limits.keyBytes < long.length + 1) {
+      yield* refused(w, long)
+      return
+    }
+    yield* allApart(w, [long, `${long}a`, `${long}b`, `a${long}`])
+  }),
+
+  prove("9", "keys with lone surrogates are refused, or told apart", function* (w) {
+    const name = w.name()
+    const odd = [`${name}\ud800`, `${name}\ud801`, `${name}\udc00`]
+    const first = yield* Effect.result(w.here.read(odd[0]!))
+    if (Result.isFailure(first)) for (const key of odd) yield* refused(w, key)
+    else yield* allApart(w, [...odd, `${name}\ufffd`])
+  })
+]
+
+/** Every verb refuses the key. */
+const refused = Effect.fnUntraced(function* (w: World, key: string) {
+  for (const verb of [
+    w.ask(w.here, key),
+    w.here.put(key, { value: value("v"), lifetime: w.longLife }),
+    w.here.delete(key),
+    w.here.read(key)
+  ]) {
+    const result = yield* Effect.result(verb)
+    if (Result.isSuccess(result))
+      throw new Violation(`one verb refuses ${JSON.stringify(key.slice(0, 20))}, another does not`)
+    const { failure } = result
+    holds(failure instanceof AdapterError && failure.reason === "Rejected", "the refusal is a Rejected AdapterError")
+  }
+})

@@ -1,0 +1,28 @@
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { cases } from "../src/Cases.ts"
+import * as Session from "../src/Session.ts"
+import { Violation } from "../src/Verdict.ts"
+import { broken } from "./fixtures/Broken.ts"
+
+const caseOf = (name: string) => {
+  const found = cases.find((one) => one.name === name)
+  if (found === undefined) throw new Error(`the kit has no case "${name}"`)
+  return found
+}
+
+const judge = (setup: Parameters<typeof Session.open>[0], name: string) =>
+  Effect.runPromise(Effect.scoped(Effect.flatMap(Session.open(setup), (session) => session.judge(caseOf(name)))))
+
+describe("every broken adapter is caught by the case for it", () => {
+  for (const { caughtBy, fault, setup } of broken) {
+    for (const name of caughtBy) {
+      const test = caseOf(name).alone ? it : it.concurrent
+      test(`${fault}: caught by "${name}"`, { timeout: 30_000 }, async () => {
+        const verdict = await judge(setup(), name)
+        expect(verdict.outcome).toBe("failed")
+        if (verdict.outcome === "failed") expect(verdict.error).toBeInstanceOf(Violation)
+      })
+    }
+  }
+})

@@ -1,0 +1,132 @@
+/**
+ * The adapter's options, checked once, and what adapters over one client share.
+ */
+import { Check } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import { type IoRedisClient, ioRedisPort, isIoRedis } from "./IoRedis.ts"
+import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./NodeRedis.ts"
+import type { RedisPort } from "./RedisPort.ts"
+import { type Script, type Scripts, sharded, single } from "./Scripts.ts"
+import { Sightings } from "./Sightings.ts"
+import { Subscriber } from "./Subscriber.ts"
+
+/** A client of ioredis 6 (`Redis`, `Cluster`) or of node-redis 6 (`createClient`, `createCluster`). */
+export type Client = IoRedisClient | NodeRedisClient
+
+/** What every adapter over Redis can be told. */
+export interface Settings {
+  /**
+   * Put before every key, and kept apart by braces: two prefixes never meet, whatever the keys. It may have
+   * no braces itself. Default `"cache"`.
+   */
+  readonly prefix?: string | undefined
+  /**
+   * Whether followers are woken by pub/sub, over a connection of the adapter's own. `false` for servers that do
+   * not allow it: followers then ask at the pace of the wait strategy. Default `true`.
+   */
+  readonly watch?: boolean | undefined
+  /** How long any command may take, waiting for the connection included. Default 2 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+}
+
+export interface Options extends Settings {
+  /** Stays the caller's: the adapter never closes it. */
+  readonly client: Client
+}
+
+const names = new Set(["client", "prefix", "watch", "commandTimeout"])
+
+const timeoutDefault = 2_000
+
+const acceptedClient =
+  "a client of ioredis (Redis, Cluster) or of node-redis (createClient, createCluster), not its options or URL"
+
+/** One client, whichever adapters use it. */
+interface Shared {
+  readonly port: RedisPort
+  readonly scripts: Scripts
+  readonly loaded: Set<Script>
+  readonly subscriber: Subscriber
+  readonly spaces: Map<string, Space>
+}
+
+/** One client with one prefix: the same keys of the same store. */
+export interface Space {
+  readonly prefix: string
+  readonly sightings: Sightings
+}
+
+const clients = new WeakMap<object, Shared>()
+
+const portOf = (client: Client): RedisPort => {
+  if (typeof client === "object" && client !== null) {
+    if (isIoRedis(client)) return ioRedisPort(client)
+    if (isNodeRedis(client)) return nodeRedisPort(client)
+  }
+  // What was given may hold a password.
+  throw Check.invalid("client", typeof client, acceptedClient)
+}
+
+const sharedOf = (client: Client): Shared => {
+  const known = clients.get(client)
+  if (known !== undefined) return known
+  const port = portOf(client)
+  const shared: Shared = {
+    port,
+    scripts: port.sharded ? sharded : single,
+    loaded: new Set(),
+    subscriber: new Subscriber(port),
+    spaces: new Map()
+  }
+  clients.set(client, shared)
+  return shared
+}
+
+const spaceOf = (shared: Shared, prefix: string): Space => {
+  const known = shared.spaces.get(prefix)
+  if (known !== undefined) return known
+  const space: Space = { prefix, sightings: new Sightings() }
+  shared.spaces.set(prefix, space)
+  return space
+}
+
+/** The options, checked, with their defaults and what they share with others. */
+export interface Resolved extends Omit<Shared, "spaces"> {
+  /** The same object for the same client and prefix. */
+  readonly space: Space
+  readonly watch: boolean
+  readonly timeout: number
+}
+
+const prefixOf = (given: string | undefined): string => {
+  const prefix = Check.text("prefix", given, "cache")
+  if (!/[{}]/.test(prefix) && prefix.isWellFormed()) return prefix
+  throw Check.invalid("prefix", prefix, "text without braces")
+}
+
+const watchOf = (given: boolean | undefined): boolean => {
+  if (given === undefined || typeof given === "boolean") return given ?? true
+  throw Check.invalid("watch", given, "true or false")
+}
+
+/** Checks the settings that need no client. */
+export const checkSettings = (settings: Settings) => ({
+  prefix: prefixOf(settings.prefix),
+  watch: watchOf(settings.watch),
+  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+})
+
+/**
+ * Checks the options.
+ *
+ * @throws InvalidOption
+ */
+export const resolve = (options: Options): Resolved => {
+  Check.known(options, names)
+  const { prefix, timeout, watch } = checkSettings(options)
+  const { spaces: _, ...shared } = sharedOf(options.client)
+  if (`${shared.port.keyPrefix}`.includes("{}")) {
+    throw Check.invalid("client", shared.port.keyPrefix, "a client whose keyPrefix has no empty hash tag {}")
+  }
+  return { ...shared, space: spaceOf(sharedOf(options.client), prefix), watch, timeout }
+}

@@ -1,0 +1,100 @@
+/**
+ * The contract over Redis, Valkey, Redis Cluster and Sentinel.
+ *
+ * Every verb is one script (see `Scripts`), but for a hit on a key that this process lately saw
+ * fresh, which is one plain `GET` (see `Sightings`).
+ */
+import { Adapter, type InvalidOption } from "@cache-locking/core"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { noop } from "./RedisPort.ts"
+import { here, Verbs } from "./Verbs.ts"
+
+export type { Client, Options, Settings } from "./Options.ts"
+
+/**
+ * A cache in Redis.
+ *
+ * @example
+ * ```ts
+ * import { RedisAdapter } from "@cache-locking/redis"
+ * import { Redis } from "ioredis"
+ *
+ * const adapter = RedisAdapter.make({ client: new Redis(), prefix: "app" })
+ * ```
+ *
+ * @throws InvalidOption
+ */
+export const make = (options: Options): Adapter => {
+  const resolved = resolve(options)
+  const verbs = new Verbs(resolved)
+  return {
+    ...here,
+    identity: resolved.space,
+    acquire: verbs.acquire,
+    fill: verbs.fill,
+    abandon: verbs.abandon,
+    renew: verbs.renew,
+    delete: verbs.delete,
+    put: verbs.put,
+    read: verbs.read,
+    watch: resolved.watch ? verbs.watch : undefined,
+    keys: verbs.keys,
+    deleteMany: verbs.deleteMany,
+    close: Effect.sync(resolved.subscriber.close)
+  }
+}
+
+const scoped = (adapter: Adapter) => Effect.acquireRelease(Effect.succeed(adapter), () => adapter.close ?? Effect.void)
+
+/**
+ * The adapter as a layer. The client stays the caller's.
+ *
+ * @throws InvalidOption
+ */
+export const layer = (options: Options): Layer.Layer<Adapter> => Layer.effect(Adapter, scoped(make(options)))
+
+/** What `layerConfig` is told. */
+export interface Configured extends Settings {
+  /** `redis://` or `rediss://`, with credentials and database. */
+  readonly url: Redacted.Redacted
+}
+
+const connect = (url: Redacted.Redacted) =>
+  Effect.acquireRelease(
+    Effect.map(
+      Effect.promise(() => import("ioredis")),
+      ({ Redis }) => {
+        const client = new Redis(Redacted.value(url), { lazyConnect: true })
+        // What goes wrong is told by the verb that it concerns.
+        client.on("error", noop)
+        return client
+      }
+    ),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
+  yield* Effect.try({ try: () => checkSettings(settings), catch: (error) => error as InvalidOption })
+  const client = yield* connect(url)
+  return yield* scoped(make({ ...settings, client }))
+})
+
+/**
+ * The adapter as a layer with a client of its own (ioredis), made from configuration and closed with the layer.
+ *
+ * @example
+ * ```ts
+ * import { RedisAdapter } from "@cache-locking/redis"
+ * import * as Config from "effect/Config"
+ *
+ * const layer = RedisAdapter.layerConfig({ url: Config.Redacted("REDIS_URL"), prefix: Config.succeed("app") })
+ * ```
+ */
+export const layerConfig = (
+  config: Config.Wrap<Configured>
+): Layer.Layer<Adapter, Config.ConfigError | InvalidOption> =>
+  Layer.effect(Adapter, Effect.flatMap(Config.unwrap(config), configured))

@@ -1,0 +1,254 @@
+/**
+ * The verbs of the contract over the scripts.
+ */
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  type AdapterError,
+  type Lifetime,
+  Limit,
+  type Operation,
+  type Snapshot,
+  type Stale,
+  Token,
+  type Value
+} from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Calls } from "./Calls.ts"
+import { failed } from "./Failure.ts"
+import * as Keyspace from "./Keyspace.ts"
+import type { Resolved } from "./Options.ts"
+import type { Argument, Send } from "./RedisPort.ts"
+import type { Script } from "./Scripts.ts"
+import { type Sighting, storeNow } from "./Sightings.ts"
+import * as StoredValue from "./StoredValue.ts"
+
+/** Durations as scripts read them. A lifetime is never made longer by its fraction, a lease never shorter. */
+const atMost = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.floor(ms))) : "inf")
+const atLeast = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.ceil(ms))) : "inf")
+
+/** Some 30,000 years: beyond it Redis cannot count, and nobody needs to. */
+const tooLong = 1e15
+
+/** How many keys one SCAN looks at. */
+const scanCount = "1000"
+
+const deleteConcurrency = 256
+
+const bytesOf = (reply: unknown): Uint8Array | undefined =>
+  reply instanceof Uint8Array ? new Uint8Array(reply.buffer, reply.byteOffset, reply.byteLength) : undefined
+
+const textOf = (reply: unknown): string =>
+  reply instanceof Uint8Array ? Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString() : String(reply)
+
+const numberOf = (reply: unknown): number => (typeof reply === "number" ? reply : Number(textOf(reply)))
+
+const instantOf = (reply: unknown): number => {
+  const text = textOf(reply)
+  return text === "inf" ? Number.POSITIVE_INFINITY : Number(text)
+}
+
+const causeOf = (reply: unknown): Value | undefined => {
+  const bytes = bytesOf(reply)
+  return bytes && { bytes }
+}
+
+const isOne = (reply: unknown): boolean => numberOf(reply) === 1
+
+const nothing = (): void => {}
+
+/** Which adapter this is, and what it cannot do. */
+export const here: Pick<Adapter, "name" | "limits"> = { name: "redis", limits: Keyspace.limits }
+
+/** The verbs. Every one can be taken off the object. */
+export class Verbs {
+  private readonly calls: Calls
+  private readonly with: Resolved
+  private readonly prefix: string
+
+  constructor(resolved: Resolved) {
+    this.with = resolved
+    this.prefix = resolved.space.prefix
+    this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
+  }
+
+  /** One step for a hit that is expected; everything else is the script's. */
+  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+    Effect.suspend(() => {
+      const margin = options.refreshWithin ?? 0
+      const sighting =
+        options.force === true || !this.with.port.readsMaster ? undefined : this.with.space.sightings.find(key, margin)
+      return sighting === undefined ? this.ask(key, options) : this.peek(key, options, sighting, margin)
+    })
+
+  readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
+    this.evaluate("fill", key, isOne, value, () => [token, value.bytes, ...spans(lifetime)])
+
+  readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
+    this.evaluate("abandon", key, isOne, cause, () => {
+      const args = [token, atLeast(cooldown ?? 0)]
+      return cause === undefined ? args : [...args, cause.bytes]
+    })
+
+  readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
+    this.evaluate("renew", key, isOne, undefined, () => [token, atLeast(leaseFor)])
+
+  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
+    Effect.suspend(() => {
+      this.with.space.sightings.forget(key)
+      return this.evaluate("delete", key, isOne, undefined, () => [])
+    })
+
+  readonly put: Adapter["put"] = (key, { lifetime, value }) =>
+    this.evaluate("put", key, nothing, value, () => [value.bytes, ...spans(lifetime)])
+
+  readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
+    this.evaluate("read", key, snapshot, undefined, () => [])
+
+  readonly watch: NonNullable<Adapter["watch"]> = (key) => {
+    const refusal = Limit.refusal(here, "watch", key)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const channel = this.with.port.keyPrefix + Keyspace.nameOf(this.prefix, key)
+    return Effect.flatMap(
+      Effect.acquireRelease(
+        Effect.sync(() => this.with.subscriber.join(channel, this.with.timeout)),
+        (watcher) => Effect.sync(watcher.leave)
+      ),
+      (watcher) =>
+        Effect.as(
+          Effect.tryPromise({ try: () => watcher.live, catch: (error) => failed("watch", key, error) }),
+          watcher.changed.await
+        )
+    )
+  }
+
+  readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
+    Stream.flatMap(
+      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.with.port.masters, Effect.succeed)),
+      (send) => Stream.paginate("0", (cursor) => this.scan(send, cursor, start))
+    )
+
+  readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
+    Effect.map(
+      Effect.forEach(keys, this.delete, { concurrency: deleteConcurrency }),
+      (gone) => gone.filter(Boolean).length
+    )
+
+  /** One plain GET; the script after all when the value is gone or no longer fresh enough. */
+  private peek(
+    key: string,
+    options: AcquireOptions,
+    sighting: Sighting,
+    margin: number
+  ): Effect.Effect<Acquired, AdapterError> {
+    return this.calls.run(
+      "acquire",
+      key,
+      () => this.with.port.get(sighting.name),
+      (reply) => {
+        const stored = StoredValue.decode(reply)
+        if (stored !== undefined) {
+          const now = storeNow(sighting, performance.now())
+          if (stored.freshUntil - now > margin) return Effect.succeed(StoredValue.hit(stored, now))
+        }
+        this.with.space.sightings.forget(key)
+        return this.ask(key, options)
+      }
+    )
+  }
+
+  /** The script. A hit is remembered, so that the next one can be had for less. */
+  private ask(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
+    const refusal = Limit.refusal(here, "acquire", key)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const name = Keyspace.nameOf(this.prefix, key)
+    let sentAt = 0
+    let wallAt = 0
+    return this.calls.run(
+      "acquire",
+      key,
+      () => {
+        sentAt = performance.now()
+        wallAt = Date.now()
+        return this.calls.script(this.with.scripts.acquire, name, Keyspace.leaseOf(name), [
+          options.owner,
+          atLeast(options.leaseFor),
+          atMost(options.refreshWithin ?? 0),
+          options.force === true ? "1" : "0"
+        ])
+      },
+      (reply) => {
+        const [tag, at, record, ...rest] = reply as ReadonlyArray<unknown>
+        const now = numberOf(at)
+        const stored = StoredValue.decode(record)
+        if (numberOf(tag) === 0 && stored !== undefined) {
+          this.with.space.sightings.note(key, { name, sentAt, wallAt, storeAt: now, freshUntil: stored.freshUntil })
+          return Effect.succeed(StoredValue.hit(stored, now))
+        }
+        return Effect.succeed(withoutHit(numberOf(tag), now, StoredValue.stale(stored, now), rest))
+      }
+    )
+  }
+
+  private evaluate<A>(
+    operation: Exclude<Operation, "acquire" | "watch" | "keys" | "acquireMany" | "deleteMany">,
+    key: string,
+    answer: (reply: unknown) => A,
+    value: Value | undefined,
+    args: () => ReadonlyArray<Argument>
+  ): Effect.Effect<A, AdapterError> {
+    return Effect.suspend(() => {
+      const refusal = Limit.refusal(here, operation, key, value)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const name = Keyspace.nameOf(this.prefix, key)
+      const script: Script = this.with.scripts[operation]
+      const given = args()
+      return this.calls.run(
+        operation,
+        key,
+        () => this.calls.script(script, name, Keyspace.leaseOf(name), given),
+        (reply) => Effect.succeed(answer(reply))
+      )
+    })
+  }
+
+  private scan(send: Send, cursor: string, start: string) {
+    const prefix = this.with.port.keyPrefix + this.prefix
+    return this.calls.run(
+      "keys",
+      undefined,
+      () => send(["SCAN", cursor, "MATCH", Keyspace.patternOf(prefix, start), "COUNT", scanCount]),
+      (reply) => {
+        const [next, names] = reply as readonly [unknown, ReadonlyArray<unknown>]
+        const keys = names.map((name) => Keyspace.keyOf(prefix, textOf(name)))
+        const after = textOf(next)
+        return Effect.succeed([keys, after === "0" ? Option.none<string>() : Option.some(after)] as const)
+      }
+    )
+  }
+}
+
+const spans = ({ fresh, stale }: Lifetime): ReadonlyArray<string> => [atMost(fresh), atMost(stale)]
+
+const withoutHit = (tag: number, now: number, stale: Stale | undefined, rest: ReadonlyArray<unknown>): Acquired => {
+  if (tag === 1) return { _tag: "Leader", token: Token(textOf(rest[0])), stale }
+  if (tag === 2) return { _tag: "Follower", leaseEndsIn: instantOf(rest[0]) - now, stale }
+  return { _tag: "Cooling", retryIn: instantOf(rest[0]) - now, cause: causeOf(rest[1]), stale }
+}
+
+const snapshot = (reply: unknown): Snapshot => {
+  const [at, record, owner, until, cooling, cause] = reply as ReadonlyArray<unknown>
+  const now = numberOf(at)
+  const stored = StoredValue.decode(record)
+  return {
+    value: stored?.value,
+    freshFor: stored === undefined ? 0 : Math.max(0, stored.freshUntil - now),
+    keptFor: stored === undefined ? 0 : stored.keptUntil - now,
+    age: stored === undefined ? 0 : StoredValue.ageOf(stored, now),
+    lease: owner === null ? undefined : { owner: textOf(owner), endsIn: instantOf(until) - now },
+    cooling: cooling === null ? undefined : { retryIn: instantOf(cooling) - now, cause: causeOf(cause) }
+  }
+}

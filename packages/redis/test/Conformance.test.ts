@@ -1,0 +1,104 @@
+/** The whole contract, over every client and server that the package speaks to. */
+import type { Claims, OpenedPeers, Records } from "@cache-locking/conformance-kit"
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import { orUnavailable, RedisCluster, Redis as RedisServer, Unavailable, Valkey } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import { Cluster, Redis } from "ioredis"
+import { createClient } from "redis"
+import { afterAll, describe, it } from "vitest"
+import { RedisAdapter } from "../src/index.ts"
+import * as Keyspace from "../src/Keyspace.ts"
+
+const claims: Claims = {
+  watch: true,
+  keys: true,
+  acquireMany: false,
+  deleteMany: true,
+  hitUnsafe: false,
+  close: true,
+  clock: "store"
+}
+
+const prefix = "conformance"
+
+const recordsOf =
+  (client: Pick<Redis, "pttl">): Records =>
+  (key) =>
+    Effect.promise(async () => {
+      const name = Keyspace.nameOf(prefix, key)
+      const names = [name, Keyspace.leaseOf(name)]
+      const left = await Promise.all(names.map((name) => client.pttl(name)))
+      return names.flatMap((name, i) =>
+        left[i] === -2 ? [] : [{ name, expiresIn: left[i] === -1 ? Number.POSITIVE_INFINITY : left[i]! }]
+      )
+    })
+
+const peers = (here: RedisAdapter.Client, there: RedisAdapter.Client, close: () => void): OpenedPeers => ({
+  here: RedisAdapter.make({ client: here, prefix }),
+  there: RedisAdapter.make({ client: there, prefix }),
+  close
+})
+
+const overServer = (name: string, url: string) => {
+  const eye = new Redis(url, { lazyConnect: true })
+  suite({
+    name,
+    claims,
+    records: recordsOf(eye),
+    peers: () => {
+      const clients = [new Redis(url), new Redis(url)] as const
+      return peers(...clients, () => {
+        for (const client of [...clients, eye]) client.disconnect()
+      })
+    }
+  })
+}
+
+const setups = {
+  redis: () => orUnavailable(RedisServer.start()),
+  valkey: () => orUnavailable(Valkey.start()),
+  cluster: () => orUnavailable(RedisCluster.start())
+}
+
+const redis = await setups.redis()
+if (redis instanceof Unavailable) describe(redis.kind, () => it.skip(redis.message))
+else {
+  afterAll(() => redis.stop())
+  overServer("ioredis on Redis", redis.url)
+  suite({
+    name: "node-redis on Redis",
+    claims,
+    peers: async () => {
+      const clients = [createClient({ url: redis.url }), createClient({ url: redis.url })] as const
+      for (const client of clients) await client.connect()
+      return peers(...clients, () => {
+        for (const client of clients) client.destroy()
+      })
+    }
+  })
+}
+
+const valkey = await setups.valkey()
+if (valkey instanceof Unavailable) describe(valkey.kind, () => it.skip(valkey.message))
+else {
+  afterAll(() => valkey.stop())
+  overServer("ioredis on Valkey", valkey.url)
+}
+
+const cluster = await setups.cluster()
+if (cluster instanceof Unavailable) describe(cluster.kind, () => it.skip(cluster.message))
+else {
+  afterAll(() => cluster.stop())
+  const eye = new Cluster([...cluster.seeds], { lazyConnect: true })
+  suite({
+    name: "ioredis on Redis Cluster",
+    claims,
+    records: recordsOf(eye),
+    peers: () => {
+      const clients = [new Cluster([...cluster.seeds]), new Cluster([...cluster.seeds])] as const
+      return peers(...clients, () => {
+        for (const client of [...clients, eye]) client.disconnect()
+      })
+    }
+  })
+}

@@ -1,0 +1,416 @@
+import { InvalidOption } from "@cache-locking/core"
+import { Redis as RedisServer, type Server } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { RedisAdapter } from "../src/index.ts"
+import {
+  ask,
+  failureOf,
+  hit,
+  ioredis,
+  lead,
+  lifetime,
+  minute,
+  proxyTo,
+  run,
+  sleep,
+  text,
+  value
+} from "./fixtures/Support.ts"
+
+let server: Server
+beforeAll(async () => {
+  server = await RedisServer.start({ own: true })
+}, 300_000)
+afterAll(() => server?.stop())
+
+const open = (prefix?: string) => {
+  const client = ioredis(server.url)
+  return { client, adapter: RedisAdapter.make({ client, prefix }) }
+}
+
+const fillWith = async (
+  adapter: ReturnType<typeof RedisAdapter.make>,
+  key: string,
+  bytes: Uint8Array,
+  fresh = minute
+) => {
+  const { token } = await lead(adapter, key)
+  expect(await run(adapter.fill(key, { token, value: { bytes }, lifetime: lifetime(fresh) }))).toBe(true)
+}
+
+describe("keys and values", () => {
+  it("keeps every byte, by fill and by put, through the script and through GET", async () => {
+    const { adapter } = open("bytes")
+    const all = Uint8Array.from({ length: 512 }, (_, i) => i)
+    await fillWith(adapter, "all", all)
+    for (let i = 0; i < 3; i++) expect(hit(await run(adapter.acquire("all", ask("you")))).value.bytes).toEqual(all)
+    await run(adapter.put("empty", { value: value(), lifetime: lifetime(minute) }))
+    for (let i = 0; i < 3; i++) {
+      expect(hit(await run(adapter.acquire("empty", ask("you")))).value.bytes).toEqual(new Uint8Array())
+    }
+    expect((await run(adapter.read("empty"))).value?.bytes).toEqual(new Uint8Array())
+  })
+
+  it("keeps a view of a larger buffer as what it shows", async () => {
+    const { adapter } = open("views")
+    const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
+    view.set([1, 2, 3])
+    await fillWith(adapter, "view", view)
+    expect(hit(await run(adapter.acquire("view", ask("you")))).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
+  })
+
+  const keys = [
+    ...[
+      "",
+      "{",
+      "}",
+      "{}",
+      "a}b",
+      "{a}b",
+      "a{b}c{d}",
+      "}{",
+      "%7D",
+      "%",
+      "\"'`",
+      "*?[a-z]\\",
+      "lease:x",
+      "x:lease",
+      "x"
+    ],
+    ...["\u0000", "a\r\nb", "é", "😀", "日本", " ", "x".repeat(10_240)]
+  ]
+
+  it("takes any text as a key, and keeps keys apart", async () => {
+    const { adapter, client } = open("keys")
+    for (const key of keys) await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
+    for (const key of keys) {
+      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(text(key).bytes)
+    }
+    expect((await client.keys("keys{*")).length).toBe(keys.length)
+    const listed = await run(Stream.runCollect(adapter.keys!("")))
+    expect([...listed].sort()).toEqual([...keys].sort())
+    expect([...(await run(Stream.runCollect(adapter.keys!("*"))))]).toEqual(["*?[a-z]\\"])
+    expect([...(await run(Stream.runCollect(adapter.keys!("{a"))))]).toEqual(["{a}b"])
+    expect(await run(adapter.deleteMany!([...keys, "none"]))).toBe(keys.length)
+    expect(await client.keys("keys{*")).toEqual([])
+  })
+
+  it("lists only what has a value, page by page", async () => {
+    const { adapter } = open("pages")
+    const many = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
+    await run(
+      Effect.forEach(many, (key) => adapter.put(key, { value: value(1), lifetime: lifetime(minute) }), {
+        concurrency: 100
+      })
+    )
+    await lead(adapter, "k-leased")
+    const listed = new Set(await run(Stream.runCollect(adapter.keys!("k"))))
+    expect([...listed].sort()).toEqual(many.sort())
+    expect(await run(adapter.deleteMany!(many))).toBe(2_500)
+  })
+
+  it("refuses what is too large, or not text, and changes nothing", async () => {
+    const { adapter, client } = open("limits")
+    const key = "é".repeat(32_769)
+    for (const effect of [
+      adapter.acquire(key, ask("me")),
+      adapter.put(key, { value: value(1), lifetime: lifetime(minute) }),
+      adapter.delete(key),
+      adapter.acquire("\ud800", ask("me")),
+      Effect.scoped(adapter.watch!(key))
+    ]) {
+      expect(await failureOf(effect as Effect.Effect<unknown, any>)).toMatchObject({
+        reason: "Rejected",
+        adapter: "redis"
+      })
+    }
+    const huge = { bytes: new Uint8Array(adapter.limits.valueBytes + 1) }
+    expect(await failureOf(adapter.put("k", { value: huge, lifetime: lifetime(minute) }))).toMatchObject({
+      operation: "put",
+      reason: "Rejected"
+    })
+    expect(await client.keys("limits{*")).toEqual([])
+    await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
+  })
+
+  it("takes what another program left under its name for nothing, and replaces it", async () => {
+    const { adapter, client } = open("foreign")
+    await client.set("foreign{k}", "something else, and longer than a header")
+    expect((await run(adapter.read("k"))).value).toBeUndefined()
+    expect(await run(adapter.delete("k"))).toBe(false)
+    await client.set("foreign{k}", "x")
+    await fillWith(adapter, "k", Uint8Array.of(1))
+    expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(1))
+  })
+
+  it("says that data of another type is in the way, without showing values", async () => {
+    const { adapter, client } = open("wrong")
+    await client.lpush("wrong{k}", "x")
+    const error = await failureOf(adapter.acquire("k", ask("me")))
+    expect(error).toMatchObject({ _tag: "AdapterError", operation: "acquire", key: "k", reason: "Rejected" })
+    expect(error.message).toContain("WRONGTYPE")
+    await client.del("wrong{k}")
+    await client.set("wrong{k}:lease", "x")
+    const secret = text("do not show me")
+    const failure = await failureOf(adapter.fill("k", { token: "t" as never, value: secret, lifetime: lifetime(1) }))
+    const shown = JSON.stringify([failure, failure.cause, Object.entries(failure.cause as object)])
+    expect(failure.cause).not.toHaveProperty("command")
+    expect(shown).not.toContain("do not show me")
+  })
+})
+
+describe("prefixes", () => {
+  it("keep two caches on one client apart", async () => {
+    const client = ioredis(server.url)
+    const [a, ab] = [RedisAdapter.make({ client, prefix: "a" }), RedisAdapter.make({ client, prefix: "ab" })]
+    await fillWith(a, "bk", Uint8Array.of(1))
+    expect((await run(ab.acquire("k", ask("me"))))._tag).toBe("Leader")
+    expect([...(await run(Stream.runCollect(ab.keys!(""))))]).toEqual([])
+    expect([...(await run(Stream.runCollect(a.keys!(""))))]).toEqual(["bk"])
+  })
+
+  it("go with the client's own, in every verb", async () => {
+    const client = ioredis(server.url, { keyPrefix: "mine:" })
+    const adapter = RedisAdapter.make({ client, prefix: "p" })
+    const there = open("p").adapter
+    const woken = await run(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { token } = yield* Effect.promise(() => lead(adapter, "k"))
+          const changed = yield* adapter.watch!("k")
+          yield* adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) })
+          yield* changed
+          return true
+        })
+      )
+    )
+    expect(woken).toBe(true)
+    for (let i = 0; i < 2; i++) expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+    expect([...(await run(Stream.runCollect(adapter.keys!(""))))]).toEqual(["k"])
+    expect(await ioredis(server.url).keys("mine:*")).toEqual(["mine:p{k}"])
+    expect((await run(there.read("k"))).value).toBeUndefined()
+  })
+
+  it("make the identity, with the client", () => {
+    const [client, other] = [ioredis(server.url), ioredis(server.url)]
+    const identity = (client: RedisAdapter.Client, prefix?: string) => RedisAdapter.make({ client, prefix }).identity
+    expect(identity(client, "a")).toBe(identity(client, "a"))
+    expect(identity(client)).toBe(identity(client, "cache"))
+    expect(identity(client, "a")).not.toBe(identity(client, "b"))
+    expect(identity(client, "a")).not.toBe(identity(other, "a"))
+  })
+})
+
+describe("what is left behind", () => {
+  it("is nothing: every record expires, unless it was to live for ever", async () => {
+    const { adapter, client } = open("expiry")
+    const ttl = async () =>
+      Object.fromEntries(
+        await Promise.all((await client.keys("expiry{*")).map(async (name) => [name, await client.pttl(name)] as const))
+      )
+    const near = (ms: number) => expect.toSatisfy((left: number) => left > ms - 1_000 && left <= ms, `about ${ms}`)
+    const { token } = await lead(adapter, "k")
+    expect(await ttl()).toEqual({ "expiry{k}:lease": near(10_000) })
+    await run(adapter.renew("k", { token, leaseFor: 30_000 }))
+    expect(await ttl()).toEqual({ "expiry{k}:lease": near(30_000) })
+    await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(5_000, 15_000) }))
+    expect(await ttl()).toEqual({ "expiry{k}": near(20_000) })
+    const again = await lead(adapter, "k", "me", { refreshWithin: minute })
+    await run(adapter.abandon("k", { token: again.token, cooldown: 3_000, cause: value(1) }))
+    expect(await ttl()).toEqual({ "expiry{k}": near(20_000), "expiry{k}:lease": near(3_000) })
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute, Number.POSITIVE_INFINITY) }))
+    expect(await ttl()).toEqual({ "expiry{k}": -1 })
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(0) }))
+    expect(await ttl()).toEqual({})
+  })
+})
+
+describe("scripts", () => {
+  it("are loaded again by whoever finds them gone, in the same call", async () => {
+    const { adapter, client } = open("noscript")
+    const verbs = async (key: string) => {
+      const { token } = await lead(adapter, key)
+      expect(await run(adapter.renew(key, { token, leaseFor: 1_000 }))).toBe(true)
+      expect(await run(adapter.abandon(key, { token }))).toBe(true)
+      await fillWith(adapter, key, Uint8Array.of(1))
+      await run(adapter.put(key, { value: value(2), lifetime: lifetime(minute) }))
+      expect((await run(adapter.read(key))).value?.bytes).toEqual(Uint8Array.of(2))
+      expect(await run(adapter.delete(key))).toBe(true)
+    }
+    await verbs("a")
+    await client.script("FLUSH")
+    await verbs("a")
+    await Promise.all(["b", "c", "d"].map(verbs))
+  })
+
+  it("are sent by digest, and once in full", async () => {
+    const proxy = await proxyTo(server)
+    const adapter = RedisAdapter.make({ client: ioredis(proxy.url()), prefix: "digest" })
+    for (const key of ["a", "b", "c"]) await lead(adapter, key)
+    const sent = proxy.commands().map(({ name }) => name)
+    expect(sent.filter((name) => name.startsWith("EVAL"))).toEqual(["EVAL", "EVALSHA", "EVALSHA"])
+  })
+})
+
+describe("commands", () => {
+  const counting = async () => {
+    const proxy = await proxyTo(server)
+    const client = ioredis(proxy.url())
+    const adapter = RedisAdapter.make({ client, prefix: "count" })
+    // Connected, and every script known.
+    await run(adapter.delete("warm"))
+    await run(adapter.delete("cold"))
+    await fillWith(adapter, "warm", Uint8Array.of(1))
+    proxy.resetCommands()
+    return { adapter, client, sent: () => proxy.commands().map(({ name }) => name), reset: () => proxy.resetCommands() }
+  }
+
+  it("are one for a hit, and a plain one once the key was seen", async () => {
+    const { adapter, sent } = await counting()
+    for (let i = 0; i < 4; i++) hit(await run(adapter.acquire("warm", ask("you"))))
+    expect(sent()).toEqual(["EVALSHA", "GET", "GET", "GET"])
+  })
+
+  it("are two for a leader's miss", async () => {
+    const { adapter, sent } = await counting()
+    await fillWith(adapter, "cold", Uint8Array.of(1))
+    expect(sent()).toEqual(["EVALSHA", "EVALSHA"])
+  })
+
+  it("are one for every other verb", async () => {
+    const { adapter, reset, sent } = await counting()
+    const { token } = await lead(adapter, "k")
+    const verbs = {
+      renew: adapter.renew("k", { token, leaseFor: 1_000 }),
+      read: adapter.read("k"),
+      abandon: adapter.abandon("k", { token }),
+      put: adapter.put("k", { value: value(1), lifetime: lifetime(minute) }),
+      delete: adapter.delete("k")
+    }
+    for (const verb of Object.values(verbs)) await run(verb as Effect.Effect<unknown, unknown>)
+    reset()
+    for (const [name, verb] of Object.entries(verbs)) {
+      await run(verb as Effect.Effect<unknown, unknown>)
+      expect([name, sent().length]).toEqual([name, 1])
+      reset()
+    }
+  })
+
+  it("are one more when somebody else removed a key that was just seen", async () => {
+    const { adapter, reset, sent } = await counting()
+    for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("warm", ask("you"))))
+    await run(open("count").adapter.delete("warm"))
+    reset()
+    await lead(adapter, "warm")
+    expect(sent()).toEqual(["GET", "EVALSHA"])
+  })
+})
+
+describe("a hit by GET", () => {
+  it("tells the freshness and the age of the store's clock", async () => {
+    const { adapter } = open("truth")
+    await fillWith(adapter, "k", Uint8Array.of(1), 3_000)
+    await sleep(300)
+    const first = hit(await run(adapter.acquire("k", ask("you"))))
+    for (let i = 0; i < 20; i++) {
+      await sleep(10)
+      const [{ age, freshFor }, truth] = await Promise.all([
+        run(adapter.acquire("k", ask("you"))).then(hit),
+        run(adapter.read("k"))
+      ])
+      expect(age).toBeGreaterThanOrEqual(truth.age)
+      expect(freshFor).toBeLessThanOrEqual(truth.freshFor)
+      // Apart by the round trip and the rounding.
+      expect(age - truth.age).toBeLessThan(50)
+      expect(age + freshFor).toBeCloseTo(first.age + first.freshFor, 3)
+    }
+  })
+
+  it("is none when the value is stale, refreshed early, replaced or deleted", async () => {
+    const { adapter } = open("honest")
+    const { token } = await lead(adapter, "k")
+    await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(400, minute) }))
+    for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("k", ask("you"))))
+    expect((await run(adapter.acquire("k", ask("early", { refreshWithin: minute }))))._tag).toBe("Leader")
+    const other = open("honest").adapter
+    await run(other.put("k", { value: value(2), lifetime: lifetime(400, minute) }))
+    expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(2))
+    expect((await run(adapter.acquire("k", ask("forced", { force: true }))))._tag).toBe("Leader")
+    await sleep(420)
+    expect(await run(adapter.acquire("k", ask("you")))).toMatchObject({ _tag: "Follower", stale: { value: value(2) } })
+    await run(other.put("k", { value: value(3), lifetime: lifetime(minute) }))
+    for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("k", ask("you"))))
+    await run(other.delete("k"))
+    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Leader")
+  })
+
+  it("does not depend on the client's clock", async () => {
+    const [fast, slow] = [open("skew").adapter, open("skew").adapter]
+    const now = Date.now
+    const spy = vi.spyOn(Date, "now")
+    const at = async <A>(skew: number, f: () => Promise<A>): Promise<A> => {
+      spy.mockImplementation(() => now() + skew)
+      return f()
+    }
+    try {
+      await at(10 * minute, () => fillWith(fast, "k", Uint8Array.of(1), 1_000))
+      for (let i = 0; i < 3; i++) {
+        const [ahead, behind] = [
+          hit(await at(10 * minute, () => run(fast.acquire("k", ask("a"))))),
+          hit(await at(-10 * minute, () => run(slow.acquire("k", ask("b")))))
+        ]
+        expect(Math.abs(ahead.freshFor - behind.freshFor)).toBeLessThan(100)
+        expect(ahead.age).toBeLessThan(500)
+      }
+      await sleep(1_000)
+      const { token } = await at(10 * minute, () => lead(fast, "k", "a"))
+      expect((await at(-10 * minute, () => run(slow.acquire("k", ask("b")))))._tag).toBe("Follower")
+      expect(await run(fast.renew("k", { token, leaseFor: 50 }))).toBe(true)
+      await sleep(60)
+      expect((await at(-10 * minute, () => run(slow.acquire("k", ask("b")))))._tag).toBe("Leader")
+    } finally {
+      spy.mockRestore()
+    }
+  })
+})
+
+describe("options", () => {
+  const bad = (options: unknown) => {
+    try {
+      RedisAdapter.make(options as RedisAdapter.Options)
+    } catch (error) {
+      return error as InvalidOption
+    }
+    throw new Error("expected make to throw")
+  }
+
+  it("are checked at once, by name", () => {
+    const client = ioredis(server.url)
+    for (const [options, option] of [
+      [{}, "client"],
+      [{ client: "redis://user:secret@localhost" }, "client"],
+      [{ client: { url: "redis://user:secret@localhost" } }, "client"],
+      [{ client, prefix: "a{b}" }, "prefix"],
+      [{ client, prefix: 1 }, "prefix"],
+      [{ client, watch: "no" }, "watch"],
+      [{ client, commandTimeout: 0 }, "commandTimeout"],
+      [{ client, commandTimeout: Number.POSITIVE_INFINITY }, "commandTimeout"],
+      [{ client, commandTimout: 1 }, "commandTimout"],
+      [{ client: ioredis(server.url, { keyPrefix: "{}" }) }, "client"]
+    ] as const) {
+      const error = bad(options)
+      expect(error).toBeInstanceOf(InvalidOption)
+      expect(error.option).toBe(option)
+      expect(error.accepted).not.toBe("")
+      expect(`${error.message}${String(error.value)}`).not.toContain("secret")
+    }
+  })
+
+  it("may leave out watching", () => {
+    expect(RedisAdapter.make({ client: ioredis(server.url), watch: false }).watch).toBeUndefined()
+  })
+})
+
+beforeEach(() => vi.restoreAllMocks())

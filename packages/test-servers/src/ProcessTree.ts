@@ -1,0 +1,39 @@
+import { execFileSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+
+/** `[process, its parent]` for every process there is. */
+const parents = (): ReadonlyArray<readonly [number, number]> => {
+  if (process.platform !== "linux") {
+    const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n")
+    return lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number])
+  }
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // The name of the program stands in parentheses, and may hold any character.
+        const rest = readFileSync(`/proc/${name}/stat`, "utf8").replace(/^.*\) /s, "")
+        return [[Number(name), Number(rest.split(" ")[1])] as const]
+      } catch {
+        // It ended meanwhile.
+        return []
+      }
+    })
+}
+
+/** The children of a process, theirs, and so on. */
+export const descendants = (pid: number): ReadonlyArray<number> => {
+  const all = parents()
+  const childrenOf = (parent: number): ReadonlyArray<number> =>
+    all.filter(([, of]) => of === parent).flatMap(([child]) => [child, ...childrenOf(child)])
+  return childrenOf(pid)
+}
+
+/** Sends a signal, and answers whether there was anyone to send it to. */
+export const signalProcess = (pid: number, signal: NodeJS.Signals): boolean => {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}
