@@ -258,6 +258,9 @@ export interface Adapter {
    */
   readonly hitUnsafe?: ((key: string, clock: LocalClock) => LocalHit | undefined) | undefined
 
+  /** Present with `hitUnsafe`: the same for those who want nothing but the value, for whom nothing is allocated. */
+  readonly valueUnsafe?: ((key: string, clock: LocalClock) => Value | undefined) | undefined
+
   /**
    * Releases what the adapter itself opened (a subscriber connection, timers), never
    * what it was given. Safe to repeat; a later use opens again.

@@ -175,6 +175,11 @@ class Instance<A> implements Cache<A, any, any> {
     return this.closed || this.plan.hooks !== undefined ? undefined : Call.localHit(this.engine, key, clock)
   }
 
+  /** The same, for those who want nothing but the value. */
+  valueUnsafe(key: string, clock: LocalClock): { readonly value: A } | undefined {
+    return this.closed || this.plan.hooks !== undefined ? undefined : Call.localValue(this.engine, key, clock)
+  }
+
   /** Joins the load of a key that is under way, if a caller without options may: no Effect, no fiber. */
   joinUnsafe(key: string, join: (engine: Engine<any>, plan: Plan, flight: Flight) => Joiner): boolean {
     const flight = this.closed ? undefined : Call.joinable(this.engine, key, this.plan)

@@ -13,6 +13,7 @@ import type { Engine, Load, Plan } from "./Engine.ts"
 import { type Flight, type News, type Waiter, Within } from "./Flight.ts"
 import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
+import type { Sealed } from "./Sealed.ts"
 
 /** A caller's request, and the cache that it is made of. */
 export interface Request extends Load {
@@ -28,6 +29,16 @@ export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): A
   engine.counters.hits++
   engine.answered()
   return { value: opened.value, meta: { cache: "HIT", age: hit.age, freshFor: hit.freshFor } }
+}
+
+/** The same, for those who want nothing but the value. */
+export const localValue = (engine: Engine<any>, key: string, clock: LocalClock): Sealed<any> | undefined => {
+  const value = engine.adapter.valueUnsafe?.(key, clock)
+  const opened = value && engine.sealer.unsealUnsafe(value)
+  if (opened === undefined) return undefined
+  engine.counters.hits++
+  engine.answered()
+  return opened
 }
 
 /** The load of a key that a caller may simply join, if there is one. */

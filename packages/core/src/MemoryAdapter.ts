@@ -90,6 +90,13 @@ class Memory {
     return freshFor > 0 ? { value, freshFor, age: Math.max(0, age) } : undefined
   }
 
+  readonly valueUnsafe = (key: string, clock: LocalClock): Value | undefined => {
+    const kept = this.values.get(key)
+    if (kept === undefined) return undefined
+    const { fresh } = kept.lifetime
+    return fresh === Infinity || this.now(clock) - kept.filledAt < fresh ? kept.value : undefined
+  }
+
   private now(clock: LocalClock): number {
     const now = clock.currentTimeMillisUnsafe()
     if (Number.isNaN(this.epoch)) this.epoch = now
@@ -211,6 +218,7 @@ export const make = (options: Options = {}): Adapter => {
       clock: "store"
     },
     hitUnsafe: memory.hitUnsafe,
+    valueUnsafe: memory.valueUnsafe,
     acquire: (key, options) =>
       memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
     fill: (key, options) =>

@@ -217,7 +217,7 @@ class Facade<A> implements PromiseCache<A> {
 
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A> {
     if (options === undefined) {
-      const hit = this.cache.hitUnsafe(key, clock)
+      const hit = this.cache.valueUnsafe(key, clock)
       if (hit !== undefined) return Promise.resolve(hit.value)
     }
     return this.ask(key, fetcher, options, false)
