@@ -35,8 +35,11 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
       topFirst: [
         ["index"],
         ["promise"],
+        ["PromiseFetcher"],
         ["Cache"],
-        ["Call"],
+        ["Instance"],
+        ["Call", "CallOptions"],
+        ["Inbox"],
         ["Joiner"],
         ["Answering"],
         ["Engine"],

@@ -10,7 +10,8 @@ import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
 import type { Engine, Load, Plan } from "./Engine.ts"
-import { type Flight, type News, type Waiter, Within } from "./Flight.ts"
+import { type Flight, Within } from "./Flight.ts"
+import { patient, wait } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
 import type { Sealed } from "./Sealed.ts"
@@ -156,103 +157,6 @@ const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fib
     return yield* Effect.failCause(news.exit.cause)
   }
 })
-
-const never = (): boolean => false
-
-type Wish = Omit<Waiter, "tell">
-
-/** Waits for as long as it takes. */
-const patient: Wish = { deadline: Infinity, evenLeading: false, takes: never }
-
-type Told = Exclude<News, { readonly _tag: "Following" }> | { readonly _tag: "Aborted" }
-
-/**
- * Waits for a flight's answer, and runs `onFollowing`, once, when another turns out to lead. The caller stays with
- * the flight meanwhile; leaving, by interruption, failure or signal, is prompt.
- */
-const wait = <E, R>(
-  flight: Flight,
-  within: Flight | undefined,
-  signal: AbortSignal | undefined,
-  wish: Wish,
-  onFollowing: Effect.Effect<unknown, E, R> | undefined
-): Effect.Effect<Told, E, R> =>
-  Effect.suspend(() => {
-    const inbox = new Inbox(flight, within, signal, wish)
-    const next: Effect.Effect<Told, E, R> = Effect.flatMap(inbox.news, (news) => {
-      if (news !== following) return Effect.succeed(news as Told)
-      return onFollowing === undefined ? next : Effect.andThen(onFollowing, next)
-    })
-    return Effect.ensuring(next, inbox.close)
-  })
-
-const following = "Following"
-
-/** What a flight tells one caller, kept until the caller looks. */
-class Inbox implements Waiter {
-  readonly deadline: number
-  readonly evenLeading: boolean
-  readonly takes: Waiter["takes"]
-  private followed = false
-  private unread: typeof following | undefined
-  private told: Told | undefined
-  private resume: ((news: Effect.Effect<Told | typeof following>) => void) | undefined
-  private readonly flight: Flight
-  private readonly within: Flight | undefined
-  private readonly signal: AbortSignal | undefined
-
-  constructor(flight: Flight, within: Flight | undefined, signal: AbortSignal | undefined, wish: Wish) {
-    this.flight = flight
-    this.within = within
-    this.signal = signal
-    this.deadline = wish.deadline
-    this.evenLeading = wish.evenLeading
-    this.takes = wish.takes
-    within?.waits(flight, 1)
-    if (signal?.aborted) {
-      this.told = { _tag: "Aborted" }
-      return
-    }
-    signal?.addEventListener("abort", this.abort, { once: true })
-    flight.join(this)
-  }
-
-  private readonly abort = (): void => {
-    this.tell({ _tag: "Aborted" })
-    this.flight.leave(this)
-  }
-
-  tell(news: News | { readonly _tag: "Aborted" }): void {
-    if (news._tag !== "Following") this.told ??= news
-    else if (this.followed) return
-    else {
-      this.followed = true
-      this.unread = following
-    }
-    this.deliver()
-  }
-
-  private deliver(): void {
-    const news = this.told ?? this.unread
-    if (news === undefined || this.resume === undefined) return
-    const { resume } = this
-    this.resume = undefined
-    this.unread = undefined
-    resume(Effect.succeed(news))
-  }
-
-  /** The next thing to know. */
-  readonly news = Effect.callback<Told | typeof following>((resume) => {
-    this.resume = resume
-    this.deliver()
-  })
-
-  readonly close = Effect.sync(() => {
-    this.signal?.removeEventListener("abort", this.abort)
-    this.flight.leave(this)
-    this.within?.waits(this.flight, -1)
-  })
-}
 
 const aborted = ({ adapter }: Engine<any>, key: string, signal: AbortSignal): Effect.Effect<never, Aborted> =>
   Effect.fail(

@@ -17,41 +17,24 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Adapter } from "./Adapter.ts"
 import * as Cache from "./Cache.ts"
-import { Aborted, type CacheLockingError } from "./CacheLockingError.ts"
-import type { Engine, Fetcher, Plan } from "./Engine.ts"
+import { Aborted } from "./CacheLockingError.ts"
+import type { Engine, Plan } from "./Engine.ts"
 import { type Flight, Within } from "./Flight.ts"
-import type { HookContext, Hooks, WaitHookContext } from "./Hooks.ts"
+import type { Instance } from "./Instance.ts"
 import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
 import type * as Policy from "./Policy.ts"
+import { type PromiseFetcher, type PromiseHooks, storage, toFetcher, withHooks } from "./PromiseFetcher.ts"
 import type { Stats } from "./Stats.ts"
-import type { FetchContext } from "./Turn.ts"
 
 export type { Adapter } from "./Adapter.ts"
 export type { Explanation } from "./Cache.ts"
 export * from "./CacheLockingError.ts"
 export * as Codec from "./Codec.ts"
 export * from "./Outcome.ts"
+export type { PromiseFetchContext, PromiseFetcher, PromiseHooks } from "./PromiseFetcher.ts"
 export type { Stats } from "./Stats.ts"
 export * as WaitStrategy from "./WaitStrategy.ts"
-
-/** What a fetcher is given. */
-export interface PromiseFetchContext<out A> extends FetchContext<A> {
-  /** Fires when nobody waits for this load any more, or its lease is lost and `onLeaseLost` is `"interrupt"`. */
-  readonly signal: AbortSignal
-}
-
-/** Gives the value of a key. What it throws or rejects with reaches the callers unchanged. */
-export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike<A> | A
-
-/** Functions called with what happened; what one throws or rejects with is the caller's. See `Hooks`. */
-export interface PromiseHooks<in A> {
-  readonly onHit?: ((value: A, context: HookContext) => unknown) | undefined
-  readonly onLeader?: ((value: A, context: HookContext) => unknown) | undefined
-  readonly onFollowerWait?: ((context: WaitHookContext) => unknown) | undefined
-  readonly onFallback?: ((value: A, context: HookContext) => unknown) | undefined
-  readonly onError?: ((error: CacheLockingError) => unknown) | undefined
-}
 
 /** What one call may decide for itself. */
 export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
@@ -75,7 +58,7 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   /** The same, telling how the answer came about. */
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
   /** Writes a value. A load that began before it can no longer fill. */
-  set(key: string, value: A, options?: Parameters<Cache.Cache<A>["set"]>[2]): Promise<void>
+  set(key: string, value: A, options?: Cache.SetOptions<A>): Promise<void>
   /** Removes a value, and tells whether there was one. A load that began before it can no longer fill. */
   delete(key: string): Promise<boolean>
   /** Whether there is a fresh value. */
@@ -87,56 +70,6 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   /** Ends background loads, and what the adapter opened unless another cache uses it. Safe to repeat. */
   close(): Promise<void>
 }
-
-interface AsyncStorage {
-  readonly getStore: () => Flight | undefined
-  readonly run: <A>(flight: Flight | undefined, f: () => A) => A
-}
-
-/**
- * Follows a promise chain back to the fetcher that it belongs to, so that a fetcher which asks for its own
- * key is told rather than left waiting for itself. Where the platform has no such thing, it is not told.
- */
-const storage: AsyncStorage | undefined = (() => {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }
-  const hooks = process?.getBuiltinModule?.("node:async_hooks") as
-    | { readonly AsyncLocalStorage: new () => AsyncStorage }
-    | undefined
-  return hooks && new hooks.AsyncLocalStorage()
-})()
-
-const toFetcher =
-  <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
-  (context) =>
-    Effect.withFiber((fiber) =>
-      Effect.callback<A, unknown>((resume, signal) => {
-        const run = async () => fetcher({ ...context, signal })
-        const loading = storage === undefined ? run() : storage.run(fiber.getRef(Within), run)
-        loading.then(
-          (value) => resume(Effect.succeed(value)),
-          (error) => resume(Effect.fail(error))
-        )
-      })
-    )
-
-const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
-  Effect.tryPromise({ try: async () => f(), catch: (error) => error })
-
-const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
-  const wrapped: Record<string, unknown> = {}
-  for (const [name, hook] of Object.entries(hooks)) {
-    if (typeof hook === "function")
-      wrapped[name] = (...args: Array<unknown>) => attempt(() => hook(...(args as [never, never])))
-    else if (hook !== undefined) wrapped[name] = hook
-  }
-  return wrapped
-}
-
-/** Hooks that are none are left as they are, for the cache to refuse. */
-const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
-  (typeof options?.hooks === "object" && options.hooks !== null
-    ? { ...options, hooks: toHooks(options.hooks) }
-    : options) as Omit<O, "hooks"> & { readonly hooks?: Hooks<any, unknown> | undefined }
 
 /** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
 const errorOf = (cause: Cause.Cause<unknown>): unknown => {
@@ -200,11 +133,9 @@ class PromiseJoiner<A> extends Joiner {
 
   protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined): void {
     if (exit !== undefined) settle(this.settlement, exit)
-    else fork(this.cache.waitOn(this.key, wrap(this.fetcher), this.began), undefined, this.settlement)
+    else fork(this.cache.waitOn(this.key, toFetcher(this.fetcher), this.began), undefined, this.settlement)
   }
 }
-
-type Instance<A> = ReturnType<typeof Cache.makeUnsafe<A>>
 
 const clock = Effect.runSync(Clock.Clock)
 
@@ -255,13 +186,13 @@ class Facade<A> implements PromiseCache<A> {
         key,
         (engine, plan, flight) => new PromiseJoiner(engine, plan, flight, this.cache, key, fetcher, settlement)
       )
-    if (!joined) fork(this.cache.getOrSet(key, wrap(fetcher), options && withHooks(options)), within, settlement)
+    if (!joined) fork(this.cache.getOrSet(key, toFetcher(fetcher), options && withHooks(options)), within, settlement)
     return promise
   }
 
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
     return run(
-      this.cache.refresh(key, wrap(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>
+      this.cache.refresh(key, toFetcher(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>
     )
   }
 
@@ -269,7 +200,7 @@ class Facade<A> implements PromiseCache<A> {
     return run(Effect.map(this.cache.get(key), Option.getOrUndefined))
   }
 
-  set(key: string, value: A, options?: Parameters<Cache.Cache<A>["set"]>[2]): Promise<void> {
+  set(key: string, value: A, options?: Cache.SetOptions<A>): Promise<void> {
     return run(this.cache.set(key, value, options))
   }
 
@@ -297,10 +228,6 @@ class Facade<A> implements PromiseCache<A> {
     return this.close()
   }
 }
-
-/** A fetcher that is none is left as it is, for the cache to refuse. */
-const wrap = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
-  typeof fetcher === "function" ? toFetcher(fetcher) : fetcher
 
 /**
  * Makes a cache. Close it, or hold it with `await using`.

@@ -1,0 +1,43 @@
+/**
+ * What one call may decide for itself, and how it is checked.
+ */
+import * as Effect from "effect/Effect"
+import { InvalidOption } from "./CacheLockingError.ts"
+import * as Check from "./Check.ts"
+import type { Plan } from "./Engine.ts"
+import * as Hooks from "./Hooks.ts"
+import * as Policy from "./Policy.ts"
+
+/** What one call may decide for itself: any policy, hooks of its own, and a signal. */
+export interface CallOptions<in out A, out HE = never, out HR = never> extends Policy.Options<A> {
+  readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
+  /** When it fires the caller is answered at once with `ABORTED`, whose `cause` is the signal's `reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The names of a call's options. */
+export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "signal"])
+
+/**
+ * Resolves a call's options over a policy.
+ *
+ * @throws InvalidOption
+ */
+export const planOf = (base: Policy.Policy, options: CallOptions<any, any, any>, names: ReadonlySet<string>): Plan => {
+  Check.known(options, names)
+  const { hooks, signal } = options
+  Check.functions("hooks", hooks, Hooks.names)
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw Check.invalid("signal", signal, "an AbortSignal")
+  }
+  return { policy: Policy.make(options, base), hooks, signal }
+}
+
+/** Runs what may throw `InvalidOption`, and nothing else, as an effect. */
+export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> => {
+  try {
+    return f()
+  } catch (error) {
+    return error instanceof InvalidOption ? Effect.fail(error) : Effect.die(error)
+  }
+}
