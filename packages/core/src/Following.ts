@@ -6,6 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { AdapterError } from "./Adapter.ts"
@@ -23,6 +24,7 @@ export class Following {
   private wakes = 0
   private pace: Pace | undefined = undefined
   private scope: Scope.Closeable | undefined = undefined
+  private subscribing: Fiber.Fiber<void> | undefined = undefined
   private woken: Effect.Effect<void, AdapterError> | undefined = undefined
   private pushes: boolean
   private readonly turn: Turn<any, any, any>
@@ -46,11 +48,29 @@ export class Following {
       this.began = this.clock.currentTimeMillisUnsafe()
       this.turn.counters.waits++
     }
-    return Effect.flatMap(this.pause(leaseEndsIn), (pause) =>
-      this.pushes && this.woken === undefined
-        ? this.subscribe(pause, restore)
-        : Effect.flatMap(restore(this.sleep(pause)), (pushed) => (pushed ? this.wake : Effect.void))
-    )
+    if (this.pushes && this.scope === undefined) {
+      const patience = Duration.millis(Math.min(this.turn.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
+      return Effect.flatMap(this.subscribe, () => this.becomeLive(patience, restore))
+    }
+    return Effect.flatMap(this.pause(leaseEndsIn), (pause) => {
+      if (this.woken === undefined) return this.becomeLive(pause, restore)
+      const rested = restore(Effect.raceFirst(this.pushed(this.woken), this.sleep(pause)))
+      return Effect.flatMap(rested, (pushed) => (pushed ? this.wake : Effect.void))
+    })
+  }
+
+  private sleep(pause: Duration.Duration): Effect.Effect<boolean> {
+    return Effect.as(this.clock.sleep(pause), false)
+  }
+
+  /**
+   * Once the subscription is live the turn asks again, for the change may have come before it; until then the
+   * turn polls, so that one which hangs blinds nobody.
+   */
+  private becomeLive(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
+    const { subscribing } = this
+    const slept = Effect.asVoid(this.sleep(pause))
+    return restore(subscribing === undefined ? slept : Effect.raceFirst(Fiber.join(subscribing), slept))
   }
 
   /** How long to wait for a push, or to sleep without one. */
@@ -66,7 +86,7 @@ export class Following {
           lastDelay: this.lastDelay,
           leaseEndsIn,
           waitStep: policy.waitStep,
-          watching: this.pushes,
+          watching: this.woken !== undefined,
           random
         }),
         (given) => {
@@ -79,18 +99,14 @@ export class Following {
     )
   }
 
-  /** Sleeps, unless a push wakes it; answers whether one did. */
-  private sleep(pause: Duration.Duration): Effect.Effect<boolean> {
-    const slept = Effect.as(this.clock.sleep(pause), false)
-    if (this.woken === undefined) return slept
-    const pushed = Effect.match(this.woken, {
+  private pushed(woken: Effect.Effect<void, AdapterError>): Effect.Effect<boolean> {
+    return Effect.match(woken, {
       onFailure: () => {
         this.pushes = false
         return true
       },
       onSuccess: () => true
     })
-    return Effect.raceFirst(pushed, slept)
   }
 
   private get wake(): Effect.Effect<void> {
@@ -98,27 +114,22 @@ export class Following {
     return this.end
   }
 
-  /**
-   * Once the subscription is live the turn asks again: the change may have come before it. One that fails, or
-   * does not become live before it is time to ask anyway, is given up for this turn.
-   */
-  private subscribe(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
+  /** Begins to subscribe, in a fiber that ends with the subscription. */
+  private get subscribe(): Effect.Effect<void> {
     return Effect.flatMap(Scope.make(), (scope) => {
       this.scope = scope
-      const live = Scope.provide(this.turn.adapter.watch!(this.turn.key), scope)
-      const late = Effect.as(this.clock.sleep(pause), undefined)
-      return Effect.flatMap(
-        Effect.match(restore(Effect.raceFirst(live, late)), {
-          onFailure: () => undefined,
-          onSuccess: (woken) => woken
-        }),
-        (woken) => {
-          this.woken = woken
-          if (woken !== undefined) return Effect.void
+      const live = Effect.match(Scope.provide(this.turn.adapter.watch!(this.turn.key), scope), {
+        onFailure: () => {
           this.pushes = false
-          return this.end
+          this.subscribing = undefined
+        },
+        onSuccess: (woken) => {
+          this.woken = woken
         }
-      )
+      })
+      return Effect.map(Effect.forkIn(live, scope), (fiber) => {
+        this.subscribing = fiber
+      })
     })
   }
 
@@ -127,6 +138,7 @@ export class Following {
     return Effect.suspend(() => {
       const scope = this.scope
       this.scope = undefined
+      this.subscribing = undefined
       this.woken = undefined
       return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
     })

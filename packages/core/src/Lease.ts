@@ -53,8 +53,9 @@ const run = Effect.fnUntraced(function* (
       const opened = yield* sealer.unseal(key, found.value, unreadable)
       if (opened !== undefined) return hit(opened.value, found, following)
       // What does not decode is as good as absent: lead beside it, or wait for whoever does.
-      if (unreadable) yield* following.wait(policy.leaseTtl, restore)
-      else ask = { ...ask, refreshWithin: Infinity }
+      const beside = ask.refreshWithin === undefined
+      if (!beside) yield* following.wait(policy.leaseTtl, restore)
+      ask = { ...ask, refreshWithin: beside ? Infinity : undefined }
       unreadable = true
       continue
     }
