@@ -43,7 +43,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Joiner"],
         ["Answering"],
         ["Engine"],
-        ["Flight", "Lease"],
+        ["Backlog", "Flight", "Lease"],
         ["Following", "Leading"],
         ["Renewal"],
         ["Hooks"],

@@ -1,1 +1,53 @@
-export {}
+/**
+ * `stampede`: see `--help`.
+ */
+import { writeFile } from "node:fs/promises"
+import { Answered, parse } from "./Arguments.ts"
+import { json } from "./Json.ts"
+import { report } from "./report/Report.ts"
+import type { Settings } from "./Settings.ts"
+import * as Stampede from "./Stampede.ts"
+import { Screen } from "./terminal/Screen.ts"
+
+/** Somebody wants it to end. */
+class Interrupted extends Error {
+  readonly signal: NodeJS.Signals
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal)
+    this.signal = signal
+  }
+}
+
+const exitCodes: { readonly [signal: string]: number } = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
+
+const run = async (settings: Settings): Promise<number> => {
+  const interruption = new AbortController()
+  for (const signal of Object.keys(exitCodes) as Array<NodeJS.Signals>) {
+    process.on(signal, () => interruption.abort(new Interrupted(signal)))
+  }
+  // With --json, standard output is for machines.
+  using screen = new Screen(settings.json ? process.stderr : process.stdout, settings)
+  const outcome = await Stampede.run(settings, screen, interruption.signal)
+  if (settings.report !== undefined) await writeFile(settings.report, report(outcome, settings.report))
+  if (settings.json) process.stdout.write(`${json(outcome)}\n`)
+  else if (settings.check) screen.verdict(outcome)
+  else screen.outcome(outcome, settings.report)
+  return outcome.kept ? 0 : 1
+}
+
+const explain = (error: unknown): number => {
+  if (error instanceof Answered) {
+    ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
+    return error.exitCode
+  }
+  if (error instanceof Interrupted) return exitCodes[error.signal] ?? 1
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+}
+
+try {
+  process.exitCode = await run(parse(process.argv.slice(2)))
+} catch (error) {
+  process.exitCode = explain(error)
+}

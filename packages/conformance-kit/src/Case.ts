@@ -6,14 +6,14 @@ import type { LawId } from "./Law.ts"
 import type { World } from "./World.ts"
 
 /** What a case needs besides the verbs that every adapter has. */
-export type Need = Capability | "records" | "a store's clock" | "the process's clock"
+export type Need = Capability | "records" | "stall" | "a store's clock" | "the process's clock"
 
 export interface Case {
   readonly law: LawId
   /** Unique in the kit: reports and tests go by it. */
   readonly name: string
   readonly needs?: Need | undefined
-  /** It moves this process's clock, so nothing else may run beside it. */
+  /** It moves this process's clock or stalls the backend, so nothing else may run beside it. */
   readonly alone?: boolean | undefined
   readonly run: (world: World) => Effect.Effect<void, unknown, Scope.Scope>
 }

@@ -17,6 +17,7 @@ import { nearHits } from "./cases/NearHits.ts"
 import { races } from "./cases/Races.ts"
 import { reading } from "./cases/Reading.ts"
 import { records } from "./cases/Records.ts"
+import { settling } from "./cases/Settling.ts"
 import { values } from "./cases/Values.ts"
 import { watchingCases } from "./cases/Watching.ts"
 import { type LawId, laws } from "./Law.ts"
@@ -39,6 +40,7 @@ const all: ReadonlyArray<Case> = [
   ...nearHits,
   ...clocks,
   ...records,
+  ...settling,
   ...behindFaults,
   ...historyCases
 ]

@@ -1,11 +1,11 @@
 /**
- * What the cases prove: the thirteen laws of `Adapter.ts`, word for word, then what the
+ * What the cases prove: the numbered laws of `Adapter.ts`, word for word, then what the
  * contract says beside each verb, then what the kit itself adds.
  */
 
 /** One law. */
 export interface Law {
-  /** `"1"` to `"13"` as in the contract; a word for the rest. */
+  /** A number as in the contract; a word for the rest. */
   readonly id: LawId
   readonly text: string
 }
@@ -42,6 +42,10 @@ export const laws = [
   {
     id: "13",
     text: "A backend that shares a clock is immune to its clients' clocks; one that cannot share one says so in `limits.clock`."
+  },
+  {
+    id: "14",
+    text: "Every verb settles in bounded time: an adapter puts a timeout on every call that leaves the process."
   },
   { id: "stale", text: "Past its freshness and inside its stale window a value comes as `stale`, beside the lease." },
   {

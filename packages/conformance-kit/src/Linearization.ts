@@ -54,9 +54,7 @@ class Search {
     this.history = history
     this.tolerance = options.tolerance
     this.patience = options.patience ?? 20_000
-    this.before = history.map(({ sent }) =>
-      history.flatMap((other, index) => (latest(other) < sent ? [index] : []))
-    )
+    this.before = history.map(({ sent }) => history.flatMap((other, index) => (latest(other) < sent ? [index] : [])))
   }
 
   run(): ReadonlyArray<Step> | undefined {

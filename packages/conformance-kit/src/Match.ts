@@ -38,6 +38,11 @@ export class Matcher {
   private readonly state: State
   private readonly spans: Spans
   private readonly tolerance: number
+  /**
+   * A hit may be reckoned from what an earlier reply told, by who does not know when in that request it was true.
+   * It may then look older, by as long as the longest request took, and never younger.
+   */
+  private readonly reckoning: number
   private readonly bounds: Array<Bound> = []
 
   constructor(history: History, event: number, state: State, tolerance: number) {
@@ -45,6 +50,7 @@ export class Matcher {
     this.state = state
     this.spans = spansOf(history, state)
     this.tolerance = tolerance
+    this.reckoning = Math.max(...history.map(({ got, sent }) => got - sent))
   }
 
   match(expected: Reply, observed: Event["reply"]): Matched {
@@ -63,8 +69,8 @@ export class Matcher {
     if (expected._tag === "Hit" && observed._tag === "Hit") {
       return (
         textOf(expected.value) === textOf(observed.value) &&
-        this.until(observed.freshFor, "kept", this.spans.fresh) &&
-        this.since(observed.age, "kept", 0)
+        this.until(observed.freshFor, "kept", this.spans.fresh, this.reckoning) &&
+        this.since(observed.age, "kept", 0, this.reckoning)
       )
     }
     if (expected._tag === "Leader" && observed._tag === "Leader") {
@@ -111,20 +117,20 @@ export class Matcher {
   }
 
   /** So long it was until the part, begun by its origin, had lasted its span. Never told below 0. */
-  private until(told: number, part: keyof State["from"], lasts: number): boolean {
+  private until(told: number, part: keyof State["from"], lasts: number, early = 0): boolean {
     if (lasts === Infinity || told === Infinity) return lasts === told
     const origin = this.state.from[part]
-    this.bounds.push(atLeast(this.event, origin, lasts - told - this.tolerance))
+    this.bounds.push(atLeast(this.event, origin, lasts - told - this.tolerance - early))
     if (told > 0) this.bounds.push(atMost(this.event, origin, lasts - told + this.tolerance))
     return true
   }
 
   /** So long it was since the part, begun by its origin, was so old. Never told below 0. */
-  private since(told: number, part: keyof State["from"], old: number): boolean {
+  private since(told: number, part: keyof State["from"], old: number, late = 0): boolean {
     if (old === Infinity) return told === 0
     const origin = this.state.from[part]
     this.bounds.push(atMost(this.event, origin, old + told + this.tolerance))
-    if (told > 0) this.bounds.push(atLeast(this.event, origin, old + told - this.tolerance))
+    if (told > 0) this.bounds.push(atLeast(this.event, origin, old + told - this.tolerance - late))
     return true
   }
 }

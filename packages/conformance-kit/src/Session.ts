@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Case, Need } from "./Case.ts"
-import type { Claims } from "./Claims.ts"
 import { show } from "./Expect.ts"
 import * as Setup from "./Setup.ts"
 import { Time } from "./Time.ts"
@@ -28,10 +27,14 @@ export const seedOf = (setup: Setup.Setup): number => {
   return setup.seed ?? (Number.isNaN(told) ? Math.floor(Math.random() * 1_000_000) : told)
 }
 
-const absence = (need: Need, claims: Claims, hasRecords: boolean): string | undefined => {
+type Given = Pick<Setup.Setup, "claims" | "records" | "stall">
+
+const absence = (need: Need, { claims, records, stall }: Given): string | undefined => {
   switch (need) {
     case "records":
-      return hasRecords ? undefined : "the setup gives no `records` to look at"
+      return records ? undefined : "the setup gives no `records` to look at"
+    case "stall":
+      return stall ? undefined : "the setup gives no `stall` to make the backend stop answering"
     case "a store's clock":
       return claims.clock === "store" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
     case "the process's clock":
@@ -42,8 +45,7 @@ const absence = (need: Need, claims: Claims, hasRecords: boolean): string | unde
 }
 
 /** Why a case is not put to this adapter, by what its author claims; the claims are cases themselves. */
-export const skipReason = (one: Case, setup: Pick<Setup.Setup, "claims" | "records">): string | undefined =>
-  one.needs && absence(one.needs, setup.claims, setup.records !== undefined)
+export const skipReason = (one: Case, setup: Given): string | undefined => one.needs && absence(one.needs, setup)
 
 export class Session {
   readonly setup: Setup.Setup
@@ -63,9 +65,9 @@ export class Session {
   }
 
   private attempt(one: Case, attempt: number): Effect.Effect<Verdict> {
-    const { claims, records } = this.setup
+    const { claims, records, stall } = this.setup
     const time = new Time(this.peers.here.limits?.tick ?? 1, 2 ** (attempt - 1))
-    const world = new World({ ...this.peers, claims, time, seed: this.seed, records })
+    const world = new World({ ...this.peers, claims, time, seed: this.seed, records, stall })
     return Effect.scoped(one.run(world)).pipe(
       Effect.timeoutOrElse({
         duration: hanging + time.units(200),

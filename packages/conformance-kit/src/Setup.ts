@@ -30,6 +30,14 @@ export interface StoredRecord {
 /** Looks at the backend behind the adapter's back: every record that it holds for a key. */
 export type Records = (key: string) => Effect.Effect<ReadonlyArray<StoredRecord>, unknown>
 
+/** A backend that can be made to stop answering. */
+export interface Stall {
+  /** From here to the end of the scope `here` gets no answers; connections stay. `there` may suffer, too. */
+  readonly begin: Effect.Effect<void, unknown, Scope.Scope>
+  /** Milliseconds within which the adapter says that every verb settles. */
+  readonly within: number
+}
+
 export interface Setup {
   readonly name: string
   /** Run once; what it opens in its scope is closed after the last case. */
@@ -37,6 +45,8 @@ export interface Setup {
   readonly claims: Claims
   /** For law 12, which no verb can show. Without it that law's cases are skipped, and say so. */
   readonly records?: Records | undefined
+  /** For law 14: a proxy that holds replies back, a server that is stopped. Without it that law's cases are skipped, and say so. */
+  readonly stall?: Stall | undefined
   /** Reproduces random histories. Default: the environment's `CACHE_LOCKING_SEED`, else a new one. */
   readonly seed?: number | undefined
 }

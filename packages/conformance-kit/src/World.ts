@@ -6,7 +6,7 @@ import type { Acquired, AcquireOptions, Adapter, AdapterError, Lifetime, Token, 
 import * as Effect from "effect/Effect"
 import type { Claims } from "./Claims.ts"
 import * as Expect from "./Expect.ts"
-import type { Records } from "./Setup.ts"
+import type { Records, Stall } from "./Setup.ts"
 import type { Time } from "./Time.ts"
 
 const encoder = new TextEncoder()
@@ -26,16 +26,18 @@ export class World {
   readonly time: Time
   readonly seed: number
   readonly records: Records | undefined
+  readonly stall: Stall | undefined
   /** A key of this case alone. */
   readonly key: string
 
-  constructor(fields: Pick<World, "here" | "there" | "claims" | "time" | "seed" | "records">) {
+  constructor(fields: Pick<World, "here" | "there" | "claims" | "time" | "seed" | "records" | "stall">) {
     this.here = fields.here
     this.there = fields.there
     this.claims = fields.claims
     this.time = fields.time
     this.seed = fields.seed
     this.records = fields.records
+    this.stall = fields.stall
     this.key = this.name()
   }
 

@@ -7,5 +7,13 @@ export type { Event, History, Reply, Request } from "./History.ts"
 export { type Law, type LawId, lawOf, laws, titleOf } from "./Law.ts"
 export { type Explanation, explain } from "./Linearization.ts"
 export * as Report from "./Report.ts"
-export { type OpenedPeers, type Peers, peersOf, type Records, type Setup, type StoredRecord } from "./Setup.ts"
+export {
+  type OpenedPeers,
+  type Peers,
+  peersOf,
+  type Records,
+  type Setup,
+  type Stall,
+  type StoredRecord
+} from "./Setup.ts"
 export { Inconclusive, NotApplicable, type Verdict, Violation } from "./Verdict.ts"

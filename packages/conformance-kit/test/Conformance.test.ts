@@ -12,7 +12,8 @@ describe("a good adapter", () => {
     name: "Entry over a map",
     peers: () => ({ here: backend.peer(), there: backend.peer() }),
     claims,
-    records: backend.records
+    records: backend.records,
+    stall: backend.stall
   })
 })
 

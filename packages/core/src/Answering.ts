@@ -23,7 +23,7 @@ export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boole
 /** The answer of a load. `mine`: this caller began it. */
 export const ofLanding = (
   { counters }: Engine<any>,
-  landing: Landing<any>,
+  landing: Exclude<Landing<any>, { readonly _tag: "Idle" }>,
   mine: boolean,
   waited: number
 ): Answer<any> => {

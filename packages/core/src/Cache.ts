@@ -45,6 +45,8 @@ export interface Options<in out A, out HE = never, out HR = never, out AE = neve
   readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
   /** Names the cache in metrics. Default `"cache"`. */
   readonly name?: string | undefined
+  /** How many loads for which nobody waits run at a time, over all keys; the others wait for their turn. Default 1. */
+  readonly refreshConcurrency?: number | undefined
 }
 
 /** A cache of values of one type. */
@@ -79,7 +81,15 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   readonly explain: (key: string) => Effect.Effect<Explanation, CacheLockingError>
 }
 
-const makeNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "adapter", "codec", "failureCodec", "name"])
+const makeNames: ReadonlySet<string> = new Set([
+  ...Policy.names,
+  "hooks",
+  "adapter",
+  "codec",
+  "failureCodec",
+  "name",
+  "refreshConcurrency"
+])
 const onceNames: ReadonlySet<string> = new Set([...makeNames, "signal", "key", "fetcher"])
 
 /** The adapter that an option means. */
@@ -100,13 +110,14 @@ export const makeUnsafe = <A>(
   Check.known(options, makeNames)
   const adapter =
     options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
-  const { adapter: _, codec, failureCodec, name, ...rest } = options
+  const { adapter: _, codec, failureCodec, name, refreshConcurrency, ...rest } = options
   const plan = planOf(Policy.defaults, rest, callNames)
   const engine = new Engine(
     adapter,
     Check.codec("codec", codec),
     Check.codec("failureCodec", failureCodec),
     Check.text("name", name, "cache"),
+    Check.integer("refreshConcurrency", refreshConcurrency, { min: 1, default: 1 }),
     context
   )
   engine.retain()
@@ -168,7 +179,10 @@ export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = ne
   readonly fetcher: Fetcher<A, E, R>
 }
 
-const engines = new WeakMap<Adapter, Map<Codec.Codec<any> | undefined, Engine<any>>>()
+const engines = new WeakMap<Adapter, WeakMap<object, Engine<any>>>()
+
+/** Stands for the codec of those who give none. */
+const noCodec = {}
 
 /** One engine per adapter and codec, so that repeated calls share everything but their options. */
 const engineOf = (
@@ -176,10 +190,10 @@ const engineOf = (
   codec: Codec.Codec<any> | undefined,
   failures: Codec.Codec<any> | undefined
 ): Engine<any> => {
-  const make = () => new Engine(adapter, codec, failures, "cache", Context.empty())
+  const make = () => new Engine(adapter, codec, failures, "cache", 1, Context.empty())
   if (failures !== undefined) return make()
-  const byCodec = getOrMake(engines, adapter, () => new Map<Codec.Codec<any> | undefined, Engine<any>>())
-  return getOrMake(byCodec, codec, make)
+  const byCodec = getOrMake(engines, adapter, () => new WeakMap<object, Engine<any>>())
+  return getOrMake(byCodec, codec ?? noCodec, make)
 }
 
 /**
@@ -209,7 +223,7 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       Check.known(options, onceNames)
       const { adapter, codec, failureCodec, fetcher, key } = options
       Check.key(key)
-      Check.fn("fetcher", fetcher, fetcher)
+      Check.required("fetcher", fetcher)
       const engine = engineOf(
         adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(adapter),
         Check.codec("codec", codec),

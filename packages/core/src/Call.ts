@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
@@ -24,12 +25,40 @@ export interface Request extends Load {
 /** A fresh value that is in this process, if there is one that needs no decoding. */
 export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
   const hit = engine.adapter.hitUnsafe?.(key, clock)
-  if (hit === undefined) return undefined
-  const opened = engine.sealer.unsealUnsafe(hit.value)
+  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
   if (opened === undefined) return undefined
   engine.counters.hits++
   engine.answered()
-  return { value: opened.value, meta: { cache: "HIT", age: hit.age, freshFor: hit.freshFor } }
+  return { value: opened.value, meta: { cache: "HIT", age: hit!.age, freshFor: hit!.freshFor } }
+}
+
+/** The same for a call with whatever options. */
+export const ownHit = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): Answer<any> | undefined => {
+  const { engine, force, key, plan } = request
+  if (force || plan.signal?.aborted === true) return undefined
+  const answer = localHit(engine, key, fiber.getRef(Clock.Clock))
+  if (answer !== undefined && plan.policy.earlyRefresh > 0) {
+    const value = engine.adapter.valueUnsafe?.(key, fiber.getRef(Clock.Clock))
+    considerEarly(request, fiber, (value && engine.sealer.unsealUnsafe(value))?.cost ?? 0, answer.meta.freshFor!)
+  }
+  return answer
+}
+
+/**
+ * Refreshes behind a fresh value when XFetch says so: the sooner it expires and the longer its load took, the
+ * likelier. Many callers decide so independently, and the lease lets one of them load.
+ */
+const considerEarly = (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  cost: number,
+  freshFor: number
+): void => {
+  const { earlyRefresh } = request.plan.policy
+  if (earlyRefresh === 0 || freshFor === Infinity) return
+  const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
+  const early = cost * earlyRefresh * -Math.log(1 - random)
+  if (early >= freshFor) request.engine.loadBehind(request, fiber.context, { early: Math.ceil(early), placed: false })
 }
 
 /** The same, for those who want nothing but the value. */
@@ -43,8 +72,8 @@ export const localValue = (engine: Engine<any>, key: string, clock: LocalClock):
 }
 
 /** The load of a key that a caller may simply join, if there is one. */
-export const joinable = ({ flights }: Engine<any>, key: string, plan: Plan): Flight | undefined =>
-  Joiner.suits(plan) ? flights.get(key) : undefined
+export const joinable = ({ shared }: Engine<any>, key: string, plan: Plan): Flight | undefined =>
+  Joiner.suits(plan) ? shared.flights.get(key) : undefined
 
 /** Answers a call that found no fresh value in this process. */
 export const answer = (
@@ -92,7 +121,8 @@ export const arrange = Effect.fnUntraced(function* (
   if (signal?.aborted) return yield* aborted(engine, key, signal)
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return yield* tooLong
-  const flights = force ? engine.refreshes : engine.flights
+  const { shared } = engine
+  const flights = force ? shared.refreshes : shared.flights
   while (true) {
     const current = flights.get(key)
     const mine = current === undefined
@@ -105,10 +135,14 @@ export const arrange = Effect.fnUntraced(function* (
       {
         deadline: began + policy.waitMax,
         evenLeading: !mine && policy.onWaitTimeout !== "fetch",
-        takes: (stale) => !force && allows(policy, stale, false, clock.currentTimeMillisUnsafe())
+        soft: began + policy.softTimeout,
+        takes: (stale) => {
+          const now = clock.currentTimeMillisUnsafe()
+          return !force && allows(policy, stale, now >= began + policy.softTimeout, now)
+        }
       },
       // A refresh of this process may be what is waited for, and what waits.
-      within !== undefined && engine.refreshes.get(key)?.awaits(within)
+      within !== undefined && shared.refreshes.get(key)?.awaits(within)
         ? reentrant(engine, key)
         : hooks?.onFollowerWait && Effect.suspend(() => hooks.onFollowerWait!({ key, waitMax: policy.waitMax }))
     )
@@ -128,9 +162,14 @@ export const arrange = Effect.fnUntraced(function* (
       }
       case "Landed": {
         const { exit } = news
-        if (Exit.isSuccess(exit)) return yield* hooked(hooks, key, ofLanding(engine, exit.value, mine, now - began))
         // A flight that was ended, not failed, is no answer for those who came too late to keep it.
         if (flight.ended) continue
+        if (Exit.isSuccess(exit)) {
+          const landing = exit.value
+          if (landing._tag === "Idle") continue
+          if (landing._tag === "Found") considerEarly(request, fiber, landing.cost, landing.freshFor)
+          return yield* hooked(hooks, key, ofLanding(engine, landing, mine, now - began))
+        }
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
         if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)
         return yield* failure
@@ -144,17 +183,17 @@ const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fib
   const { engine, key, plan } = request
   const within = fiber.getRef(Within)
   while (true) {
-    const current = engine.fallbacks.get(key)
+    const current = engine.shared.fallbacks.get(key)
     const flight = current ?? engine.fallBack(request, fiber.context)
     if (current !== undefined && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
     const news = yield* wait(flight, within, plan.signal, patient, undefined)
     if (news._tag === "Aborted") return yield* aborted(engine, key, plan.signal!)
     if (news._tag !== "Landed" || flight.ended) continue
-    if (Exit.isSuccess(news.exit)) {
+    if (Exit.isSuccess(news.exit) && news.exit.value._tag !== "Idle") {
       const waited = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - began
       return yield* hooked(plan.hooks, key, ofFallback(engine, news.exit.value.value, waited))
     }
-    return yield* Effect.failCause(news.exit.cause)
+    if (Exit.isFailure(news.exit)) return yield* Effect.failCause(news.exit.cause)
   }
 })
 

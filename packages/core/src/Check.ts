@@ -36,15 +36,20 @@ export const integer = (
   throw invalid(option, value, `a whole number of at least ${rule.min}`)
 }
 
-/** A finite number of at least `min`. */
+/** A finite number of at least `min`, and at most `max` if there is one. */
 export const number = (
   option: string,
   value: number | undefined,
-  rule: { readonly min: number; readonly default: number }
+  rule: { readonly min: number; readonly max?: number; readonly default: number }
 ): number => {
   if (value === undefined) return rule.default
-  if (typeof value === "number" && Number.isFinite(value) && value >= rule.min) return value
-  throw invalid(option, value, `a finite number of at least ${rule.min}`)
+  const { max = Infinity, min } = rule
+  if (typeof value === "number" && Number.isFinite(value) && value >= min && value <= max) return value
+  throw invalid(
+    option,
+    value,
+    max === Infinity ? `a finite number of at least ${min}` : `a number from ${min} to ${max}`
+  )
 }
 
 /** A function, or its default. */
@@ -52,6 +57,11 @@ export const fn = <F>(option: string, value: F | undefined, otherwise: F): F => 
   if (value === undefined) return otherwise
   if (typeof value === "function") return value
   throw invalid(option, value, "a function")
+}
+
+/** A function that must be there. */
+export const required = (option: string, value: unknown): void => {
+  if (typeof value !== "function") throw invalid(option, value, "a function")
 }
 
 /** What a duration option accepts. */

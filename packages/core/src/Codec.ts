@@ -118,13 +118,29 @@ export const schema = <A, I>(
   schema: Schema.ConstraintCodec<A, I>,
   options?: { readonly onInvalid?: "miss" | "fail" | undefined }
 ): SyncCodec<A> => {
+  // One codec for one schema: callers who write it inline share flights.
+  const memo = options?.onInvalid === "fail" ? strict : lenient
+  const made = memo.get(schema)
+  if (made !== undefined) return made as SyncCodec<A>
+  const codec = schemaCodec<A, I>(schema, options?.onInvalid)
+  memo.set(schema, codec)
+  return codec
+}
+
+const strict = new WeakMap<object, SyncCodec<any>>()
+const lenient = new WeakMap<object, SyncCodec<any>>()
+
+const schemaCodec = <A, I>(
+  schema: Schema.ConstraintCodec<A, I>,
+  onInvalid: "miss" | "fail" | undefined
+): SyncCodec<A> => {
   const form = Schema.toCodecJson(schema)
   // Without its input an issue tells the path and what was expected, not the value.
   const encode = Schema.encodeUnknownSync(form, { reportInput: false })
   const decode = Schema.decodeUnknownSync(form, { reportInput: false })
   return {
     name: "schema",
-    onInvalid: options?.onInvalid,
+    onInvalid,
     encode: (value) => jsonCodec.encode(encode(value)),
     decode: (bytes) => decode(jsonCodec.decode(bytes))
   }

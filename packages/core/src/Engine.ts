@@ -5,6 +5,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Adapter } from "./Adapter.ts"
+import { Backlog } from "./Backlog.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
@@ -35,28 +36,42 @@ export interface Load {
   readonly force: boolean
 }
 
+/** How a load for which nobody waits begins. */
+interface Behind {
+  /** Load if no more than this much freshness is left, in milliseconds. */
+  readonly early: number
+  /** Whether it has its place in the backlog already. */
+  readonly placed: boolean
+}
+
 interface Shared {
   /** Loads under leases. */
   readonly flights: Flights
   /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
   readonly refreshes: Flights
+  /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
+  readonly behind: Flights
   /** Loads beside the lease of another process. */
   readonly fallbacks: Flights
 }
 
 const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
 
+/** Keys whose failures are counted at once: the back-off of others begins anew. */
+const mostFailures = 1_000
+
 /** How many caches use what an adapter opened. */
 const users = new WeakMap<object, number>()
 
-const byIdentity = new WeakMap<object, Map<Codec.Codec<any>, Shared>>()
+const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Shared>>()
 
 /** Flights are shared by those who would get the same value: one store, one codec. */
 const share = (adapter: Adapter, codec: Codec.Codec<any>): Shared => {
-  const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new Map<Codec.Codec<any>, Shared>())
+  const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, Shared>())
   return getOrMake(byCodec, codec, () => ({
     flights: new Flights(),
     refreshes: new Flights(),
+    behind: new Flights(),
     fallbacks: new Flights()
   }))
 }
@@ -91,9 +106,11 @@ export class Engine<A> {
   readonly adapter: Adapter
   readonly counters = new Counters()
   readonly sealer: Sealer<A>
-  readonly flights: Flights
-  readonly refreshes: Flights
-  readonly fallbacks: Flights
+  /** The flights of this process over the same store. */
+  readonly shared: Shared
+  private readonly backlog: Backlog
+  /** Failures in a row, by key. */
+  private readonly failures = new Map<string, number>()
   private readonly own = new Set<Flight>()
   private readonly meter: Meter
   private sinceCarried = 0
@@ -103,34 +120,68 @@ export class Engine<A> {
     codec: Codec.Codec<A> | undefined,
     failures: Codec.Codec<any> | undefined,
     name: string,
+    refreshConcurrency: number,
     context: Context.Context<never>
   ) {
     this.adapter = adapter
     this.meter = new Meter(this.counters, context, name, adapter.name)
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
-    const shared = share(adapter, this.sealer.codec)
-    this.flights = shared.flights
-    this.refreshes = shared.refreshes
-    this.fallbacks = shared.fallbacks
+    this.shared = share(adapter, this.sealer.codec)
+    this.backlog = new Backlog(refreshConcurrency)
   }
 
   /** Begins a flight under a lease. */
   fly(load: Load, context: Context.Context<never>): Flight {
-    return (load.force ? this.refreshes : this.flights).begin(load.key, context, (flight) => {
-      this.own.add(flight)
-      return Effect.ensuring(
-        Lease.take(this.turn(load, flight)),
-        Effect.sync(() => {
-          this.own.delete(flight)
-          this.answered()
-        })
-      )
-    })
+    return this.begin(load.force ? this.shared.refreshes : this.shared.flights, load, context, undefined)
+  }
+
+  /** Begins a load for which nobody waits, unless one of the key is under way. */
+  loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void {
+    if (this.shared.behind.get(load.key) === undefined) this.begin(this.shared.behind, load, context, behind).launch()
+    else if (behind.placed) this.backlog.leave()
+  }
+
+  private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
+    let placed = behind?.placed ?? false
+    const mayBegin = () => {
+      const later = () => this.loadBehind(load, context, { early: behind?.early ?? 0, placed: true })
+      placed ||= this.backlog.enter(load.key, later)
+      return placed
+    }
+    return flights.begin(
+      load.key,
+      context,
+      (flight) => {
+        this.own.add(flight)
+        return Effect.ensuring(
+          Lease.take(this.turn(load, flight, behind?.early, mayBegin)),
+          Effect.sync(() => {
+            this.own.delete(flight)
+            this.answered()
+            if (placed) this.backlog.leave()
+          })
+        )
+      },
+      behind !== undefined
+    )
   }
 
   /** Begins a flight beside another's lease. */
   fallBack(load: Load, context: Context.Context<never>): Flight {
-    return this.fallbacks.begin(load.key, context, (flight) => Lease.bypass(this.turn(load, flight)))
+    return this.shared.fallbacks.begin(load.key, context, (flight) =>
+      Lease.bypass(this.turn(load, flight, undefined, yes))
+    )
+  }
+
+  /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
+  overtake(key: string): void {
+    for (const flights of Object.values<Flights>({ ...this.shared })) flights.detach(key)
+  }
+
+  /** How many callers of this process wait for a key now. */
+  waiters(key: string): number {
+    const { fallbacks, flights, refreshes } = this.shared
+    return [flights, refreshes, fallbacks].reduce((sum, each) => sum + (each.get(key)?.size ?? 0), 0)
   }
 
   /** Counts an answer towards the next carrying over of the counters to the metrics. */
@@ -152,6 +203,7 @@ export class Engine<A> {
 
   /** Ends the background loads that this cache began; the last user of an adapter closes it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.backlog.clear()
     for (const flight of this.own) flight.end()
     this.carry()
     const identity = identityOf(this.adapter)
@@ -160,7 +212,12 @@ export class Engine<A> {
     return left === 0 && this.adapter.close !== undefined ? this.adapter.close : Effect.void
   })
 
-  private turn({ fetcher, force, key, plan: { hooks, policy } }: Load, flight: Flight): Turn<A, any, any> {
+  private turn(
+    { fetcher, force, key, plan: { hooks, policy } }: Load,
+    flight: Flight,
+    early: number | undefined,
+    mayBegin: () => boolean
+  ): Turn<A, any, any> {
     return {
       key,
       owner: nameFlight(policy.ownerId),
@@ -171,24 +228,37 @@ export class Engine<A> {
       phases: flight,
       trouble: (error) => tell(error, hooks),
       counters: this.counters,
-      force
+      force,
+      early,
+      mayBegin,
+      failed: (yes) => this.failed(key, yes)
     }
   }
+
+  private failed(key: string, yes: boolean): number {
+    const count = yes ? (this.failures.get(key) ?? 0) + 1 : 0
+    if (yes || this.failures.size > 0) this.failures.delete(key)
+    if (!yes) return 0
+    this.failures.set(key, count)
+    if (this.failures.size > mostFailures) this.failures.delete(this.failures.keys().next().value as string)
+    return count
+  }
 }
+
+const yes = (): boolean => true
 
 /** Logs an error that is nobody's answer, and calls the hook beside the call. */
 const tell = (error: CacheLockingError, hooks: Hooks<any, any, any> | undefined): Effect.Effect<void> => {
   const log = Effect.logWarning(`cache-locking: ${formatCacheLockingError(error)}`)
-  if (hooks?.onError === undefined) return log
-  return Effect.andThen(
-    log,
-    Effect.asVoid(
-      Effect.forkDetach(
-        Effect.catchCause(
-          Effect.suspend(() => hooks.onError!(error)),
-          (cause) => Effect.logWarning("cache-locking: the hook onError failed", cause)
-        )
-      )
-    )
-  ) as Effect.Effect<void>
+  const { onError, onRefreshError } = hooks ?? {}
+  const told: Array<Effect.Effect<unknown, unknown, any>> = []
+  if (onError !== undefined) told.push(Effect.suspend(() => onError(error)))
+  if (onRefreshError !== undefined && error._tag === "REFRESH_FAILED") {
+    told.push(Effect.suspend(() => onRefreshError(error.cause, { key: error.context.key ?? "" })))
+  }
+  if (told.length === 0) return log
+  const beside = Effect.catchCause(Effect.all(told), (cause) =>
+    Effect.logWarning("cache-locking: a hook that is told of errors failed", cause)
+  )
+  return Effect.andThen(log, Effect.asVoid(Effect.forkDetach(beside))) as Effect.Effect<void>
 }

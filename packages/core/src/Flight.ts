@@ -29,6 +29,8 @@ export interface Waiter {
   readonly deadline: number
   /** Whether the deadline holds while this very process loads. */
   readonly evenLeading: boolean
+  /** Epoch milliseconds after which it may take a stale value that it did not take before; `Infinity` for never. */
+  readonly soft: number
   /** Whether it would take this stale value now. */
   takes(stale: StaleValue<any>): boolean
   tell(news: News): void
@@ -39,34 +41,54 @@ export const Within = Context.Reference<Flight | undefined>("@cache-locking/core
   defaultValue: () => undefined
 })
 
+/** Milliseconds that a store may take to answer before a short `waitMax` counts. */
+const mostAsking = 1_000
+
 /** A load in progress. */
 export class Flight implements Phases<any> {
   /** Whether it was ended because nobody waited: no answer for a caller who came too late to keep it. */
   ended = false
   private phase: "asking" | "leading" | "following" = "asking"
-  /** Loads on without callers, behind a stale value that they took. */
-  private background = false
+  /** Loads on without callers, behind a stale value that they took, or that nobody asked for. */
+  private background: boolean
   /** The stale value beside the load, if there is one. */
   besides: StaleValue<any> | undefined
   private readonly waiters = new Set<Waiter>()
   private readonly waitsFor = new Map<Flight, number>()
   /** Not yet there while the load runs its first, synchronous steps. */
   private fiber: Fiber.Fiber<Landing<any>, any> | undefined
+  private load: ((flight: Flight) => Fiber.Fiber<Landing<any>, any>) | undefined
+  private readonly born: number
   private readonly flights: Flights
   private readonly key: string
   readonly clock: Clock.Clock
 
-  constructor(flights: Flights, key: string, clock: Clock.Clock) {
+  constructor(
+    flights: Flights,
+    key: string,
+    clock: Clock.Clock,
+    background: boolean,
+    load: (flight: Flight) => Fiber.Fiber<Landing<any>, any>
+  ) {
     this.flights = flights
     this.key = key
     this.clock = clock
+    this.background = background
+    this.load = load
+    this.born = this.now
   }
 
-  /** Begins the load, in the context of the caller who asked first. */
-  start(load: Effect.Effect<Landing<any>, any, any>, context: Context.Context<never>): void {
-    // The context is the caller's, who has what its fetcher needs.
-    this.fiber = Effect.runForkWith(Context.add(context as Context.Context<any>, Within, this))(load)
+  /**
+   * Begins the load, unless it has begun. Its first steps may run at once, and may ask who waits for whom: so
+   * whoever begins a flight joins it first.
+   */
+  launch(): void {
+    const { load } = this
+    if (load === undefined) return
+    this.load = undefined
+    this.fiber = load(this)
     this.fiber.addObserver((exit) => this.land(exit))
+    this.endIfLeft()
   }
 
   private land(exit: Exit.Exit<Landing<any>, any>): void {
@@ -79,6 +101,7 @@ export class Flight implements Phases<any> {
 
   leading(): void {
     this.phase = "leading"
+    for (const waiter of this.waiters) this.flights.arm(this, waiter)
   }
 
   following(): void {
@@ -130,6 +153,7 @@ export class Flight implements Phases<any> {
       this.waiters.add(waiter)
       this.flights.arm(this, waiter)
       if (this.phase === "following") waiter.tell(following)
+      this.launch()
     }
   }
 
@@ -159,18 +183,26 @@ export class Flight implements Phases<any> {
     this.endIfLeft()
   }
 
-  /** Whether a waiter's deadline holds now: a load of this very process is worth waiting for. */
-  holds(waiter: Waiter): boolean {
-    return waiter.deadline !== Infinity && (this.phase !== "leading" || waiter.evenLeading)
+  /** When a waiter is to be told something next. A load of this very process is worth waiting for. */
+  next(waiter: Waiter): number {
+    const soft = waiter.soft <= this.now ? Infinity : waiter.soft
+    return Math.min(soft, this.phase === "leading" && !waiter.evenLeading ? Infinity : this.deadline(waiter))
   }
 
-  /** Tells those whose time is over; answers the earliest deadline that is still to come. */
+  /** Nobody is known to load before the store has answered, which it does in time unless it hangs. */
+  private deadline(waiter: Waiter): number {
+    return this.phase === "asking" ? Math.max(waiter.deadline, this.born + mostAsking) : waiter.deadline
+  }
+
+  /** Tells those whose time is over; answers when the next one's is. */
   expire(now: number): number {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
-      if (!this.holds(waiter)) continue
-      if (waiter.deadline <= now) this.dismiss(waiter, timedOut)
-      else next = Math.min(next, waiter.deadline)
+      const { besides } = this
+      if (besides !== undefined && waiter.soft <= now && waiter.takes(besides))
+        this.dismiss(waiter, this.serve(besides))
+      else if (this.next(waiter) <= now) this.dismiss(waiter, timedOut)
+      else next = Math.min(next, this.next(waiter))
     }
     return next
   }
@@ -199,40 +231,52 @@ interface Sleeper {
 /** The flights of one process over one store, by key, and one timer for all who wait for them. */
 export class Flights {
   private readonly byKey = new Map<string, Flight>()
+  /** Those under way, the detached too. */
+  private readonly all = new Set<Flight>()
   private readonly sleepers = new Map<Clock.Clock, Sleeper>()
 
   get(key: string): Flight | undefined {
     return this.byKey.get(key)
   }
 
-  /** Begins a flight, which every caller from now on joins. */
+  /** Makes a flight, which every caller from now on joins; the first of them launches it. */
   begin(
     key: string,
     context: Context.Context<never>,
-    load: (flight: Flight) => Effect.Effect<Landing<any>, any, any>
+    load: (flight: Flight) => Effect.Effect<Landing<any>, any, any>,
+    background = false
   ): Flight {
-    const flight = new Flight(this, key, Context.get(context, Clock.Clock))
+    const clock = Context.get(context, Clock.Clock)
+    const flight = new Flight(this, key, clock, background, (flight) =>
+      // The context is the caller's, who has what its fetcher needs.
+      Effect.runForkWith(Context.add(context as Context.Context<any>, Within, flight))(load(flight))
+    )
     this.byKey.set(key, flight)
-    flight.start(load(flight), context)
+    this.all.add(flight)
     return flight
   }
 
-  forget(key: string, flight: Flight): void {
-    if (this.byKey.get(key) !== flight) return
+  /** Lets nobody else join the flight of a key, which goes on for those who wait for it: its value is overtaken. */
+  detach(key: string): void {
     this.byKey.delete(key)
-    if (this.byKey.size > 0) return
+  }
+
+  forget(key: string, flight: Flight): void {
+    if (this.byKey.get(key) === flight) this.byKey.delete(key)
+    this.all.delete(flight)
+    if (this.all.size > 0) return
     for (const sleeper of this.sleepers.values()) sleeper.fiber.interruptUnsafe()
     this.sleepers.clear()
   }
 
   /** How many are under way. */
   get size(): number {
-    return this.byKey.size
+    return this.all.size
   }
 
   /** Sees to it that a waiter's deadline is noticed. */
   arm(flight: Flight, waiter: Waiter): void {
-    if (flight.holds(waiter)) this.sleepUntil(waiter.deadline, flight.clock)
+    this.sleepUntil(flight.next(waiter), flight.clock)
   }
 
   private sleepUntil(until: number, clock: Clock.Clock): void {
@@ -253,7 +297,7 @@ export class Flights {
     this.sleepers.delete(clock)
     const now = clock.currentTimeMillisUnsafe()
     let next = Infinity
-    for (const flight of [...this.byKey.values()]) {
+    for (const flight of [...this.all]) {
       if (flight.clock === clock) next = Math.min(next, flight.expire(now))
     }
     this.sleepUntil(next, clock)

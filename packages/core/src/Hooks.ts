@@ -35,7 +35,18 @@ export interface Hooks<in A, out E = never, out R = never> {
    * for background loads; what it fails with is logged.
    */
   readonly onError?: ((error: CacheLockingError) => Effect.Effect<unknown, E, R>) | undefined
+  /** A load behind a stale value failed, with this. Runs beside the call; what it fails with is logged. */
+  readonly onRefreshError?:
+    | ((error: unknown, context: { readonly key: string }) => Effect.Effect<unknown, E, R>)
+    | undefined
 }
 
 /** The names of the hooks. */
-export const names: ReadonlySet<string> = new Set(["onHit", "onLeader", "onFollowerWait", "onFallback", "onError"])
+export const names: ReadonlySet<string> = new Set([
+  "onHit",
+  "onLeader",
+  "onFollowerWait",
+  "onFallback",
+  "onError",
+  "onRefreshError"
+])

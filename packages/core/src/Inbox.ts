@@ -10,7 +10,7 @@ const never = (): boolean => false
 export type Wish = Omit<Waiter, "tell">
 
 /** Waits for as long as it takes. */
-export const patient: Wish = { deadline: Infinity, evenLeading: false, takes: never }
+export const patient: Wish = { deadline: Infinity, evenLeading: false, soft: Infinity, takes: never }
 
 /** What ends a wait. */
 export type Told = Exclude<News, { readonly _tag: "Following" }> | { readonly _tag: "Aborted" }
@@ -41,6 +41,7 @@ const following = "Following"
 class Inbox implements Waiter {
   readonly deadline: number
   readonly evenLeading: boolean
+  readonly soft: number
   readonly takes: Waiter["takes"]
   private followed = false
   private unread: typeof following | undefined
@@ -56,6 +57,7 @@ class Inbox implements Waiter {
     this.signal = signal
     this.deadline = wish.deadline
     this.evenLeading = wish.evenLeading
+    this.soft = wish.soft
     this.takes = wish.takes
     within?.waits(flight, 1)
     if (signal?.aborted) {

@@ -53,9 +53,13 @@ export class Instance<A> {
   private readonly engine: Engine<A>
   private readonly plan: Plan
 
+  /** Whether a hit is an answer and nothing more. */
+  private readonly plain: boolean
+
   constructor(engine: Engine<A>, plan: Plan) {
     this.engine = engine
     this.plan = plan
+    this.plain = plan.hooks === undefined && plan.policy.earlyRefresh === 0
   }
 
   readonly getOrSet = (
@@ -80,12 +84,12 @@ export class Instance<A> {
 
   /** A fresh value that is in this process, unless somebody wants to hear of it: no Effect, no promise. */
   hitUnsafe(key: string, clock: LocalClock): Answer<A> | undefined {
-    return this.closed || this.plan.hooks !== undefined ? undefined : Call.localHit(this.engine, key, clock)
+    return this.closed || !this.plain ? undefined : Call.localHit(this.engine, key, clock)
   }
 
   /** The same, for those who want nothing but the value. */
   valueUnsafe(key: string, clock: LocalClock): { readonly value: A } | undefined {
-    return this.closed || this.plan.hooks !== undefined ? undefined : Call.localValue(this.engine, key, clock)
+    return this.closed || !this.plain ? undefined : Call.localValue(this.engine, key, clock)
   }
 
   /** Joins the load of a key that is under way, if a caller without options may: no Effect, no fiber. */
@@ -111,7 +115,7 @@ export class Instance<A> {
   ): Effect.Effect<Answer<A>, any, any> {
     if (this.closed) return closed(key)
     Check.key(key)
-    Check.fn("fetcher", fetcher, fetcher)
+    Check.required("fetcher", fetcher)
     const plan = options === undefined ? this.plan : this.planOf(options)
     return resolve({ engine: this.engine, key, fetcher, plan, force }, fiber)
   }
@@ -155,7 +159,7 @@ export class Instance<A> {
       const { engine } = this
       if (options !== undefined) Check.known(options, setNames)
       const policy = options === undefined ? this.plan.policy : Policy.make(options, this.plan.policy)
-      const lifetime = Policy.lifetimeOf(policy, value, key)
+      const lifetime = Policy.lifetimeOf(policy, value, key, Math.random())
       // Nothing to keep: what was there goes, as it would have been replaced.
       if (lifetime.fresh + lifetime.stale <= 0) return Effect.asVoid(this.delete(key))
       return Effect.flatMap(engine.sealer.seal(key, value, 0), (sealed) => {
@@ -185,7 +189,7 @@ export class Instance<A> {
       holder: found.lease?.owner,
       leaseEndsIn: found.lease?.endsIn,
       coolingFor: found.cooling?.retryIn,
-      waitersHere: (this.engine.flights.get(key)?.size ?? 0) + (this.engine.refreshes.get(key)?.size ?? 0)
+      waitersHere: this.engine.waiters(key)
     }))
 
   /** Refuses what is not a key before anything is done. */
@@ -207,10 +211,17 @@ export class Instance<A> {
   ): Effect.Effect<B, CacheLockingError> {
     const { adapter, counters } = this.engine
     return this.guard(key, () =>
-      Effect.mapError(ask(adapter), (cause) => {
+      Effect.mapError(phase === "read" ? ask(adapter) : this.overtaking(key, ask(adapter)), (cause) => {
         counters.adapterErrors++
         return new Failed({ context: { key, phase, adapter: adapter.name }, message: cause.message, cause })
       })
+    )
+  }
+
+  private overtaking<B, E>(key: string, write: Effect.Effect<B, E>): Effect.Effect<B, E> {
+    return Effect.ensuring(
+      write,
+      Effect.sync(() => this.engine.overtake(key))
     )
   }
 
@@ -229,10 +240,6 @@ export const resolve = (
   request: Call.Request,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<Answer<any>, any, any> => {
-  const { engine, force, key, plan } = request
-  if (!force && plan.signal?.aborted !== true) {
-    const hit = Call.localHit(engine, key, fiber.getRef(Clock.Clock))
-    if (hit !== undefined) return hooked(plan.hooks, key, hit)
-  }
-  return Call.answer(request, fiber)
+  const hit = Call.ownHit(request, fiber)
+  return hit === undefined ? Call.answer(request, fiber) : hooked(request.plan.hooks, request.key, hit)
 }

@@ -40,8 +40,13 @@ export abstract class Joiner implements Waiter {
     return this.plan.policy.onWaitTimeout !== "fetch"
   }
 
+  get soft(): number {
+    return this.began + this.plan.policy.softTimeout
+  }
+
   takes(stale: StaleValue<any>): boolean {
-    return allows(this.plan.policy, stale, false, this.flight.now)
+    const { now } = this.flight
+    return allows(this.plan.policy, stale, now >= this.soft, now)
   }
 
   tell(news: News): void {
@@ -53,8 +58,13 @@ export abstract class Joiner implements Waiter {
     if (news._tag === "Stale") return Exit.succeed(ofStale(engine, news.stale, flight.now))
     if (news._tag !== "Landed") return undefined
     const { exit } = news
-    if (Exit.isSuccess(exit)) return Exit.succeed(ofLanding(engine, exit.value, false, flight.now - this.began))
     if (flight.ended) return undefined
+    if (Exit.isSuccess(exit)) {
+      const landing = exit.value
+      return landing._tag === "Idle"
+        ? undefined
+        : Exit.succeed(ofLanding(engine, landing, false, flight.now - this.began))
+    }
     return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
   }
 

@@ -5,12 +5,13 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { AdapterError, Lifetime, Token } from "./Adapter.ts"
-import { CacheSetFailed, InvalidOption, RefreshFailed } from "./CacheLockingError.ts"
+import { CacheSetFailed, FetchTimeout, InvalidOption, RefreshFailed } from "./CacheLockingError.ts"
 import * as Policy from "./Policy.ts"
 import { abandon, Renewal } from "./Renewal.ts"
-import { loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
+import { idle, loaded, type Restore, type StaleValue, type Turn, unchanged } from "./Turn.ts"
 
 /** Runs the load to its landing. `undefined`: the lease was lost and the fetcher stopped; ask again. */
 export const lead = Effect.fnUntraced(function* (
@@ -26,6 +27,10 @@ export const lead = Effect.fnUntraced(function* (
     // Whoever takes the stale value answers before the fetcher's first step.
     yield* Effect.yieldNow
   }
+  if (turn.phases.unattended && !turn.mayBegin()) {
+    yield* abandon(turn, token)
+    return idle
+  }
   const began = clock.currentTimeMillisUnsafe()
   const renewal = new Renewal(turn, token, clock)
   const fetched = yield* Effect.exit(restore(Effect.raceFirst(load(turn, stale), renewal.untilLost)))
@@ -33,22 +38,40 @@ export const lead = Effect.fnUntraced(function* (
   if (Exit.isFailure(fetched)) {
     return renewal.stopped(fetched) ? undefined : yield* fail(turn, token, fetched.cause)
   }
+  turn.failed(false)
   // A clock that was set back makes no load shorter than nothing.
   const took = Math.max(0, clock.currentTimeMillisUnsafe() - began)
   turn.counters.loadMillis += took
-  return yield* Effect.onError(keep(turn, token, fetched.value, took, renewal), () => abandon(turn, token))
+  const same = stale !== undefined && fetched.value === unchanged
+  const value = same ? stale.value : fetched.value
+  return yield* Effect.onError(keep(turn, token, value, took, renewal), () => abandon(turn, token))
 })
 
-/** The fetcher, in its span. */
-export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefined): Effect.Effect<any, any, any> =>
-  Effect.withSpan(
+/** The fetcher, in its span, for no longer than it may take. */
+export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefined): Effect.Effect<any, any, any> => {
+  const { adapter, key, policy } = turn
+  const fetched = Effect.withSpan(
     Effect.suspend(() => {
       turn.counters.loads++
-      return turn.fetcher({ key: turn.key, stale })
+      return turn.fetcher({ key, stale: stale && { ...stale, unchanged } })
     }),
     "cache-locking.load",
-    { attributes: { "cache_locking.key": turn.key, "cache_locking.adapter": turn.adapter.name } }
+    { attributes: { "cache_locking.key": key, "cache_locking.adapter": adapter.name } }
   )
+  if (policy.hardTimeout === Infinity) return fetched
+  return Effect.raceFirst(
+    fetched,
+    Effect.andThen(Effect.sleep(policy.hardTimeout), () =>
+      Effect.fail(
+        new FetchTimeout({
+          context: { key, phase: "fetch", adapter: adapter.name },
+          message: `the fetcher took longer than ${policy.hardTimeout} ms`,
+          timeout: policy.hardTimeout
+        })
+      )
+    )
+  )
+}
 
 /** Gives the lease back after a load that failed, or that was ended because everybody left. */
 const fail = Effect.fnUntraced(function* (turn: Turn<any, any, any>, token: Token, cause: Cause.Cause<unknown>) {
@@ -58,7 +81,8 @@ const fail = Effect.fnUntraced(function* (turn: Turn<any, any, any>, token: Toke
     return yield* Effect.failCause(cause)
   }
   counters.loadFailures++
-  yield* abandon(turn, token, policy.cooldown, yield* sealer.sealFailure(cause))
+  const cooldown = Policy.cooldownOf(policy, turn.failed(true))
+  yield* abandon(turn, token, cooldown, yield* sealer.sealFailure(cause))
   if (phases.unattended) {
     yield* turn.trouble(
       new RefreshFailed({
@@ -82,7 +106,7 @@ const keep = Effect.fnUntraced(function* (
   renewal: Renewal
 ) {
   const { adapter, counters, key, sealer, trouble } = turn
-  const lifetime = decide(turn, value)
+  const lifetime = decide(turn, value, yield* Random.next)
   if (lifetime === undefined || lifetime instanceof InvalidOption) {
     yield* abandon(turn, token)
     if (lifetime !== undefined) yield* trouble(lifetime)
@@ -109,12 +133,16 @@ const keep = Effect.fnUntraced(function* (
 })
 
 /** How long the value is kept; `undefined` when it is not to be. A callback that fails loses no value. */
-const decide = ({ key, policy }: Turn<any, any, any>, value: unknown): Lifetime | InvalidOption | undefined => {
+const decide = (
+  { key, policy }: Turn<any, any, any>,
+  value: unknown,
+  random: number
+): Lifetime | InvalidOption | undefined => {
   let option = "shouldCache"
   try {
     if (!policy.shouldCache(value)) return undefined
     option = "cacheTtl"
-    const lifetime = Policy.lifetimeOf(policy, value, key)
+    const lifetime = Policy.lifetimeOf(policy, value, key, random)
     return lifetime.fresh + lifetime.stale > 0 ? lifetime : undefined
   } catch (cause) {
     if (cause instanceof InvalidOption) return cause

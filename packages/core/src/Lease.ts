@@ -14,7 +14,8 @@ import { CacheGetFailed, type CacheLockingError, LoadCooling } from "./CacheLock
 import { Following } from "./Following.ts"
 import { lead, load } from "./Leading.ts"
 import type { Policy } from "./Policy.ts"
-import { type Landing, loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
+import type { Sealed } from "./Sealed.ts"
+import { idle, type Landing, loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
 /** Runs the turn to its landing. */
 export const take = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E | CacheLockingError, R> =>
@@ -39,19 +40,26 @@ const run = Effect.fnUntraced(function* (
   restore: Restore
 ) {
   const { counters, key, phases, policy, sealer } = turn
-  let ask: AcquireOptions = { owner: turn.owner, leaseFor: policy.leaseTtl, force: turn.force }
+  let ask: AcquireOptions = {
+    owner: turn.owner,
+    leaseFor: policy.leaseTtl,
+    force: turn.force,
+    refreshWithin: turn.early
+  }
   let unreadable = false
   while (true) {
     const asked = yield* Effect.result(acquire(turn, ask))
     if (Result.isFailure(asked)) {
+      if (turn.early !== undefined) return yield* Effect.as(turn.trouble(asked.failure), idle)
       if (policy.onAdapterError === "fail") return yield* Effect.fail(asked.failure)
       yield* turn.trouble(asked.failure)
       return yield* restore(bypass(turn))
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
+      if (turn.early !== undefined) return idle
       const opened = yield* sealer.unseal(key, found.value, unreadable)
-      if (opened !== undefined) return hit(opened.value, found, following)
+      if (opened !== undefined) return hit(opened, found, following)
       // What does not decode is as good as absent: lead beside it, or wait for whoever does.
       const beside = ask.refreshWithin === undefined
       if (!beside) yield* following.wait(policy.leaseTtl, restore)
@@ -67,6 +75,7 @@ const run = Effect.fnUntraced(function* (
       ask = { ...ask, force: false }
       continue
     }
+    if (turn.early !== undefined) return idle
     if (found._tag === "Follower") {
       if (stale !== undefined) phases.stale(stale)
       yield* following.wait(found.leaseEndsIn, restore)
@@ -86,9 +95,10 @@ const run = Effect.fnUntraced(function* (
   }
 })
 
-const hit = (value: unknown, { age, freshFor }: Hit, following: Following): Landing<any> => ({
+const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, following: Following): Landing<any> => ({
   _tag: "Found",
   value,
+  cost,
   age,
   freshFor,
   followed: following.led

@@ -27,6 +27,23 @@ export interface Options<in out A> {
    * (`stale-if-error`, RFC 5861). It never grows with each failure. Default 0.
    */
   readonly staleIfError?: Duration.Input | undefined
+  /**
+   * Takes up to this part of `cacheTtl` away at random, so that values loaded together do not expire together: 0.1
+   * is a tenth. Default 0.
+   */
+  readonly jitter?: number | undefined
+  /**
+   * Loads anew before expiry, behind the fresh value: the likelier, the nearer the expiry and the dearer the last load was
+   * (XFetch, Vattani, Chierichetti and Lowenstein, VLDB 2015). `true` is `{ beta: 1 }`; a larger `beta` is earlier.
+   */
+  readonly earlyRefresh?: boolean | { readonly beta?: number | undefined } | undefined
+  /**
+   * How long a caller waits for the fetcher. After `soft` it is served what its stale windows allow, and the load goes on;
+   * with nothing to serve it waits on. After `hard` the load fails with `FETCH_TIMEOUT`. Neither is set by default.
+   */
+  readonly fetchTimeout?:
+    | { readonly soft?: Duration.Input | undefined; readonly hard?: Duration.Input | undefined }
+    | undefined
   /** Whether a loaded value is kept at all. All are, by default. */
   readonly shouldCache?: ((value: A) => boolean) | undefined
   /** How long a lease lasts; renewed at a third of it while the fetcher runs. Default 15 seconds. */
@@ -45,9 +62,11 @@ export interface Options<in out A> {
   readonly onWaitTimeout?: "fetch" | "stale" | "fail" | undefined
   /**
    * After a failed load nobody loads the key for this long, and everyone who waited for it is told its
-   * failure. Default 100 ms; 0 lets the next caller load at once.
+   * failure. Doubles with each further failure that this process sees. Default 100 ms; 0 lets the next caller load at once.
    */
   readonly cooldown?: Duration.Input | undefined
+  /** No cooldown is longer. Default 1 second, or `cooldown` if that is longer. */
+  readonly cooldownMax?: Duration.Input | undefined
   /**
    * What a caller does who arrives while a key cools down: `"wait"` until it has cooled, if that fits
    * into `waitMax` (the default), `"fail"` at once with the failure, `"fetch"` without caching.
@@ -69,6 +88,9 @@ export const names: ReadonlyArray<keyof Options<never>> = [
   "cacheTtl",
   "staleWhileRevalidate",
   "staleIfError",
+  "jitter",
+  "earlyRefresh",
+  "fetchTimeout",
   "shouldCache",
   "leaseTtl",
   "waitMax",
@@ -76,6 +98,7 @@ export const names: ReadonlyArray<keyof Options<never>> = [
   "waitStrategy",
   "onWaitTimeout",
   "cooldown",
+  "cooldownMax",
   "onCooling",
   "onAdapterError",
   "onLeaseLost",
@@ -89,6 +112,11 @@ export interface Policy {
   readonly lifetime: Lifetime | undefined
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
+  readonly jitter: number
+  /** XFetch's beta; 0 for none. */
+  readonly earlyRefresh: number
+  readonly softTimeout: number
+  readonly hardTimeout: number
   readonly shouldCache: (value: unknown) => boolean
   readonly leaseTtl: number
   readonly waitMax: number
@@ -96,6 +124,7 @@ export interface Policy {
   readonly waitStrategy: WaitStrategy.WaitStrategy
   readonly onWaitTimeout: "fetch" | "stale" | "fail"
   readonly cooldown: number
+  readonly cooldownMax: number
   readonly onCooling: "wait" | "fail" | "fetch"
   readonly onAdapterError: "fail" | "fetch"
   readonly onLeaseLost: "finish" | "interrupt"
@@ -110,6 +139,10 @@ export const defaults: Policy = {
   lifetime: { fresh: Infinity, stale: 0 },
   staleWhileRevalidate: 0,
   staleIfError: 0,
+  jitter: 0,
+  earlyRefresh: 0,
+  softTimeout: Infinity,
+  hardTimeout: Infinity,
   shouldCache: yes,
   leaseTtl: 15_000,
   waitMax: 4_000,
@@ -117,23 +150,36 @@ export const defaults: Policy = {
   waitStrategy: WaitStrategy.leaseAware(),
   onWaitTimeout: "fetch",
   cooldown: 100,
+  cooldownMax: 1_000,
   onCooling: "wait",
   onAdapterError: "fail",
   onLeaseLost: "finish",
   ownerId: ""
 }
 
-/** How long a value lives under a policy. */
-export const lifetimeOf = (policy: Policy, value: unknown, key: string): Lifetime =>
-  policy.lifetime ?? {
-    fresh: Check.duration("cacheTtl", (policy.cacheTtl as (value: unknown, key: string) => Duration.Input)(value, key)),
+/**
+ * How long a value lives under a policy.
+ *
+ * @param random in [0, 1), for `jitter`
+ */
+export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: number): Lifetime => {
+  if (policy.lifetime !== undefined && policy.jitter === 0) return policy.lifetime
+  const { cacheTtl } = policy
+  const fresh = typeof cacheTtl === "function" ? Check.duration("cacheTtl", cacheTtl(value, key)) : cacheTtl
+  return {
+    fresh: fresh === Infinity ? fresh : Math.round(fresh * (1 - policy.jitter * random)),
     stale: staleWindow(policy)
   }
+}
+
+/** How long a key cools down after so many failures in a row. */
+export const cooldownOf = (policy: Policy, failures: number): number =>
+  Math.min(Math.max(policy.cooldown, policy.cooldownMax), policy.cooldown * 2 ** Math.min(failures - 1, 32))
 
 const staleWindow = (policy: Pick<Policy, "staleWhileRevalidate" | "staleIfError">): number =>
   Math.max(policy.staleWhileRevalidate, policy.staleIfError)
 
-type Times = "staleWhileRevalidate" | "staleIfError" | "leaseTtl" | "waitMax" | "waitStep" | "cooldown"
+type Times = "staleWhileRevalidate" | "staleIfError" | "leaseTtl" | "waitMax" | "waitStep" | "cooldown" | "cooldownMax"
 
 /**
  * Resolves options over a base, checking each that is given.
@@ -161,6 +207,9 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
         : { fresh: cacheTtl, stale: staleWindow({ staleWhileRevalidate, staleIfError }) },
     staleWhileRevalidate,
     staleIfError,
+    jitter: Check.number("jitter", options.jitter, { min: 0, max: 1, default: base.jitter }),
+    earlyRefresh: options.earlyRefresh === undefined ? base.earlyRefresh : betaOf(options.earlyRefresh),
+    ...timeouts(options.fetchTimeout, base),
     shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
     leaseTtl: duration("leaseTtl", { min: 10, infinite: false }),
     waitMax: duration("waitMax"),
@@ -168,11 +217,33 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     waitStrategy: options.waitStrategy === undefined ? base.waitStrategy : strategy(options.waitStrategy),
     onWaitTimeout: Check.oneOf("onWaitTimeout", options.onWaitTimeout, ["fetch", "stale", "fail"], base.onWaitTimeout),
     cooldown: duration("cooldown", { infinite: false }),
+    cooldownMax: duration("cooldownMax", { infinite: false }),
     onCooling: Check.oneOf("onCooling", options.onCooling, ["wait", "fail", "fetch"], base.onCooling),
     onAdapterError: Check.oneOf("onAdapterError", options.onAdapterError, ["fail", "fetch"], base.onAdapterError),
     onLeaseLost: Check.oneOf("onLeaseLost", options.onLeaseLost, ["finish", "interrupt"], base.onLeaseLost),
     ownerId: Check.text("ownerId", options.ownerId, base.ownerId)
   }
+}
+
+const betaOf = (option: NonNullable<Options<unknown>["earlyRefresh"]>): number => {
+  if (typeof option === "boolean") return option ? 1 : 0
+  Check.known(option, new Set(["beta"]), "earlyRefresh.")
+  return Check.number("earlyRefresh.beta", option.beta, { min: 0, default: 1 })
+}
+
+const timeouts = (
+  option: Options<unknown>["fetchTimeout"],
+  base: Policy
+): Pick<Policy, "softTimeout" | "hardTimeout"> => {
+  if (option === undefined) return { softTimeout: base.softTimeout, hardTimeout: base.hardTimeout }
+  Check.known(option, new Set(["soft", "hard"]), "fetchTimeout.")
+  const { hard, soft } = option
+  const softTimeout = soft === undefined ? Infinity : Check.duration("fetchTimeout.soft", soft)
+  const hardTimeout = hard === undefined ? Infinity : Check.duration("fetchTimeout.hard", hard, { min: 1 })
+  if (softTimeout !== Infinity && softTimeout > hardTimeout) {
+    throw Check.invalid("fetchTimeout.soft", soft, "a duration not longer than fetchTimeout.hard")
+  }
+  return { softTimeout, hardTimeout }
 }
 
 const strategy = (input: WaitStrategy.Input): WaitStrategy.WaitStrategy => {

@@ -24,6 +24,7 @@ export interface PromiseHooks<in A> {
   readonly onFollowerWait?: ((context: WaitHookContext) => unknown) | undefined
   readonly onFallback?: ((value: A, context: HookContext) => unknown) | undefined
   readonly onError?: ((error: CacheLockingError) => unknown) | undefined
+  readonly onRefreshError?: ((error: unknown, context: { readonly key: string }) => unknown) | undefined
 }
 
 interface AsyncStorage {

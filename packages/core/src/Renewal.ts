@@ -61,16 +61,21 @@ export class Renewal {
   private get again(): Effect.Effect<never> {
     const { adapter, key, policy } = this.turn
     const asked = this.clock.currentTimeMillisUnsafe()
-    return Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
-      onFailure: (error) => Effect.andThen(reportLease(this.turn, "renew", error), this.untilLost),
+    const renewed = Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
+      onFailure: (error) => Effect.as(reportLease(this.turn, "renew", error), true),
       onSuccess: (held) => {
-        if (held) {
-          this.until = asked + policy.leaseTtl
-          return this.untilLost
-        }
-        this.lost = true
-        return policy.onLeaseLost === "interrupt" ? Effect.interrupt : Effect.never
+        if (held) this.until = asked + policy.leaseTtl
+        else this.lost = true
+        return Effect.succeed(held)
       }
+    })
+    // A bug of the adapter is not to end a load that may well succeed.
+    const survived = Effect.catchDefect(renewed, (defect) =>
+      Effect.as(Effect.logWarning("cache-locking: the adapter failed to renew a lease", defect), true)
+    )
+    return Effect.flatMap(survived, (go) => {
+      if (go) return this.untilLost
+      return policy.onLeaseLost === "interrupt" ? Effect.interrupt : Effect.never
     })
   }
 

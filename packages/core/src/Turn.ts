@@ -21,21 +21,37 @@ export interface StaleValue<out A> {
   readonly failure?: { readonly error: unknown } | undefined
 }
 
+/** The value that a load is to replace. */
+export interface Previous<out A> extends StaleValue<A> {
+  /**
+   * To be returned instead of a new value when the origin says that this one still holds: its lifetime begins anew, and
+   * its bytes are not written again.
+   */
+  readonly unchanged: A
+}
+
 /** What a fetcher is given. */
 export interface FetchContext<out A> {
   readonly key: string
-  /** The value that expired, if it is still kept. */
-  readonly stale: StaleValue<A> | undefined
+  /** The value that expired, or is about to, if it is still kept. */
+  readonly stale: Previous<A> | undefined
 }
+
+/** What `Previous.unchanged` is. */
+export const unchanged: unique symbol = Symbol.for("@cache-locking/core/unchanged")
 
 /** Why a loaded value was not cached. */
 export type Uncached = "declined" | "lost" | "set-failed" | "encode-failed" | "bypassed"
 
 /** How a turn ended well. */
 export type Landing<A> =
+  /** Nothing was done: the load was put off, or somebody else does it. */
+  | { readonly _tag: "Idle" }
   | {
       readonly _tag: "Found"
       readonly value: A
+      /** Milliseconds that its load took. */
+      readonly cost: number
       readonly age: number
       readonly freshFor: number
       readonly followed: boolean
@@ -75,6 +91,12 @@ export interface Turn<A, E, R> {
   readonly counters: Counters
   /** Lead whatever is there: a forced refresh. */
   readonly force: boolean
+  /** Lead if no more than this much freshness is left: an early refresh, for which nobody waits. */
+  readonly early: number | undefined
+  /** Whether a load for which nobody waits may begin now; else it is put off. */
+  readonly mayBegin: () => boolean
+  /** Failures in a row of this key's loads in this process, counting this one; 0 ends the row. */
+  readonly failed: (yes: boolean) => number
 }
 
 /** Makes an effect interruptible again inside a turn, which is not. */
@@ -87,3 +109,6 @@ export const loaded = <A>(value: A, uncached?: Uncached, leaseUntil?: number): L
   uncached,
   leaseUntil
 })
+
+/** The landing of a turn that did nothing. */
+export const idle: Landing<never> = { _tag: "Idle" }

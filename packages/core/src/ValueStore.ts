@@ -93,10 +93,11 @@ class Pair {
   readonly delete: Adapter["delete"] = (key) =>
     Limit.refusal(this, "delete", key) ?? this.overtaking(key, this.leases.delete(key))
 
-  readonly abandon: Adapter["abandon"] = (key, options) => {
-    this.overtaken.delete(options.token)
-    return this.leases.abandon(key, options)
-  }
+  readonly abandon: Adapter["abandon"] = (key, options) =>
+    Effect.tap(this.leases.abandon(key, options), () => {
+      this.overtaken.delete(options.token)
+      return Effect.void
+    })
 
   readonly read: Adapter["read"] = (key) => Limit.refusal(this, "read", key) ?? this.readSettled(key)
 
@@ -110,11 +111,14 @@ class Pair {
   ): Effect.Effect<A, AdapterError> {
     const refused = Limit.refusal(this, operation, key, value)
     if (refused !== undefined) return refused
-    const name = VersionName.make()
-    return Effect.flatMap(
-      this.asOf(operation, key, this.values.set(name, value.bytes, lifetime.fresh + lifetime.stale + headStart)),
-      () => andName(VersionName.format(name))
-    )
+    // A name per run: an effect that is run again, as retries do, is another load.
+    return Effect.suspend(() => {
+      const name = VersionName.make()
+      const ttl = lifetime.fresh + lifetime.stale + headStart
+      return Effect.flatMap(this.asOf(operation, key, this.values.set(name, value.bytes, ttl)), () =>
+        andName(VersionName.format(name))
+      )
+    })
   }
 
   /** Turns what the lease store answered, a name, into what was asked for, a value. */

@@ -611,7 +611,7 @@ describe("Flights", () => {
       const flights = new Flights()
       const landing = { _tag: "Loaded", value: 1, uncached: undefined, leaseUntil: undefined } as const
       flights.begin("k", yield* context, () => Effect.as(Effect.sleep(10), landing))
-      const second = flights.begin("k", yield* context, () => Effect.as(Effect.sleep(20), landing), true)
+      const second = flights.begin("k", yield* context, () => Effect.as(Effect.sleep(20), landing))
       yield* advance(10)
       assert.strictEqual(flights.get("k"), second)
       yield* advance(10)

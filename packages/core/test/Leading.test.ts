@@ -9,7 +9,7 @@ import * as Codec from "../src/Codec.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import { down, faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
-import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits } from "./support/Scenario.ts"
+import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits, type World } from "./support/Scenario.ts"
 import { remote, slow } from "./support/Wrappers.ts"
 
 /** Collects what is told to `onError`. */
@@ -106,6 +106,16 @@ describe("the lease", () => {
     })
   )
 
+  scenario("a renewal with a bug of the adapter (a defect) is told, and the load goes on", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(adapter, { renew: ["throw"] }))
+      const caller = yield* begin(Effect.exit(cache.getOrSet("k", new Origin().gives(250))))
+      yield* advance(250)
+      const exit = yield* Fiber.join(caller)
+      assert.isTrue(Exit.isSuccess(exit), String(exit))
+    })
+  )
+
   scenario("a renewal that never answers does not hold the load", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(adapter, { renew: () => "hang" }))
@@ -118,8 +128,8 @@ describe("the lease", () => {
 
 describe("a lost lease", () => {
   for (const [what, lose] of [
-    ["a delete", (world: any) => world.store.delete("k")],
-    ["a put", (world: any) => world.store.put("k", { value: bytesOf("x"), lifetime: { fresh: 1000, stale: 0 } })]
+    ["a delete", (world: World) => world.store.delete("k")],
+    ["a put", (world: World) => world.store.put("k", { value: bytesOf("x"), lifetime: { fresh: 1000, stale: 0 } })]
   ] as const) {
     for (const policy of ["finish", "interrupt"] as const) {
       scenario(`${what} before the first renewal, with "${policy}": the fill is refused, the caller has its value`, (world) =>

@@ -7,9 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as TestConsole from "effect/testing/TestConsole"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../src/CacheLockingError.ts"
 import * as Codec from "../src/Codec.ts"
+import type * as Policy from "../src/Policy.ts"
 import { down, faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
-import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits } from "./support/Scenario.ts"
+import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits, type World } from "./support/Scenario.ts"
 import { remote, slow, withoutWatch } from "./support/Wrappers.ts"
 
 const listen = () => {
@@ -382,16 +383,12 @@ describe("a failing origin, across processes", () => {
 })
 
 describe("a key that cools down", () => {
-  const failed = (world: any, options = {}) =>
+  const failed = (world: World, options: Partial<Policy.Options<string>> = {}) =>
     Effect.gen(function* () {
-      const { cache, process } = yield* world.cache({ cooldown: 1000, ...options }, remote)
+      const { cache, process } = yield* world.cache<string>({ cooldown: 1000, ...options }, remote)
       const origin = new Origin()
       yield* Effect.exit(cache.getOrSet("k", origin.breaks()))
-      return { cache, process, origin } as {
-        cache: import("../src/Cache.ts").Cache<string>
-        process: import("./support/Recorded.ts").Recorded
-        origin: Origin
-      }
+      return { cache, process, origin }
     })
 
   scenario('"wait" (the default): callers wait until it has cooled, then one loads for all', (world) =>
@@ -413,7 +410,7 @@ describe("a key that cools down", () => {
       const { cache, origin } = yield* failed(world, { waitMax: 500 })
       const caller = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives())))
       assert.deepInclude(ended(caller), { _tag: "Success" })
-      assert.deepInclude(yield* Fiber.join(caller), { _tag: "Broken", code: 1 })
+      assert.deepInclude((yield* Fiber.join(caller)) as unknown, { _tag: "Broken", code: 1 })
       assert.strictEqual(origin.calls, 1)
     })
   )
@@ -423,7 +420,8 @@ describe("a key that cools down", () => {
       const { cache, origin } = yield* failed(world, { onCooling: "fail" })
       const other = yield* world.cache({ onCooling: "fail" }, remote)
       for (const each of [cache, other.cache]) {
-        assert.deepInclude(yield* Effect.flip(each.getOrSet("k", origin.gives())), { _tag: "Broken", code: 1 })
+        const told: unknown = yield* Effect.flip(each.getOrSet("k", origin.gives()))
+        assert.deepInclude(told, { _tag: "Broken", code: 1 })
       }
       assert.strictEqual(origin.calls, 1)
       yield* advance(1000)
@@ -519,7 +517,7 @@ describe("a key that cools down", () => {
 })
 
 describe("what is stored and does not decode", () => {
-  const spoil = (world: any, fresh = 100_000, stale = 0) =>
+  const spoil = (world: World, fresh = 100_000, stale = 0) =>
     world.store.put("k", { value: bytesOf("not an envelope"), lifetime: { fresh, stale } })
 
   scenario("is a miss: counted, told once, loaded anew and overwritten", (world) =>

@@ -192,6 +192,17 @@ describe("withLeases", () => {
     })
   )
 
+  it.effect("a fill that is run again, as a retry does, takes nothing from what it stored", () =>
+    Effect.gen(function* () {
+      const adapter = ValueStore.withLeases(new Values().removing, MemoryAdapter.make())
+      const token = yield* lead(adapter, "k")
+      const fill = adapter.fill("k", { token, value: value("v"), lifetime })
+      assert.isTrue(yield* fill)
+      assert.isFalse(yield* fill)
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("v") })
+    })
+  )
+
   it.effect("goes by the value store's size and refuses more before anything is written", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()

@@ -39,14 +39,16 @@ class Deadlines {
   private readonly sweep = (): void => {
     this.timer = undefined
     const now = performance.now()
+    const late: Array<Pending> = []
     for (const call of this.pending) {
       if (call.deadline > now) {
         this.timer = this.arm(call)
-        return
+        break
       }
       this.pending.delete(call)
-      call.expire()
+      late.push(call)
     }
+    for (const call of late) call.expire()
   }
 }
 
@@ -79,17 +81,25 @@ export class Calls {
           resume(Effect.fail(timedOut(operation, key, this.timeout)))
         }
       }
-      const succeed = (reply: A) => {
-        this.deadlines.remove(call)
-        resume(answer(reply))
-      }
       const fail = (error: unknown) => {
         this.deadlines.remove(call)
         resume(Effect.fail(failed(operation, key, error)))
       }
+      const succeed = (reply: A) => {
+        try {
+          resume(answer(reply))
+          this.deadlines.remove(call)
+        } catch (error) {
+          fail(error)
+        }
+      }
       this.deadlines.add(call)
       giveUp = this.port.whenReady(() => {
-        send().then(succeed, fail)
+        try {
+          send().then(succeed, fail)
+        } catch (error) {
+          fail(error)
+        }
       })
       // Once sent, a command cannot be taken back, and nobody hears its answer.
       return giveUp && Effect.sync(giveUp)

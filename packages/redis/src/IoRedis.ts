@@ -8,7 +8,7 @@ import {
   type Push,
   type PushEvents,
   type RedisPort,
-  type Send,
+  type Scan,
   Waiting
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
@@ -18,17 +18,28 @@ export interface IoRedisClient extends Emitter {
   readonly status: string
   connect(): Promise<unknown>
   getBuffer(key: string): Promise<unknown>
-  callBuffer(command: string, args: Array<string | Buffer | number>): Promise<unknown>
+  scanBuffer(cursor: string, match: "MATCH", pattern: string, count: "COUNT", keys: string): Promise<unknown>
+}
+
+/** Every client has these; ioredis's types leave them out. */
+interface Evaluating {
+  evalBuffer(...args: ReadonlyArray<string | Buffer | number>): Promise<unknown>
+  evalshaBuffer(...args: ReadonlyArray<string | Buffer | number>): Promise<unknown>
 }
 
 /** The rest, which differs between the two. */
-interface Redis extends IoRedisClient {
+interface Redis extends IoRedisClient, Evaluating {
   readonly options: Options
-  readonly stream?: { cork(): void; uncork(): void }
+  readonly stream?: Corkable
   duplicate(override: object): Subscribing
 }
 
-interface Cluster extends IoRedisClient {
+interface Corkable {
+  cork(): void
+  uncork(): void
+}
+
+interface Cluster extends IoRedisClient, Evaluating {
   readonly options: Options
   readonly slots: ReadonlyArray<ReadonlyArray<string> | undefined>
   nodes(role: "master"): ReadonlyArray<Redis>
@@ -54,7 +65,7 @@ interface Subscribing extends Emitter {
 
 /** Whether a client is ioredis's, by its shape. */
 export const isIoRedis = (client: object): client is IoRedisClient =>
-  "callBuffer" in client && typeof client.callBuffer === "function" && "status" in client
+  "getBuffer" in client && typeof client.getBuffer === "function" && "status" in client
 
 const isCluster = (client: Redis | Cluster): client is Cluster => (client as { isCluster?: boolean }).isCluster === true
 
@@ -112,30 +123,33 @@ const subscriber = async (node: Redis, sharded: boolean, events: PushEvents, sig
  * left alone: they keep the server busy, which had better begin with the first of them.
  */
 class Together {
-  private stream: Redis["stream"]
-  private readonly redis: Redis
+  private readonly corked = new Map<string, Corkable>()
+  private readonly streamOf: (route: string) => Corkable | undefined
 
-  constructor(redis: Redis) {
-    this.redis = redis
+  constructor(streamOf: (route: string) => Corkable | undefined) {
+    this.streamOf = streamOf
   }
 
-  readonly join = (): void => {
-    if (this.stream !== undefined || this.redis.stream === undefined) return
-    this.stream = this.redis.stream
-    this.stream.cork()
-    process.nextTick(this.leave)
+  join(route: string): void {
+    if (this.corked.has(route)) return
+    const stream = this.streamOf(route)
+    if (stream === undefined) return
+    stream.cork()
+    if (this.corked.size === 0) process.nextTick(this.leave)
+    this.corked.set(route, stream)
   }
 
   private readonly leave = (): void => {
-    this.stream?.uncork()
-    this.stream = undefined
+    for (const stream of this.corked.values()) stream.uncork()
+    this.corked.clear()
   }
 }
 
 const connected = new Set(["ready", "end", "disconnecting"])
 
-const common = (client: Redis | Cluster, beforeGet: () => void) => {
+const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable | undefined) => {
   const waiting = new Waiting(client)
+  const together = new Together(streamOf)
   return {
     keyPrefix: String(client.options.keyPrefix ?? ""),
     whenReady: (start: () => void) => {
@@ -147,12 +161,15 @@ const common = (client: Redis | Cluster, beforeGet: () => void) => {
       if (client.status === "wait") client.connect().catch(noop)
       return cancel
     },
-    get: (name: string) => {
-      beforeGet()
+    get: (name: string, route: string) => {
+      together.join(route)
       return client.getBuffer(name)
     },
+    // Not `callBuffer`, which loses the command's name under `enableAutoPipelining`.
     evaluate: (command, body, name, lease, args) =>
-      client.callBuffer(command, [body, 2, name, lease, ...asArguments(args)]),
+      command === "EVAL"
+        ? client.evalBuffer(body, 2, name, lease, ...asArguments(args))
+        : client.evalshaBuffer(body, 2, name, lease, ...asArguments(args)),
     onEnd: (listener) => {
       client.on("end", listener)
       return () => client.off("end", listener)
@@ -160,34 +177,39 @@ const common = (client: Redis | Cluster, beforeGet: () => void) => {
   } satisfies Partial<RedisPort>
 }
 
-const sendTo =
-  (node: IoRedisClient): Send =>
-  ([command, ...args]) =>
-    node.callBuffer(command!, args)
+const scanOf =
+  (node: IoRedisClient): Scan =>
+  (cursor, pattern, count) =>
+    node.scanBuffer(cursor, "MATCH", pattern, "COUNT", count)
 
-const nodeKey = ({ options: { host, port } }: Redis): string => `${host}:${port}`
+const masterAt = (cluster: Cluster, route: string): Redis | undefined =>
+  cluster.nodes("master").find(({ options: { host, port } }) => `${host}:${port}` === route)
 
 const overCluster = (cluster: Cluster): RedisPort => ({
-  ...common(cluster, noop),
+  ...common(cluster, (route) => masterAt(cluster, route)?.stream),
   sharded: true,
   // Anything else sends reads to replicas, which may not yet know of a delete.
   readsMaster: (cluster.options.scaleReads ?? "master") === "master",
-  masters: async () => cluster.nodes("master").map(sendTo),
+  scans: async () => cluster.nodes("master").map(scanOf),
   routeOf: (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",
   push: async (route, events, signal) => {
-    const node = cluster.nodes("master").find((candidate) => nodeKey(candidate) === route)
+    const node = masterAt(cluster, route)
     if (node === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
     return subscriber(node, true, events, signal)
   }
 })
 
 const overRedis = (redis: Redis): RedisPort => ({
-  ...common(redis, new Together(redis).join),
+  ...common(redis, () => redis.stream),
   sharded: false,
   readsMaster: true,
-  masters: async () => [sendTo(redis)],
+  scans: async () => [scanOf(redis)],
   routeOf: () => "",
-  push: (_, events, signal) => subscriber(redis, false, events, signal)
+  push: async (_, events, signal) => {
+    // A copy would outlive it: its end has been told.
+    if (redis.status === "end") throw new Error("the client is closed")
+    return subscriber(redis, false, events, signal)
+  }
 })
 
 /** The port over an ioredis client. */

@@ -8,7 +8,7 @@ import {
   type Push,
   type PushEvents,
   type RedisPort,
-  type Send,
+  type Scan,
   Waiting
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
@@ -74,8 +74,11 @@ export const isNodeRedis = (client: object): client is NodeRedisClient =>
 
 const isCluster = (client: object): client is Cluster => "nodeClient" in client
 
-/** Bulk and simple strings as bytes; and no timer of the client's own, as every call here has one. */
-const asBytes = { typeMapping: { 36: Buffer, 43: Buffer }, timeout: 0 }
+/** Bulk and simple strings as bytes. */
+const asBytes = { typeMapping: { 36: Buffer, 43: Buffer } }
+
+/** Nor a timer of the client's own: every call here has one, and waits for the connection before it is sent. */
+const asBytesNow = { ...asBytes, timeout: 0 }
 
 const subscriber = async (node: Client, sharded: boolean, events: PushEvents, signal: AbortSignal): Promise<Push> => {
   signal.throwIfAborted()
@@ -117,6 +120,11 @@ const evaluation = (
   args: ReadonlyArray<Argument>
 ): ReadonlyArray<string | Buffer> => [command, body, "2", name, lease, ...asArguments(args)]
 
+const scanOf =
+  (client: Client): Scan =>
+  (cursor, pattern, count) =>
+    client.sendCommand(["SCAN", cursor, "MATCH", pattern, "COUNT", count], asBytes)
+
 const onEnd =
   (client: Emitter) =>
   (listener: () => void): (() => void) => {
@@ -127,7 +135,7 @@ const onEnd =
 const overClient = (client: Client): RedisPort => {
   const waiting = new Waiting(client)
   const keyPrefix = String(client.options.keyPrefix ?? "")
-  const send: Send = (args) => client.sendCommand(args, asBytes)
+  const send = (args: ReadonlyArray<string | Buffer>) => client.sendCommand(args, asBytesNow)
   return {
     sharded: false,
     keyPrefix,
@@ -140,10 +148,14 @@ const overClient = (client: Client): RedisPort => {
     // Commands sent like this get no prefix from the client.
     get: (name) => send(["GET", keyPrefix + name]),
     evaluate: (command, body, name, lease, args) =>
-      client.sendCommand(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args), asBytes),
-    masters: async () => [send],
+      send(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args)),
+    scans: async () => [scanOf(client)],
     routeOf: () => "",
-    push: (_, events, signal) => subscriber(client, false, events, signal),
+    push: async (_, events, signal) => {
+      // A copy would outlive it: its end has been told.
+      if (!client.isOpen) throw new Error("the client is closed")
+      return subscriber(client, false, events, signal)
+    },
     onEnd: onEnd(client)
   }
 }
@@ -154,6 +166,7 @@ const overCluster = (cluster: Cluster): RedisPort => {
     sharded: true,
     keyPrefix,
     readsMaster: true,
+    // Each node has a connection and a queue of its own; the client's timeout takes out what was not sent.
     whenReady: (start) => {
       start()
       return undefined
@@ -166,10 +179,7 @@ const overCluster = (cluster: Cluster): RedisPort => {
         evaluation(command, body, keyPrefix + name, keyPrefix + lease, args),
         asBytes
       ),
-    masters: async () =>
-      (await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))).map(
-        (client) => (args) => client.sendCommand(args, asBytes)
-      ),
+    scans: async () => (await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))).map(scanOf),
     routeOf: (channel) => cluster.slots[slotOf(channel)]?.master.address ?? "",
     push: async (route, events, signal) => {
       const master = cluster.masters.find(({ address }) => address === route)

@@ -22,8 +22,8 @@ export interface Push {
   readonly ping: () => Promise<unknown>
 }
 
-/** Sends one command to one node. */
-export type Send = (args: ReadonlyArray<string>) => Promise<unknown>
+/** Asks one node for a page of names. */
+export type Scan = (cursor: string, pattern: string, count: string) => Promise<unknown>
 
 export interface RedisPort {
   /** Whether the client speaks to a cluster, where messages belong to a shard. */
@@ -37,7 +37,8 @@ export interface RedisPort {
    * queue to be carried out long after its caller has gone. Answers how to give up waiting.
    */
   readonly whenReady: (start: () => void) => (() => void) | undefined
-  readonly get: (name: string) => Promise<unknown>
+  /** `route`: as `routeOf` named it, lately. */
+  readonly get: (name: string, route: string) => Promise<unknown>
   /** `body` is the script for EVAL, its digest for EVALSHA. */
   readonly evaluate: (
     command: "EVAL" | "EVALSHA",
@@ -46,9 +47,9 @@ export interface RedisPort {
     lease: string,
     args: ReadonlyArray<Argument>
   ) => Promise<unknown>
-  /** The masters. */
-  readonly masters: () => Promise<ReadonlyArray<Send>>
-  /** Names the node whose messages a channel's are: always the same one without a cluster. */
+  /** How to list the names that each master has. */
+  readonly scans: () => Promise<ReadonlyArray<Scan>>
+  /** Names the node that has a key, and the messages of its channel: always the same one without a cluster. */
   readonly routeOf: (channel: string) => string
   /** Opens a connection for messages to that node, which lasts until the signal. */
   readonly push: (route: string, events: PushEvents, signal: AbortSignal) => Promise<Push>

@@ -15,6 +15,8 @@
 export interface Sighting {
   /** The name of the value's key in Redis. */
   readonly name: string
+  /** The node that has it. */
+  readonly route: string
   /** When the question was sent: `performance.now()`. */
   readonly sentAt: number
   /** The same by the wall clock, which counts suspended time too. */

@@ -21,7 +21,7 @@ import { Calls } from "./Calls.ts"
 import { failed } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
-import type { Argument, Send } from "./RedisPort.ts"
+import type { Argument, Scan } from "./RedisPort.ts"
 import type { Script } from "./Scripts.ts"
 import { type Sighting, storeNow } from "./Sightings.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -112,23 +112,24 @@ export class Verbs {
     const refusal = Limit.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const channel = this.with.port.keyPrefix + Keyspace.nameOf(this.prefix, key)
-    return Effect.flatMap(
-      Effect.acquireRelease(
-        Effect.sync(() => this.with.subscriber.join(channel, this.with.timeout)),
-        (watcher) => Effect.sync(watcher.leave)
-      ),
-      (watcher) =>
-        Effect.as(
-          Effect.tryPromise({ try: () => watcher.live, catch: (error) => failed("watch", key, error) }),
-          watcher.changed.await
-        )
+    const join = Effect.acquireRelease(
+      Effect.sync(() => this.with.subscriber.join(channel, this.with.timeout)),
+      (watcher) => Effect.sync(watcher.leave)
+    )
+    const watched = Effect.flatMap(join, ({ changed, live }) =>
+      Effect.as(Effect.tryPromise({ try: () => live, catch: (error) => failed("watch", key, error) }), changed.await)
+    )
+    // Only a client that is connected knows the nodes of its cluster.
+    return Effect.andThen(
+      this.calls.run("watch", key, () => Promise.resolve(), Effect.succeed),
+      watched
     )
   }
 
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.flatMap(
-      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.with.port.masters, Effect.succeed)),
-      (send) => Stream.paginate("0", (cursor) => this.scan(send, cursor, start))
+      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.with.port.scans, Effect.succeed)),
+      (scan) => Stream.paginate("0", (cursor) => this.page(scan, cursor, start))
     )
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
@@ -147,7 +148,7 @@ export class Verbs {
     return this.calls.run(
       "acquire",
       key,
-      () => this.with.port.get(sighting.name),
+      () => this.with.port.get(sighting.name, sighting.route),
       (reply) => {
         const stored = StoredValue.decode(reply)
         if (stored !== undefined) {
@@ -185,7 +186,14 @@ export class Verbs {
         const now = numberOf(at)
         const stored = StoredValue.decode(record)
         if (numberOf(tag) === 0 && stored !== undefined) {
-          this.with.space.sightings.note(key, { name, sentAt, wallAt, storeAt: now, freshUntil: stored.freshUntil })
+          this.with.space.sightings.note(key, {
+            name,
+            route: this.with.port.routeOf(this.with.port.keyPrefix + name),
+            sentAt,
+            wallAt,
+            storeAt: now,
+            freshUntil: stored.freshUntil
+          })
           return Effect.succeed(StoredValue.hit(stored, now))
         }
         return Effect.succeed(withoutHit(numberOf(tag), now, StoredValue.stale(stored, now), rest))
@@ -215,12 +223,12 @@ export class Verbs {
     })
   }
 
-  private scan(send: Send, cursor: string, start: string) {
+  private page(scan: Scan, cursor: string, start: string) {
     const prefix = this.with.port.keyPrefix + this.prefix
     return this.calls.run(
       "keys",
       undefined,
-      () => send(["SCAN", cursor, "MATCH", Keyspace.patternOf(prefix, start), "COUNT", scanCount]),
+      () => scan(cursor, Keyspace.patternOf(prefix, start), scanCount),
       (reply) => {
         const [next, names] = reply as readonly [unknown, ReadonlyArray<unknown>]
         const keys = names.map((name) => Keyspace.keyOf(prefix, textOf(name)))

@@ -206,9 +206,13 @@ it("sends nothing to a client that is closed, and says so", async () => {
   const client = ioredis(server.url)
   const adapter = RedisAdapter.make({ client, prefix: "closed" })
   await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+  const other = await nodeRedis(server.url)
+  const overNodeRedis = RedisAdapter.make({ client: other, prefix: "closed" })
   client.disconnect()
+  other.destroy()
   await sleep(20)
   await expectUnavailable(adapter)
+  await expectUnavailable(overNodeRedis)
 })
 
 it("connects a lazy client", async () => {

@@ -254,6 +254,19 @@ describe("scripts", () => {
   })
 })
 
+it("works beneath enableAutoPipelining", async () => {
+  const client = ioredis(server.url, { enableAutoPipelining: true })
+  const adapter = RedisAdapter.make({ client, prefix: "pipelined" })
+  const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+  await Promise.all(keys.map((key) => fillWith(adapter, key, text(key).bytes)))
+  for (let i = 0; i < 2; i++) {
+    const hits = await Promise.all(keys.map((key) => run(adapter.acquire(key, ask("you")))))
+    expect(hits.map((found) => hit(found).value)).toEqual(keys.map(text))
+  }
+  expect((await run(Stream.runCollect(adapter.keys!("")))).length).toBe(20)
+  expect(await run(adapter.deleteMany!(keys))).toBe(20)
+})
+
 describe("commands", () => {
   const counting = async () => {
     const proxy = await proxyTo(server)

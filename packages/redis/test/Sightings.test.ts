@@ -11,6 +11,7 @@ afterEach(() => {
 const storeClock = 5_000_000
 const seen = (more: Partial<Sighting> = {}): Sighting => ({
   name: "n",
+  route: "",
   sentAt: performance.now(),
   wallAt: Date.now(),
   storeAt: storeClock,

@@ -56,9 +56,9 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.po
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
   const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    engine: { flights: { size: number }; fallbacks: { size: number } }
+    readonly engine: { readonly shared: Record<string, { readonly size: number }> }
   }
-  return engine.flights.size + engine.fallbacks.size
+  return Object.values(engine.shared).reduce((sum, { size }) => sum + size, 0)
 }
 
 /** What the processes of a test share, and what is checked at its end. */

@@ -1,0 +1,301 @@
+/**
+ * The contract between cache-locking and a backend.
+ *
+ * Seven verbs, each atomic, each safe to repeat, each one round trip where the
+ * backend allows it. A key is in one of a few states, held as `Entry` states
+ * them: it may have a value (fresh, then stale, then gone), it may be leased to
+ * one flight, and it may be cooling down after a failed load.
+ *
+ * Every duration is a number of **milliseconds** and may be `Infinity` where a
+ * lifetime has no end. Durations cross this border, instants never do: a backend
+ * reads its own clock. Values are bytes that the adapter keeps and hands back
+ * without looking inside.
+ *
+ * The laws below bind every adapter; `@cache-locking/conformance-kit` runs each
+ * of them with two peers on one backend.
+ *
+ *  1. A missing or expired key is granted to exactly one owner, however many ask at once.
+ *  2. `owner` names one flight, never a process. The same owner asking again while its
+ *     lease lives still leads, with the same token: a lost reply can be retried.
+ *  3. A lease that ended is lost, even if nobody took it.
+ *  4. `fill`, `abandon` and `renew` with a lost token change nothing and answer `false`.
+ *  5. `delete` and `put` void the lease: a load that began before them can never fill,
+ *     not even when its owner was granted the key anew.
+ *  6. After a leader's crash or abandon exactly one next caller leads; a late or
+ *     tokenless wake-up never makes two.
+ *  7. A fresh value under a refresh lease is still a `Hit` for everyone else.
+ *  8. `watch` never misses a change made after its outer effect completed; waking
+ *     belongs to the verb that causes it.
+ *  9. A value is returned byte for byte, the empty value included; a key may hold any
+ *     Unicode; caching the key `lease:x` never touches the lease of `x`.
+ * 10. A key or value over `limits` is refused with a `Rejected` error and nothing changes.
+ * 11. An expired value is never returned, even when the backend's own collection lags.
+ * 12. Nothing is left behind: every record carries the backend's own expiry where it has one.
+ * 13. A backend that shares a clock is immune to its clients' clocks; one that cannot
+ *     share one says so in `limits.clock`.
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+
+/**
+ * A value on its way into or out of a backend.
+ *
+ * An adapter that leaves the process reads `bytes` when it fills and answers
+ * `{ bytes }` when it hits. An adapter that stays in the process may keep the
+ * object itself: core hides the decoded value behind it, and `bytes` is only
+ * computed when somebody asks.
+ */
+export interface Value {
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Proof that a flight leads a key: opaque, and new for every grant. Only the
+ * backend reads it.
+ */
+export type Token = string & { readonly Token: unique symbol }
+
+/** Brands a backend's own text as a token. */
+export const Token = (text: string): Token => text as Token
+
+/** What `acquire` found. */
+export type Acquired = Hit | Leader | Follower | Cooling
+
+/** A fresh value. No lease was taken. */
+export interface Hit {
+  readonly _tag: "Hit"
+  readonly value: Value
+  /** Milliseconds until the value is no longer fresh. */
+  readonly freshFor: number
+  /** Milliseconds since the value was filled. */
+  readonly age: number
+}
+
+/** A fresh value that is in this process. */
+export interface LocalHit {
+  readonly value: Value
+  /** Milliseconds until the value is no longer fresh. */
+  readonly freshFor: number
+  /** Milliseconds since the value was filled; not told of one that never expires, for which no clock is read. */
+  readonly age: number | undefined
+}
+
+/** The part of Effect's `Clock` that a local hit needs. */
+export interface LocalClock {
+  /** Epoch milliseconds. */
+  readonly currentTimeMillisUnsafe: () => number
+}
+
+/** No fresh value, or one that wants an early refresh; the lease is yours. */
+export interface Leader {
+  readonly _tag: "Leader"
+  readonly token: Token
+  readonly stale?: Stale | undefined
+}
+
+/** No fresh value, and another flight leads. */
+export interface Follower {
+  readonly _tag: "Follower"
+  /** Milliseconds until the leader's lease ends, if it is not renewed. */
+  readonly leaseEndsIn: number
+  readonly stale?: Stale | undefined
+}
+
+/** A leader failed a moment ago: do not load yet. */
+export interface Cooling {
+  readonly _tag: "Cooling"
+  /** Milliseconds until the next caller may lead. */
+  readonly retryIn: number
+  /** What the failed leader left for the others, as it was given to `abandon`. */
+  readonly cause?: Value | undefined
+  readonly stale?: Stale | undefined
+}
+
+/** A value past its freshness (or, with an early refresh, about to be) and inside its stale window. */
+export interface Stale {
+  readonly value: Value
+  /** Milliseconds since the value was filled. */
+  readonly age: number
+  /** Milliseconds since the value ceased to be fresh; 0 while it still is. */
+  readonly staleFor: number
+}
+
+/** How long a value lives, in milliseconds. */
+export interface Lifetime {
+  /** Served as a `Hit` for this long. */
+  readonly fresh: number
+  /** Then kept this long as `stale` beside the lease of the next load. */
+  readonly stale: number
+}
+
+/** Everything known of a key, for `get`, `has`, `explain` and tiers. Reading takes nothing. */
+export interface Snapshot {
+  /** The value, fresh or stale, if it is not expired. */
+  readonly value?: Value | undefined
+  /** Milliseconds of freshness left; 0 once stale or absent. */
+  readonly freshFor: number
+  /** Milliseconds until the value is gone altogether; 0 when absent. */
+  readonly keptFor: number
+  /** Milliseconds since the value was filled; 0 when absent. */
+  readonly age: number
+  readonly lease?: { readonly owner: string; readonly endsIn: number } | undefined
+  readonly cooling?: { readonly retryIn: number; readonly cause?: Value | undefined } | undefined
+}
+
+/** What a backend cannot do: numbers, not promises, and the conformance kit reads them too. */
+export interface Limits {
+  /** The longest key, in UTF-8 bytes, after which keys are refused. */
+  readonly keyBytes: number
+  /** The largest value, in bytes, after which values are refused. */
+  readonly valueBytes: number
+  /** The finest time the backend keeps, in milliseconds: 1 in Redis, 1000 in Memcached. */
+  readonly tick: number
+  /** Whose clock ends leases. With `"client"`, hosts need clocks that agree within a stated bound. */
+  readonly clock: "store" | "client"
+}
+
+/** The answer of a verb that needs a lease: was it still yours? A lost lease is an answer, never an error. */
+export type Held = boolean
+
+/** What `acquire` is asked for. */
+export interface AcquireOptions {
+  /** Names one flight. Asking again with the same owner is safe. */
+  readonly owner: string
+  /** Milliseconds that the lease lasts if it is granted. */
+  readonly leaseFor: number
+  /** Grants the lease also when at most this much freshness is left: an early refresh. */
+  readonly refreshWithin?: number | undefined
+  /**
+   * Always leads: the value may be fresh, the key may cool down, and the lease of another is void, so
+   * that a load begun before this one can never overwrite it. The value stays until the fill.
+   */
+  readonly force?: boolean | undefined
+}
+
+/** A backend behind the contract. */
+export interface Adapter {
+  /** The backend's name, for errors, metrics and spans: `"redis"`. */
+  readonly name: string
+  readonly limits: Limits
+  /**
+   * Whether the very objects that were filled are kept and handed back, so that nothing needs to be
+   * encoded. An adapter that leaves the process leaves this out.
+   */
+  readonly keepsReferences?: boolean | undefined
+  /**
+   * Adapters that reach the same keys of the same store have the same identity, and
+   * the callers of one process share flights across them. Defaults to the adapter itself.
+   */
+  readonly identity?: object | undefined
+
+  /**
+   * Returns the value if it is fresh; else grants the lease to exactly one owner, and
+   * tells everyone else whom they wait for.
+   */
+  readonly acquire: (key: string, options: AcquireOptions) => Effect.Effect<Acquired, AdapterError>
+
+  /** Stores the value, ends the lease and wakes watchers, if the token still leads. */
+  readonly fill: (
+    key: string,
+    options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
+  ) => Effect.Effect<Held, AdapterError>
+
+  /**
+   * Ends the lease without a value and wakes watchers. A value that was there stays.
+   * With `cooldown` (milliseconds) nobody leads for that long, and everyone is told `cause`.
+   */
+  readonly abandon: (
+    key: string,
+    options: { readonly token: Token; readonly cooldown?: number | undefined; readonly cause?: Value | undefined }
+  ) => Effect.Effect<Held, AdapterError>
+
+  /** Starts the lease's time again. Wakes nobody. */
+  readonly renew: (
+    key: string,
+    options: { readonly token: Token; readonly leaseFor: number }
+  ) => Effect.Effect<Held, AdapterError>
+
+  /** Removes the value, voids the lease, ends a cooldown and wakes watchers. Answers whether there was a value. */
+  readonly delete: (key: string) => Effect.Effect<boolean, AdapterError>
+
+  /** Stores the value whatever was there, voids the lease, ends a cooldown and wakes watchers. */
+  readonly put: (
+    key: string,
+    options: { readonly value: Value; readonly lifetime: Lifetime }
+  ) => Effect.Effect<void, AdapterError>
+
+  /** Tells what is there and changes nothing. */
+  readonly read: (key: string) => Effect.Effect<Snapshot, AdapterError>
+
+  /**
+   * Present when the backend can push. The outer effect completes once the subscription
+   * is live; the inner one completes at the next `fill`, `abandon`, `put` or `delete`
+   * that changed the key. It may complete without a change: waking is a hint to ask again.
+   * When the connection that pushes is lost it completes too, or fails.
+   */
+  readonly watch?:
+    | ((key: string) => Effect.Effect<Effect.Effect<void, AdapterError>, AdapterError, Scope.Scope>)
+    | undefined
+
+  /** Present when the backend can list: the keys that have a value. No order, no snapshot. */
+  readonly keys?: ((prefix: string) => Stream.Stream<string, AdapterError>) | undefined
+
+  /** Present when the backend can acquire many keys at once, in the order given. */
+  readonly acquireMany?:
+    | ((keys: ReadonlyArray<string>, options: AcquireOptions) => Effect.Effect<ReadonlyArray<Acquired>, AdapterError>)
+    | undefined
+
+  /** Present when the backend can delete many keys at once. Answers how many had a value. */
+  readonly deleteMany?: ((keys: ReadonlyArray<string>) => Effect.Effect<number, AdapterError>) | undefined
+
+  /**
+   * Present when fresh values can be had without leaving the process. Called first on
+   * every read, with the caller's clock; must be quick, must not throw.
+   */
+  readonly hitUnsafe?: ((key: string, clock: LocalClock) => LocalHit | undefined) | undefined
+
+  /**
+   * Releases what the adapter itself opened (a subscriber connection, timers), never
+   * what it was given. Safe to repeat; a later use opens again.
+   */
+  readonly close?: Effect.Effect<void> | undefined
+}
+
+/** The adapter as an Effect service: what `layer` of every adapter package gives. */
+export const Adapter: Context.Service<Adapter, Adapter> = Context.Service<Adapter>("@cache-locking/core/Adapter")
+
+/** The verbs, as they appear in errors. */
+export type Operation =
+  | "acquire"
+  | "fill"
+  | "abandon"
+  | "renew"
+  | "delete"
+  | "put"
+  | "read"
+  | "watch"
+  | "keys"
+  | "acquireMany"
+  | "deleteMany"
+
+/**
+ * A backend failed. `Unavailable` may pass (a connection, a timeout, throttling) and the
+ * call may be repeated; `Rejected` will not (a limit, a permission, a wrong type).
+ * Neither message nor cause may contain a value or a secret.
+ */
+export class AdapterError extends Data.TaggedError("AdapterError")<{
+  readonly adapter: string
+  readonly operation: Operation
+  readonly key?: string | undefined
+  readonly reason: "Unavailable" | "Rejected"
+  readonly message: string
+  readonly cause?: unknown
+}> {
+  /** Whether asking again may help. */
+  get retryable(): boolean {
+    return this.reason === "Unavailable"
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Everything that can go wrong here, as one union of tagged errors.
+ *
+ * The fetcher's and the hooks' own errors are not among them: they pass through
+ * unchanged. No error carries a cached value.
+ */
+import * as Data from "effect/Data"
+
+/** Where in a call the error arose. */
+export type Phase =
+  | "options"
+  | "acquire"
+  | "wait"
+  | "fetch"
+  | "fill"
+  | "renew"
+  | "abandon"
+  | "read"
+  | "put"
+  | "delete"
+  | "encode"
+  | "decode"
+  | "close"
+
+/** What an error is about. */
+export interface ErrorContext {
+  readonly key?: string | undefined
+  readonly phase: Phase
+  /** The adapter's name. */
+  readonly adapter?: string | undefined
+}
+
+interface Fields {
+  readonly context: ErrorContext
+  readonly message: string
+  readonly cause?: unknown
+}
+
+/** The store could not be read: `acquire` or `read` failed. `cause` is the `AdapterError`. */
+export class CacheGetFailed extends Data.TaggedError("CACHE_GET_FAILED")<Fields> {}
+
+/** The store could not be written: `fill` or `put` failed. `cause` is the `AdapterError`. */
+export class CacheSetFailed extends Data.TaggedError("CACHE_SET_FAILED")<Fields> {}
+
+/** The store could not delete. `cause` is the `AdapterError`. */
+export class CacheDeleteFailed extends Data.TaggedError("CACHE_DELETE_FAILED")<Fields> {}
+
+/** The lease could not be renewed or given back; reported to `onError`, never the answer of a call. */
+export class LeaseFailed extends Data.TaggedError("LEASE_FAILED")<Fields> {}
+
+/** Another flight's load took longer than `waitMax`, and `onWaitTimeout` is `"fail"` (or nothing stale was there). */
+export class WaitTimeout extends Data.TaggedError("WAIT_TIMEOUT")<Fields & { readonly waited: number }> {}
+
+/** A load failed a moment ago and the key cools down; `cause` is what the failed leader left, if anything. */
+export class LoadCooling extends Data.TaggedError("LOAD_COOLING")<Fields & { readonly retryIn: number }> {}
+
+/** The fetcher took longer than the hard `fetchTimeout`. */
+export class FetchTimeout extends Data.TaggedError("FETCH_TIMEOUT")<Fields & { readonly timeout: number }> {}
+
+/** A fetcher asked, directly or through others, for the key that it is loading. */
+export class ReentrantLoad extends Data.TaggedError("REENTRANT_LOAD")<Fields> {}
+
+/** A value could not be encoded. */
+export class EncodeFailed extends Data.TaggedError("ENCODE_FAILED")<Fields> {}
+
+/** What was stored could not be decoded, and the codec was told to fail rather than to load anew. */
+export class DecodeFailed extends Data.TaggedError("DECODE_FAILED")<Fields> {}
+
+/** A key or value is larger than the adapter's `limits`. Nothing was changed. */
+export class LimitExceeded extends Data.TaggedError("LIMIT_EXCEEDED")<
+  Fields & {
+    readonly limit: "keyBytes" | "valueBytes"
+    readonly size: number
+    readonly max: number
+  }
+> {}
+
+/** The caller's `signal` fired; `cause` is the signal's own `reason`. */
+export class Aborted extends Data.TaggedError("ABORTED")<Fields> {}
+
+/** The cache was closed. */
+export class CacheClosed extends Data.TaggedError("CACHE_CLOSED")<Fields> {}
+
+/** An option is not what it should be. Nothing was done. */
+export class InvalidOption extends Data.TaggedError("INVALID_OPTION")<
+  Fields & {
+    /** The option's name, as written: `"waitMax"`, `"hooks.onHit"`. */
+    readonly option: string
+    readonly value: unknown
+    /** What is accepted, in words. */
+    readonly accepted: string
+  }
+> {}
+
+/** Any error of this library. */
+export type CacheLockingError =
+  | CacheGetFailed
+  | CacheSetFailed
+  | CacheDeleteFailed
+  | LeaseFailed
+  | WaitTimeout
+  | LoadCooling
+  | FetchTimeout
+  | ReentrantLoad
+  | EncodeFailed
+  | DecodeFailed
+  | LimitExceeded
+  | Aborted
+  | CacheClosed
+  | InvalidOption
+
+/** The tags of the union. */
+export type Tag = CacheLockingError["_tag"]
+
+const classes = [
+  CacheGetFailed,
+  CacheSetFailed,
+  CacheDeleteFailed,
+  LeaseFailed,
+  WaitTimeout,
+  LoadCooling,
+  FetchTimeout,
+  ReentrantLoad,
+  EncodeFailed,
+  DecodeFailed,
+  LimitExceeded,
+  Aborted,
+  CacheClosed,
+  InvalidOption
+] as const
+
+/** Whether something caught is an error of this library. */
+export const isCacheLockingError = (error: unknown): error is CacheLockingError =>
+  error instanceof Error && classes.some((type) => error instanceof type)
+
+type Handlers = { readonly [T in Tag]?: (error: Extract<CacheLockingError, { readonly _tag: T }>) => unknown }
+
+type Answers<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer A ? A : never }[keyof H]
+
+/**
+ * Answers by tag. Either every tag has a handler, or `_` takes the rest.
+ *
+ * @example
+ * ```ts
+ * import { type CacheLockingError, formatCacheLockingError, matchCacheLockingError } from "@cache-locking/core"
+ *
+ * const advise = (error: CacheLockingError) =>
+ *   matchCacheLockingError(error, {
+ *     WAIT_TIMEOUT: (late) => `still loading after ${late.waited} ms`,
+ *     _: formatCacheLockingError
+ *   })
+ * ```
+ */
+export const matchCacheLockingError = <
+  const H extends Handlers & ({ readonly _: (error: CacheLockingError) => unknown } | Required<Handlers>)
+>(
+  error: CacheLockingError,
+  handlers: H & { readonly [K in Exclude<keyof H, Tag | "_">]: never }
+): Answers<H> => {
+  const byTag = handlers as { readonly [tag: string]: ((error: CacheLockingError) => unknown) | undefined }
+  const handler = Object.hasOwn(byTag, error._tag) ? byTag[error._tag] : undefined
+  return (handler ?? byTag["_"])?.(error) as Answers<H>
+}
+
+/** One line for people: the tag, the key, the phase, the adapter, the message. Never a value. */
+export const formatCacheLockingError = (error: CacheLockingError): string => {
+  const { adapter, key, phase } = error.context
+  const where = [`phase ${phase}`, adapter && `adapter ${adapter}`, key !== undefined && `key ${JSON.stringify(key)}`]
+  return `${error._tag}: ${error.message} (${where.filter(Boolean).join(", ")})`
+}

@@ -1,0 +1,103 @@
+/**
+ * Checks of public options, made once, where they enter. Each names the option, the
+ * value and what is accepted, and throws `InvalidOption` before anything is done.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { InvalidOption } from "./CacheLockingError.ts"
+
+const describe = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "function") return "a function"
+  if (Array.isArray(value)) return "an array"
+  if (typeof value === "object" && value !== null) return "an object"
+  return String(value)
+}
+
+/** The error of a bad option. */
+export const invalid = (option: string, value: unknown, accepted: string): InvalidOption =>
+  new InvalidOption({
+    option,
+    value,
+    accepted,
+    context: { phase: "options" },
+    message: `${option} is ${describe(value)}; accepted: ${accepted}`
+  })
+
+/** A whole number of at least `min`, or `Infinity` when that is the default. */
+export const integer = (
+  option: string,
+  value: number | undefined,
+  rule: { readonly min: number; readonly default: number }
+): number => {
+  if (value === undefined) return rule.default
+  if (Number.isSafeInteger(value) && value >= rule.min) return value
+  if (value === Infinity && rule.default === Infinity) return value
+  throw invalid(option, value, `a whole number of at least ${rule.min}`)
+}
+
+/** A function, or its default. */
+export const fn = <F>(option: string, value: F | undefined, otherwise: F): F => {
+  if (value === undefined) return otherwise
+  if (typeof value === "function") return value
+  throw invalid(option, value, "a function")
+}
+
+/** What a duration option accepts. */
+export interface DurationRule {
+  /** Milliseconds; 0 unless given. */
+  readonly min?: number
+  /** Whether it may have no end; true unless told otherwise. */
+  readonly infinite?: boolean
+}
+
+/** Milliseconds of an Effect `Duration` input. */
+export const duration = (option: string, value: Duration.Input, rule: DurationRule = {}): number => {
+  const parsed = typeof value === "number" ? value : parse(value)
+  const min = rule.min ?? 0
+  if (parsed >= min && (parsed !== Infinity || rule.infinite !== false)) return parsed
+  const bound = min === 0 ? "of 0 or more" : `of at least ${min} ms`
+  const end = rule.infinite === false ? ", finite" : ""
+  throw invalid(option, value, `a duration ${bound}${end} (milliseconds, "5 seconds", { seconds: 5 }, Duration)`)
+}
+
+const parse = (value: Duration.Input): number => {
+  const found = value === null || value === undefined ? Option.none() : Duration.fromInput(value)
+  return Option.isSome(found) ? Duration.toMillis(found.value) : Number.NaN
+}
+
+/** One of a few words. */
+export const oneOf = <const A extends string>(
+  option: string,
+  value: A | undefined,
+  words: ReadonlyArray<A>,
+  otherwise: A
+): A => {
+  if (value === undefined) return otherwise
+  if (words.includes(value)) return value
+  throw invalid(option, value, words.map((word) => JSON.stringify(word)).join(", "))
+}
+
+/** A cache key: text, and not empty. */
+export const key = (value: string): string => {
+  if (typeof value === "string" && value !== "") return value
+  throw invalid("key", value, "a string that is not empty")
+}
+
+/** Only options that exist: a misspelled one from JavaScript is told, not ignored. */
+export const known = (options: object, names: ReadonlySet<string>, within = ""): void => {
+  if (typeof options !== "object" || options === null) throw invalid(within || "options", options, "an object")
+  for (const name in options) {
+    if (!names.has(name)) {
+      const value = (options as Record<string, unknown>)[name]
+      throw invalid(within + name, value, `no option of that name; there are ${[...names].sort().join(", ")}`)
+    }
+  }
+}
+
+/** Text, or its default. */
+export const text = (option: string, value: string | undefined, otherwise: string): string => {
+  if (value === undefined) return otherwise
+  if (typeof value === "string") return value
+  throw invalid(option, value, "a string")
+}

@@ -1,0 +1,162 @@
+/**
+ * The lease state machine of one key, as pure functions over instants.
+ *
+ * Memory, the cluster's primary and conditional stores run it; scripts and SQL
+ * restate it, and the conformance kit holds them to it. A move takes what is there
+ * and the time, and gives the answer and what is there next; `undefined` means that
+ * there is nothing. When nothing changes, the entry given comes back as it is.
+ */
+import type { Acquired, AcquireOptions, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
+
+/**
+ * A value, when it was filled (epoch milliseconds of the clock that keeps it), and how long it
+ * lives from then. Entries of one cache share one lifetime object: it costs a pointer.
+ */
+export interface Kept {
+  readonly value: Value
+  readonly filledAt: number
+  readonly lifetime: Lifetime
+}
+
+/** The right to load, until an instant. */
+export interface Lease {
+  readonly owner: string
+  readonly token: Token
+  readonly until: number
+}
+
+/** A failed load's shadow: nobody leads until it has passed. */
+export interface Cooldown {
+  readonly until: number
+  readonly cause: Value | undefined
+}
+
+/** All that is known of one key. A lease and a cooldown never live at once. */
+export interface Entry {
+  readonly kept: Kept | undefined
+  readonly lease: Lease | undefined
+  readonly cooldown: Cooldown | undefined
+}
+
+/** An answer, and the entry after it. */
+export type Move<A> = readonly [answer: A, next: Entry | undefined]
+
+/** When the value ceases to be fresh. */
+export const freshUntil = (kept: Kept): number => kept.filledAt + kept.lifetime.fresh
+
+/** When the value is gone. */
+export const keptUntil = (kept: Kept): number => kept.filledAt + kept.lifetime.fresh + kept.lifetime.stale
+
+/** The instant after which nothing of the entry matters: when a backend may collect it. */
+export const endsAt = (entry: Entry): number =>
+  Math.max(entry.kept ? keptUntil(entry.kept) : 0, entry.lease?.until ?? 0, entry.cooldown?.until ?? 0)
+
+const live = <A extends { readonly until: number }>(part: A | undefined, now: number): A | undefined =>
+  part !== undefined && now < part.until ? part : undefined
+
+const keptAt = (entry: Entry | undefined, now: number): Kept | undefined =>
+  entry?.kept !== undefined && now < keptUntil(entry.kept) ? entry.kept : undefined
+
+const staleAt = (kept: Kept | undefined, now: number): Stale | undefined =>
+  kept && { value: kept.value, age: ageAt(kept, now), staleFor: Math.max(0, now - freshUntil(kept)) }
+
+/** A clock that was set back makes nothing younger than new. */
+const ageAt = (kept: Kept, now: number): number => Math.max(0, now - kept.filledAt)
+
+const filled = (options: { readonly value: Value; readonly lifetime: Lifetime }, now: number): Entry => ({
+  kept: { value: options.value, filledAt: now, lifetime: options.lifetime },
+  lease: undefined,
+  cooldown: undefined
+})
+
+const held = (entry: Entry | undefined, now: number, token: Token): entry is Entry & { readonly lease: Lease } =>
+  live(entry?.lease, now)?.token === token
+
+/**
+ * Finds a fresh value, or grants the lease, or tells whom to wait for.
+ *
+ * @param grant makes the token of a new lease; it must differ for every grant
+ */
+export const acquire = (
+  entry: Entry | undefined,
+  now: number,
+  options: AcquireOptions,
+  grant: () => Token
+): Move<Acquired> => {
+  const kept = keptAt(entry, now)
+  const lease = live(entry?.lease, now)
+  const cooldown = live(entry?.cooldown, now)
+  const mine = lease?.owner === options.owner
+  const free = options.force === true || ((lease === undefined || mine) && cooldown === undefined)
+  const freshFor = kept === undefined ? 0 : freshUntil(kept) - now
+  if (kept !== undefined && freshFor > 0) {
+    const wanted = options.force === true || freshFor <= (options.refreshWithin ?? 0)
+    if (!(wanted && free)) return [{ _tag: "Hit", value: kept.value, freshFor, age: ageAt(kept, now) }, entry]
+  }
+  const stale = staleAt(kept, now)
+  if (!free && lease !== undefined) return [{ _tag: "Follower", leaseEndsIn: lease.until - now, stale }, entry]
+  if (!free && cooldown !== undefined) {
+    return [{ _tag: "Cooling", retryIn: cooldown.until - now, cause: cooldown.cause, stale }, entry]
+  }
+  const token = mine && lease !== undefined ? lease.token : grant()
+  return [
+    { _tag: "Leader", token, stale },
+    { kept, lease: { owner: options.owner, token, until: now + options.leaseFor }, cooldown: undefined }
+  ]
+}
+
+/** Keeps the value and ends the lease, if the token still leads. */
+export const fill = (
+  entry: Entry | undefined,
+  now: number,
+  options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
+): Move<Held> => (held(entry, now, options.token) ? [true, filled(options, now)] : [false, entry])
+
+/** Ends the lease, leaves the value, and may begin a cooldown. */
+export const abandon = (
+  entry: Entry | undefined,
+  now: number,
+  options: { readonly token: Token; readonly cooldown?: number | undefined; readonly cause?: Value | undefined }
+): Move<Held> => {
+  if (!held(entry, now, options.token)) return [false, entry]
+  const kept = keptAt(entry, now)
+  const cooldown = options.cooldown ? { until: now + options.cooldown, cause: options.cause } : undefined
+  return [true, kept || cooldown ? { kept, lease: undefined, cooldown } : undefined]
+}
+
+/** Starts the lease's time again. */
+export const renew = (
+  entry: Entry | undefined,
+  now: number,
+  options: { readonly token: Token; readonly leaseFor: number }
+): Move<Held> =>
+  held(entry, now, options.token)
+    ? [true, { ...entry, lease: { ...entry.lease, until: now + options.leaseFor } }]
+    : [false, entry]
+
+/** Forgets everything; answers whether there was a value. */
+export const remove = (entry: Entry | undefined, now: number): Move<boolean> => [
+  keptAt(entry, now) !== undefined,
+  undefined
+]
+
+/** Keeps the value whatever was there; a live lease is void. */
+export const put = (now: number, options: { readonly value: Value; readonly lifetime: Lifetime }): Move<void> => [
+  undefined,
+  filled(options, now)
+]
+
+/** Tells what is there. */
+export const read = (entry: Entry | undefined, now: number): Snapshot => {
+  const kept = keptAt(entry, now)
+  const lease = live(entry?.lease, now)
+  const cooldown = live(entry?.cooldown, now)
+  return {
+    value: kept?.value,
+    freshFor: kept === undefined ? 0 : Math.max(0, freshUntil(kept) - now),
+    keptFor: kept === undefined ? 0 : keptUntil(kept) - now,
+    age: kept === undefined ? 0 : ageAt(kept, now),
+    lease: lease && { owner: lease.owner, endsIn: lease.until - now },
+    cooling: cooldown && { retryIn: cooldown.until - now, cause: cooldown.cause }
+  }
+}

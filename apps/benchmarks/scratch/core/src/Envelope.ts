@@ -1,0 +1,161 @@
+/**
+ * The wrapper around a value's bytes in every store.
+ *
+ * ```
+ * version  1 byte   1; another layout has another number
+ * flags    1 byte   1 = tags, 2 = extra; a reader that meets any other cannot read on
+ * codec    2 bytes  a fingerprint of the codec's name
+ * cost     varint   milliseconds that the load took
+ * tags     varint count, then for each: varint length, UTF-8 name, varint `seen`
+ * extra    varint length, then that many bytes, which a reader may skip
+ * payload  the rest
+ * ```
+ *
+ * Five bytes without tags. Whatever is not such an envelope is unreadable, and that is an
+ * answer, never an error. Room to grow: what old readers may ignore goes into `extra`, what
+ * they must not ignore takes a flag.
+ */
+
+/** A tag of an entry. */
+export interface Tag {
+  readonly name: string
+  /**
+   * The tag's latest invalidation that the load could know of when it began: an instant of the
+   * store's clock in whole milliseconds, 0 if there was none. The entry is valid while the
+   * tag's instant is not later.
+   */
+  readonly seen: number
+}
+
+/** What is kept beside a value. */
+export interface Info {
+  /** Whole milliseconds that the load took. */
+  readonly cost: number
+  readonly tags: ReadonlyArray<Tag>
+}
+
+/** An envelope, opened. */
+export interface Opened extends Info {
+  /** A view of the bytes given. */
+  readonly payload: Uint8Array
+}
+
+const VERSION = 1
+const TAGS = 1
+const EXTRA = 2
+const NO_TAGS: ReadonlyArray<Tag> = []
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Wraps `payload`, copying it once. Throws a `RangeError` or `TypeError` when `info` cannot be written. */
+export const encode = (payload: Uint8Array, codec: string, info: Info): Uint8Array => {
+  const head: Array<number> = []
+  const print = fingerprint(codec)
+  head.push(VERSION, info.tags.length > 0 ? TAGS : 0, print & 0xff, print >> 8)
+  writeNumber(head, info.cost)
+  if (info.tags.length > 0) writeTags(head, info.tags)
+  const bytes = new Uint8Array(head.length + payload.length)
+  bytes.set(head)
+  bytes.set(payload, head.length)
+  return bytes
+}
+
+/** Opens an envelope without copying; `undefined` if these bytes are none, or none of this codec. */
+export const decode = (bytes: Uint8Array, codec: string): Opened | undefined => {
+  const flags = bytes[1]
+  if (bytes.length < 5 || bytes[0] !== VERSION || flags === undefined || flags > (TAGS | EXTRA)) return undefined
+  const print = fingerprint(codec)
+  if (bytes[2] !== (print & 0xff) || bytes[3] !== print >> 8) return undefined
+  const reader = new Reader(bytes, 4)
+  const cost = reader.number()
+  const tags = (flags & TAGS) === 0 ? NO_TAGS : reader.tags()
+  if ((flags & EXTRA) !== 0) reader.skip(reader.number())
+  return reader.ok ? { cost, tags, payload: bytes.subarray(reader.at) } : undefined
+}
+
+const writeTags = (head: Array<number>, tags: ReadonlyArray<Tag>): void => {
+  writeNumber(head, tags.length)
+  for (const { name, seen } of tags) {
+    // UTF-8 would change it, and its invalidation would then be missed.
+    if (!name.isWellFormed()) throw new TypeError("A tag has a lone surrogate, which UTF-8 cannot keep")
+    const text = encoder.encode(name)
+    writeNumber(head, text.length)
+    for (const byte of text) head.push(byte)
+    writeNumber(head, seen)
+  }
+}
+
+/** Seven bits a byte, the lowest first. Arithmetic, for bit operators end at 32 bits and instants do not. */
+const writeNumber = (head: Array<number>, number: number): void => {
+  if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`Not a whole number from 0: ${number}`)
+  let rest = number
+  while (rest > 127) {
+    head.push((rest % 128) + 128)
+    rest = Math.floor(rest / 128)
+  }
+  head.push(rest)
+}
+
+/** Reads on from `at`; once something was not there, `ok` is false and every answer is empty. */
+class Reader {
+  readonly bytes: Uint8Array
+  at: number
+  ok = true
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes
+    this.at = at
+  }
+
+  number(): number {
+    let number = 0
+    for (let factor = 1; factor <= Number.MAX_SAFE_INTEGER; factor *= 128) {
+      const byte = this.bytes[this.at++]
+      if (byte === undefined) break
+      number += (byte & 127) * factor
+      if (byte < 128) return Number.isSafeInteger(number) ? number : this.fail()
+    }
+    return this.fail()
+  }
+
+  skip(length: number): void {
+    this.at += length
+    if (this.at > this.bytes.length) this.fail()
+  }
+
+  tags(): ReadonlyArray<Tag> {
+    const tags: Array<Tag> = []
+    // A count that lies ends at the end of the bytes.
+    for (let left = this.number(); left > 0 && this.ok; left--) {
+      const name = this.text()
+      tags.push({ name, seen: this.number() })
+    }
+    return tags
+  }
+
+  text(): string {
+    const length = this.number()
+    const from = this.at
+    this.skip(length)
+    if (!this.ok) return ""
+    try {
+      return decoder.decode(this.bytes.subarray(from, this.at))
+    } catch {
+      this.fail()
+      return ""
+    }
+  }
+
+  fail(): number {
+    this.ok = false
+    return 0
+  }
+}
+
+/** FNV-1a over UTF-16 units, folded to 16 bits. */
+const fingerprint = (name: string): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+  return ((hash >>> 16) ^ hash) & 0xffff
+}

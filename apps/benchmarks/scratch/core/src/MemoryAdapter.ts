@@ -1,0 +1,233 @@
+/**
+ * The adapter that stays in this process: `Entry` over an LRU.
+ *
+ * Values are kept by reference, so a hit decodes nothing and allocates one small object.
+ * They live in a bounded LRU; leases and cooldowns live beside it in a map of their own,
+ * so no amount of traffic evicts a live lease.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { LRUCache } from "lru-cache"
+import { Adapter, AdapterError, type LocalClock, type LocalHit, type Operation, Token, type Value } from "./Adapter.ts"
+import * as Check from "./Check.ts"
+import * as Entry from "./Entry.ts"
+
+/** How a memory adapter is bounded. */
+export interface Options {
+  /** The most values kept; the least recently used goes first. Default 10,000. */
+  readonly maxEntries?: number | undefined
+  /** The most bytes kept, as `sizeOf` tells them. Not bounded by default. A larger value is refused. */
+  readonly maxBytes?: number | undefined
+  /**
+   * The size of a value in bytes, asked once per value and only with `maxBytes`.
+   * By default the length of the encoded value and its key: exact, and costs the encoding.
+   */
+  readonly sizeOf?: ((value: Value, key: string) => number) | undefined
+}
+
+const defaultMaxEntries = 10_000
+
+const encodedSize = (value: Value, key: string): number => value.bytes.byteLength + key.length
+
+/** Leases and cooldowns of keys, swept as they are added: each addition looks at the two longest unseen. */
+class Turns {
+  private readonly map = new Map<string, Entry.Entry>()
+
+  get(key: string): Entry.Entry | undefined {
+    return this.map.get(key)
+  }
+
+  set(key: string, turn: Entry.Entry | undefined, now: number): void {
+    this.map.delete(key)
+    if (turn === undefined) return
+    this.sweep(now)
+    this.map.set(key, turn)
+  }
+
+  private sweep(now: number): void {
+    let looks = 2
+    for (const [key, turn] of this.map) {
+      this.map.delete(key)
+      if (now < Entry.endsAt(turn)) this.map.set(key, turn)
+      if (--looks === 0) return
+    }
+  }
+}
+
+class Memory {
+  private readonly values: LRUCache<string, Entry.Kept>
+  private readonly turns = new Turns()
+  private readonly watchers = new Map<string, Set<Latch.Latch>>()
+  private readonly maxBytes: number
+  private readonly sizeOf: (value: Value, key: string) => number
+  private grants = 0
+  /**
+   * Instants are kept from here on: for its first 24 days of life they are small integers, which V8
+   * keeps without a box of their own.
+   */
+  private epoch = Number.NaN
+
+  constructor(options: Options) {
+    const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
+    this.maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 1, default: Infinity })
+    this.sizeOf = Check.fn("sizeOf", options.sizeOf, encodedSize)
+    this.values =
+      this.maxBytes === Infinity
+        ? new LRUCache({ max })
+        : new LRUCache({
+            max,
+            maxSize: this.maxBytes,
+            sizeCalculation: (kept, key) => Math.max(1, Math.ceil(this.sizeOf(kept.value, key)))
+          })
+  }
+
+  readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
+    const kept = this.values.get(key)
+    if (kept === undefined) return undefined
+    const { lifetime, value } = kept
+    // Reading the clock would cost as much as all the rest.
+    if (lifetime.fresh === Infinity) return { value, freshFor: Infinity, age: undefined }
+    const age = this.now(clock) - kept.filledAt
+    const freshFor = lifetime.fresh - age
+    return freshFor > 0 ? { value, freshFor, age: Math.max(0, age) } : undefined
+  }
+
+  private now(clock: LocalClock): number {
+    const now = clock.currentTimeMillisUnsafe()
+    if (Number.isNaN(this.epoch)) this.epoch = now
+    const since = now - this.epoch
+    // The difference of two doubles is a double in a box, until it is made an integer.
+    const whole = since | 0
+    return whole === since ? whole : since
+  }
+
+  /** Runs one move on what is there. `wakes` says whether the answer means that the key changed. */
+  move<A>(
+    key: string,
+    f: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
+    wakes: (answer: A) => boolean
+  ): Effect.Effect<A> {
+    return Effect.withFiber((fiber) => {
+      const now = this.now(fiber.getRef(Clock.Clock))
+      const kept = this.values.get(key)
+      const turn = this.turns.get(key)
+      const entry = kept === undefined ? turn : { kept, lease: turn?.lease, cooldown: turn?.cooldown }
+      const [answer, next] = f(entry, now)
+      if (next !== entry) {
+        if (next?.kept !== kept) {
+          if (next?.kept === undefined) this.values.delete(key)
+          else this.values.set(key, next.kept)
+        }
+        const turns = next?.lease !== undefined || next?.cooldown !== undefined
+        if (turns || turn !== undefined) this.turns.set(key, turns ? { ...next, kept: undefined } : undefined, now)
+      }
+      if (wakes(answer)) this.wake(key)
+      return Effect.succeed(answer)
+    })
+  }
+
+  readonly grant = (): Token => Token(`${++this.grants}`)
+
+  refusal(operation: Operation, key: string, value: Value): AdapterError | undefined {
+    if (this.maxBytes === Infinity) return undefined
+    const size = this.sizeOf(value, key)
+    return size <= this.maxBytes
+      ? undefined
+      : new AdapterError({
+          adapter: "memory",
+          operation,
+          key,
+          reason: "Rejected",
+          message: `the value has ${size} bytes, and maxBytes is ${this.maxBytes}`
+        })
+  }
+
+  readonly watch = (key: string): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const latch = Latch.makeUnsafe()
+          const latches = this.watchers.get(key)
+          if (latches === undefined) this.watchers.set(key, new Set([latch]))
+          else latches.add(latch)
+          return latch
+        }),
+        (latch) =>
+          Effect.sync(() => {
+            const latches = this.watchers.get(key)
+            if (latches?.delete(latch) && latches.size === 0) this.watchers.delete(key)
+          })
+      ),
+      (latch) => latch.await
+    )
+
+  private wake(key: string): void {
+    const latches = this.watchers.get(key)
+    if (latches === undefined) return
+    this.watchers.delete(key)
+    for (const latch of latches) latch.openUnsafe()
+  }
+
+  readonly keys = (prefix: string): Stream.Stream<string> =>
+    Stream.unwrap(
+      Effect.clockWith((clock) => {
+        const now = this.now(clock)
+        return Effect.sync(() =>
+          Stream.fromIterable(
+            [...this.values.entries()].flatMap(([key, kept]) =>
+              key.startsWith(prefix) && now < Entry.keptUntil(kept) ? [key] : []
+            )
+          )
+        )
+      })
+    )
+}
+
+const never = (): boolean => false
+const always = (): boolean => true
+const yes = (answer: boolean): boolean => answer
+
+/**
+ * A cache in this process.
+ *
+ * @throws InvalidOption when a bound is not a positive integer
+ */
+export const make = (options: Options = {}): Adapter => {
+  const memory = new Memory(options)
+  return {
+    name: "memory",
+    keepsReferences: true,
+    limits: {
+      keyBytes: Infinity,
+      valueBytes: options.maxBytes ?? Infinity,
+      tick: 1,
+      clock: "store"
+    },
+    hitUnsafe: memory.hitUnsafe,
+    acquire: (key, options) =>
+      memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
+    fill: (key, options) =>
+      memory.refusal("fill", key, options.value) ??
+      memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes),
+    abandon: (key, options) => memory.move(key, (entry, now) => Entry.abandon(entry, now, options), yes),
+    renew: (key, options) => memory.move(key, (entry, now) => Entry.renew(entry, now, options), never),
+    delete: (key) => memory.move(key, Entry.remove, always),
+    put: (key, options) =>
+      memory.refusal("put", key, options.value) ?? memory.move(key, (_, now) => Entry.put(now, options), always),
+    read: (key) => memory.move(key, (entry, now) => [Entry.read(entry, now), entry], never),
+    watch: memory.watch,
+    keys: memory.keys
+  }
+}
+
+/** The memory adapter as a layer. */
+export const layer = (options?: Options): Layer.Layer<Adapter> => Layer.sync(Adapter, () => make(options))
+
+let shared: Adapter | undefined
+
+/** The one memory cache of this process: what `adapter: "memory"` means. */
+export const processWide = (): Adapter => (shared ??= make())

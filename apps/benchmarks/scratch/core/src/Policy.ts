@@ -1,0 +1,181 @@
+/**
+ * What a cache does in each situation: the options, checked once and resolved to plain
+ * numbers and functions.
+ */
+import type * as Duration from "effect/Duration"
+import type { Lifetime } from "./Adapter.ts"
+import * as Check from "./Check.ts"
+import * as WaitStrategy from "./WaitStrategy.ts"
+
+/**
+ * How a cache, or one call, behaves. Every duration is an Effect `Duration` input: a number of
+ * milliseconds, `"30 seconds"`, `{ minutes: 5 }`, a `Duration`.
+ */
+export interface Options<in out A> {
+  /**
+   * How long a loaded value is fresh. `Infinity`, the default, never expires; 0 is never fresh, and so
+   * not kept unless a stale window says otherwise. A function decides by value and key.
+   */
+  readonly cacheTtl?: Duration.Input | ((value: A, key: string) => Duration.Input) | undefined
+  /**
+   * For this long after expiry a value is served at once while one flight loads anew
+   * (`stale-while-revalidate`, RFC 5861). Default 0.
+   */
+  readonly staleWhileRevalidate?: Duration.Input | undefined
+  /**
+   * For this long after expiry a value is served when the load fails
+   * (`stale-if-error`, RFC 5861). It never grows with each failure. Default 0.
+   */
+  readonly staleIfError?: Duration.Input | undefined
+  /** Whether a loaded value is kept at all. All are, by default. */
+  readonly shouldCache?: ((value: A) => boolean) | undefined
+  /** How long a lease lasts; renewed at a third of it while the fetcher runs. Default 15 seconds. */
+  readonly leaseTtl?: Duration.Input | undefined
+  /** How long a caller waits for another's load. Default 4 seconds. */
+  readonly waitMax?: Duration.Input | undefined
+  /** The delay from which wait strategies start. Default 50 ms. */
+  readonly waitStep?: Duration.Input | undefined
+  /** How followers pace their asking; `WaitStrategy.leaseAware()` unless given. */
+  readonly waitStrategy?: WaitStrategy.Input | undefined
+  /**
+   * When `waitMax` is over: `"fetch"` loads without a lease and without caching, once per process (the
+   * default); `"stale"` serves what its stale windows allow, else fails; `"fail"` fails with `WAIT_TIMEOUT`.
+   * A load of this very process is waited for, however long it takes, by `"fetch"`.
+   */
+  readonly onWaitTimeout?: "fetch" | "stale" | "fail" | undefined
+  /**
+   * After a failed load nobody loads the key for this long, and everyone who waited for it is told its
+   * failure. Default 100 ms; 0 lets the next caller load at once.
+   */
+  readonly cooldown?: Duration.Input | undefined
+  /**
+   * What a caller does who arrives while a key cools down: `"wait"` until it has cooled, if that fits
+   * into `waitMax` (the default), `"fail"` at once with the failure, `"fetch"` without caching.
+   */
+  readonly onCooling?: "wait" | "fail" | "fetch" | undefined
+  /** When the store cannot be asked: `"fail"` with `CACHE_GET_FAILED` (default), or `"fetch"` without caching, once per process. */
+  readonly onAdapterError?: "fail" | "fetch" | undefined
+  /**
+   * When the lease is lost while the fetcher runs: `"finish"` answers with its value, uncached (default);
+   * `"interrupt"` stops it and asks again.
+   */
+  readonly onLeaseLost?: "finish" | "interrupt" | undefined
+  /** Begins the owner's name in the store, to be read by people in `explain`. Every flight has a name of its own. */
+  readonly ownerId?: string | undefined
+}
+
+/** The names of the options. */
+export const names: ReadonlyArray<keyof Options<never>> = [
+  "cacheTtl",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "shouldCache",
+  "leaseTtl",
+  "waitMax",
+  "waitStep",
+  "waitStrategy",
+  "onWaitTimeout",
+  "cooldown",
+  "onCooling",
+  "onAdapterError",
+  "onLeaseLost",
+  "ownerId"
+]
+
+/** Options, resolved. Durations are milliseconds. */
+export interface Policy {
+  readonly cacheTtl: number | ((value: unknown, key: string) => Duration.Input)
+  /** The lifetime of every value, where `cacheTtl` is one: shared, so beside each value it costs a pointer. */
+  readonly lifetime: Lifetime | undefined
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly shouldCache: (value: unknown) => boolean
+  readonly leaseTtl: number
+  readonly waitMax: number
+  readonly waitStep: number
+  readonly waitStrategy: WaitStrategy.WaitStrategy
+  readonly onWaitTimeout: "fetch" | "stale" | "fail"
+  readonly cooldown: number
+  readonly onCooling: "wait" | "fail" | "fetch"
+  readonly onAdapterError: "fail" | "fetch"
+  readonly onLeaseLost: "finish" | "interrupt"
+  readonly ownerId: string
+}
+
+const yes = (): boolean => true
+
+/** What is done unless told otherwise. */
+export const defaults: Policy = {
+  cacheTtl: Infinity,
+  lifetime: { fresh: Infinity, stale: 0 },
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  shouldCache: yes,
+  leaseTtl: 15_000,
+  waitMax: 4_000,
+  waitStep: 50,
+  waitStrategy: WaitStrategy.leaseAware(),
+  onWaitTimeout: "fetch",
+  cooldown: 100,
+  onCooling: "wait",
+  onAdapterError: "fail",
+  onLeaseLost: "finish",
+  ownerId: ""
+}
+
+/** How long a value lives under a policy. */
+export const lifetimeOf = (policy: Policy, value: unknown, key: string): Lifetime =>
+  policy.lifetime ?? {
+    fresh: Check.duration("cacheTtl", (policy.cacheTtl as (value: unknown, key: string) => Duration.Input)(value, key)),
+    stale: staleWindow(policy)
+  }
+
+const staleWindow = (policy: Pick<Policy, "staleWhileRevalidate" | "staleIfError">): number =>
+  Math.max(policy.staleWhileRevalidate, policy.staleIfError)
+
+type Times = "staleWhileRevalidate" | "staleIfError" | "leaseTtl" | "waitMax" | "waitStep" | "cooldown"
+
+/**
+ * Resolves options over a base, checking each that is given.
+ *
+ * @throws InvalidOption
+ */
+export const make = <A>(options: Options<A>, base: Policy = defaults): Policy => {
+  const duration = (name: Times, rule?: Check.DurationRule): number => {
+    const value = options[name]
+    return value === undefined ? base[name] : Check.duration(name, value, rule)
+  }
+  const staleWhileRevalidate = duration("staleWhileRevalidate")
+  const staleIfError = duration("staleIfError")
+  const cacheTtl =
+    options.cacheTtl === undefined
+      ? base.cacheTtl
+      : typeof options.cacheTtl === "function"
+        ? (options.cacheTtl as (value: unknown, key: string) => Duration.Input)
+        : Check.duration("cacheTtl", options.cacheTtl)
+  return {
+    cacheTtl,
+    lifetime:
+      typeof cacheTtl === "function"
+        ? undefined
+        : { fresh: cacheTtl, stale: staleWindow({ staleWhileRevalidate, staleIfError }) },
+    staleWhileRevalidate,
+    staleIfError,
+    shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
+    leaseTtl: duration("leaseTtl", { min: 10, infinite: false }),
+    waitMax: duration("waitMax"),
+    waitStep: duration("waitStep", { min: 1, infinite: false }),
+    waitStrategy: options.waitStrategy === undefined ? base.waitStrategy : strategy(options.waitStrategy),
+    onWaitTimeout: Check.oneOf("onWaitTimeout", options.onWaitTimeout, ["fetch", "stale", "fail"], base.onWaitTimeout),
+    cooldown: duration("cooldown", { infinite: false }),
+    onCooling: Check.oneOf("onCooling", options.onCooling, ["wait", "fail", "fetch"], base.onCooling),
+    onAdapterError: Check.oneOf("onAdapterError", options.onAdapterError, ["fail", "fetch"], base.onAdapterError),
+    onLeaseLost: Check.oneOf("onLeaseLost", options.onLeaseLost, ["finish", "interrupt"], base.onLeaseLost),
+    ownerId: Check.text("ownerId", options.ownerId, base.ownerId)
+  }
+}
+
+const strategy = (input: WaitStrategy.Input): WaitStrategy.WaitStrategy => {
+  if (WaitStrategy.isInput(input)) return WaitStrategy.fromInput(input)
+  throw Check.invalid("waitStrategy", input, "a WaitStrategy, an Effect Schedule, or a function of the wait's context")
+}

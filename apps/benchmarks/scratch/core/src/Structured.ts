@@ -1,0 +1,163 @@
+/**
+ * Structured values as bytes: the format behind the default codec.
+ *
+ * The first byte says how the rest is written: `s` text, `b` bytes, `j` JSON for a
+ * tree that JSON keeps whole (two to four times as fast as what follows), `d` devalue
+ * for everything else. Nothing that is read can run code or reach a prototype.
+ * Messages thrown here never quote a value. Why devalue: docs/decisions/default-codec.md.
+ */
+import * as devalue from "devalue"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const STRING = 0x73
+const BYTES = 0x62
+const JSON_TREE = 0x6a
+const DEVALUE = 0x64
+
+/** Throws on functions, symbols, promises, instances of own classes and own keys named `__proto__`. */
+export const encode = (value: unknown): Uint8Array => {
+  if (typeof value === "string" && value.isWellFormed()) return encoder.encode(`s${value}`)
+  if (value instanceof Uint8Array) {
+    const bytes = new Uint8Array(value.length + 1)
+    bytes[0] = BYTES
+    bytes.set(value, 1)
+    return bytes
+  }
+  return isJsonTree(value, undefined)
+    ? encoder.encode(`j${JSON.stringify(value)}`)
+    : encoder.encode(`d${flatten(value)}`)
+}
+
+/** The inverse. Bytes may come back as a view of `bytes`. Throws on anything `encode` did not write. */
+export const decode = (bytes: Uint8Array): unknown => {
+  const rest = plainBytes(bytes.subarray(1))
+  switch (bytes[0]) {
+    case STRING:
+      return decoder.decode(rest)
+    case BYTES:
+      return rest
+    case JSON_TREE:
+      return parseJson(decoder.decode(rest))
+    case DEVALUE:
+      return unflatten(decoder.decode(rest))
+    default:
+      throw new TypeError("The bytes are not in the default codec's format")
+  }
+}
+
+/** The same memory as a plain `Uint8Array`, so that a `Buffer` handed out by a client does not leak into values. */
+export const plainBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** `JSON.parse` that refuses an own key `__proto__`, which a careless merge would follow. */
+export const parseJson = (text: string): unknown => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The engine's message quotes the text.
+    throw new SyntaxError("The bytes are not JSON")
+  }
+  // Only such text can name the key, plainly or by escapes; the walk is seldom needed.
+  if (text.includes("__proto__") || text.includes("\\u00")) refuseProto(value)
+  return value
+}
+
+const refuseProto = (value: unknown): void => {
+  if (typeof value !== "object" || value === null) return
+  if (Object.hasOwn(value, "__proto__")) throw new TypeError("The JSON has a key __proto__")
+  for (const member of Object.values(value)) refuseProto(member)
+}
+
+/** Whether JSON gives exactly this back: no `undefined`, NaN, -0, holes, symbols, classes, or object met twice. */
+const isJsonTree = (value: unknown, met: Set<object> | undefined): boolean => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0)
+    case "object": {
+      if (value === null) return true
+      const seen = met ?? new Set<object>()
+      if (seen.size === seen.add(value).size) return false
+      if (Array.isArray(value)) {
+        for (let i = 0; i < value.length; i++) if (!isJsonTree(value[i], seen)) return false
+        return true
+      }
+      if (Object.getPrototypeOf(value) !== Object.prototype) return false
+      if (Object.getOwnPropertySymbols(value).length > 0) return false
+      for (const key in value) {
+        if (key === "__proto__" || !isJsonTree((value as Record<string, unknown>)[key], seen)) return false
+      }
+      return true
+    }
+    default:
+      return false
+  }
+}
+
+const flatten = (value: unknown): string => {
+  try {
+    return devalue.stringify(value, { Error: (thing: unknown) => thing instanceof Error && describe(thing) })
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "DevalueError")) throw error
+    // Its `value` and `root` are the user's, and a Map's keys in `path` may be.
+    const path = String((error as { path?: unknown }).path ?? "").replaceAll(/\.get\(.*\)/g, ".get(…)")
+    throw new TypeError(path === "" ? error.message : `${error.message} (at ${path})`)
+  }
+}
+
+const unflatten = (text: string): unknown => {
+  try {
+    return devalue.parse(text, { Error: revive })
+  } catch {
+    throw new TypeError("The bytes are not in the default codec's format")
+  }
+}
+
+/** The own fields of an error or another object, as data. */
+export const fieldsOf = (thing: object): Record<string, unknown> => {
+  const from = thing as Record<string, unknown>
+  const fields: Record<string, unknown> = {}
+  for (const key of Object.keys(thing)) if (key !== "__proto__") fields[key] = from[key]
+  // A class may have its tag on the prototype.
+  if (typeof from["_tag"] === "string") fields["_tag"] = from["_tag"]
+  for (const key of ["cause", "errors"]) if (Object.hasOwn(thing, key)) fields[key] = from[key]
+  return fields
+}
+
+type Description = readonly [name: string, message: string, fields: Record<string, unknown>]
+
+/** Everything of an error but its stack, which is long, and private to the process that failed. */
+const describe = (error: Error): Description => {
+  const fields = fieldsOf(error)
+  for (const key of ["name", "message", "stack"]) delete fields[key]
+  return [String(error.name), String(error.message), fields]
+}
+
+const natives: ReadonlyMap<unknown, new (message: string) => Error> = new Map(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type])
+)
+
+const revive = (description: Partial<Description>): Error => {
+  const [name, message, fields] = description
+  const text = typeof message === "string" ? message : ""
+  const error = name === "AggregateError" ? new AggregateError([], text) : new (natives.get(name) ?? Error)(text)
+  if (typeof name === "string" && name !== error.name) define(error, "name", name, false)
+  // Where it was decoded tells nobody anything.
+  define(error, "stack", `${error.name}: ${text}`, false)
+  if (typeof fields !== "object" || fields === null) return error
+  for (const key of Object.keys(fields)) {
+    // Bytes may not replace what every object or error has: `toString`, `constructor`, `stack`.
+    if (key === "cause" || key === "errors") define(error, key, fields[key], false)
+    else if (!(key in Error.prototype || key === "stack")) define(error, key, fields[key], true)
+  }
+  return error
+}
+
+const define = (error: Error, key: string, value: unknown, enumerable: boolean): void => {
+  Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+}

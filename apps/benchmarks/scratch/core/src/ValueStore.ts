@@ -1,0 +1,266 @@
+/**
+ * For backends that keep values but cannot decide a race: Cloudflare KV, a CDN's cache.
+ *
+ * `withLeases` puts any adapter beside one. The bytes of a load are written here under a name
+ * of their own that no other load ever has; the lease store keeps that name as its value. So
+ * a fill is as fenced as the lease store fences it, and what is read is whole or absent,
+ * never another load's. A hit costs one round trip to each store, and so does a fill.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Cooling, Follower, Hit, Operation, Snapshot, Stale, Value } from "./Adapter.ts"
+import { type Acquired, type AcquireOptions, Adapter, AdapterError } from "./Adapter.ts"
+import * as Limit from "./Limit.ts"
+import * as VersionName from "./VersionName.ts"
+
+/** A backend that keeps bytes under a name, for a time, and may be slow to show them elsewhere. */
+export interface ValueStore {
+  /** The backend's name, for errors and metrics. */
+  readonly name: string
+  /** The largest value, in bytes. */
+  readonly valueBytes: number
+  readonly get: (name: string) => Effect.Effect<Uint8Array | undefined, AdapterError>
+  /** @param ttl milliseconds, may be `Infinity`; kept longer is harmless, kept shorter is a miss */
+  readonly set: (name: string, bytes: Uint8Array, ttl: number) => Effect.Effect<void, AdapterError>
+  /** When given, versions that were overtaken or deleted are removed at once, not at the end of their time. */
+  readonly delete?: ((name: string) => Effect.Effect<void, AdapterError>) | undefined
+}
+
+/** A value store as an Effect service, for layers. */
+export const ValueStore: Context.Service<ValueStore, ValueStore> = Context.Service<ValueStore>(
+  "@cache-locking/core/ValueStore"
+)
+
+/** A version is written before its name is: this much longer it must live. */
+const headStart = 60_000
+
+/** How often an answer is sought again when other flights change the key meanwhile. */
+const attempts = 8
+
+/** How many leases' overtaken versions are remembered for removal; the rest are left to their time. */
+const remembered = 1000
+
+/** One identity per pair, so that two adapters over the same two stores share their flights. */
+const identities = new WeakMap<ValueStore, WeakMap<object, object>>()
+
+const identityOf = (values: ValueStore, leases: object): object => {
+  const byLeases = identities.get(values) ?? new WeakMap<object, object>()
+  const identity = byLeases.get(leases) ?? {}
+  identities.set(values, byLeases.set(leases, identity))
+  return identity
+}
+
+class Pair {
+  readonly name: string
+  readonly limits: Adapter["limits"]
+  private readonly values: ValueStore
+  private readonly leases: Adapter
+  /** By token of a lease: the version that its fill overtakes. */
+  private readonly overtaken = new Map<string, string>()
+
+  constructor(values: ValueStore, leases: Adapter) {
+    this.values = values
+    this.leases = leases
+    this.name = `${values.name}+${leases.name}`
+    this.limits = { ...leases.limits, valueBytes: values.valueBytes }
+  }
+
+  readonly acquire: Adapter["acquire"] = (key, options) =>
+    Limit.refusal(this, "acquire", key) ??
+    Effect.flatMap(this.leases.acquire(key, options), (found) => this.settle(key, options, found))
+
+  readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
+    keys.map((key) => Limit.refusal(this, "acquireMany", key)).find((refusal) => refusal !== undefined) ??
+    Effect.flatMap(this.leases.acquireMany!(keys, options), (found) =>
+      Effect.forEach(found, (one, index) => this.settle(keys[index]!, options, one), { concurrency: 16 })
+    )
+
+  readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) =>
+    this.write("fill", key, value, lifetime, (named) =>
+      Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
+        const old = held ? this.overtaken.get(token) : VersionName.parse(named)
+        this.overtaken.delete(token)
+        return this.discard(old)
+      })
+    )
+
+  readonly put: Adapter["put"] = (key, { value, lifetime }) =>
+    this.write("put", key, value, lifetime, (named) =>
+      this.overtaking(key, this.leases.put(key, { value: named, lifetime }))
+    )
+
+  readonly delete: Adapter["delete"] = (key) =>
+    Limit.refusal(this, "delete", key) ?? this.overtaking(key, this.leases.delete(key))
+
+  readonly abandon: Adapter["abandon"] = (key, options) => {
+    this.overtaken.delete(options.token)
+    return this.leases.abandon(key, options)
+  }
+
+  readonly read: Adapter["read"] = (key) => Limit.refusal(this, "read", key) ?? this.readSettled(key)
+
+  /** Writes the bytes under a new name, then lets the lease store have that name. */
+  private write<A>(
+    operation: Operation,
+    key: string,
+    value: Value,
+    lifetime: { readonly fresh: number; readonly stale: number },
+    andName: (named: Value) => Effect.Effect<A, AdapterError>
+  ): Effect.Effect<A, AdapterError> {
+    const refused = Limit.refusal(this, operation, key, value)
+    if (refused !== undefined) return refused
+    const name = VersionName.make()
+    return Effect.flatMap(
+      this.asOf(operation, key, this.values.set(name, value.bytes, lifetime.fresh + lifetime.stale + headStart)),
+      () => andName(VersionName.format(name))
+    )
+  }
+
+  /** Turns what the lease store answered, a name, into what was asked for, a value. */
+  private readonly settle = Effect.fnUntraced(
+    { self: this },
+    function* (
+      this: Pair,
+      key: string,
+      options: AcquireOptions,
+      first: Acquired
+    ): Effect.fn.Return<Acquired, AdapterError> {
+      let found = first
+      let gone: string | undefined
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        if (found._tag !== "Hit") return yield* this.withStale(key, found, gone)
+        const name = VersionName.parse(found.value)
+        const bytes = name === gone ? undefined : yield* this.get("acquire", key, name)
+        if (bytes !== undefined) return { ...found, value: { bytes } }
+        if (name !== gone) {
+          // Perhaps it was just overtaken: then there is another name by now.
+          gone = name
+          found = yield* this.leases.acquire(key, options)
+          continue
+        }
+        // The name stays and its bytes are gone: a miss. Asked for as an early refresh, exactly one
+        // leads, and neither a live lease nor a newer value is touched.
+        found = yield* this.leases.acquire(key, { ...options, refreshWithin: Infinity })
+        if (found._tag !== "Hit" || VersionName.parse(found.value) !== gone) continue
+        const others = waitingFor(yield* this.leases.read(key), gone)
+        if (others !== undefined) return others
+      }
+      return yield* this.unsettled("acquire", key)
+    }
+  )
+
+  private readonly readSettled = Effect.fnUntraced(
+    { self: this },
+    function* (this: Pair, key: string): Effect.fn.Return<Snapshot, AdapterError> {
+      let gone: string | undefined
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const snapshot = yield* this.leases.read(key)
+        if (snapshot.value === undefined) return snapshot
+        const name = VersionName.parse(snapshot.value)
+        const bytes = name === gone ? undefined : yield* this.get("read", key, name)
+        if (bytes !== undefined) return { ...snapshot, value: { bytes } }
+        if (name === gone) return { ...snapshot, value: undefined, freshFor: 0, keptFor: 0, age: 0 }
+        gone = name
+      }
+      return yield* this.unsettled("read", key)
+    }
+  )
+
+  /** A stale value is a kindness: one that cannot be read is left out, and never costs the answer. */
+  private withStale(key: string, found: Exclude<Acquired, Hit>, gone: string | undefined): Effect.Effect<Acquired> {
+    const { stale } = found
+    if (stale === undefined) return Effect.succeed(found)
+    const name = VersionName.parse(stale.value)
+    if (found._tag === "Leader") this.remember(found.token, name)
+    if (name === gone) return Effect.succeed({ ...found, stale: undefined })
+    return Effect.match(this.get("acquire", key, name), {
+      onFailure: (): Stale | undefined => undefined,
+      onSuccess: (bytes): Stale | undefined => bytes && { ...stale, value: { bytes } }
+    }).pipe(Effect.map((readable) => ({ ...found, stale: readable })))
+  }
+
+  private get(operation: Operation, key: string, name: string | undefined) {
+    return name === undefined ? Effect.undefined : this.asOf(operation, key, this.values.get(name))
+  }
+
+  /** The value store's failure, told as the adapter's. */
+  private asOf<A>(operation: Operation, key: string, effect: Effect.Effect<A, AdapterError>) {
+    return Effect.mapError(
+      effect,
+      (cause) =>
+        new AdapterError({ adapter: this.name, operation, key, reason: cause.reason, message: cause.message, cause })
+    )
+  }
+
+  private unsettled(operation: Operation, key: string): AdapterError {
+    const message = `the key changed ${attempts} times while it was read`
+    return new AdapterError({ adapter: this.name, operation, key, reason: "Unavailable", message })
+  }
+
+  private remember(token: string, name: string | undefined): void {
+    if (this.values.delete === undefined || name === undefined) return
+    this.overtaken.set(token, name)
+    const oldest = this.overtaken.size > remembered ? this.overtaken.keys().next().value : undefined
+    if (oldest !== undefined) this.overtaken.delete(oldest)
+  }
+
+  /** Runs a verb that takes the key's name away, then removes the version it named. */
+  private overtaking<A>(key: string, verb: Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> {
+    if (this.values.delete === undefined) return verb
+    return Effect.flatMap(this.leases.read(key), ({ value }) =>
+      Effect.tap(verb, () => this.discard(value && VersionName.parse(value)))
+    )
+  }
+
+  /** Best effort: what is not removed here goes when its time is over. */
+  private discard(name: string | undefined): Effect.Effect<void> {
+    if (this.values.delete === undefined || name === undefined) return Effect.void
+    return Effect.ignore(this.values.delete(name))
+  }
+}
+
+/** Whom a caller waits for who cannot lead: the name is there, its bytes are not. */
+const waitingFor = (snapshot: Snapshot, gone: string | undefined): Follower | Cooling | undefined => {
+  const { cooling, lease, value } = snapshot
+  if (value === undefined || VersionName.parse(value) !== gone) return undefined
+  if (lease !== undefined) return { _tag: "Follower", leaseEndsIn: lease.endsIn }
+  if (cooling !== undefined) return { _tag: "Cooling", retryIn: cooling.retryIn, cause: cooling.cause }
+  return undefined
+}
+
+/**
+ * An adapter that keeps values in one store and leases in another.
+ *
+ * Its values are as large as `values` allows; its keys, its clock and its waking are those of
+ * `leases`. What a failed leader leaves for the others (`cause`) stays with the leases.
+ */
+export const withLeases = (values: ValueStore, leases: Adapter): Adapter => {
+  const pair = new Pair(values, leases)
+  return {
+    name: pair.name,
+    limits: pair.limits,
+    identity: identityOf(values, leases.identity ?? leases),
+    acquire: pair.acquire,
+    fill: pair.fill,
+    abandon: pair.abandon,
+    renew: leases.renew,
+    delete: pair.delete,
+    put: pair.put,
+    read: pair.read,
+    watch: leases.watch,
+    keys: leases.keys,
+    acquireMany: leases.acquireMany && pair.acquireMany,
+    // Its versions could not be removed one by one in a batch.
+    deleteMany: values.delete === undefined ? leases.deleteMany : undefined,
+    close: leases.close
+  }
+}
+
+/** Puts the lease adapter of the context beside the value store of the context. */
+export const layer: Layer.Layer<Adapter, never, ValueStore | Adapter> = Layer.effect(
+  Adapter,
+  Effect.gen(function* () {
+    return withLeases(yield* ValueStore, yield* Adapter)
+  })
+)

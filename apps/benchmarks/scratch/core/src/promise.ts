@@ -1,0 +1,311 @@
+/**
+ * The cache for those who do not use Effect: the same laws, promises instead of effects.
+ *
+ * @example
+ * ```ts
+ * import { createCache } from "@cache-locking/core/promise"
+ *
+ * const cache = createCache<string>({ adapter: "memory", cacheTtl: "1 minute" })
+ * const name = await cache.getOrSet("user:42", async ({ signal }) => "Ada")
+ * await cache.close()
+ * ```
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Adapter } from "./Adapter.ts"
+import * as Cache from "./Cache.ts"
+import { Aborted, type CacheLockingError } from "./CacheLockingError.ts"
+import type { Engine, Fetcher, Plan } from "./Engine.ts"
+import { type Flight, Within } from "./Flight.ts"
+import type { HookContext, Hooks, WaitHookContext } from "./Hooks.ts"
+import { Joiner } from "./Joiner.ts"
+import type { Answer } from "./Outcome.ts"
+import type * as Policy from "./Policy.ts"
+import type { Stats } from "./Stats.ts"
+import type { FetchContext } from "./Turn.ts"
+
+export type { Adapter } from "./Adapter.ts"
+export type { Explanation } from "./Cache.ts"
+export * from "./CacheLockingError.ts"
+export * as Codec from "./Codec.ts"
+export * from "./Outcome.ts"
+export type { Stats } from "./Stats.ts"
+export * as WaitStrategy from "./WaitStrategy.ts"
+
+/** What a fetcher is given. */
+export interface PromiseFetchContext<out A> extends FetchContext<A> {
+  /** Fires when nobody waits for this load any more, or its lease is lost and `onLeaseLost` is `"interrupt"`. */
+  readonly signal: AbortSignal
+}
+
+/** Gives the value of a key. What it throws or rejects with reaches the callers unchanged. */
+export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike<A> | A
+
+/** Functions called with what happened; what one throws or rejects with is the caller's. See `Hooks`. */
+export interface PromiseHooks<in A> {
+  readonly onHit?: ((value: A, context: HookContext) => unknown) | undefined
+  readonly onLeader?: ((value: A, context: HookContext) => unknown) | undefined
+  readonly onFollowerWait?: ((context: WaitHookContext) => unknown) | undefined
+  readonly onFallback?: ((value: A, context: HookContext) => unknown) | undefined
+  readonly onError?: ((error: CacheLockingError) => unknown) | undefined
+}
+
+/** What one call may decide for itself. */
+export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
+  readonly hooks?: PromiseHooks<A> | undefined
+  /** When it fires the caller's promise rejects at once with the signal's own `reason`. The load goes on for others. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a cache is made of. */
+export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter" | "hooks"> {
+  readonly adapter: Adapter | "memory"
+  readonly hooks?: PromiseHooks<A> | undefined
+}
+
+/** A cache of values of one type. Every method rejects with `CacheLockingError` when the store or an option fails it. */
+export interface PromiseCache<in out A> extends AsyncDisposable {
+  /** The fresh value, or `undefined`. A cache that keeps `undefined` tells the difference by `has`. */
+  get(key: string): Promise<A | undefined>
+  /** The value: from the cache, or loaded by exactly one caller of all. */
+  getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A>
+  /** The same, telling how the answer came about. */
+  getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
+  /** Writes a value. A load that began before it can no longer fill. */
+  set(key: string, value: A, options?: Parameters<Cache.Cache<A>["set"]>[2]): Promise<void>
+  /** Removes a value, and tells whether there was one. A load that began before it can no longer fill. */
+  delete(key: string): Promise<boolean>
+  /** Whether there is a fresh value. */
+  has(key: string): Promise<boolean>
+  /** Loads now, though the value may be fresh. */
+  refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
+  stats(): Stats
+  explain(key: string): Promise<Cache.Explanation>
+  /** Ends background loads, and what the adapter opened unless another cache uses it. Safe to repeat. */
+  close(): Promise<void>
+}
+
+interface AsyncStorage {
+  readonly getStore: () => Flight | undefined
+  readonly run: <A>(flight: Flight | undefined, f: () => A) => A
+}
+
+/**
+ * Follows a promise chain back to the fetcher that it belongs to, so that a fetcher which asks for its own
+ * key is told rather than left waiting for itself. Where the platform has no such thing, it is not told.
+ */
+const storage: AsyncStorage | undefined = (() => {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }
+  const hooks = process?.getBuiltinModule?.("node:async_hooks") as
+    | { readonly AsyncLocalStorage: new () => AsyncStorage }
+    | undefined
+  return hooks && new hooks.AsyncLocalStorage()
+})()
+
+const toFetcher =
+  <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
+  (context) =>
+    Effect.withFiber((fiber) =>
+      Effect.callback<A, unknown>((resume, signal) => {
+        const run = async () => fetcher({ ...context, signal })
+        const loading = storage === undefined ? run() : storage.run(fiber.getRef(Within), run)
+        loading.then(
+          (value) => resume(Effect.succeed(value)),
+          (error) => resume(Effect.fail(error))
+        )
+      })
+    )
+
+const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
+  Effect.tryPromise({ try: async () => f(), catch: (error) => error })
+
+const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
+  const wrapped: Record<string, unknown> = {}
+  for (const [name, hook] of Object.entries(hooks)) {
+    if (typeof hook === "function")
+      wrapped[name] = (...args: Array<unknown>) => attempt(() => hook(...(args as [never, never])))
+    else if (hook !== undefined) wrapped[name] = hook
+  }
+  return wrapped
+}
+
+const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
+  (options?.hooks === undefined || options.hooks === null
+    ? options
+    : { ...options, hooks: toHooks(options.hooks) }) as Omit<O, "hooks"> & {
+    readonly hooks?: Hooks<any, unknown> | undefined
+  }
+
+/** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
+const errorOf = (cause: Cause.Cause<unknown>): unknown => {
+  const error = Cause.squash(cause)
+  return error instanceof Aborted ? error.cause : error
+}
+
+/** A caller's promise. */
+interface Settlement {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  /** Whether the whole answer is wanted, or its value. */
+  readonly meta: boolean
+}
+
+const settle = ({ meta, reject, resolve }: Settlement, exit: Exit.Exit<Answer<any>, unknown>): void =>
+  Exit.isSuccess(exit) ? resolve(meta ? exit.value : exit.value.value) : reject(errorOf(exit.cause))
+
+/** Runs a call of the facade's own, whose fetcher and hooks need no services. */
+const fork = (
+  effect: Effect.Effect<Answer<any>, unknown, any>,
+  within: Flight | undefined,
+  settlement: Settlement
+): void => {
+  Effect.runFork(inside(effect as Effect.Effect<Answer<any>, unknown>, within)).addObserver((exit) =>
+    settle(settlement, exit)
+  )
+}
+
+const inside = <A, E>(effect: Effect.Effect<A, E>, within: Flight | undefined): Effect.Effect<A, E> =>
+  within === undefined ? effect : Effect.provideService(effect, Within, within)
+
+const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
+  const exit = await Effect.runPromiseExit(inside(effect, storage?.getStore()))
+  if (Exit.isSuccess(exit)) return exit.value
+  throw errorOf(exit.cause)
+}
+
+/** A caller who waits for a load that is under way, without a fiber. */
+class PromiseJoiner<A> extends Joiner {
+  private readonly cache: Instance<A>
+  private readonly key: string
+  private readonly fetcher: PromiseFetcher<A>
+  private readonly settlement: Settlement
+
+  constructor(
+    engine: Engine<any>,
+    plan: Plan,
+    flight: Flight,
+    cache: Instance<A>,
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    settlement: Settlement
+  ) {
+    super(engine, plan, flight)
+    this.cache = cache
+    this.key = key
+    this.fetcher = fetcher
+    this.settlement = settlement
+  }
+
+  protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined): void {
+    if (exit !== undefined) settle(this.settlement, exit)
+    else fork(this.cache.waitOn(this.key, wrap(this.fetcher), this.began), undefined, this.settlement)
+  }
+}
+
+type Instance<A> = ReturnType<typeof Cache.makeUnsafe<A>>
+
+const clock = Effect.runSync(Clock.Clock)
+
+class Facade<A> implements PromiseCache<A> {
+  private readonly cache: Instance<A>
+
+  constructor(options: CreateOptions<A>) {
+    this.cache = Cache.makeUnsafe<A>(withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" })
+  }
+
+  getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A> {
+    if (options === undefined) {
+      const hit = this.cache.hitUnsafe(key, clock)
+      if (hit !== undefined) return Promise.resolve(hit.value)
+    }
+    return this.ask(key, fetcher, options, false)
+  }
+
+  getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
+    return this.ask(key, fetcher, options, true)
+  }
+
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: undefined | PromiseCallOptions<A>,
+    meta: true
+  ): Promise<Answer<A>>
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: undefined | PromiseCallOptions<A>,
+    meta: false
+  ): Promise<A>
+  private ask(
+    key: string,
+    fetcher: PromiseFetcher<A>,
+    options: PromiseCallOptions<A> | undefined,
+    meta: boolean
+  ): Promise<unknown> {
+    const { promise, reject, resolve } = Promise.withResolvers<unknown>()
+    const settlement = { resolve, reject, meta }
+    const within = storage?.getStore()
+    const joined =
+      options === undefined &&
+      within === undefined &&
+      this.cache.joinUnsafe(
+        key,
+        (engine, plan, flight) => new PromiseJoiner(engine, plan, flight, this.cache, key, fetcher, settlement)
+      )
+    if (!joined) fork(this.cache.getOrSet(key, wrap(fetcher), options && withHooks(options)), within, settlement)
+    return promise
+  }
+
+  refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
+    return run(
+      this.cache.refresh(key, wrap(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>
+    )
+  }
+
+  get(key: string): Promise<A | undefined> {
+    return run(Effect.map(this.cache.get(key), Option.getOrUndefined))
+  }
+
+  set(key: string, value: A, options?: Parameters<Cache.Cache<A>["set"]>[2]): Promise<void> {
+    return run(this.cache.set(key, value, options))
+  }
+
+  delete(key: string): Promise<boolean> {
+    return run(this.cache.delete(key))
+  }
+
+  has(key: string): Promise<boolean> {
+    return run(this.cache.has(key))
+  }
+
+  stats(): Stats {
+    return this.cache.stats()
+  }
+
+  explain(key: string): Promise<Cache.Explanation> {
+    return run(this.cache.explain(key))
+  }
+
+  close(): Promise<void> {
+    return run(this.cache.close)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A fetcher that is none is left as it is, for the cache to refuse. */
+const wrap = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
+  typeof fetcher === "function" ? toFetcher(fetcher) : fetcher
+
+/**
+ * Makes a cache. Close it, or hold it with `await using`.
+ *
+ * @throws InvalidOption when an option is not what it should be
+ */
+export const createCache = <A = any>(options: CreateOptions<A>): PromiseCache<A> => new Facade(options)

@@ -1,0 +1,64 @@
+/** One process of a fleet: a cache over Redis, and many callers when it is told to. */
+import { setTimeout as sleep } from "node:timers/promises"
+import { type Load, valueOf } from "./Origin.ts"
+import type { Opened, RedisBounds } from "./peers/Peer.ts"
+import { redisPeerOf } from "./peers/RedisPeers.ts"
+import type { Address } from "./Suite.ts"
+
+/** What it is started with, as one argument of JSON. */
+export interface FleetOrder {
+  readonly peer: string
+  readonly redis: Address
+  readonly bounds: RedisBounds
+}
+
+export interface Round {
+  readonly key: string
+  readonly callers: number
+  readonly loadMillis: number
+}
+
+export type FleetMessage =
+  | { readonly type: "ready" }
+  /** A load begins, at a time of the machine's own clock in milliseconds. */
+  | { readonly type: "loading"; readonly at: number }
+  | { readonly type: "done"; readonly durations: ReadonlyArray<number>; readonly wrong: number }
+  | { readonly type: "failed"; readonly error: string }
+
+/** Milliseconds on a clock that all processes of the machine share. */
+export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6
+
+const tell = (message: FleetMessage): void => void process.send!(message)
+
+const serve = async ({ bounds, peer, redis }: FleetOrder): Promise<void> => {
+  let loadMillis = 0
+  const load: Load = async (key) => {
+    tell({ type: "loading", at: machineNow() })
+    await sleep(loadMillis)
+    return valueOf(key)
+  }
+  const opened: Opened = await redisPeerOf(peer)!.redis!(load, redis, bounds)
+
+  const round = async ({ callers, key, loadMillis: millis }: Round): Promise<void> => {
+    loadMillis = millis
+    let wrong = 0
+    const call = async (): Promise<number> => {
+      const began = performance.now()
+      if ((await opened.get(key)) !== valueOf(key)) wrong++
+      return performance.now() - began
+    }
+    const durations = await Promise.all(Array.from({ length: callers }, call))
+    tell({ type: "done", durations, wrong })
+  }
+
+  process.on("message", (order: Round | "close") => {
+    if (order === "close") void opened.close().finally(() => process.disconnect())
+    else round(order).catch((error) => tell({ type: "failed", error: String(error) }))
+  })
+  tell({ type: "ready" })
+}
+
+if (process.send !== undefined && process.argv[2] !== undefined && import.meta.filename === process.argv[1]) {
+  process.on("disconnect", () => process.exit())
+  serve(JSON.parse(process.argv[2]) as FleetOrder).catch((error) => tell({ type: "failed", error: String(error) }))
+}

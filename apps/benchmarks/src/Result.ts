@@ -1,0 +1,89 @@
+/** What a run of a suite came to: figures, summed up, and whether the targets were met. */
+import type { Outcome } from "./Rig.ts"
+import { type Summary, summary } from "./Statistics.ts"
+import type { Row, Rows, Suite } from "./Suite.ts"
+
+export interface ResultRow {
+  readonly name: string
+  readonly figures: Readonly<Record<string, Summary>>
+  /** To the floor, round by round, of the metrics that ask for it. */
+  readonly ratios: Readonly<Record<string, Summary>>
+}
+
+export interface Result {
+  readonly suite: string
+  readonly date: string
+  readonly commit: string
+  readonly rounds: number
+  readonly rows: ReadonlyArray<ResultRow>
+  readonly targets: ReadonlyArray<{ readonly text: string; readonly met: boolean }>
+  readonly failures: Outcome["failures"]
+}
+
+const values = (row: Row, metric: string): Array<number> =>
+  row.samples.flatMap((sample) => (sample[metric] === undefined ? [] : [sample[metric]]))
+
+/** One's figures over the other's, of the same rounds. */
+const ratios = (row: Row, other: Row, metric: string): Array<number> =>
+  row.samples.flatMap((sample, round) => {
+    const mine = sample[metric]
+    const theirs = other.samples[round]?.[metric]
+    return mine === undefined || theirs === undefined ? [] : [mine / theirs]
+  })
+
+const asked = (suite: Suite, rows: ReadonlyArray<Row>): Rows => {
+  const rowOf = (name: string): Row => {
+    const row = rows.find((row) => row.name === name)
+    if (row === undefined) throw new Error(`no row of ${suite.name} is named ${name}`)
+    return row
+  }
+  return {
+    median: (name, metric) => summary(values(rowOf(name), metric)).median,
+    max: (name, metric) => Math.max(...values(rowOf(name), metric)),
+    ratio: (name, other, metric) => summary(ratios(rowOf(name), rowOf(other), metric)).median,
+    others: rows.flatMap(({ name }) => {
+      const { floor, ours } = suite.contenders.find((contender) => contender.name === name)!
+      return floor === true || ours === true ? [] : [name]
+    })
+  }
+}
+
+/** A target whose rows are missing is not met. */
+const met = (check: () => boolean): boolean => {
+  try {
+    return check()
+  } catch {
+    return false
+  }
+}
+
+/** Four digits are more than any of these figures is good for. */
+const short = ({ high, low, median }: Summary): Summary => {
+  const round = (x: number): number => Number(x.toPrecision(4))
+  return { median: round(median), low: round(low), high: round(high) }
+}
+
+export const resultOf = (suite: Suite, { failures, rows }: Outcome, commit: string): Result => {
+  const floor = rows.find(({ name }) => suite.contenders.find((contender) => contender.name === name)?.floor)
+  const facts = asked(suite, rows)
+  const summed = (row: Row): ResultRow => {
+    const figures: Record<string, Summary> = {}
+    const relative: Record<string, Summary> = {}
+    for (const { key, ratio } of suite.metrics) {
+      const all = values(row, key)
+      if (all.length === 0) continue
+      figures[key] = short(summary(all))
+      if (ratio && floor !== undefined) relative[key] = short(summary(ratios(row, floor, key)))
+    }
+    return { name: row.name, figures, ratios: relative }
+  }
+  return {
+    suite: suite.name,
+    date: new Date().toISOString(),
+    commit,
+    rounds: Math.max(0, ...rows.map(({ samples }) => samples.length)),
+    rows: rows.map(summed),
+    targets: (suite.targets ?? []).map((target) => ({ text: target.text, met: met(() => target.met(facts)) })),
+    failures
+  }
+}

@@ -1,0 +1,25 @@
+/** All suites, in the order of the report. */
+import type { Suite } from "./Suite.ts"
+import { CrossProcess } from "./suites/CrossProcess.ts"
+import { EntryMemory } from "./suites/EntryMemory.ts"
+import { FiberHit } from "./suites/FiberHit.ts"
+import { HotKey } from "./suites/HotKey.ts"
+import { LeaderKilled } from "./suites/LeaderKilled.ts"
+import { ConcurrentHit, PromiseHit } from "./suites/PromiseHit.ts"
+import { RedisHit, RedisMiss } from "./suites/RedisHit.ts"
+import { Stampede } from "./suites/Stampede.ts"
+
+export const suites: ReadonlyArray<Suite> = [
+  FiberHit,
+  PromiseHit,
+  ConcurrentHit,
+  HotKey,
+  Stampede,
+  EntryMemory,
+  RedisHit,
+  RedisMiss,
+  CrossProcess,
+  LeaderKilled
+]
+
+export const suiteOf = (name: string): Suite | undefined => suites.find((suite) => suite.name === name)

@@ -1,0 +1,69 @@
+/** The floors: not caches, but the least that would answer. */
+import type { Redis as Redis5 } from "ioredis"
+import type { Redis as Redis6 } from "ioredis6"
+import type { Load } from "../Origin.ts"
+import type { Address } from "../Suite.ts"
+import { ioredis5, ioredis6, nodeRedis } from "./Clients.ts"
+import { nothing, type Opened, type Peer } from "./Peer.ts"
+
+/** A map of promises: nothing expires, nothing is evicted, a failure stays. */
+export const BareMap: Peer = {
+  name: "a bare Map of promises",
+  packages: [],
+  memory: (load) => {
+    const promises = new Map<string, Promise<string>>()
+    return {
+      get: (key) => {
+        const known = promises.get(key)
+        if (known !== undefined) return known
+        const promise = load(key)
+        promises.set(key, promise)
+        return promise
+      },
+      close: nothing
+    }
+  }
+}
+
+const overRedis = (client: Redis5 | Redis6, load: Load, ttl: number): Opened => ({
+  get: async (key) => {
+    const value = await client.get(key)
+    if (value !== null) return value
+    const loaded = await load(key)
+    await client.set(key, loaded, "PX", ttl)
+    return loaded
+  },
+  close: async () => {
+    await client.quit()
+  }
+})
+
+/** `GET`, and after a load `SET`: no lock, no sharing, no encoding. */
+const bareRedis = (name: string, connect: (at: Address) => Promise<Redis5 | Redis6>, packages: Array<string>): Peer => ({
+  name,
+  packages,
+  redis: async (load, at, { ttl }) => overRedis(await connect(at), load, ttl)
+})
+
+export const BareRedis6 = bareRedis("plain ioredis 6", ioredis6, ["ioredis6"])
+export const BareRedis5 = bareRedis("plain ioredis 5", ioredis5, ["ioredis"])
+
+export const BareNodeRedis: Peer = {
+  name: "plain node-redis",
+  packages: ["redis"],
+  redis: async (load, at, { ttl }) => {
+    const client = await nodeRedis(at)
+    return {
+      get: async (key) => {
+        const value = await client.get(key)
+        if (value !== null) return value
+        const loaded = await load(key)
+        await client.set(key, loaded, { expiration: { type: "PX", value: ttl } })
+        return loaded
+      },
+      close: async () => {
+        await client.close()
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { Cache } from "@cache-locking/core"
+import { type Adapter, createCache } from "@cache-locking/core/promise"
+import { MemoryAdapter } from "@cache-locking/core"
+import { RedisAdapter } from "@cache-locking/redis"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Load } from "../Origin.ts"
+import type { Address } from "../Suite.ts"
+import { ioredis6 } from "./Clients.ts"
+import type { FiberOpened, FiberPeer, Opened, Peer } from "./Peer.ts"
+
+interface Policy {
+  readonly cacheTtl: number
+  readonly leaseTtl?: number
+  readonly waitMax?: number
+}
+
+const overPromises = (load: Load, adapter: Adapter, policy: Policy, also?: () => unknown): Opened => {
+  const cache = createCache<string>({ adapter, ...policy })
+  return {
+    get: (key) => cache.getOrSet(key, () => load(key)),
+    close: async () => {
+      await cache.close()
+      await also?.()
+    }
+  }
+}
+
+const overEffects = async (
+  load: (key: string) => Effect.Effect<string>,
+  adapter: Adapter,
+  policy: Policy,
+  also?: () => unknown
+): Promise<FiberOpened> => {
+  const scope = Effect.runSync(Scope.make())
+  const cache = await Effect.runPromise(Scope.provide(Cache.make<string>({ adapter, ...policy }), scope))
+  return {
+    // A failure ends the run, whatever it is.
+    get: (key) => cache.getOrSet(key, () => load(key)) as Effect.Effect<unknown>,
+    valueOf,
+    close: async () => {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      await also?.()
+    }
+  }
+}
+
+const valueOf = (answer: { readonly value: string }): string => answer.value
+
+const redisPolicy = ({ leaseTtl, ttl }: { readonly leaseTtl: number; readonly ttl: number }): Policy => ({
+  cacheTtl: ttl,
+  leaseTtl,
+  waitMax: 10 * leaseTtl
+})
+
+const over = async (at: Address) => {
+  const client = await ioredis6(at)
+  return { adapter: RedisAdapter.make({ client, prefix: "ours" }), quit: () => client.quit() }
+}
+
+const packages = ["@cache-locking/core", "effect"]
+
+/** `createCache`, the Promise facade. */
+export const CacheLocking: Peer = {
+  name: "cache-locking",
+  packages,
+  ours: true,
+  memory: (load, { maxEntries, ttl }) =>
+    overPromises(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
+  redis: async (load, at, options) => {
+    const { adapter, quit } = await over(at)
+    return overPromises(load, adapter, redisPolicy(options), quit)
+  }
+}
+
+/** The same inside a fiber. */
+export const CacheLockingFiber: FiberPeer = {
+  name: "cache-locking (fiber)",
+  packages,
+  ours: true,
+  memory: (load, { maxEntries, ttl }) =>
+    overEffects(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
+  redis: async (load, at, options) => {
+    const { adapter, quit } = await over(at)
+    return overEffects(load, adapter, redisPolicy(options), quit)
+  }
+}

@@ -1,0 +1,55 @@
+/** A cache as its own documentation shows it, behind one shape. */
+import type { Effect } from "effect/Effect"
+import type { Load } from "../Origin.ts"
+import type { Address } from "../Suite.ts"
+
+/** The least that is asked of all: how many entries may be held, and how long they live. */
+export interface Bounds {
+  readonly maxEntries: number
+  /** Milliseconds; `undefined` for no end. */
+  readonly ttl: number | undefined
+}
+
+/** A cache that is open. */
+export interface Opened {
+  readonly get: (key: string) => Promise<string>
+  readonly close: () => Promise<void>
+}
+
+export interface Peer {
+  readonly name: string
+  readonly packages: ReadonlyArray<string>
+  readonly ours?: boolean
+  /** Values in this process. */
+  readonly memory?: (load: Load, bounds: Bounds) => Opened | Promise<Opened>
+  /** Values in Redis and nowhere else. `ttl` in milliseconds. */
+  readonly redis?: (load: Load, at: Address, options: RedisBounds) => Promise<Opened>
+}
+
+export interface RedisBounds {
+  readonly ttl: number
+  /** For those that hold leases, in milliseconds. */
+  readonly leaseTtl: number
+}
+
+/** A cache asked from within a fiber. */
+export interface FiberOpened {
+  readonly get: (key: string) => Effect<unknown>
+  /** The value in what it answers: that is the caller's to take, and must not cost an operator of its own. */
+  readonly valueOf: (answer: any) => string
+  readonly close: () => Promise<void>
+}
+
+export interface FiberPeer {
+  readonly name: string
+  readonly packages: ReadonlyArray<string>
+  readonly ours?: boolean
+  readonly memory?: (load: (key: string) => Effect<string>, bounds: Bounds) => FiberOpened | Promise<FiberOpened>
+  readonly redis?: (
+    load: (key: string) => Effect<string>,
+    at: Address,
+    options: RedisBounds
+  ) => Promise<FiberOpened>
+}
+
+export const nothing = async (): Promise<void> => {}

@@ -1,0 +1,25 @@
+/** Peers as contenders of a suite. */
+import type { FiberPeer, Peer } from "../peers/Peer.ts"
+import type { Contender, Probe, Setting } from "../Suite.ts"
+
+interface About {
+  /** Told beside the name, where a peer takes part more than once. */
+  readonly as?: string
+  readonly floor?: boolean
+}
+
+/** A peer, opened in the suite's own way. */
+export const contender = <P extends Peer | FiberPeer>(
+  peer: P,
+  open: (peer: P, setting: Setting, who: string) => Promise<Probe>,
+  { as, floor }: About = {}
+): Contender => {
+  const name = as === undefined ? peer.name : `${peer.name}, ${as}`
+  return {
+    name,
+    packages: peer.packages,
+    ...(peer.ours === undefined ? {} : { ours: peer.ours }),
+    ...(floor === undefined ? {} : { floor }),
+    open: (setting) => open(peer, setting, name)
+  }
+}

@@ -1,0 +1,93 @@
+import { FaultProxy } from "@cache-locking/test-servers"
+import { Ship } from "../Fleet.ts"
+import { CacheLocking } from "../peers/CacheLocking.ts"
+import { HandWrittenLease, HandWrittenPolling } from "../peers/HandWrittenLease.ts"
+import type { Peer } from "../peers/Peer.ts"
+import { redisPeers } from "../peers/RedisPeers.ts"
+import { quantile } from "../Statistics.ts"
+import type { Address, Probe, Setting, Suite } from "../Suite.ts"
+import { contender } from "./Contenders.ts"
+
+const processes = 4
+const bounds = { ttl: 60_000, leaseTtl: 5_000 }
+let stamps = 0
+
+const launch = (peer: Peer, at: ReadonlyArray<Address>): Promise<Array<Ship>> =>
+  Promise.all(at.map((redis) => Ship.launch({ peer: peer.name, redis, bounds })))
+
+/** All processes ask for one key that nobody has. */
+const stampede = async (fleet: ReadonlyArray<Ship>, callers: number, loadMillis: number) => {
+  const key = `stampede:${process.pid.toString(36)}:${(++stamps).toString(36)}`
+  const reports = await Promise.all(fleet.map((ship) => ship.round({ key, callers, loadMillis })))
+  const beyond = reports.flatMap(({ durations }) => durations.map((took) => took - loadMillis)).toSorted((a, b) => a - b)
+  return {
+    loads: reports.reduce((sum, { loads }) => sum + loads.length, 0),
+    p50: quantile(beyond, 0.5),
+    p99: quantile(beyond, 0.99)
+  }
+}
+
+/** What each process sends during a stampede: the most of any, and all together. */
+const counted = async (peer: Peer, redis: Address, callers: number, loadMillis: number) => {
+  const proxies = await Promise.all(Array.from({ length: processes }, () => FaultProxy.start({ target: redis })))
+  const fleet = await launch(peer, proxies)
+  try {
+    await stampede(fleet, callers, 20)
+    let most = 0
+    let all = 0
+    for (let i = 0; i < 3; i++) {
+      for (const proxy of proxies) proxy.resetCommands()
+      await stampede(fleet, callers, loadMillis)
+      // An unsubscription may follow the answer.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      const sent = proxies.map((proxy) => proxy.commands().length)
+      most = Math.max(most, ...sent)
+      all = Math.max(
+        all,
+        sent.reduce((sum, n) => sum + n, 0)
+      )
+    }
+    return { most, all }
+  } finally {
+    await Promise.all(fleet.map((ship) => ship.close()))
+    await Promise.all(proxies.map((proxy) => proxy.stop()))
+  }
+}
+
+const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
+  const callers = quick ? 10 : 250
+  const loadMillis = quick ? 50 : 200
+  const commands = await counted(peer, redis!, callers, loadMillis)
+  const fleet = await launch(
+    peer,
+    Array.from({ length: processes }, () => redis!)
+  )
+  for (let i = 0; i < (quick ? 1 : 5); i++) await stampede(fleet, callers, 20)
+  return {
+    sample: async () => ({ ...(await stampede(fleet, callers, loadMillis)), ...commands }),
+    close: async () => void (await Promise.all(fleet.map((ship) => ship.close())))
+  }
+}
+
+export const CrossProcess: Suite = {
+  name: "cross-process",
+  title: "4 processes × 250 callers on one cold key, over Redis",
+  about:
+    "A load of 200 ms. *Loads* are what reaches the origin. *Beyond the load* is what a caller waited less 200 ms, over all 1,000 callers. " +
+    "*Commands* are what the clients sent, counted by a proxy in runs of their own, the most of three; subscriptions are in, connecting is not.",
+  isolated: false,
+  redis: true,
+  rounds: 9,
+  metrics: [
+    { key: "loads", title: "loads", unit: "count" },
+    { key: "p50", title: "p50 beyond the load", unit: "ms" },
+    { key: "p99", title: "p99 beyond the load", unit: "ms" },
+    { key: "most", title: "commands, busiest process", unit: "count" },
+    { key: "all", title: "commands, all", unit: "count" }
+  ],
+  contenders: [CacheLocking, HandWrittenLease, HandWrittenPolling, ...redisPeers].map((peer) => contender(peer, open)),
+  targets: [
+    { text: "exactly one load", met: ({ max }) => max(CacheLocking.name, "loads") === 1 },
+    { text: "at most 6 commands from any process", met: ({ max }) => max(CacheLocking.name, "most") <= 6 }
+  ]
+}

@@ -1,0 +1,68 @@
+import { cases } from "@cache-locking/conformance-kit"
+import { describe, expect, it } from "vitest"
+import * as Capabilities from "../src/Capabilities.ts"
+import * as Setups from "../src/Setups.ts"
+import { staleness } from "../src/Staleness.ts"
+import * as Table from "../src/Table.ts"
+
+const run: Capabilities.Run = {
+  status: "run",
+  title: "Store | bar",
+  package: "@cache-locking/store",
+  server: { name: "Store", version: "1.2.3", how: "path" },
+  capabilities: {
+    watch: true,
+    keys: false,
+    acquireMany: false,
+    deleteMany: false,
+    hitUnsafe: false,
+    close: false,
+    clock: "store"
+  },
+  limits: { keyBytes: 250, valueBytes: 1_048_576, tick: 1, clock: "store" },
+  laws: { "1": { passed: 8, failed: 1, skipped: 2 } },
+  total: { passed: 8, failed: 1, skipped: 2 },
+  skipped: [],
+  failed: []
+}
+
+describe("the table", () => {
+  it("has a row per setup, and says what was not run", () => {
+    const table = Table.render({
+      store: run,
+      other: { status: "not run", title: "Other", package: "@cache-locking/other", reason: "no such server here" }
+    })
+    expect(table).toContain(
+      "| Store \\| bar | `@cache-locking/store` | 8 of 9 cases, **1 failed**, 2 do not apply | Store 1.2.3 | yes | no | the store's | 1 MiB |"
+    )
+    expect(table).toContain("| Other | `@cache-locking/other` | not run: no such server here |")
+  })
+
+  it("is put between its marks and nowhere else", () => {
+    const marked = `before\n${Table.render({})}\nafter\n`
+    const text = Table.replaceIn(marked, { store: run })!
+    expect(text).toMatch(/^before\n<!-- adapters[\s\S]*Store[\s\S]*\/adapters -->\nafter\n$/)
+    expect(Table.replaceIn(text, { store: run })).toBe(text)
+    expect(Table.replaceIn("no marks", { store: run })).toBeUndefined()
+  })
+
+  it("says that there is no limit where there is none", () => {
+    expect(Table.render({ store: { ...run, limits: { ...run.limits, valueBytes: "none" } } })).toContain("| no limit |")
+  })
+})
+
+describe("staleness", () => {
+  it("tells of setups that are missing, gone, or judged by another kit", () => {
+    const found = staleness({ gone: run, known: run }, ["known", "new"])
+    expect(found.join("\n")).toMatch(/lacks the setup new[\s\S]*has gone[\s\S]*known judged by another kit/)
+  })
+
+  it("knows a judged setup by its count of cases", () => {
+    const whole = { ...run, total: { passed: cases.length - 1, failed: 0, skipped: 1 } }
+    expect(staleness({ known: whole }, ["known"]).filter((line) => line.includes("another kit"))).toEqual([])
+  })
+
+  it("finds nothing in what is committed", () => {
+    expect(staleness(Capabilities.read(), Setups.names())).toEqual([])
+  })
+})

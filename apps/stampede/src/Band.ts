@@ -1,0 +1,98 @@
+/**
+ * One process at one key, as it is drawn: its callers side by side, those who called the
+ * origin first.
+ */
+import { type Load, leases, type ProcessRecord, type Recording } from "./Recording.ts"
+import { counted } from "./Words.ts"
+
+/** How a caller's time ended. */
+export type End = "answered" | "failed" | "died" | "unanswered"
+
+/** One caller, or one call at the origin that no living caller can say was its own; or both. */
+export interface Row {
+  readonly begin: number
+  readonly end: number
+  readonly ended: End
+  readonly load: Load | undefined
+}
+
+export interface Band {
+  readonly process: ProcessRecord
+  readonly key: string
+  /** Rows with a load. */
+  readonly loading: ReadonlyArray<Row>
+  /** Rows without. */
+  readonly waiting: ReadonlyArray<Row>
+}
+
+/** The bands of a run, process by process. `until`: when what has not ended is cut off. */
+export const bands = (recording: Recording, until: number): ReadonlyArray<Band> =>
+  recording.processes.flatMap((process) =>
+    recording.keys.map((key, index) => {
+      const loads = new Map(
+        recording.loads.flatMap((load) =>
+          load.process === process.index && load.key === key ? [[load.call, load] as const] : []
+        )
+      )
+      const rows = [...callers(process, index, until)].map(({ call, row }) => {
+        // Which of the dead made which call nobody can tell; it does not matter.
+        const load =
+          call !== undefined ? loads.get(call) : row.ended === "died" ? loads.values().next().value : undefined
+        if (load !== undefined) loads.delete(load.call)
+        return { ...row, load }
+      })
+      const others = [...loads.values()].map(
+        (load): Row => ({
+          begin: load.begin,
+          end: load.end ?? until,
+          ended: load.outcome === "lost" ? "died" : load.outcome === "failed" ? "failed" : "answered",
+          load
+        })
+      )
+      const all = [...others, ...rows].sort((a, b) => a.begin - b.begin || a.end - b.end)
+      return {
+        process,
+        key,
+        loading: all.filter(({ load }) => load !== undefined),
+        waiting: all.filter(({ load }) => load === undefined)
+      }
+    })
+  )
+
+type Caller = Omit<Row, "load">
+
+function* callers(
+  { began, callers, killedAt }: ProcessRecord,
+  key: number,
+  until: number
+): Iterable<{ readonly call: number | undefined; readonly row: Caller }> {
+  for (const caller of callers) {
+    if (caller.key !== key) continue
+    const { begin, call, end, how } = caller
+    yield { call, row: { begin, end, ended: how === "failed" ? "failed" : "answered" } }
+  }
+  // A process tells of its callers when all have ended; until then, only that they set out is known.
+  if (callers.length > 0) return
+  for (const { begin, key: wanted } of began) {
+    if (wanted !== key) continue
+    yield {
+      call: undefined,
+      row: { begin, end: killedAt ?? until, ended: killedAt === undefined ? "unanswered" : "died" }
+    }
+  }
+}
+
+/** What a process did, in two or three words. */
+export const role = (recording: Recording, { index, callers, killedAt }: ProcessRecord): string => {
+  const loads = recording.loads.filter(({ process }) => process === index)
+  if (killedAt !== undefined) return "killed"
+  if (leases(recording).some(({ process, takesOver }) => process === index && takesOver !== undefined))
+    return "takes over"
+  if (loads.length > 0) {
+    return loads.length > recording.keys.length || recording.contender !== "cache-locking"
+      ? counted(loads.length, "call")
+      : "leads"
+  }
+  if (callers.some(({ how }) => how === "stale")) return "stale at once"
+  return callers.every(({ how }) => how === "hit") ? "finds it" : "waits"
+}

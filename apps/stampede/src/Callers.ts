@@ -1,0 +1,61 @@
+/**
+ * The callers of one process: each sets out at its time, asks for its key, and notes how it
+ * was answered.
+ */
+import { now } from "./Clock.ts"
+import type { Get } from "./Contender.ts"
+import type { CallerRecord } from "./Recording.ts"
+import type { Orders, ParentChannel } from "./Wire.ts"
+
+/** How often the parent hears how far they are. */
+const progressEvery = 50
+
+/** How it looks when the origin fails: a typed error, as a fetcher of one's own would have. */
+export class OriginDown extends Error {
+  readonly _tag = "OriginDown"
+  override readonly name = "OriginDown"
+}
+
+/** Runs all callers. Settles when the last one has its answer. */
+export const run = async (
+  { callers, keys }: Orders,
+  start: number,
+  get: Get,
+  channel: ParentChannel
+): Promise<void> => {
+  const records: Array<CallerRecord> = []
+  const progress = setInterval(() => channel.tell("progress", { answered: records.length }), progressEvery)
+
+  const call = async (key: number): Promise<void> => {
+    const begin = now()
+    try {
+      const { how, value } = await get(keys[key]!)
+      // Whoever loaded knows which call was its own; the value of a follower is another's.
+      const call = how === "led" || how === "uncached" || how === "alone" ? value.call : undefined
+      records.push({ key, begin, end: now(), how, version: value.version, call })
+    } catch (error) {
+      records.push({ key, begin, end: now(), how: "failed", error: tagOf(error) })
+    }
+  }
+
+  const waves = Map.groupBy(callers, ({ after }) => after)
+  await Promise.all(
+    [...waves].map(async ([after, wave]) => {
+      await until(start + after)
+      const begin = now()
+      const calls = wave.map(({ key }) => call(key))
+      channel.tell("began", { callers: wave.map(({ key }) => ({ key, begin })) })
+      await Promise.all(calls)
+    })
+  )
+  clearInterval(progress)
+  channel.tell("answered", { callers: records })
+}
+
+const until = (instant: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.max(0, instant - now())))
+
+const tagOf = (error: unknown): string => {
+  if (typeof error === "object" && error !== null && "_tag" in error) return String(error._tag)
+  return error instanceof Error ? error.name : typeof error
+}

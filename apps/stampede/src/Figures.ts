@@ -1,0 +1,91 @@
+/**
+ * One run in numbers.
+ */
+import { answered, died, leases, type Recording } from "./Recording.ts"
+
+/** Percentiles, in milliseconds. */
+export interface Spread {
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+  readonly max: number
+}
+
+export interface Figures {
+  readonly contender: string
+  readonly originCalls: number
+  /** Callers who were given a value. */
+  readonly answered: number
+  /** Callers who were given an error. */
+  readonly failed: number
+  /** Callers who were killed with their process. */
+  readonly died: number
+  /** Callers of living processes who were given nothing. */
+  readonly unanswered: number
+  readonly stale: number
+  /** How long callers waited. */
+  readonly waited: Spread | undefined
+  /** How much longer callers waited than one load takes. */
+  readonly beyondLoad: Spread | undefined
+  /** Commands sent to the store, by all and by the busiest process; `undefined` if they could not be counted. */
+  readonly storeCommands: { readonly total: number; readonly most: number } | undefined
+  /** From the start to the last answer. */
+  readonly wall: number
+  /** Leases that ended with nobody to fill, and that another took. */
+  readonly takeovers: number
+  /** Fills that came too late and were refused. */
+  readonly refusedFills: number
+  /** Keys whose value in the cache is afterwards not what the origin has. */
+  readonly outdatedKeys: number
+}
+
+/** The nearest-rank percentile of what is sorted. */
+export const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
+  sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+
+const spread = (values: ReadonlyArray<number>): Spread | undefined => {
+  if (values.length === 0) return undefined
+  const sorted = values.toSorted((a, b) => a - b)
+  return {
+    p50: percentile(sorted, 0.5),
+    p95: percentile(sorted, 0.95),
+    p99: percentile(sorted, 0.99),
+    max: percentile(sorted, 1)
+  }
+}
+
+/** The numbers of a run whose origin takes `load` milliseconds. */
+export const figures = (recording: Recording, load: number): Figures => {
+  const callers = answered(recording)
+  const waits = callers.map(({ begin, end }) => end - begin)
+  const dead = died(recording)
+  const start = recording.start ?? 0
+  return {
+    contender: recording.contender,
+    originCalls: recording.loads.length,
+    answered: callers.filter(({ how }) => how !== "failed").length,
+    failed: callers.filter(({ how }) => how === "failed").length,
+    died: dead,
+    unanswered: recording.expected - callers.length - dead,
+    stale: callers.filter(({ how }) => how === "stale").length,
+    waited: spread(waits),
+    beyondLoad: spread(waits.map((wait) => Math.max(0, wait - load))),
+    storeCommands: commands(recording),
+    wall: callers.reduce((last, { end }) => Math.max(last, end), start) - start,
+    takeovers: leases(recording).filter(({ takesOver }) => takesOver !== undefined).length,
+    refusedFills: leases(recording).filter(({ ended }) => ended === "refused").length,
+    outdatedKeys: recording.afterwards.filter(({ current, version }) => version !== undefined && version !== current)
+      .length
+  }
+}
+
+const commands = ({ processes }: Recording): Figures["storeCommands"] => {
+  let total = 0
+  let most = 0
+  for (const { commands } of processes) {
+    if (commands === undefined) return undefined
+    total += commands.length
+    most = Math.max(most, commands.length)
+  }
+  return { total, most }
+}

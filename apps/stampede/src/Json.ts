@@ -1,0 +1,36 @@
+/**
+ * What came of it, for machines.
+ */
+import { role } from "./Band.ts"
+import { chronicle } from "./Chronicle.ts"
+import type { Outcome } from "./Stampede.ts"
+
+/** One document. Times are milliseconds; those of events count from the start of their run. */
+export const json = ({ figures, findings, kept, recordings, settings, store }: Outcome): string =>
+  JSON.stringify(
+    {
+      // Infinity is no number in JSON.
+      settings: {
+        ...settings,
+        url: undefined,
+        capacity: Number.isFinite(settings.capacity) ? settings.capacity : null
+      },
+      store,
+      kept,
+      findings,
+      runs: recordings.map((recording, i) => ({
+        ...figures[i],
+        title: recording.title,
+        processes: recording.processes.map((process) => ({
+          pid: process.pid,
+          role: role(recording, process),
+          killed: process.killedAt !== undefined,
+          commands: process.commands ?? null
+        })),
+        afterwards: recording.afterwards,
+        events: chronicle(recording)
+      }))
+    },
+    null,
+    2
+  )

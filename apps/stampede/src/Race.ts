@@ -1,0 +1,226 @@
+/**
+ * One run of one contender: processes are started, told what to do, let loose, and seen off;
+ * what happened is recorded.
+ */
+import { setTimeout as pause } from "node:timers/promises"
+import { now } from "./Clock.ts"
+import type { Contender } from "./Contender.ts"
+import { Crew, type Hand } from "./Crew.ts"
+import { Origin } from "./Origin.ts"
+import type { Load, ProcessRecord, Recording } from "./Recording.ts"
+import type { Scenario } from "./Scenario.ts"
+import type { Settings } from "./Settings.ts"
+import type { Attachment, OpenStore } from "./Store.ts"
+import type { Orders, Policy } from "./Wire.ts"
+
+/** Between the order to start and the start, so that every process has heard it. */
+const headStart = 50
+
+/** How much longer than planned a run may take before it is given up. */
+const patience = 15_000
+
+/** A value that was set with the shortest lifetime is certainly expired after this. */
+const expiry = 20
+
+/** Commands that were sent have passed their counter after this. */
+const passing = 30
+
+interface Parts {
+  readonly settings: Settings
+  readonly scenario: Scenario
+  readonly contender: Contender
+  readonly store: OpenStore
+  /** Begins the names of the keys in the store, so that no run finds another's. */
+  readonly prefix: string
+  readonly signal: AbortSignal
+}
+
+export class Race {
+  /** Grows while the race runs. */
+  readonly recording: Recording
+  private readonly parts: Parts
+  private readonly origin: Origin
+  private readonly attachments: Array<Attachment> = []
+  /** What is to happen half-way through a load, and is waited for. */
+  private readonly incidents: Array<Promise<void>> = []
+  private crew!: Crew
+
+  constructor(parts: Parts) {
+    const { contender, scenario, settings } = parts
+    this.parts = parts
+    this.origin = new Origin({
+      load: settings.load,
+      capacity: settings.capacity,
+      failing: scenario.failing === true,
+      onLoad: (load) => this.begun(load)
+    })
+    this.recording = {
+      contender: contender.name,
+      title: contender.title,
+      keys: settings.keys,
+      expected: settings.processes * settings.callers,
+      start: undefined,
+      end: undefined,
+      processes: Array.from(
+        { length: settings.processes },
+        (_, index): ProcessRecord => ({
+          index,
+          pid: 0,
+          began: [],
+          callers: [],
+          answered: 0,
+          killedAt: undefined,
+          commands: undefined
+        })
+      ),
+      loads: this.origin.loads,
+      sightings: [],
+      afterwards: [],
+      trouble: undefined
+    }
+  }
+
+  async run(): Promise<Recording> {
+    const { scenario, settings, signal } = this.parts
+    await using crew = new Crew(settings.processes, signal)
+    this.crew = crew
+    await using attached = new AsyncDisposableStack()
+    await crew.together((hand) => this.prepare(hand, attached))
+    if (scenario.primed) await this.prime(crew)
+    for (const attachment of this.attachments) attachment.reset()
+
+    const limit = headStart + scenario.lasts(settings) + patience
+    const story = this.stampede(crew).then(() => this.settle(crew))
+    const late = pause(limit, `not all callers had an answer after ${Math.round(limit / 1000)} s`, { ref: false })
+    this.recording.trouble = (await crew.unlessFailed(Promise.race([story, late]))) ?? undefined
+    this.recording.end = now()
+    await crew.dismiss()
+    return this.recording
+  }
+
+  private async prepare(hand: Hand, attached: AsyncDisposableStack): Promise<void> {
+    const { contender, prefix, settings, store } = this.parts
+    const attachment = attached.use(await store.attach(hand.channel))
+    const record = this.recording.processes[hand.index]!
+    this.attachments[hand.index] = attachment
+    this.listen(hand, record)
+    const orders: Orders = {
+      process: hand.index,
+      contender: contender.name,
+      store: settings.store,
+      place: attachment.place,
+      prefix,
+      keys: settings.keys,
+      callers: this.callers(),
+      policy: this.policy()
+    }
+    record.pid = (await hand.channel.ask("prepare", orders)).pid
+  }
+
+  private callers(): Orders["callers"] {
+    const { scenario, settings } = this.parts
+    return Array.from({ length: settings.callers }, (_, caller) => ({
+      key: caller % settings.keys.length,
+      after: scenario.after(caller, settings)
+    }))
+  }
+
+  private policy(): Policy {
+    const { scenario, settings } = this.parts
+    return {
+      cacheTtl: 60_000,
+      leaseTtl: settings.lease,
+      // Nobody is to give up before the story is told.
+      waitMax: scenario.lasts(settings) + patience,
+      staleWhileRevalidate: 0,
+      cooldown: 100,
+      onCooling: "wait",
+      ...scenario.policy?.(settings)
+    }
+  }
+
+  private listen({ channel, index }: Hand, record: ProcessRecord): void {
+    channel.onAsk("load", ({ key }) => this.origin.load(index, key))
+    channel.onTell("began", ({ callers }) => void record.began.push(...callers))
+    channel.onTell("progress", ({ answered }) => {
+      record.answered = answered
+    })
+    channel.onTell("answered", ({ callers }) => {
+      record.callers = callers
+      record.answered = callers.length
+    })
+    channel.onTell("saw", (sighting) => {
+      // What is done before the start is not part of the story.
+      if (this.recording.start !== undefined) this.recording.sightings.push({ process: index, ...sighting })
+    })
+  }
+
+  /** Puts a value there that is expired, and out of date. */
+  private async prime(crew: Crew): Promise<void> {
+    const { settings } = this.parts
+    for (const key of settings.keys) {
+      const value = { key, version: this.origin.version(key), call: 0 }
+      await crew.unlessFailed(crew.hands[0]!.channel.ask("prime", { value, staleFor: Math.max(1, settings.swr) }))
+      this.origin.update(key)
+    }
+    await pause(expiry)
+  }
+
+  private async stampede(crew: Crew): Promise<void> {
+    const at = now() + headStart
+    for (const hand of crew.hands) hand.channel.tell("go", { at })
+    this.recording.start = at
+    const { processes } = this.recording
+    const over = (): boolean =>
+      !this.origin.busy &&
+      processes.every(
+        ({ callers, killedAt }) => killedAt !== undefined || callers.length === this.parts.settings.callers
+      )
+    while (!over() && !this.parts.signal.aborted) await pause(5)
+    await Promise.all(this.incidents)
+    // A kill at the very end leaves a load behind that somebody has to take over.
+    while (!over() && !this.parts.signal.aborted) await pause(5)
+  }
+
+  /** Everything that the stampede began has ended: count, and look what is left. */
+  private async settle(crew: Crew): Promise<undefined> {
+    const verbs = new Map<number, ReadonlyArray<string>>()
+    await crew.together(async (hand) => {
+      verbs.set(hand.index, (await hand.channel.ask("settle", undefined)).verbs)
+    })
+    await pause(passing)
+    for (const record of this.recording.processes) {
+      record.commands = this.attachments[record.index]?.commands() ?? verbs.get(record.index)
+    }
+    const versions = await crew.living[0]?.channel.ask("look", undefined)
+    this.recording.afterwards = this.recording.keys.map((key, i) => ({
+      version: versions?.[i],
+      current: this.origin.version(key)
+    }))
+    return undefined
+  }
+
+  private begun(load: Load): void {
+    const { scenario, settings } = this.parts
+    const first = load.call === 1
+    const halfWay = (f: () => Promise<void> | void) => this.incidents.push(pause(settings.load / 2).then(f))
+    if (settings.kill && first) halfWay(() => this.kill(load.process))
+    if (scenario.deletes && !this.origin.loads.some(({ call, key }) => key === load.key && call < load.call)) {
+      halfWay(() => this.delete(load))
+    }
+  }
+
+  private kill(process: number): void {
+    const at = now()
+    this.crew.sacrifice(this.crew.hands[process]!)
+    this.recording.processes[process]!.killedAt = at
+    this.origin.lose(process, at)
+  }
+
+  /** The row changes, and a process that does not load it deletes its key. */
+  private async delete({ key, process }: Load): Promise<void> {
+    const hand = this.crew.living.find(({ index }) => index !== process) ?? this.crew.hands[process]!
+    this.origin.update(key)
+    await hand.channel.ask("delete", { key })
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * What the parent and a worker say to each other.
+ */
+import type { Acquired, AcquireOptions, Lifetime, Snapshot, Token, Value } from "@cache-locking/core"
+import type { Channel } from "./Channel.ts"
+import type { CallerRecord, Sighting } from "./Recording.ts"
+
+/** A verb of the adapter contract, on its way to the store in the parent. */
+export type StoreCall =
+  | { readonly verb: "acquire"; readonly key: string; readonly options: AcquireOptions }
+  | {
+      readonly verb: "fill"
+      readonly key: string
+      readonly options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
+    }
+  | {
+      readonly verb: "abandon"
+      readonly key: string
+      readonly options: {
+        readonly token: Token
+        readonly cooldown?: number | undefined
+        readonly cause?: Value | undefined
+      }
+    }
+  | {
+      readonly verb: "renew"
+      readonly key: string
+      readonly options: { readonly token: Token; readonly leaseFor: number }
+    }
+  | {
+      readonly verb: "put"
+      readonly key: string
+      readonly options: { readonly value: Value; readonly lifetime: Lifetime }
+    }
+  | { readonly verb: "delete"; readonly key: string }
+  | { readonly verb: "read"; readonly key: string }
+  | { readonly verb: "watch"; readonly key: string; readonly options: { readonly id: number } }
+
+/** What the store answered, or how it failed. */
+export type StoreAnswer =
+  | { readonly ok: true; readonly answer: Acquired | Snapshot | boolean | undefined }
+  | { readonly ok: false; readonly reason: "Unavailable" | "Rejected"; readonly message: string }
+
+/** What the origin answered: a value that says how current it is, or nothing, because it fails. */
+export type OriginAnswer =
+  | { readonly ok: true; readonly value: OriginValue }
+  | { readonly ok: false; readonly message: string }
+
+/** A row of the origin's. Its version grows when somebody changes the row. */
+export interface OriginValue {
+  readonly key: string
+  readonly version: number
+  /** The origin's count of calls, this one included. */
+  readonly call: number
+}
+
+/** A worker's orders. */
+export interface Orders {
+  readonly process: number
+  readonly contender: string
+  readonly store: string
+  /** What the store's worker side needs to find the store. */
+  readonly place: unknown
+  readonly prefix: string
+  readonly keys: ReadonlyArray<string>
+  /** For each caller, which key it wants and how many milliseconds after the start. */
+  readonly callers: ReadonlyArray<{ readonly key: number; readonly after: number }>
+  readonly policy: Policy
+}
+
+/** How the caches of the workers behave, in milliseconds. */
+export interface Policy {
+  readonly cacheTtl: number
+  readonly leaseTtl: number
+  readonly waitMax: number
+  readonly staleWhileRevalidate: number
+  readonly cooldown: number
+  readonly onCooling: "wait" | "fail"
+}
+
+/** What a worker understands. */
+export interface ToWorker {
+  readonly asks: {
+    readonly prepare: readonly [Orders, { readonly pid: number }]
+    /** Writes a value that is expired at once, and kept as stale. */
+    readonly prime: readonly [{ readonly value: OriginValue; readonly staleFor: number }, undefined]
+    readonly delete: readonly [{ readonly key: string }, undefined]
+    /** Answers when no lease is held here any more, with the adapter's verbs so far. */
+    readonly settle: readonly [undefined, { readonly verbs: ReadonlyArray<string> }]
+    /** What a newcomer would find in the cache now: the version of each key. */
+    readonly look: readonly [undefined, ReadonlyArray<number | undefined>]
+    readonly close: readonly [undefined, undefined]
+  }
+  readonly tells: {
+    readonly go: { readonly at: number }
+    readonly woken: { readonly id: number }
+  }
+}
+
+/** What the parent understands. */
+export interface ToParent {
+  readonly asks: {
+    readonly load: readonly [{ readonly key: string }, OriginAnswer]
+    readonly store: readonly [StoreCall, StoreAnswer]
+  }
+  readonly tells: {
+    /** The callers who have set out just now. */
+    readonly began: { readonly callers: ReadonlyArray<{ readonly key: number; readonly begin: number }> }
+    readonly progress: { readonly answered: number }
+    readonly answered: { readonly callers: ReadonlyArray<CallerRecord> }
+    readonly saw: Sighting
+    readonly unwatch: { readonly id: number }
+  }
+}
+
+/** The parent's end. */
+export type WorkerChannel = Channel<ToWorker, ToParent>
+
+/** A worker's end. */
+export type ParentChannel = Channel<ToParent, ToWorker>

@@ -1,0 +1,55 @@
+import type { Recording } from "../Recording.ts"
+import { answered } from "../Recording.ts"
+import { everyoneAnswered, type Scenario } from "../Scenario.ts"
+import type { Settings } from "../Settings.ts"
+import { count, counted, setting } from "../Words.ts"
+
+/** The store's clock and ours tick apart. */
+const tick = 2
+
+/** How many loads began while their key should have cooled down. */
+const tooSoon = ({ keys, loads }: Recording, { cooldown }: Settings): number =>
+  keys.reduce((sum, key) => {
+    const own = loads.filter((load) => load.key === key)
+    return (
+      sum +
+      own.filter(({ begin }, i) => i > 0 && begin < (own[i - 1]?.end ?? Number.POSITIVE_INFINITY) + cooldown - tick)
+        .length
+    )
+  }, 0)
+
+/** The origin fails, and callers come in three waves: at once, while the key cools down, and after that. */
+export const Failing: Scenario = {
+  name: "failing",
+  summary: "the origin fails every call; a failed key cools down for a while (--cooldown)",
+  story: ({ cooldown }) =>
+    `The origin fails every call, and after each failure nobody is to try again for ${setting(cooldown)}. A third of the callers come at once, a third meanwhile, a third after that.`,
+  options: ["cooldown"],
+  failing: true,
+  after: (caller, { callers, cooldown, load }) => {
+    const wave = Math.floor((caller * 3) / callers)
+    return wave === 0 ? 0 : wave === 1 ? load + cooldown / 2 : load + cooldown * 1.1 + 50
+  },
+  policy: ({ cooldown }) => ({ cooldown, onCooling: "fail" }),
+  measure: "waited",
+  lasts: ({ cooldown, load }) => 2 * load + cooldown * 1.1 + 50,
+  findings: (recording, figures, settings) => {
+    const early = tooSoon(recording, settings)
+    const strange = answered(recording).filter(({ error }) => error !== "OriginDown").length
+    return [
+      {
+        ok: early === 0,
+        text:
+          early === 0
+            ? `${counted(figures.originCalls, "origin call")} for ${counted(recording.expected, "caller")}: one per cooldown`
+            : `${count(early)} of ${counted(figures.originCalls, "origin call")} came before the key had cooled down`
+      },
+      {
+        ok: strange === 0,
+        text:
+          strange === 0 ? "everyone got the fetcher's own typed error" : `${count(strange)} callers got another error`
+      },
+      everyoneAnswered(figures, "the error")
+    ]
+  }
+}

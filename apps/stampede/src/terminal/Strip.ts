@@ -1,0 +1,121 @@
+/**
+ * The picture in a few lines of text: one line per process, one column per slice of time.
+ */
+import { bands, role } from "../Band.ts"
+import { leases, type ProcessRecord, type Recording } from "../Recording.ts"
+import { millis } from "../Words.ts"
+import type { Pen } from "./Pen.ts"
+
+/** The latest instant that a run knows of, since its start. */
+export const extent = (recording: Recording): number => {
+  const start = recording.start ?? 0
+  const instants = [
+    ...recording.processes.flatMap(({ callers, killedAt }) => [killedAt ?? start, ...callers.map(({ end }) => end)]),
+    ...recording.loads.map(({ begin, end }) => end ?? begin),
+    ...leases(recording)
+      .map(({ end }) => end)
+      .filter((end) => end <= (recording.end ?? Number.POSITIVE_INFINITY))
+  ]
+  return instants.reduce((latest, at) => Math.max(latest, at), start) - start
+}
+
+const label = 11
+const annotation = 15
+
+/** The lines of one run, `scale` milliseconds wide. `until`: how much of it has happened. */
+export const strip = (recording: Recording, scale: number, until: number, pen: Pen): ReadonlyArray<string> => {
+  const roomy = pen.width >= 60
+  const columns = Math.max(8, pen.width - label - (roomy ? annotation : 0) - 2)
+  return recording.processes.map((process) => {
+    const name = pen.width < 40 ? `p${process.index + 1}`.padEnd(4) : `process ${process.index + 1}`.padEnd(label)
+    const note = roomy ? ` ${pen.dim(role(recording, process))}` : ""
+    return `${name}${cells(recording, process, columns, scale, until, pen)}${note}`.trimEnd()
+  })
+}
+
+/** What a slice of time looks like: the most important thing in it. */
+type Cell = "killed" | "load" | "wait" | "done" | "failed" | "leaseEnd" | "lease" | "nothing"
+
+const importance: ReadonlyArray<Cell> = ["killed", "load", "wait", "failed", "done", "leaseEnd", "lease", "nothing"]
+
+const colours = {
+  killed: "redBright",
+  load: "yellow",
+  wait: "blue",
+  done: "green",
+  failed: "red",
+  leaseEnd: "magenta",
+  lease: "magenta"
+} as const
+
+const cells = (
+  recording: Recording,
+  process: ProcessRecord,
+  columns: number,
+  scale: number,
+  until: number,
+  pen: Pen
+): string => {
+  const start = recording.start ?? 0
+  const line: Array<Cell> = Array.from({ length: columns }, () => "nothing")
+  const column = (at: number): number => Math.floor(((at - start) / scale) * (columns - 1))
+  const put = (from: number, to: number, cell: Cell): void => {
+    for (let i = Math.max(0, from); i <= Math.min(to, columns - 1); i++) {
+      if (importance.indexOf(cell) < importance.indexOf(line[i]!)) line[i] = cell
+    }
+  }
+  for (const { loading, waiting } of bands(recording, start + until).filter((band) => band.process === process)) {
+    for (const { begin, end, ended } of [...loading, ...waiting]) {
+      const last = column(end)
+      put(column(begin), last - 1, "wait")
+      if (ended === "answered") put(last, last, "done")
+      else if (ended === "failed") put(last, last, "failed")
+      else put(last, last, "wait")
+    }
+    for (const { load } of loading) put(column(load!.begin), column(load!.end ?? start + until) - 1, "load")
+  }
+  for (const lease of leases(recording)) {
+    if (lease.process !== process.index || lease.ended !== "expired" || process.killedAt === undefined) continue
+    const ends = Math.min(lease.until, start + until)
+    put(column(process.killedAt), column(ends), "lease")
+    if (ends === lease.until) put(column(ends), column(ends), "leaseEnd")
+  }
+  if (process.killedAt !== undefined) put(column(process.killedAt), column(process.killedAt), "killed")
+  return paint(line, pen)
+}
+
+/** Neighbours that look alike share their colour codes. */
+const paint = (line: ReadonlyArray<Cell>, pen: Pen): string => {
+  let text = ""
+  for (let i = 0; i < line.length; ) {
+    const cell = line[i]!
+    let end = i
+    while (line[end] === cell) end++
+    text += cell === "nothing" ? " ".repeat(end - i) : pen.style(colours[cell], pen.signs[cell].repeat(end - i))
+    i = end
+  }
+  return text
+}
+
+/** The line below: where time begins and ends. */
+export const axis = (scale: number, pen: Pen): string => {
+  const columns = Math.max(8, pen.width - label - (pen.width >= 60 ? annotation : 0) - 2)
+  const end = millis(scale)
+  return pen.dim(`${" ".repeat(pen.width < 40 ? 4 : label)}0${end.padStart(Math.max(end.length + 1, columns - 1))}`)
+}
+
+/** What the signs mean, for the runs shown. */
+export const legend = (recordings: ReadonlyArray<Recording>, pen: Pen): string => {
+  const failed = recordings.some(({ processes }) =>
+    processes.some(({ callers }) => callers.some(({ how }) => how === "failed"))
+  )
+  const killed = recordings.some(({ processes }) => processes.some(({ killedAt }) => killedAt !== undefined))
+  const sign = (cell: Exclude<Cell, "nothing">, meaning: string) =>
+    `${pen.style(colours[cell], pen.signs[cell])} ${pen.dim(meaning)}`
+  return [
+    sign("load", "calls the origin"),
+    sign("wait", "waits"),
+    failed ? sign("failed", "given the error") : sign("done", "answered"),
+    ...(killed ? [sign("killed", "killed"), sign("lease", "lease goes on"), sign("leaseEnd", "lease ends")] : [])
+  ].join("  ")
+}

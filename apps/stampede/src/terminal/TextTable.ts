@@ -1,0 +1,62 @@
+/**
+ * The comparison as text: side by side where there is room, one after the other where not.
+ */
+import type { Comparison } from "../Comparison.ts"
+import type { Pen } from "./Pen.ts"
+
+const gap = 2
+
+export const textTable = (comparison: Comparison, pen: Pen): ReadonlyArray<string> => {
+  const labels = Math.max(...comparison.rows.map(({ label }) => label.length))
+  const widths = comparison.titles.map((title, i) =>
+    Math.max(...halves(title).map((half) => half.length), ...comparison.rows.map(({ values }) => values[i]!.length))
+  )
+  const needed = widths.reduce((sum, width) => sum + gap + width, labels)
+  return needed <= pen.width ? wide(comparison, labels, widths, pen) : narrow(comparison, labels, pen)
+}
+
+/** A title in two lines of about the same length. */
+const halves = (title: string): readonly [string, string] => {
+  const middle = title.length / 2
+  const cuts = [...title.matchAll(/ /g)].map(({ index }) => index)
+  const cut = cuts.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0]
+  return cut === undefined ? ["", title] : [title.slice(0, cut), title.slice(cut + 1)]
+}
+
+const wide = (
+  { rows, titles }: Comparison,
+  labels: number,
+  widths: ReadonlyArray<number>,
+  pen: Pen
+): ReadonlyArray<string> => {
+  const last = titles.length - 1
+  const line = (label: string, values: ReadonlyArray<string>, style: (text: string, column: number) => string) =>
+    label.padEnd(labels) + values.map((value, i) => " ".repeat(gap) + style(value.padStart(widths[i]!), i)).join("")
+  const heading = (text: string, column: number) => (column === last ? pen.bold(text) : pen.dim(text))
+  const parts = titles.map(halves)
+  return [
+    ...([0, 1] as const).map((half) =>
+      line(
+        "",
+        parts.map((part) => part[half]),
+        heading
+      )
+    ),
+    ...rows.map(({ label, main, values }) =>
+      line(label, values, (text, column) =>
+        main && column === last ? pen.style(["bold", "green"], text) : main ? pen.bold(text) : text
+      )
+    )
+  ]
+}
+
+const narrow = ({ rows, titles }: Comparison, labels: number, pen: Pen): ReadonlyArray<string> =>
+  titles.flatMap((title, i) => [
+    ...(i > 0 ? [""] : []),
+    pen.bold(title),
+    ...rows.map(({ label, main, values }) => {
+      const value = values[i]!
+      const text = `  ${label.padEnd(Math.min(labels, pen.width - value.length - 3))} ${value}`
+      return main ? pen.bold(text) : text
+    })
+  ])

@@ -1,0 +1,109 @@
+/**
+ * One process of the stampede: it does what its parent says, and ends when its parent does.
+ */
+import { createCache, type PromiseCache } from "@cache-locking/core/promise"
+import * as Callers from "./Callers.ts"
+import { Channel } from "./Channel.ts"
+import { contender, contenders, type Get } from "./Contender.ts"
+import type { Connection } from "./Store.ts"
+import { store } from "./Stores.ts"
+import type { Orders, OriginValue, ParentChannel, Policy } from "./Wire.ts"
+import { Witness } from "./Witness.ts"
+
+const warmUps = { rounds: 10, callers: 100 }
+
+/** What there is once the orders have come. */
+interface Post {
+  readonly orders: Orders
+  readonly connection: Connection
+  readonly witness: Witness
+  readonly cache: PromiseCache<OriginValue>
+  readonly get: Get
+}
+
+const optionsOf = (
+  { cacheTtl, cooldown, leaseTtl, onCooling, staleWhileRevalidate, waitMax }: Policy,
+  process: number
+) => ({
+  cacheTtl,
+  cooldown,
+  leaseTtl,
+  onCooling,
+  staleWhileRevalidate,
+  waitMax,
+  ownerId: `process-${process + 1}`
+})
+
+const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> => {
+  const connection = await store(orders.store).connect(orders.place, orders.prefix, channel)
+  const witness = new Witness(connection.adapter, (sighting) => {
+    if (orders.keys.includes(sighting.key)) channel.tell("saw", sighting)
+  })
+  const cache = createCache<OriginValue>({ adapter: witness.adapter, ...optionsOf(orders.policy, orders.process) })
+  const load = async (key: string): Promise<OriginValue> => {
+    const answered = await channel.ask("load", { key })
+    if (!answered.ok) throw new Callers.OriginDown(answered.message)
+    return answered.value
+  }
+  await warmUp(orders, cache)
+  return { orders, connection, witness, cache, get: contender(orders.contender).make(cache, load) }
+}
+
+/** A server that has run for a while has been through this code, and has its connections and scripts. */
+const warmUp = async ({ process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
+  for (const { make, name } of contenders) {
+    const get = make(cache, async (key) => ({ key, version: 0, call: 0 }))
+    for (let round = 0; round < warmUps.rounds; round++) {
+      const key = `warm-up:${process}:${name}:${round}`
+      // Each caller for itself would be a stampede of its own.
+      const callers = name === "naive" ? 2 : warmUps.callers
+      await Promise.all(Array.from({ length: callers }, () => get(key)))
+      await cache.delete(key)
+    }
+  }
+}
+
+const serve = (channel: ParentChannel): void => {
+  let post: Promise<Post> | undefined
+  const here = (): Promise<Post> => post ?? Promise.reject(new Error("no orders have come"))
+
+  channel.onAsk("prepare", async (orders) => {
+    post = prepare(orders, channel)
+    await post
+    return { pid: process.pid }
+  })
+  channel.onTell("go", async ({ at }) => {
+    const { get, orders } = await here()
+    await Callers.run(orders, at, get, channel)
+  })
+  channel.onAsk("prime", async ({ staleFor, value }) => {
+    const { cache } = await here()
+    await cache.set(value.key, value, { cacheTtl: 1, staleWhileRevalidate: staleFor })
+    return undefined
+  })
+  channel.onAsk("delete", async ({ key }) => {
+    const { cache } = await here()
+    await cache.delete(key)
+    return undefined
+  })
+  channel.onAsk("settle", async () => {
+    const { witness } = await here()
+    await witness.settled()
+    return { verbs: witness.verbs }
+  })
+  channel.onAsk("look", async () => {
+    const { cache, orders } = await here()
+    return Promise.all(orders.keys.map(async (key) => (await cache.get(key))?.version))
+  })
+  channel.onAsk("close", async () => {
+    const { cache, connection } = await here()
+    await cache.close()
+    await connection.close()
+    return undefined
+  })
+}
+
+// Ctrl-C reaches the whole group of processes; the parent decides when this one ends.
+process.on("SIGINT", () => {})
+process.on("disconnect", () => process.exit())
+serve(new Channel(process))

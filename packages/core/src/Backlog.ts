@@ -1,0 +1,47 @@
+/**
+ * The loads of one cache for which nobody waits: so many at a time, the rest in a queue that holds a key and a
+ * function each, and no fiber.
+ */
+
+/** A queue of background loads. */
+export class Backlog {
+  private running = 0
+  private readonly queue = new Map<string, () => void>()
+  private readonly limit: number
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** Takes a place, or has `later` called, with a place taken, when one is free. A key stands in the queue once. */
+  enter(key: string, later: () => void): boolean {
+    if (this.running < this.limit) {
+      this.running++
+      return true
+    }
+    if (!this.queue.has(key)) this.queue.set(key, later)
+    return false
+  }
+
+  /** Gives a place back, to the next in the queue if there is one. */
+  leave(): void {
+    const [next] = this.queue
+    if (next === undefined) {
+      this.running--
+      return
+    }
+    const [key, begin] = next
+    this.queue.delete(key)
+    begin()
+  }
+
+  /** Forgets those who wait. */
+  clear(): void {
+    this.queue.clear()
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.queue.size
+  }
+}

@@ -1,0 +1,107 @@
+/** What takes too long to wait for with a real server: idling, and a connection that is dead without knowing it. */
+import * as Effect from "effect/Effect"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import type { Push, PushEvents, RedisPort } from "../src/RedisPort.ts"
+import { Subscriber } from "../src/Subscriber.ts"
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const never = () => new Promise<never>(() => {})
+
+/** A port of which only the messages work. */
+const fake = (push: Partial<Push> = {}) => {
+  const lines: Array<{ route: string; events: PushEvents; signal: AbortSignal }> = []
+  const listeners = new Set<() => void>()
+  const port = {
+    routeOf: (channel: string) => channel.slice(0, 1),
+    push: async (route: string, events: PushEvents, signal: AbortSignal) => {
+      lines.push({ route, events, signal })
+      return { subscribe: async () => 1, unsubscribe: async () => 0, ping: async () => "PONG", ...push }
+    },
+    onEnd: (listener: () => void) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }
+  } as unknown as RedisPort
+  return { subscriber: new Subscriber(port), lines, listeners }
+}
+
+const isOpen = (line: { signal: AbortSignal }) => !line.signal.aborted
+
+const isWoken = (watcher: { changed: { await: Effect.Effect<void> } }) =>
+  Effect.runPromise(Effect.timeoutOption(watcher.changed.await, 0)).then((option) => option._tag === "Some")
+
+describe("a connection", () => {
+  it("is kept a while without watchers, and then closed", async () => {
+    const { lines, listeners, subscriber } = fake()
+    const first = subscriber.join("a1", 100)
+    await first.live
+    first.leave()
+    await vi.advanceTimersByTimeAsync(9_000)
+    const second = subscriber.join("a2", 100)
+    await second.live
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(lines.map(isOpen)).toEqual([true])
+    second.leave()
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(lines.map(isOpen)).toEqual([false])
+    expect(listeners.size).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("is one per node", async () => {
+    const { lines, subscriber } = fake()
+    const watchers = ["a1", "a2", "b1"].map((channel) => subscriber.join(channel, 100))
+    await Promise.all(watchers.map(({ live }) => live))
+    expect(lines.map(({ route }) => route)).toEqual(["a", "b"])
+    subscriber.close()
+    expect(lines.map(isOpen)).toEqual([false, false])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("that does not answer is given up, and its watchers are woken", async () => {
+    const { lines, subscriber } = fake({ ping: never })
+    const watcher = subscriber.join("a", 100)
+    await watcher.live
+    await vi.advanceTimersByTimeAsync(14_000)
+    expect(lines.map(isOpen)).toEqual([true])
+    await vi.advanceTimersByTimeAsync(1_200)
+    expect(lines.map(isOpen)).toEqual([false])
+    vi.useRealTimers()
+    expect(await isWoken(watcher)).toBe(true)
+  })
+
+  it("that does not answer a subscription in time is given up", async () => {
+    const { lines, subscriber } = fake({ subscribe: never })
+    const watcher = subscriber.join("a", 100)
+    const failure = expect(watcher.live).rejects.toThrow("no answer within 100 ms")
+    await vi.advanceTimersByTimeAsync(101)
+    await failure
+    expect(lines.map(isOpen)).toEqual([false])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("is not given up for a refusal", async () => {
+    const { lines, subscriber } = fake({ subscribe: () => Promise.reject(new Error("NOPERM no")) })
+    await expect(subscriber.join("a", 100).live).rejects.toThrow("NOPERM")
+    expect(lines.map(isOpen)).toEqual([true])
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(lines.map(isOpen)).toEqual([false])
+  })
+
+  it("wakes its watchers alone when it is lost", async () => {
+    const { lines, subscriber } = fake()
+    const [a, b] = [subscriber.join("a", 100), subscriber.join("b", 100)]
+    await Promise.all([a.live, b.live])
+    lines[0]!.events.lost(new Error("gone"))
+    vi.useRealTimers()
+    expect([await isWoken(a), await isWoken(b)]).toEqual([true, false])
+    await subscriber.join("a", 100).live
+    expect(lines.map(({ route }) => route)).toEqual(["a", "b", "a"])
+  })
+})
