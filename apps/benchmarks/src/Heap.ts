@@ -3,11 +3,13 @@ import { setImmediate as turn } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-const collect: () => void =
-  globalThis.gc === undefined
-    ? // Under a test runner nobody gave the flag.
-      (setFlagsFromString("--expose-gc"), runInNewContext("gc") as () => void)
-    : () => void globalThis.gc!()
+/** Under a test runner nobody gave the flag. */
+const exposed = (): (() => void) => {
+  setFlagsFromString("--expose-gc")
+  return runInNewContext("gc") as () => void
+}
+
+const collect: () => void = globalThis.gc === undefined ? exposed() : () => void globalThis.gc!()
 
 /** Bytes on the heap and outside of it, on the heap's account. */
 export const heldBytes = async (): Promise<number> => {

@@ -6,7 +6,8 @@ export type Load = (key: string) => Promise<string>
 const letters = "abcdefghijklmnopqrstuvwxyz0123456789".repeat(3)
 
 /** A flat string of its own in memory, 100 characters of one byte each, beginning with its key. */
-export const valueOf = (key: string): string => Buffer.from(`${key}|${letters}`.slice(0, 100), "latin1").toString("latin1")
+export const valueOf = (key: string): string =>
+  Buffer.from(`${key}|${letters}`.slice(0, 100), "latin1").toString("latin1")
 
 /** Counts its loads. */
 export class Origin {

@@ -1,7 +1,7 @@
 /** What a run of a suite came to: figures, summed up, and whether the targets were met. */
 import type { Outcome } from "./Rig.ts"
 import { type Summary, summary } from "./Statistics.ts"
-import type { Row, Rows, Suite } from "./Suite.ts"
+import type { Contender, Row, Rows, Suite } from "./Suite.ts"
 
 export interface ResultRow {
   readonly name: string
@@ -17,6 +17,8 @@ export interface Result {
   readonly rounds: number
   readonly rows: ReadonlyArray<ResultRow>
   readonly targets: ReadonlyArray<{ readonly text: string; readonly met: boolean }>
+  /** What the figures show, in sentences. */
+  readonly verdict: ReadonlyArray<string>
   readonly failures: Outcome["failures"]
 }
 
@@ -37,23 +39,23 @@ const asked = (suite: Suite, rows: ReadonlyArray<Row>): Rows => {
     if (row === undefined) throw new Error(`no row of ${suite.name} is named ${name}`)
     return row
   }
+  const kind = (is: (contender: Contender) => boolean): Array<string> =>
+    rows.flatMap(({ name }) => (is(suite.contenders.find((contender) => contender.name === name)!) ? [name] : []))
   return {
     median: (name, metric) => summary(values(rowOf(name), metric)).median,
     max: (name, metric) => Math.max(...values(rowOf(name), metric)),
     ratio: (name, other, metric) => summary(ratios(rowOf(name), rowOf(other), metric)).median,
-    others: rows.flatMap(({ name }) => {
-      const { floor, ours } = suite.contenders.find((contender) => contender.name === name)!
-      return floor === true || ours === true ? [] : [name]
-    })
+    ours: kind((contender) => contender.ours === true),
+    others: kind(({ floor, ours }) => floor !== true && ours !== true)
   }
 }
 
-/** A target whose rows are missing is not met. */
-const met = (check: () => boolean): boolean => {
+/** What cannot be said because rows are missing. */
+const orElse = <A>(say: () => A, otherwise: A): A => {
   try {
-    return check()
+    return say()
   } catch {
-    return false
+    return otherwise
   }
 }
 
@@ -83,7 +85,11 @@ export const resultOf = (suite: Suite, { failures, rows }: Outcome, commit: stri
     commit,
     rounds: Math.max(0, ...rows.map(({ samples }) => samples.length)),
     rows: rows.map(summed),
-    targets: (suite.targets ?? []).map((target) => ({ text: target.text, met: met(() => target.met(facts)) })),
+    targets: (suite.targets ?? []).map((target) => ({
+      text: target.text,
+      met: orElse(() => target.met(facts), false)
+    })),
+    verdict: orElse(() => suite.verdict(facts), []),
     failures
   }
 }

@@ -34,8 +34,6 @@ export interface Contender {
   readonly floor?: boolean
   /** One of ours, which the verdicts are about. */
   readonly ours?: boolean
-  /** What a reader must know to judge the row. */
-  readonly note?: string
   readonly open: (setting: Setting) => Promise<Probe>
 }
 
@@ -67,7 +65,9 @@ export interface Rows {
   readonly max: (contender: string, metric: string) => number
   /** The median, over the rounds, of one's figure divided by the other's of the same round. */
   readonly ratio: (contender: string, other: string, metric: string) => number
+  /** Neither ours nor a floor. */
   readonly others: ReadonlyArray<string>
+  readonly ours: ReadonlyArray<string>
 }
 
 export interface Suite {
@@ -82,4 +82,6 @@ export interface Suite {
   readonly isolated: boolean
   readonly rounds: number
   readonly targets?: ReadonlyArray<Target>
+  /** What the figures of a run show, made from them: also where we lose. */
+  readonly verdict: (rows: Rows) => ReadonlyArray<string>
 }

@@ -1,17 +1,74 @@
-import { Redis } from "@cache-locking/test-servers"
-import { suites } from "./Suites.ts"
+/**
+ * `benchmarks`: see `--help`.
+ */
+import { writeFile } from "node:fs/promises"
+import { orUnavailable, Redis, Unavailable } from "@cache-locking/test-servers"
+import * as Archive from "./Archive.ts"
+import { Answered, type Arguments, parse } from "./Arguments.ts"
+import { commit, machine, versionOf } from "./Machine.ts"
+import { report } from "./Report.ts"
+import { type Result, resultOf } from "./Result.ts"
 import { run } from "./Rig.ts"
-import { resultOf } from "./Result.ts"
+import { suites } from "./Suites.ts"
 import { plain, tableOf } from "./Table.ts"
 
-const names = process.argv.slice(2).filter((a) => !a.startsWith("-"))
-const quick = process.argv.includes("--quick")
-await using redis = await Redis.start()
-for (const suite of suites) {
-  if (names.length > 0 && !names.includes(suite.name)) continue
-  const outcome = await run(suite, { setting: { quick, redis: { host: redis.host, port: redis.port } }, onProgress: (t) => process.stderr.write(`\r\x1b[K${t}`) })
-  const result = resultOf(suite, outcome, "")
-  console.log(`\n${suite.title}\n${plain(tableOf(suite, result))}`)
-  for (const t of result.targets) console.log(t.met ? "met   " : "MISSED", t.text)
-  for (const f of outcome.failures) console.log("FAILED", f.name, f.error.slice(0, 600))
+const docs = new URL("../../../docs/", import.meta.url)
+
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+const benchmark = async ({ quick, rounds, suites: names, write }: Arguments): Promise<number> => {
+  const chosen = suites.filter(({ name }) => names.includes(name))
+  const redis = chosen.some((suite) => suite.redis) || write ? await orUnavailable(Redis.start()) : undefined
+  const server = redis instanceof Unavailable ? undefined : redis
+  const results: Array<Result> = []
+  try {
+    for (const suite of chosen) {
+      if (suite.redis && server === undefined) {
+        console.log(`\n${suite.title}: not run, there is no Redis. ${redis instanceof Unavailable ? redis.reason : ""}`)
+        continue
+      }
+      const address = server && { host: server.host, port: server.port }
+      const outcome = await run(suite, { setting: { quick, redis: address }, rounds, onProgress: progress })
+      progress("")
+      const result = resultOf(suite, outcome, commit())
+      results.push(result)
+      tell(plain(tableOf(suite, result)), suite.title, result)
+    }
+    if (write) {
+      const file = new URL("benchmarks.json", docs)
+      const archive = Archive.merge(await Archive.read(file), {
+        machine: machine(),
+        redis: server?.origin.version ?? "not run",
+        versions: versions(),
+        results
+      })
+      await Archive.write(file, archive)
+      await writeFile(new URL("benchmarks.md", docs), report(suites, archive))
+    }
+  } finally {
+    await server?.stop()
+  }
+  return results.some(({ failures }) => failures.length > 0) ? 1 : 0
+}
+
+const tell = (table: string, title: string, { failures, targets }: Result): void => {
+  console.log(`\n${title}\n${table}`)
+  for (const { met, text } of targets) console.log(`${met ? "met:" : "MISSED:"} ${text}`)
+  for (const { error, name } of failures) console.log(`NOT MEASURED: ${name}: ${error}`)
+}
+
+const versions = (): Record<string, string> => {
+  const ours = "@cache-locking/"
+  const names = new Set(suites.flatMap(({ contenders }) => contenders.flatMap(({ packages }) => packages)))
+  return Object.fromEntries([...names].filter((name) => !name.startsWith(ours)).map((name) => [name, versionOf(name)]))
+}
+
+try {
+  process.exitCode = await benchmark(parse(process.argv.slice(2)))
+} catch (error) {
+  if (!(error instanceof Answered)) throw error
+  ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
+  process.exitCode = error.exitCode
 }

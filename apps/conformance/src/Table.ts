@@ -51,20 +51,19 @@ const header = [
   "Largest value"
 ]
 
-const line = (cells: ReadonlyArray<string>): string =>
-  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`
+/** Rows as Markdown, padded as the formatter of this repository pads them. */
+const lines = ([head, ...body]: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const rows = [head!, ...body].map((cells) => cells.map((cell) => cell.replaceAll("|", "\\|")))
+  const widths = head!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)))
+  const line = (cells: ReadonlyArray<string>) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`
+  const [first, ...rest] = rows.map(line)
+  return [first!, line(widths.map((width) => "-".repeat(width))), ...rest]
+}
 
 /** The table, with its marks. */
 export const render = (capabilities: Capabilities): string =>
-  [
-    begin,
-    "",
-    line(header),
-    line(header.map(() => "---")),
-    ...Object.values(capabilities).map((entry) => line(row(entry))),
-    "",
-    end
-  ].join("\n")
+  [begin, "", ...lines([header, ...Object.values(capabilities).map(row)]), "", end].join("\n")
 
 /** The text with the table between the marks; nothing when it has no marks. */
 export const replaceIn = (text: string, capabilities: Capabilities): string | undefined => {

@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest"
 import { cases } from "../src/Cases.ts"
 import * as Session from "../src/Session.ts"
 import { Violation } from "../src/Verdict.ts"
-import { broken } from "./fixtures/Broken.ts"
+import { contents } from "./fixtures/broken/Contents.ts"
+import { ending } from "./fixtures/broken/Ending.ts"
+import { freshness } from "./fixtures/broken/Freshness.ts"
+import { leases } from "./fixtures/broken/Leases.ts"
+import { surroundings } from "./fixtures/broken/Surroundings.ts"
+import { waking } from "./fixtures/broken/Waking.ts"
+
+const broken = [...leases, ...ending, ...freshness, ...contents, ...waking, ...surroundings]
 
 const caseOf = (name: string) => {
   const found = cases.find((one) => one.name === name)

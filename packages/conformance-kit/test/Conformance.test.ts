@@ -61,6 +61,15 @@ const none = {
 } as const
 
 const least = (backend: Backend) => {
-  const { acquireMany: _, close: _c, deleteMany: _d, hitUnsafe: _h, keys: _k, watch: _w, ...least } = backend.peer()
+  const {
+    acquireMany: _,
+    close: _c,
+    deleteMany: _d,
+    hitUnsafe: _h,
+    keys: _k,
+    valueUnsafe: _v,
+    watch: _w,
+    ...least
+  } = backend.peer()
   return least
 }

@@ -121,7 +121,7 @@ export const makeUnsafe = <A>(
     context
   )
   engine.retain()
-  return new Instance(engine, plan)
+  return new Instance(engine, plan, context)
 }
 
 /**

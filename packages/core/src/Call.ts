@@ -10,7 +10,7 @@ import * as Random from "effect/Random"
 import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
-import type { Engine, Load, Plan } from "./Engine.ts"
+import type { Engine, Load } from "./Engine.ts"
 import { type Flight, Within } from "./Flight.ts"
 import { patient, wait } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
@@ -71,20 +71,19 @@ export const localValue = (engine: Engine<any>, key: string, clock: LocalClock):
   return opened
 }
 
-/** The load of a key that a caller may simply join, if there is one. */
-export const joinable = ({ shared }: Engine<any>, key: string, plan: Plan): Flight | undefined =>
-  Joiner.suits(plan) ? shared.flights.get(key) : undefined
-
 /** Answers a call that found no fresh value in this process. */
 export const answer = (
   request: Request,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<Answer<any>, any, any> => {
   const { engine, force, key, plan } = request
-  const flight = force || fiber.getRef(Within) !== undefined ? undefined : joinable(engine, key, plan)
-  if (flight === undefined) return arrange(request, fiber, undefined)
+  if (force || !Joiner.suits(plan) || fiber.getRef(Within) !== undefined) return arrange(request, fiber, undefined)
+  const tooLong = checkKey(engine, key)
+  if (tooLong !== undefined) return tooLong
   return Effect.callback((resume) => {
-    const joiner = new FiberJoiner(request, flight, fiber, resume)
+    const current = engine.shared.flights.get(key)
+    const flight = current ?? engine.fly(request, fiber.context)
+    const joiner = new FiberJoiner(request, flight, current === undefined, fiber, resume)
     joiner.join()
     return Effect.sync(() => joiner.leave())
   })
@@ -95,20 +94,35 @@ class FiberJoiner extends Joiner {
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly resume: (answer: Effect.Effect<Answer<any>, any, any>) => void
 
-  constructor(request: Request, flight: Flight, fiber: Fiber.Fiber<unknown, unknown>, resume: FiberJoiner["resume"]) {
-    super(request.engine, request.plan, flight)
+  constructor(
+    request: Request,
+    flight: Flight,
+    mine: boolean,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    resume: FiberJoiner["resume"]
+  ) {
+    super(request.engine, request.plan, flight, mine)
     this.request = request
     this.fiber = fiber
     this.resume = resume
   }
 
-  protected override end(exit: Exit.Exit<Answer<any>, any> | undefined): void {
-    this.resume(exit ?? arrange(this.request, this.fiber, this.began))
+  protected override end(exit: Exit.Exit<Answer<any>, any> | undefined, late: boolean): void {
+    this.resume(exit ?? waitOn(this.request, this.fiber, this.began, late ? this.flight : undefined))
   }
 }
 
+/** The long way of a caller who began to wait at `since`; its time is over if it comes with the flight it left. */
+export const waitOn = (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  since: number,
+  left: Flight | undefined
+): Effect.Effect<Answer<any>, any, any> =>
+  left === undefined ? arrange(request, fiber, since) : outOfTime(request, fiber, since, left)
+
 /** The long way. `since`: when the caller began to wait, if it already has. */
-export const arrange = Effect.fnUntraced(function* (
+const arrange = Effect.fnUntraced(function* (
   request: Request,
   fiber: Fiber.Fiber<unknown, unknown>,
   since: number | undefined
@@ -152,14 +166,8 @@ export const arrange = Effect.fnUntraced(function* (
         return yield* hooked(hooks, key, ofStale(engine, news.stale, now))
       case "Aborted":
         return yield* aborted(engine, key, signal!)
-      case "TimedOut": {
-        if (policy.onWaitTimeout === "fetch") return yield* fallBack(request, fiber, began)
-        const stale = flight.besides
-        if (policy.onWaitTimeout === "stale" && stale !== undefined && allows(policy, stale, true, now)) {
-          return yield* hooked(hooks, key, ofStale(engine, stale, now))
-        }
-        return yield* timedOut(engine, key, now - began)
-      }
+      case "TimedOut":
+        return yield* outOfTime(request, fiber, began, flight)
       case "Landed": {
         const { exit } = news
         // A flight that was ended, not failed, is no answer for those who came too late to keep it.
@@ -177,6 +185,23 @@ export const arrange = Effect.fnUntraced(function* (
     }
   }
 })
+
+/** What the policy says when `waitMax` is over. */
+const outOfTime = (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  began: number,
+  { besides }: Flight
+): Effect.Effect<Answer<any>, any, any> => {
+  const { engine, key, plan } = request
+  const { onWaitTimeout } = plan.policy
+  if (onWaitTimeout === "fetch") return fallBack(request, fiber, began)
+  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  if (onWaitTimeout === "stale" && besides !== undefined && allows(plan.policy, besides, true, now)) {
+    return hooked(plan.hooks, key, ofStale(engine, besides, now))
+  }
+  return timedOut(engine, key, now - began)
+}
 
 /** Fetches beside another's load; once per process, however many give up waiting. */
 const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fiber<unknown, unknown>, began: number) {

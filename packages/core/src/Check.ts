@@ -82,8 +82,28 @@ export const duration = (option: string, value: Duration.Input, rule: DurationRu
   throw invalid(option, value, `a duration ${bound}${end} (milliseconds, "5 seconds", { seconds: 5 }, Duration)`)
 }
 
+const units: ReadonlySet<string> = new Set([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+/** Effect's parser passes over what it does not know; a misspelled unit is not to become no time at all. */
+const isDurationInput = (value: Duration.Input): boolean => {
+  if (typeof value !== "object" || Duration.isDuration(value)) return value !== null && value !== undefined
+  if (Array.isArray(value)) return value.length === 2 && value.every((part) => typeof part === "number" && part >= 0)
+  const parts = Object.entries(value as object)
+  return parts.length > 0 && parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number")
+}
+
 const parse = (value: Duration.Input): number => {
-  const found = value === null || value === undefined ? Option.none() : Duration.fromInput(value)
+  if (!isDurationInput(value)) return Number.NaN
+  const found = Duration.fromInput(value)
   return Option.isSome(found) ? Duration.toMillis(found.value) : Number.NaN
 }
 

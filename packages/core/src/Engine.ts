@@ -2,9 +2,12 @@
  * What a cache works with: its adapter, the values' way in and out, the policy, and the
  * flights it shares with every other cache of this process over the same store.
  */
-import type * as Context from "effect/Context"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Adapter } from "./Adapter.ts"
+import * as Exit from "effect/Exit"
+import type { Acquired, Adapter, AdapterError, Hit, Token } from "./Adapter.ts"
 import { Backlog } from "./Backlog.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
@@ -42,6 +45,14 @@ interface Behind {
   readonly early: number
   /** Whether it has its place in the backlog already. */
   readonly placed: boolean
+}
+
+/** A flight's load and what it needs. */
+interface Trip {
+  readonly load: Load
+  readonly context: Context.Context<never>
+  readonly owner: string
+  readonly behind: Behind | undefined
 }
 
 interface Shared {
@@ -142,35 +153,68 @@ export class Engine<A> {
   }
 
   private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
+    const owner = nameFlight(load.plan.policy.ownerId)
+    const clock = Context.get(context, Clock.Clock)
+    const begin = (flight: Flight) => this.ask(flight, { load, context, owner, behind }, true)
+    return flights.begin(load.key, clock, begin, behind !== undefined)
+  }
+
+  /**
+   * Asks the store without the machinery of a turn: most of the time the answer is a fresh value, and that is all.
+   * A failure that may pass is asked again, once: the same owner still leads if only the reply was lost.
+   */
+  private ask(flight: Flight, trip: Trip, again: boolean): void {
+    const { behind, context, load, owner } = trip
+    const asking = Lease.asking(load.plan.policy, owner, load.force, behind?.early)
+    Effect.runForkWith(context)(this.adapter.acquire(load.key, asking)).addObserver((exit) => {
+      if (Exit.isSuccess(exit)) this.go(flight, trip, exit)
+      else if (again && !flight.ended && exit.cause.reasons.some(mayPass)) {
+        this.ask(flight, trip, false)
+      } else this.go(flight, trip, exit)
+    })
+  }
+
+  /** Lands with a fresh value, or begins the turn with any other answer. */
+  private go(flight: Flight, trip: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
+    const { behind, context, load, owner } = trip
+    const found = Exit.isSuccess(asked) ? asked.value : undefined
+    if (flight.ended) {
+      // Everybody left meanwhile: a lease that was granted all the same is for others.
+      if (found?._tag === "Leader") Effect.runForkWith(context)(this.giveBack(load.key, found.token))
+      return
+    }
+    const opened = found?._tag === "Hit" && behind === undefined ? this.sealer.openUnsafe(found.value) : undefined
+    if (opened !== undefined) {
+      flight.land(Exit.succeed(Lease.hit(opened, found as Hit, false)))
+      return
+    }
     let placed = behind?.placed ?? false
     const mayBegin = () => {
       const later = () => this.loadBehind(load, context, { early: behind?.early ?? 0, placed: true })
       placed ||= this.backlog.enter(load.key, later)
       return placed
     }
-    return flights.begin(
-      load.key,
-      context,
-      (flight) => {
-        this.own.add(flight)
-        return Effect.ensuring(
-          Lease.take(this.turn(load, flight, behind?.early, mayBegin)),
-          Effect.sync(() => {
-            this.own.delete(flight)
-            this.answered()
-            if (placed) this.backlog.leave()
-          })
-        )
-      },
-      behind !== undefined
-    )
+    this.own.add(flight)
+    const turn = Lease.take(this.turn(load, owner, flight, behind?.early, mayBegin), asked)
+    const done = Effect.sync(() => {
+      this.own.delete(flight)
+      this.answered()
+      if (placed) this.backlog.leave()
+    })
+    flight.run(Effect.ensuring(turn, done), context)
+  }
+
+  private giveBack(key: string, token: Token): Effect.Effect<void> {
+    return Effect.ignore(this.adapter.abandon(key, { token }))
   }
 
   /** Begins a flight beside another's lease. */
   fallBack(load: Load, context: Context.Context<never>): Flight {
-    return this.shared.fallbacks.begin(load.key, context, (flight) =>
-      Lease.bypass(this.turn(load, flight, undefined, yes))
-    )
+    const begin = (flight: Flight) => {
+      const owner = nameFlight(load.plan.policy.ownerId)
+      flight.run(Lease.bypass(this.turn(load, owner, flight, undefined, yes)), context)
+    }
+    return this.shared.fallbacks.begin(load.key, Context.get(context, Clock.Clock), begin)
   }
 
   /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
@@ -214,13 +258,14 @@ export class Engine<A> {
 
   private turn(
     { fetcher, force, key, plan: { hooks, policy } }: Load,
+    owner: string,
     flight: Flight,
     early: number | undefined,
     mayBegin: () => boolean
   ): Turn<A, any, any> {
     return {
       key,
-      owner: nameFlight(policy.ownerId),
+      owner,
       adapter: this.adapter,
       sealer: this.sealer,
       policy,
@@ -246,6 +291,8 @@ export class Engine<A> {
 }
 
 const yes = (): boolean => true
+
+const mayPass = (reason: Cause.Reason<AdapterError>): boolean => Cause.isFailReason(reason) && reason.error.retryable
 
 /** Logs an error that is nobody's answer, and calls the hook beside the call. */
 const tell = (error: CacheLockingError, hooks: Hooks<any, any, any> | undefined): Effect.Effect<void> => {

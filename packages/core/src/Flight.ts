@@ -5,7 +5,7 @@
  * interrupted, unless it refreshes behind a stale value. Callers join with a deadline and a signal
  * of their own and are told what concerns them; what one does never touches another.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -55,43 +55,46 @@ export class Flight implements Phases<any> {
   besides: StaleValue<any> | undefined
   private readonly waiters = new Set<Waiter>()
   private readonly waitsFor = new Map<Flight, number>()
-  /** Not yet there while the load runs its first, synchronous steps. */
+  /** Not there while the store is asked for the first time, nor during the load's first, synchronous steps. */
   private fiber: Fiber.Fiber<Landing<any>, any> | undefined
-  private load: ((flight: Flight) => Fiber.Fiber<Landing<any>, any>) | undefined
+  private landed: Exit.Exit<Landing<any>, any> | undefined
+  private begin: ((flight: Flight) => void) | undefined
   private readonly born: number
   private readonly flights: Flights
   private readonly key: string
   readonly clock: Clock.Clock
 
-  constructor(
-    flights: Flights,
-    key: string,
-    clock: Clock.Clock,
-    background: boolean,
-    load: (flight: Flight) => Fiber.Fiber<Landing<any>, any>
-  ) {
+  constructor(flights: Flights, key: string, clock: Clock.Clock, background: boolean, begin: (flight: Flight) => void) {
     this.flights = flights
     this.key = key
     this.clock = clock
     this.background = background
-    this.load = load
+    this.begin = begin
     this.born = this.now
   }
 
   /**
    * Begins the load, unless it has begun. Its first steps may run at once, and may ask who waits for whom: so
-   * whoever begins a flight joins it first.
+   * whoever makes a flight joins it first.
    */
   launch(): void {
-    const { load } = this
-    if (load === undefined) return
-    this.load = undefined
-    this.fiber = load(this)
+    const { begin } = this
+    if (begin === undefined) return
+    this.begin = undefined
+    begin(this)
+  }
+
+  /** Goes on in a fiber of its own, to its landing. */
+  run(load: Effect.Effect<Landing<any>, any, any>, context: Context.Context<never>): void {
+    // The context is the caller's, who has what its fetcher needs.
+    this.fiber = Effect.runForkWith(Context.add(context as Context.Context<any>, Within, this))(load)
     this.fiber.addObserver((exit) => this.land(exit))
     this.endIfLeft()
   }
 
-  private land(exit: Exit.Exit<Landing<any>, any>): void {
+  /** Answers all who wait. */
+  land(exit: Exit.Exit<Landing<any>, any>): void {
+    this.landed = exit
     this.flights.forget(this.key, this)
     const news: News = { _tag: "Landed", exit }
     const waiters = [...this.waiters]
@@ -143,8 +146,7 @@ export class Flight implements Phases<any> {
 
   /** Lets a caller wait, unless there is an answer for it already. */
   join(waiter: Waiter): void {
-    const exit = this.fiber?.pollUnsafe()
-    const { besides } = this
+    const { besides, landed: exit } = this
     if (exit !== undefined) waiter.tell({ _tag: "Landed", exit })
     else if (besides !== undefined && waiter.takes(besides)) {
       waiter.tell(this.serve(besides))
@@ -170,11 +172,10 @@ export class Flight implements Phases<any> {
 
   /** The last one out ends the load; the key is free for a new flight at once. */
   private endIfLeft(): void {
-    if (this.waiters.size > 0 || this.background) return
-    if (this.fiber === undefined || this.fiber.pollUnsafe() !== undefined) return
+    if (this.waiters.size > 0 || this.background || this.landed !== undefined) return
     this.ended = true
     this.flights.forget(this.key, this)
-    this.fiber.interruptUnsafe()
+    this.fiber?.interruptUnsafe()
   }
 
   /** Ends a background load. */
@@ -240,17 +241,8 @@ export class Flights {
   }
 
   /** Makes a flight, which every caller from now on joins; the first of them launches it. */
-  begin(
-    key: string,
-    context: Context.Context<never>,
-    load: (flight: Flight) => Effect.Effect<Landing<any>, any, any>,
-    background = false
-  ): Flight {
-    const clock = Context.get(context, Clock.Clock)
-    const flight = new Flight(this, key, clock, background, (flight) =>
-      // The context is the caller's, who has what its fetcher needs.
-      Effect.runForkWith(Context.add(context as Context.Context<any>, Within, flight))(load(flight))
-    )
+  begin(key: string, clock: Clock.Clock, begin: (flight: Flight) => void, background = false): Flight {
+    const flight = new Flight(this, key, clock, background, begin)
     this.byKey.set(key, flight)
     this.all.add(flight)
     return flight

@@ -2,6 +2,7 @@
  * A cache at work: its methods, over one engine.
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -19,7 +20,7 @@ import { type CallOptions, callNames, checked, planOf } from "./CallOptions.ts"
 import * as Check from "./Check.ts"
 import type { Engine, Fetcher, Plan } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
-import type { Joiner } from "./Joiner.ts"
+import { Joiner } from "./Joiner.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
 import type { Stats } from "./Stats.ts"
@@ -56,9 +57,12 @@ export class Instance<A> {
   /** Whether a hit is an answer and nothing more. */
   private readonly plain: boolean
 
-  constructor(engine: Engine<A>, plan: Plan) {
+  private readonly context: Context.Context<never>
+
+  constructor(engine: Engine<A>, plan: Plan, context: Context.Context<never>) {
     this.engine = engine
     this.plan = plan
+    this.context = context
     this.plain = plan.hooks === undefined && plan.policy.earlyRefresh === 0
   }
 
@@ -92,18 +96,34 @@ export class Instance<A> {
     return this.closed || !this.plain ? undefined : Call.localValue(this.engine, key, clock)
   }
 
-  /** Joins the load of a key that is under way, if a caller without options may: no Effect, no fiber. */
-  joinUnsafe(key: string, join: (engine: Engine<any>, plan: Plan, flight: Flight) => Joiner): boolean {
-    const flight = this.closed ? undefined : Call.joinable(this.engine, key, this.plan)
-    if (flight === undefined) return false
-    join(this.engine, this.plan, flight).join()
+  /**
+   * Joins or begins the load of a key, if a caller without options may: no Effect, no fiber. The others, and those who
+   * are to be told of an error, take the long way.
+   */
+  joinUnsafe<F>(
+    key: string,
+    fetcher: F,
+    toFetcher: (fetcher: F) => Fetcher<A, any, never>,
+    join: (engine: Engine<any>, plan: Plan, flight: Flight, mine: boolean) => Joiner
+  ): boolean {
+    const { engine, plan } = this
+    if (this.closed || !Joiner.suits(plan) || typeof fetcher !== "function") return false
+    if (typeof key !== "string" || key === "" || Call.checkKey(engine, key) !== undefined) return false
+    const current = engine.shared.flights.get(key)
+    const flight = current ?? engine.fly({ key, fetcher: toFetcher(fetcher), plan, force: false }, this.context)
+    join(engine, plan, flight, current === undefined).join()
     return true
   }
 
-  /** Waits on as one who began to wait at `since`, whom joining gave no answer. */
-  readonly waitOn = (key: string, fetcher: Fetcher<A, any, any>, since: number): Effect.Effect<Answer<A>, any, any> =>
+  /** Waits on for one whom joining gave no answer. See `Call.waitOn`. */
+  readonly waitOn = (
+    key: string,
+    fetcher: Fetcher<A, any, any>,
+    since: number,
+    left: Flight | undefined
+  ): Effect.Effect<Answer<A>, any, any> =>
     Effect.withFiber((fiber) =>
-      Call.arrange({ engine: this.engine, key, fetcher, plan: this.plan, force: false }, fiber, since)
+      Call.waitOn({ engine: this.engine, key, fetcher, plan: this.plan, force: false }, fiber, since, left)
     )
 
   private miss(

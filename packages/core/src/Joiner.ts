@@ -1,6 +1,6 @@
 /**
- * A caller who finds its key's load under way, and nothing that needs a fiber of its own: no hook,
- * no signal, no fetcher around it. A thousand of these wait for one load, so each is one small object.
+ * A caller with nothing that needs a fiber of its own: no hook, no signal, no fetcher around it. A thousand of
+ * these wait for one load, and one begins it for each hit of a remote store, so each is one small object.
  */
 import * as Exit from "effect/Exit"
 import { allows, ofFailure, ofLanding, ofStale } from "./Answering.ts"
@@ -13,23 +13,26 @@ import type { StaleValue } from "./Turn.ts"
 export abstract class Joiner implements Waiter {
   private readonly engine: Engine<any>
   private readonly plan: Plan
-  private readonly flight: Flight
+  protected readonly flight: Flight
+  /** Whether this caller made the flight. */
+  private readonly mine: boolean
   /** When the caller began to wait. */
   protected readonly began: number
 
-  constructor(engine: Engine<any>, plan: Plan, flight: Flight) {
+  constructor(engine: Engine<any>, plan: Plan, flight: Flight, mine: boolean) {
     this.engine = engine
     this.plan = plan
     this.flight = flight
+    this.mine = mine
     this.began = flight.now
   }
 
-  /** Told once how it ended; by `undefined`, that the caller must wait on the long way. */
-  protected abstract end(exit: Exit.Exit<Answer<any>, any> | undefined): void
+  /** Told once how it ended; without an exit the caller goes the long way, `late` if its time is over. */
+  protected abstract end(exit: Exit.Exit<Answer<any>, any> | undefined, late: boolean): void
 
   /** Whether a caller with this plan may be one. */
-  static suits({ hooks, signal }: Plan): boolean {
-    return hooks === undefined && signal === undefined
+  static suits({ hooks, policy, signal }: Plan): boolean {
+    return hooks === undefined && signal === undefined && policy.earlyRefresh === 0
   }
 
   get deadline(): number {
@@ -37,7 +40,7 @@ export abstract class Joiner implements Waiter {
   }
 
   get evenLeading(): boolean {
-    return this.plan.policy.onWaitTimeout !== "fetch"
+    return !this.mine && this.plan.policy.onWaitTimeout !== "fetch"
   }
 
   get soft(): number {
@@ -50,7 +53,7 @@ export abstract class Joiner implements Waiter {
   }
 
   tell(news: News): void {
-    if (news._tag !== "Following") this.end(this.exit(news))
+    if (news._tag !== "Following") this.end(this.exit(news), news._tag === "TimedOut")
   }
 
   private exit(news: News): Exit.Exit<Answer<any>, any> | undefined {
@@ -63,7 +66,7 @@ export abstract class Joiner implements Waiter {
       const landing = exit.value
       return landing._tag === "Idle"
         ? undefined
-        : Exit.succeed(ofLanding(engine, landing, false, flight.now - this.began))
+        : Exit.succeed(ofLanding(engine, landing, this.mine, flight.now - this.began))
     }
     return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
   }

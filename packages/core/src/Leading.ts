@@ -56,7 +56,7 @@ export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefin
       return turn.fetcher({ key, stale: stale && { ...stale, unchanged } })
     }),
     "cache-locking.load",
-    { attributes: { "cache_locking.key": key, "cache_locking.adapter": adapter.name } }
+    { attributes: { "cache_locking.key": key, "cache_locking.adapter": adapter.name }, captureStackTrace: false }
   )
   if (policy.hardTimeout === Infinity) return fetched
   return Effect.raceFirst(

@@ -8,8 +8,9 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { Acquired, AcquireOptions, Cooling, Hit, Stale } from "./Adapter.ts"
+import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "./Adapter.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "./CacheLockingError.ts"
 import { Following } from "./Following.ts"
 import { lead, load } from "./Leading.ts"
@@ -17,12 +18,23 @@ import type { Policy } from "./Policy.ts"
 import type { Sealed } from "./Sealed.ts"
 import { idle, type Landing, loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
-/** Runs the turn to its landing. */
-export const take = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E | CacheLockingError, R> =>
+/** What a turn asks the store for. */
+export const asking = (policy: Policy, owner: string, force: boolean, early: number | undefined): AcquireOptions => ({
+  owner,
+  leaseFor: policy.leaseTtl,
+  force,
+  refreshWithin: early
+})
+
+/** Runs the turn to its landing, from the answer to its first asking on. */
+export const take = <A, E, R>(
+  turn: Turn<A, E, R>,
+  first: Exit.Exit<Acquired, AdapterError>
+): Effect.Effect<Landing<A>, E | CacheLockingError, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
       const following = new Following(turn, clock)
-      return Effect.ensuring(run(turn, following, clock, restore), following.end)
+      return Effect.ensuring(run(turn, first, following, clock, restore), following.end)
     })
   ) as Effect.Effect<Landing<A>, E | CacheLockingError, R>
 
@@ -35,31 +47,29 @@ export const bypass = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, 
 
 const run = Effect.fnUntraced(function* (
   turn: Turn<any, any, any>,
+  first: Exit.Exit<Acquired, AdapterError>,
   following: Following,
   clock: Clock.Clock,
   restore: Restore
 ) {
   const { counters, key, phases, policy, sealer } = turn
-  let ask: AcquireOptions = {
-    owner: turn.owner,
-    leaseFor: policy.leaseTtl,
-    force: turn.force,
-    refreshWithin: turn.early
-  }
+  let ask = asking(policy, turn.owner, turn.force, turn.early)
   let unreadable = false
-  while (true) {
-    const asked = yield* Effect.result(acquire(turn, ask))
+  for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(turn, ask)) {
+    const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
-      if (turn.early !== undefined) return yield* Effect.as(turn.trouble(asked.failure), idle)
-      if (policy.onAdapterError === "fail") return yield* Effect.fail(asked.failure)
-      yield* turn.trouble(asked.failure)
+      counters.adapterErrors++
+      const error = getFailed(turn, asked.failure)
+      if (turn.early !== undefined) return yield* Effect.as(turn.trouble(error), idle)
+      if (policy.onAdapterError === "fail") return yield* Effect.fail(error)
+      yield* turn.trouble(error)
       return yield* restore(bypass(turn))
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
       if (turn.early !== undefined) return idle
       const opened = yield* sealer.unseal(key, found.value, unreadable)
-      if (opened !== undefined) return hit(opened, found, following)
+      if (opened !== undefined) return hit(opened, found, following.led)
       // What does not decode is as good as absent: lead beside it, or wait for whoever does.
       const beside = ask.refreshWithin === undefined
       if (!beside) yield* following.wait(policy.leaseTtl, restore)
@@ -95,30 +105,22 @@ const run = Effect.fnUntraced(function* (
   }
 })
 
-const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, following: Following): Landing<any> => ({
+/** The landing of a fresh value. */
+export const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, followed: boolean): Landing<any> => ({
   _tag: "Found",
   value,
   cost,
   age,
   freshFor,
-  followed: following.led
+  followed
 })
 
 /** Asks once more after a failure that may pass: the same owner still leads if only the reply was lost. */
-const acquire = (turn: Turn<any, any, any>, ask: AcquireOptions): Effect.Effect<Acquired, CacheGetFailed> =>
-  Effect.mapError(
-    Effect.catch(turn.adapter.acquire(turn.key, ask), (error) =>
-      error.retryable ? turn.adapter.acquire(turn.key, ask) : Effect.fail(error)
-    ),
-    (cause) => {
-      turn.counters.adapterErrors++
-      return new CacheGetFailed({
-        context: { key: turn.key, phase: "acquire", adapter: turn.adapter.name },
-        message: cause.message,
-        cause
-      })
-    }
-  )
+const acquire = ({ adapter, key }: Turn<any, any, any>, ask: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+  Effect.catch(adapter.acquire(key, ask), (error) => (error.retryable ? adapter.acquire(key, ask) : Effect.fail(error)))
+
+const getFailed = ({ adapter, key }: Turn<any, any, any>, cause: AdapterError): CacheGetFailed =>
+  new CacheGetFailed({ context: { key, phase: "acquire", adapter: adapter.name }, message: cause.message, cause })
 
 /** A stale value, decoded; one that cannot be is none. */
 const open = (

@@ -31,6 +31,8 @@ export interface Options {
 
 const defaultMaxEntries = 10_000
 
+const optionNames: ReadonlySet<string> = new Set(["maxEntries", "maxBytes", "sizeOf"])
+
 const encodedSize = (value: Value, key: string): number => value.bytes.byteLength + key.length
 
 /** Leases and cooldowns of keys. Each addition looks at two of those there, in turn, and forgets what is over. */
@@ -73,6 +75,7 @@ class Memory {
   private epoch = Number.NaN
 
   constructor(options: Options) {
+    Check.known(options, optionNames)
     const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
     this.maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 1, default: Infinity })
     this.sizeOf = Check.fn("sizeOf", options.sizeOf, encodedSize)

@@ -110,6 +110,12 @@ export class Sealer<A> {
     return value instanceof Sealed ? value : undefined
   }
 
+  /** Opens a value if that needs no promise and goes well. */
+  openUnsafe(value: Value): Sealed<A> | undefined {
+    const opened = unseal(value, this.codec)
+    return opened instanceof Sealed ? opened : undefined
+  }
+
   private decodeFailed(key: string, unreadable: Unreadable): DecodeFailed {
     return new DecodeFailed({
       context: { key, phase: "decode", adapter: this.adapter.name },

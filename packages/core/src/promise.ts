@@ -119,21 +119,23 @@ class PromiseJoiner<A> extends Joiner {
     engine: Engine<any>,
     plan: Plan,
     flight: Flight,
+    mine: boolean,
     cache: Instance<A>,
     key: string,
     fetcher: PromiseFetcher<A>,
     settlement: Settlement
   ) {
-    super(engine, plan, flight)
+    super(engine, plan, flight, mine)
     this.cache = cache
     this.key = key
     this.fetcher = fetcher
     this.settlement = settlement
   }
 
-  protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined): void {
-    if (exit !== undefined) settle(this.settlement, exit)
-    else fork(this.cache.waitOn(this.key, toFetcher(this.fetcher), this.began), undefined, this.settlement)
+  protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined, late: boolean): void {
+    const { began, cache, fetcher, flight, key, settlement } = this
+    if (exit !== undefined) settle(settlement, exit)
+    else fork(cache.waitOn(key, toFetcher(fetcher), began, late ? flight : undefined), undefined, settlement)
   }
 }
 
@@ -184,7 +186,10 @@ class Facade<A> implements PromiseCache<A> {
       within === undefined &&
       this.cache.joinUnsafe(
         key,
-        (engine, plan, flight) => new PromiseJoiner(engine, plan, flight, this.cache, key, fetcher, settlement)
+        fetcher,
+        toFetcher,
+        (engine, plan, flight, mine) =>
+          new PromiseJoiner(engine, plan, flight, mine, this.cache, key, fetcher, settlement)
       )
     if (!joined) fork(this.cache.getOrSet(key, toFetcher(fetcher), options && withHooks(options)), within, settlement)
     return promise

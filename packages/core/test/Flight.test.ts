@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import type { Adapter } from "../src/Adapter.ts"
 import * as Cache from "../src/Cache.ts"
 import * as Codec from "../src/Codec.ts"
-import { Flights } from "../src/Flight.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import { faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
@@ -364,6 +364,27 @@ describe("leaving", () => {
     })
   )
 
+  for (const [kind, wrap] of kinds) {
+    scenario(`a caller who is interrupted between any two of its steps leaves nothing, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        for (let steps = 0; steps < 120; steps++) {
+          const { cache } = yield* world.cache({}, wrap)
+          const origin = new Origin()
+          const caller = yield* Effect.forkChild(
+            Effect.provideService(cache.getOrSet("k", origin.gives(10_000)), Scheduler.MaxOpsBeforeYield, 2)
+          )
+          for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+          yield* Effect.forkChild(Fiber.interrupt(caller))
+          yield* advance(100)
+          assert.isFalse(waits(caller))
+          assert.strictEqual(origin.running, 0, `after ${steps} steps the load runs on for nobody`)
+          assert.isUndefined((yield* world.store.read("k")).lease, `after ${steps} steps the lease is kept`)
+          assert.strictEqual(world.flights, 0, `after ${steps} steps the flight is kept`)
+        }
+      })
+    )
+  }
+
   scenario("coming and going in any order leaves nothing", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({ leaseTtl: 300 }, remote)
@@ -585,37 +606,6 @@ describe("in a fetcher's context", () => {
         assert.deepStrictEqual(beside.map(Exit.map(({ value }) => value)), [Exit.succeed("outer")])
         yield* world.store.delete("k")
       }
-    })
-  )
-})
-
-describe("Flights", () => {
-  const context = Effect.context<never>()
-
-  it.effect("a flight is found until it has landed", () =>
-    Effect.gen(function* () {
-      const flights = new Flights()
-      const flight = flights.begin("k", yield* context, () =>
-        Effect.as(Effect.sleep(10), { _tag: "Loaded", value: 1, uncached: undefined, leaseUntil: undefined } as const)
-      )
-      assert.strictEqual(flights.get("k"), flight)
-      assert.strictEqual(flights.size, 1)
-      yield* advance(10)
-      assert.isUndefined(flights.get("k"))
-      assert.strictEqual(flights.size, 0)
-    })
-  )
-
-  it.effect("a flight that gave way to another does not remove it when it lands", () =>
-    Effect.gen(function* () {
-      const flights = new Flights()
-      const landing = { _tag: "Loaded", value: 1, uncached: undefined, leaseUntil: undefined } as const
-      flights.begin("k", yield* context, () => Effect.as(Effect.sleep(10), landing))
-      const second = flights.begin("k", yield* context, () => Effect.as(Effect.sleep(20), landing))
-      yield* advance(10)
-      assert.strictEqual(flights.get("k"), second)
-      yield* advance(10)
-      assert.strictEqual(flights.size, 0)
     })
   )
 })

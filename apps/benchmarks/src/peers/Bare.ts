@@ -39,7 +39,11 @@ const overRedis = (client: Redis5 | Redis6, load: Load, ttl: number): Opened => 
 })
 
 /** `GET`, and after a load `SET`: no lock, no sharing, no encoding. */
-const bareRedis = (name: string, connect: (at: Address) => Promise<Redis5 | Redis6>, packages: Array<string>): Peer => ({
+const bareRedis = (
+  name: string,
+  connect: (at: Address) => Promise<Redis5 | Redis6>,
+  packages: Array<string>
+): Peer => ({
   name,
   packages,
   redis: async (load, at, { ttl }) => overRedis(await connect(at), load, ttl)

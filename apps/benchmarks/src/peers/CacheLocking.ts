@@ -1,6 +1,5 @@
-import { Cache } from "@cache-locking/core"
+import { Cache, MemoryAdapter } from "@cache-locking/core"
 import { type Adapter, createCache } from "@cache-locking/core/promise"
-import { MemoryAdapter } from "@cache-locking/core"
 import { RedisAdapter } from "@cache-locking/redis"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

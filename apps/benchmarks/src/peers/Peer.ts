@@ -45,11 +45,7 @@ export interface FiberPeer {
   readonly packages: ReadonlyArray<string>
   readonly ours?: boolean
   readonly memory?: (load: (key: string) => Effect<string>, bounds: Bounds) => FiberOpened | Promise<FiberOpened>
-  readonly redis?: (
-    load: (key: string) => Effect<string>,
-    at: Address,
-    options: RedisBounds
-  ) => Promise<FiberOpened>
+  readonly redis?: (load: (key: string) => Effect<string>, at: Address, options: RedisBounds) => Promise<FiberOpened>
 }
 
 export const nothing = async (): Promise<void> => {}

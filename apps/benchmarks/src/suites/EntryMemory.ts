@@ -12,6 +12,7 @@ import { LayeredLoader } from "../peers/LayeredLoader.ts"
 import { LruCache } from "../peers/LruCache.ts"
 import { nothing, type Opened, type Peer } from "../peers/Peer.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
+import { compared, size } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
 
 /** Values in a map, with nothing about them. */
@@ -84,6 +85,7 @@ export const EntryMemory: Suite = {
     contender(Cachified, open(hour)),
     contender(Bentocache, open(hour))
   ],
+  verdict: (rows) => rows.ours.map((name) => compared(rows, name, "bytes", size)),
   targets: ["no TTL", "TTL 1 h"].map((ttl) => ({
     text: `with ${ttl} at most 300 bytes`,
     met: ({ median }) => median(`${CacheLocking.name}, ${ttl}`, "bytes") <= 300

@@ -92,6 +92,11 @@ export const HotKey: Suite = {
     contender(CacheLockingFiber, open(overEffects)),
     contender(EffectCacheFiber, open(overEffects))
   ],
+  verdict: ({ median, others, ours }) => [
+    `Among 100,000 entries a hit costs ${[...ours, ...others]
+      .map((name) => `${median(name, "times").toPrecision(2)} times what it costs alone in ${name}`)
+      .join(", ")}.`
+  ],
   targets: [CacheLocking, CacheLockingFiber].map(({ name }) => ({
     text: `${name}: costs among 100,000 what it costs alone, within a fifth`,
     met: ({ median }) => median(name, "times") < 1.2

@@ -7,6 +7,7 @@ import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import { redisPeers } from "../peers/RedisPeers.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
+import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
 
 const together = 50
@@ -59,11 +60,15 @@ const overEffects: Gather<FiberPeer> = async (peer, load, at, who) => {
 }
 
 /** What one operation sends, told by a proxy between the client and Redis; the connection's own commands left out. */
-const commandsOf = async (redis: Address, work: (at: Address) => Promise<readonly [Crowd, () => Promise<number>]>) => {
+const commandsOf = async (
+  redis: Address,
+  operations: number,
+  prepare: (at: Address) => Promise<{ readonly crowd: Crowd; readonly work: () => Promise<void> }>
+): Promise<number> => {
   await using proxy = await FaultProxy.start({ target: redis })
-  const [crowd, measured] = await work({ host: proxy.host, port: proxy.port })
+  const { crowd, work } = await prepare({ host: proxy.host, port: proxy.port })
   proxy.resetCommands()
-  const operations = await measured()
+  await work()
   const commands = proxy.commands().length / operations
   await crowd.close()
   return commands
@@ -83,9 +88,9 @@ const hit =
       await crowd.ask(keyOf, keys)
       return { crowd, keyOf, origin }
     }
-    const commands = await commandsOf(redis!, async (at) => {
+    const commands = await commandsOf(redis!, keys, async (at) => {
       const { crowd, keyOf } = await warm(at)
-      return [crowd, async () => (await crowd.ask(keyOf, keys), keys)]
+      return { crowd, work: () => crowd.ask(keyOf, keys) }
     })
     const { crowd, keyOf, origin } = await warm(redis!)
     return batches({
@@ -117,10 +122,10 @@ const miss =
         verify: () => origin.expect(asked, who)
       }
     }
-    const commands = await commandsOf(redis!, async (at) => {
+    const commands = await commandsOf(redis!, 2 * together, async (at) => {
       const { crowd, run } = await cold(at)
       await run(together)
-      return [crowd, async () => (await run(2 * together), 2 * together)]
+      return { crowd, work: () => run(2 * together) }
     })
     const { crowd, run, verify } = await cold(redis!)
     return batches({ quick, batch: 250, unit: together, run, also: { commands }, verify, close: crowd.close })
@@ -134,6 +139,8 @@ const contenders = (promises: ReturnType<typeof hit<Peer>>, effects: ReturnType<
   contender(CacheLockingFiber, effects),
   ...redisPeers.map((peer) => contender(peer, promises))
 ]
+
+const verdict: Suite["verdict"] = (rows) => rows.ours.map((name) => compared(rows, name, "time", speed))
 
 export const RedisHit: Suite = {
   name: "redis-hit",
@@ -149,6 +156,7 @@ export const RedisHit: Suite = {
     { key: "commands", title: "commands", unit: "count" }
   ],
   contenders: contenders(hit(overPromises), hit(overEffects)),
+  verdict,
   targets: [CacheLocking, CacheLockingFiber].flatMap(({ name }) => [
     { text: `${name}: one command for a hit`, met: ({ max }) => max(name, "commands") === 1 },
     {
@@ -161,7 +169,8 @@ export const RedisHit: Suite = {
 export const RedisMiss: Suite = {
   name: "redis-miss",
   title: "Miss in Redis, 50 at a time",
-  about: "Every key is new and its load answers at once: what is left is the cache's own work of asking, locking where it locks, and filling.",
+  about:
+    "Every key is new and its load answers at once: what is left is the cache's own work of asking, locking where it locks, and filling.",
   isolated: true,
   redis: true,
   rounds: 11,
@@ -170,6 +179,10 @@ export const RedisMiss: Suite = {
     { key: "commands", title: "commands", unit: "count" }
   ],
   contenders: contenders(miss(overPromises), miss(overEffects)),
+  verdict: (rows) => [
+    ...verdict(rows),
+    "None of the others holds a lease: two of their processes that miss at the same time load twice, and the later fill wins."
+  ],
   targets: [CacheLocking, CacheLockingFiber].map(({ name }) => ({
     text: `${name}: two commands for a leader's miss`,
     met: ({ max }) => max(name, "commands") === 2

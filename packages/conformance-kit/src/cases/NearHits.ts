@@ -37,6 +37,21 @@ export const nearHits = [
     }
   }),
 
+  prove("valueUnsafe answers the value of the near hit, and nothing where there is none", function* (w) {
+    const [fresh, expired, missing] = [w.name(), w.name(), w.name()]
+    const brief = w.time.units(2)
+    yield* w.filled(w.here, value("v"), w.longLife, fresh)
+    yield* w.filled(w.here, value("v"), { fresh: brief, stale: w.time.long }, expired)
+    for (const peer of w.both) for (const key of [fresh, expired]) yield* w.ask(peer, key)
+    yield* w.time.past(brief)
+    for (const peer of w.both) {
+      holds(peer.valueUnsafe !== undefined, "there is hitUnsafe and no valueUnsafe")
+      for (const key of [fresh, expired, missing]) {
+        same(peer.valueUnsafe(key, clock())?.bytes, near(peer, key)?.value.bytes, "the value alone")
+      }
+    }
+  }),
+
   prove("what was never there is no near hit", function* (w) {
     for (const peer of w.both) holds(near(peer, w.key) === undefined, "a near hit of a missing key")
     yield* w.lead(w.here)

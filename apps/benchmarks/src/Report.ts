@@ -1,0 +1,57 @@
+/** The report, for people. */
+import type { Archive } from "./Archive.ts"
+import type { Result } from "./Result.ts"
+import type { Suite } from "./Suite.ts"
+import { markdown, tableOf } from "./Table.ts"
+
+const command =
+  "npx -y pnpm@12 exec node --expose-gc --conditions=cache-locking-source apps/benchmarks/src/main.ts --write"
+
+const section = (suite: Suite, result: Result): string => {
+  const lines = [
+    `## ${suite.title}`,
+    "",
+    suite.about,
+    "",
+    markdown(tableOf(suite, result)),
+    "",
+    ...result.verdict.map((sentence) => `- ${sentence}`),
+    ...result.targets.map(({ met, text }) => `- ${met ? "Met" : "**Missed**"}: ${text}.`),
+    ...result.failures.map(({ error, name }) => `- **Not measured**: ${name}: ${error.split("\n")[0]}`),
+    "",
+    `<sub>\`${suite.name}\`, ${result.rounds} rounds, ${result.date.slice(0, 10)}, commit ${result.commit}</sub>`
+  ]
+  return lines.join("\n")
+}
+
+export const report = (suites: ReadonlyArray<Suite>, { machine, redis, results, versions }: Archive): string =>
+  `<!-- Written by apps/benchmarks. Do not edit: run it. -->
+
+# Benchmarks
+
+cache-locking beside the caches people use today, all in one run.
+
+- **How.** Each contender runs in a process of its own; all are open at once and measured in turn, round after round, the
+  order shifted each time. A figure is the median of the rounds, the quartiles in brackets. *÷ floor* is the median of
+  the ratios to the first row of the same round: compare these, the figures themselves belong to this machine.
+- **Fair.** Every contender loads and answers the same values, checked as they come, and loads are counted: one that answers wrongly or
+  loads too often ends with an error instead of a row. Peers are set up as their own documentation does, with the bounds and the TTL named here.
+  bentocache serializes also in memory, its default. cache-manager runs on its default store, which has no bound: it is the fastest it has.
+- **"As fast as"** is a difference of less than 5 %.
+
+Made with
+
+\`\`\`sh
+${command}
+\`\`\`
+
+on ${machine.cores} cores of ${machine.cpu}, ${machine.memory}, ${machine.system}, Node ${machine.node}, Redis ${redis} on the same machine;
+${Object.values(versions).join(", ")}.
+
+${suites
+  .flatMap((suite) => {
+    const result = results.find((result) => result.suite === suite.name)
+    return result === undefined ? [] : [section(suite, result)]
+  })
+  .join("\n\n")}
+`

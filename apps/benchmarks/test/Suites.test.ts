@@ -1,0 +1,57 @@
+import { orUnavailable, Redis, type Server, Unavailable } from "@cache-locking/test-servers"
+import { afterAll, describe, expect, it } from "vitest"
+import { resultOf } from "../src/Result.ts"
+import { run } from "../src/Rig.ts"
+import { suites } from "../src/Suites.ts"
+import { tableOf } from "../src/Table.ts"
+
+const found = await orUnavailable(Redis.start())
+const redis: Server | undefined = found instanceof Unavailable ? undefined : found
+if (found instanceof Unavailable) console.warn(`suites over Redis not run: ${found.reason}`)
+
+afterAll(() => redis?.stop())
+
+/** What must be counted of ours on any machine, however slow. */
+const counts: Record<string, ReadonlyArray<string>> = {
+  stampede: ["one load"],
+  "redis-hit": ["one command"],
+  "redis-miss": ["two commands"],
+  "cross-process": ["exactly one load", "at most 6 commands"],
+  "leader-killed": ["two loads"]
+}
+
+describe.each(suites)("$name", (suite) => {
+  // Every probe checks its contender's values and loads, and rejects: a contender that does not do its job has no row.
+  it.skipIf(suite.redis && redis === undefined)(
+    "every contender does its job and has sane figures",
+    async () => {
+      const address = redis && { host: redis.host, port: redis.port }
+      const outcome = await run(suite, { setting: { quick: true, redis: address }, rounds: 1, inProcess: true })
+      expect(outcome.failures).toEqual([])
+      expect(outcome.rows.map(({ name }) => name)).toEqual(suite.contenders.map(({ name }) => name))
+      for (const { name, samples } of outcome.rows) {
+        for (const [metric, value] of samples.flatMap((sample) => Object.entries(sample))) {
+          expect(value, `${metric} of ${name}`).toSatisfy(Number.isFinite)
+        }
+      }
+      const result = resultOf(suite, outcome, "")
+      expect(result.verdict.join()).not.toMatch(/NaN|undefined/)
+      for (const words of counts[suite.name] ?? []) {
+        const told = result.targets.filter(({ text }) => text.includes(words))
+        expect(told.length).toBeGreaterThan(0)
+        expect(told.filter(({ met }) => !met)).toEqual([])
+      }
+      const table = tableOf(suite, result)
+      for (const row of table.rows) expect(row).toHaveLength(table.head.length)
+    },
+    120_000
+  )
+})
+
+it("measures in a process of its own", async () => {
+  const suite = suites.find(({ isolated, redis }) => isolated && !redis)!
+  const two = { ...suite, contenders: suite.contenders.slice(0, 2) }
+  const { failures, rows } = await run(two, { setting: { quick: true, redis: undefined }, rounds: 2 })
+  expect(failures).toEqual([])
+  expect(rows.map(({ samples }) => samples.length)).toEqual([2, 2])
+}, 30_000)
