@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { LocalClock } from "./Adapter.ts"
 import type { Engine, Plan } from "./Engine.ts"
 import type { HookContext } from "./Hooks.ts"
 import type { Answer, Meta } from "./Outcome.ts"
@@ -20,12 +21,13 @@ export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boole
   return window > 0 && staleFor(stale, now) <= window
 }
 
-/** The answer of a load. `mine`: this caller began it. */
+/** The answer of a load. `mine`: this caller began it. `began`: when this caller did. */
 export const ofLanding = (
   { counters }: Engine<any>,
   landing: Exclude<Landing<any>, { readonly _tag: "Idle" }>,
   mine: boolean,
-  waited: number
+  began: number,
+  clock: LocalClock
 ): Answer<any> => {
   const { value } = landing
   if (landing._tag === "Found") {
@@ -36,7 +38,7 @@ export const ofLanding = (
     }
     counters.misses++
     counters.stampedePrevented++
-    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited } }
+    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(began, clock) } }
   }
   counters.misses++
   const { leaseUntil, uncached } = landing
@@ -46,12 +48,14 @@ export const ofLanding = (
     value,
     meta: {
       cache: outcome,
-      ...(mine ? undefined : { waited }),
+      ...(mine ? undefined : { waited: since(began, clock) }),
       ...(leaseUntil === undefined ? undefined : { leaseUntil }),
       ...(uncached === undefined ? undefined : { uncached })
     }
   }
 }
+
+const since = (began: number, clock: LocalClock): number => Math.max(0, clock.currentTimeMillisUnsafe() - began)
 
 /** The answer of a load beside another's. */
 export const ofFallback = ({ counters }: Engine<any>, value: unknown, waited: number): Answer<any> => {

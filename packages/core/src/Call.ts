@@ -176,7 +176,7 @@ const arrange = Effect.fnUntraced(function* (
           const landing = exit.value
           if (landing._tag === "Idle") continue
           if (landing._tag === "Found") considerEarly(request, fiber, landing.cost, landing.freshFor)
-          return yield* hooked(hooks, key, ofLanding(engine, landing, mine, now - began))
+          return yield* hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
         if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)

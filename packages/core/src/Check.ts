@@ -95,7 +95,8 @@ const units: ReadonlySet<string> = new Set([
 
 /** Effect's parser passes over what it does not know; a misspelled unit is not to become no time at all. */
 const isDurationInput = (value: Duration.Input): boolean => {
-  if (typeof value !== "object" || Duration.isDuration(value)) return value !== null && value !== undefined
+  if (value === null || value === undefined) return false
+  if (typeof value !== "object" || Duration.isDuration(value)) return true
   if (Array.isArray(value)) return value.length === 2 && value.every((part) => typeof part === "number" && part >= 0)
   const parts = Object.entries(value as object)
   return parts.length > 0 && parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number")

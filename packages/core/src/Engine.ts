@@ -106,10 +106,9 @@ let process: string | undefined
 /** Names a flight. Two processes must never name theirs alike, or one would be granted the other's lease. */
 const nameFlight = (ownerId: string): string => {
   // Not when the module loads: Workers have no random numbers then.
-  process ??= Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(
-    ""
-  )
-  return `${ownerId}${ownerId && ":"}${process}:${(++flightsBegun).toString(36)}`
+  process ??= `${Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("")}:`
+  const name = process + ++flightsBegun
+  return ownerId === "" ? name : `${ownerId}:${name}`
 }
 
 /** One cache's state. */

@@ -59,7 +59,8 @@ export class Flight implements Phases<any> {
   private fiber: Fiber.Fiber<Landing<any>, any> | undefined
   private landed: Exit.Exit<Landing<any>, any> | undefined
   private begin: ((flight: Flight) => void) | undefined
-  private readonly born: number
+  /** When it was made, in epoch milliseconds. */
+  readonly born: number
   private readonly flights: Flights
   private readonly key: string
   readonly clock: Clock.Clock
@@ -186,7 +187,8 @@ export class Flight implements Phases<any> {
 
   /** When a waiter is to be told something next. A load of this very process is worth waiting for. */
   next(waiter: Waiter): number {
-    const soft = waiter.soft <= this.now ? Infinity : waiter.soft
+    // Most have none, and the clock costs as much as all the rest.
+    const soft = waiter.soft === Infinity || waiter.soft <= this.now ? Infinity : waiter.soft
     return Math.min(soft, this.phase === "leading" && !waiter.evenLeading ? Infinity : this.deadline(waiter))
   }
 

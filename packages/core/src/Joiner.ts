@@ -24,7 +24,7 @@ export abstract class Joiner implements Waiter {
     this.plan = plan
     this.flight = flight
     this.mine = mine
-    this.began = flight.now
+    this.began = mine ? flight.born : flight.now
   }
 
   /** Told once how it ended; without an exit the caller goes the long way, `late` if its time is over. */
@@ -66,7 +66,7 @@ export abstract class Joiner implements Waiter {
       const landing = exit.value
       return landing._tag === "Idle"
         ? undefined
-        : Exit.succeed(ofLanding(engine, landing, this.mine, flight.now - this.began))
+        : Exit.succeed(ofLanding(engine, landing, this.mine, this.began, flight.clock))
     }
     return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
   }

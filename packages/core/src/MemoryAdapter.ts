@@ -24,7 +24,7 @@ export interface Options {
   readonly maxBytes?: number | undefined
   /**
    * The size of a value in bytes, asked once per value and only with `maxBytes`.
-   * By default the length of the encoded value and its key: exact, and costs the encoding.
+   * By default the length of the encoded value, which costs the encoding.
    */
   readonly sizeOf?: ((value: Value, key: string) => number) | undefined
 }
@@ -33,7 +33,7 @@ const defaultMaxEntries = 10_000
 
 const optionNames: ReadonlySet<string> = new Set(["maxEntries", "maxBytes", "sizeOf"])
 
-const encodedSize = (value: Value, key: string): number => value.bytes.byteLength + key.length
+const encodedSize = (value: Value): number => value.bytes.byteLength
 
 /** Leases and cooldowns of keys. Each addition looks at two of those there, in turn, and forgets what is over. */
 class Turns {

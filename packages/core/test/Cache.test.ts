@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -8,8 +10,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { Adapter } from "../src/Adapter.ts"
 import * as Cache from "../src/Cache.ts"
 import type { CacheLockingError, InvalidOption } from "../src/CacheLockingError.ts"
@@ -104,38 +104,45 @@ describe("get, set, has, delete", () => {
       })
     )
 
-    scenario(`who asks after a set or delete of this process is not answered by a load begun before it, over ${kind}`, (world) =>
-      Effect.gen(function* () {
-        const { cache } = yield* world.cache<string>({}, wrap)
-        const origin = new Origin()
-        const before = yield* begin(cache.getOrSet("k", origin.gives(100)))
-        yield* cache.set("k", "set")
-        const afterSet = yield* begin(cache.getOrSet("k", origin.gives(100)))
-        yield* advance(100)
-        assert.strictEqual((yield* Fiber.join(before)).value, "v1")
-        assert.deepInclude(yield* Fiber.join(afterSet), { value: "set" })
-        yield* cache.delete("k")
-        const again = yield* begin(cache.getOrSet("k", origin.gives(100)))
-        yield* advance(50)
-        yield* cache.delete("k")
-        const afterDelete = yield* beginMany(10, () => cache.getOrSet("k", origin.gives(100)))
-        yield* advance(200)
-        assert.strictEqual((yield* Fiber.join(again)).value, "v2")
-        for (const { value } of yield* joinAll(afterDelete)) assert.strictEqual(value, "v3")
-        assert.strictEqual(origin.calls, 3)
-        assert.deepStrictEqual(yield* cache.get("k"), Option.some("v3"))
-      })
+    scenario(
+      `who asks after a set or delete of this process is not answered by a load begun before it, over ${kind}`,
+      (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string>({}, wrap)
+          const origin = new Origin()
+          const before = yield* begin(cache.getOrSet("k", origin.gives(100)))
+          yield* cache.set("k", "set")
+          const afterSet = yield* begin(cache.getOrSet("k", origin.gives(100)))
+          yield* advance(100)
+          assert.strictEqual((yield* Fiber.join(before)).value, "v1")
+          assert.deepInclude(yield* Fiber.join(afterSet), { value: "set" })
+          yield* cache.delete("k")
+          const again = yield* begin(cache.getOrSet("k", origin.gives(100)))
+          yield* advance(50)
+          yield* cache.delete("k")
+          const afterDelete = yield* beginMany(10, () => cache.getOrSet("k", origin.gives(100)))
+          yield* advance(200)
+          assert.strictEqual((yield* Fiber.join(again)).value, "v2")
+          for (const { value } of yield* joinAll(afterDelete)) assert.strictEqual(value, "v3")
+          assert.strictEqual(origin.calls, 3)
+          assert.deepStrictEqual(yield* cache.get("k"), Option.some("v3"))
+        })
     )
   }
 
-  for (const [fault, phase] of [["reject", "for good"], ["fail", "for now"]] as ReadonlyArray<readonly [Fault, string]>) {
+  for (const [fault, phase] of [
+    ["reject", "for good"],
+    ["fail", "for now"]
+  ] as ReadonlyArray<readonly [Fault, string]>) {
     scenario(`what fails ${phase} is a typed error that knows key, phase, adapter and cause`, (world) =>
       Effect.gen(function* () {
         const always = () => fault
         const { cache } = yield* world.cache<string>({}, (adapter) =>
           faulty(remote(adapter), { read: always, put: always, delete: always })
         )
-        const cases: ReadonlyArray<readonly [Effect.Effect<unknown, CacheLockingError>, string, "read" | "put" | "delete"]> = [
+        const cases: ReadonlyArray<
+          readonly [Effect.Effect<unknown, CacheLockingError>, string, "read" | "put" | "delete"]
+        > = [
           [cache.get("k"), "CACHE_GET_FAILED", "read"],
           [cache.has("k"), "CACHE_GET_FAILED", "read"],
           [cache.explain("k"), "CACHE_GET_FAILED", "read"],
@@ -218,9 +225,21 @@ describe("explain", () => {
         yield* advance(60)
         yield* Fiber.join(caller)
         yield* advance(300)
-        assert.deepStrictEqual(yield* cache.explain("k"), { ...nothing, state: "fresh", age: 300, freshFor: 700, keptFor: 1200 })
+        assert.deepStrictEqual(yield* cache.explain("k"), {
+          ...nothing,
+          state: "fresh",
+          age: 300,
+          freshFor: 700,
+          keptFor: 1200
+        })
         yield* advance(800)
-        assert.deepStrictEqual(yield* cache.explain("k"), { ...nothing, state: "stale", age: 1100, freshFor: 0, keptFor: 400 })
+        assert.deepStrictEqual(yield* cache.explain("k"), {
+          ...nothing,
+          state: "stale",
+          age: 1100,
+          freshFor: 0,
+          keptFor: 400
+        })
         yield* advance(400)
         assert.deepStrictEqual(yield* cache.explain("k"), nothing)
         assert.strictEqual(process.count("read"), 6)
@@ -330,7 +349,9 @@ describe("refresh", () => {
       assert.deepInclude(yield* cache.refresh("cooling", origin.gives()), { value: "v2" })
       const token = yield* world.crash("led", 60_000)
       assert.deepInclude(yield* cache.refresh("led", origin.gives()), { value: "v3" })
-      assert.isFalse(yield* world.store.fill("led", { token, value: bytesOf("late"), lifetime: { fresh: 9, stale: 0 } }))
+      assert.isFalse(
+        yield* world.store.fill("led", { token, value: bytesOf("late"), lifetime: { fresh: 9, stale: 0 } })
+      )
     })
   )
 
@@ -355,7 +376,7 @@ describe("refresh", () => {
     })
   )
 
-  scenario("whose lease is lost with \"interrupt\" does not force a second time", (world) =>
+  scenario('whose lease is lost with "interrupt" does not force a second time', (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({ leaseTtl: 300, onLeaseLost: "interrupt" }, remote)
       const other = yield* world.cache({}, remote)
@@ -366,7 +387,10 @@ describe("refresh", () => {
       yield* other.cache.refresh("k", () => Effect.succeed("newer"))
       yield* advance(50)
       assert.deepInclude(yield* Fiber.join(refresh), { value: "newer" })
-      assert.deepStrictEqual(process.given("acquire").map(({ force }) => force), [true, false])
+      assert.deepStrictEqual(
+        process.given("acquire").map(({ force }) => force),
+        [true, false]
+      )
     })
   )
 })
@@ -493,7 +517,10 @@ describe("make", () => {
       assert.strictEqual(answer.value, "v")
       assert.deepStrictEqual(process.verbs, ["acquire", "fill", "close"])
       const over = Cache.layer(Users, { adapter: Adapter }).pipe(Layer.provide(MemoryAdapter.layer()))
-      assert.deepStrictEqual(yield* Effect.flatMap(Users, (users) => users.get("k")).pipe(Effect.provide(over)), Option.none())
+      assert.deepStrictEqual(
+        yield* Effect.flatMap(Users, (users) => users.get("k")).pipe(Effect.provide(over)),
+        Option.none()
+      )
     })
   )
 })
@@ -562,7 +589,9 @@ describe("the one call", () => {
     const gc = runInNewContext("gc") as () => void
     const once = async (): Promise<ReadonlyArray<WeakRef<object>>> => {
       const codec: Codec.SyncCodec<string> = { ...Codec.string }
-      await Effect.runPromise(Cache.getOrSet({ adapter: "memory", key: "gc", fetcher: () => Effect.succeed("v"), cacheTtl: 1, codec }))
+      await Effect.runPromise(
+        Cache.getOrSet({ adapter: "memory", key: "gc", fetcher: () => Effect.succeed("v"), cacheTtl: 1, codec })
+      )
       const adapter = MemoryAdapter.make()
       await Effect.runPromise(Cache.getOrSet({ adapter, key: "gc", fetcher: () => Effect.succeed("v") }))
       return [new WeakRef(codec), new WeakRef(adapter)]
@@ -626,7 +655,10 @@ describe("options that are not what they should be", () => {
         return Effect.provide(Service, Cache.layer(Service, { ...good, ...options }))
       }
     ],
-    ["getOrSet, once", (options) => Cache.getOrSet({ ...good, key: "k", fetcher: () => Effect.succeed("v"), ...options })],
+    [
+      "getOrSet, once",
+      (options) => Cache.getOrSet({ ...good, key: "k", fetcher: () => Effect.succeed("v"), ...options })
+    ],
     [
       "getOrSet",
       (options) =>
@@ -671,7 +703,11 @@ describe("options that are not what they should be", () => {
     ["adapter", () => Cache.make({ adapter: "redis" as never }), "adapter"],
     ["adapter", () => Cache.make({ adapter: MemoryAdapter.make as never }), "adapter"],
     ["options", () => Cache.make(undefined as never), "adapter"],
-    ["signal, which is each call's", () => Cache.make({ ...good, signal: new AbortController().signal } as never), "signal"],
+    [
+      "signal, which is each call's",
+      () => Cache.make({ ...good, signal: new AbortController().signal } as never),
+      "signal"
+    ],
     ["key, which is each call's", () => Cache.make({ ...good, key: "k" } as never), "key"]
   ] as ReadonlyArray<readonly [string, (_: unknown) => Effect.Effect<unknown, any, Scope.Scope>, string]>) {
     it.effect(`make: ${what} (${String(run).slice(-40)})`, () =>
@@ -728,12 +764,17 @@ describe("options that are not what they should be", () => {
         assert.deepInclude(yield* Effect.flip(cache.refresh("k", none)), { _tag: "INVALID_OPTION", option: "fetcher" })
       }
       for (const none of [null, 5, "x", () => 1] as ReadonlyArray<any>) {
-        assert.deepInclude(yield* Effect.flip(cache.getOrSet("k", fetcher, none)), { _tag: "INVALID_OPTION", option: "options" })
+        assert.deepInclude(yield* Effect.flip(cache.getOrSet("k", fetcher, none)), {
+          _tag: "INVALID_OPTION",
+          option: "options"
+        })
         assert.deepInclude(yield* Effect.flip(cache.set("k", "v", none)), { _tag: "INVALID_OPTION", option: "options" })
       }
       assert.deepInclude(yield* Effect.flip(cache.set("k", "v", { waitMax: 5 } as never)), { option: "waitMax" })
       assert.deepInclude(yield* Effect.flip(cache.set("k", "v", { cacheTtl: -5 })), { option: "cacheTtl" })
-      assert.deepInclude(yield* Effect.flip(cache.getOrSet("k", fetcher, { adapter: 5 } as never)), { option: "adapter" })
+      assert.deepInclude(yield* Effect.flip(cache.getOrSet("k", fetcher, { adapter: 5 } as never)), {
+        option: "adapter"
+      })
       assert.isFalse(yield* cache.has("k"))
     })
   )
@@ -754,12 +795,15 @@ describe("options that are not what they should be", () => {
   it("a message never shows what was given as adapter", () => {
     const exit = Effect.runSyncExit(Effect.scoped(Cache.make({ adapter: { password: "hunter2" } as never })))
     assert.isTrue(Exit.isFailure(exit))
-    if (Exit.isFailure(exit)) assert.notInclude(JSON.stringify(Cause.squash(exit.cause)) + Cause.pretty(exit.cause), "hunter2")
+    if (Exit.isFailure(exit))
+      assert.notInclude(JSON.stringify(Cause.squash(exit.cause)) + Cause.pretty(exit.cause), "hunter2")
   })
 })
 
 describe("types", () => {
-  class Db extends Context.Service<Db, { readonly find: (id: string) => Effect.Effect<number, "missing"> }>()("test/Db") {}
+  class Db extends Context.Service<Db, { readonly find: (id: string) => Effect.Effect<number, "missing"> }>()(
+    "test/Db"
+  ) {}
   class Log extends Context.Service<Log, (line: string) => Effect.Effect<void, "log">>()("test/Log") {}
   const fetcher = () => Effect.flatMap(Db, (db) => db.find("1"))
   const onHit = (value: number) => Effect.flatMap(Log, (log) => log(`${value}`))
@@ -799,16 +843,14 @@ describe("types", () => {
     const tagged = Cache.make<number, never, never, never, Adapter>({ adapter: Adapter })
     expectTypeOf(tagged).toEqualTypeOf<Effect.Effect<Cache.Cache<number>, InvalidOption, Scope.Scope | Adapter>>()
     const hooked = Cache.make({ adapter: "memory", hooks: { onHit } })
-    expectTypeOf(hooked).toEqualTypeOf<
-      Effect.Effect<Cache.Cache<number, "log", Log>, InvalidOption, Scope.Scope>
-    >()
+    expectTypeOf(hooked).toEqualTypeOf<Effect.Effect<Cache.Cache<number, "log", Log>, InvalidOption, Scope.Scope>>()
     const use = (cache: Cache.Cache<number, "log", Log>) => {
       expectTypeOf(cache.getOrSet("k", fetcher)).toEqualTypeOf<
         Effect.Effect<Answer<number>, CacheLockingError | "missing" | "log", Db | Log>
       >()
-      expectTypeOf(cache.refresh("k", fetcher, { hooks: { onLeader: () => Effect.fail("own" as const) } })).toEqualTypeOf<
-        Effect.Effect<Answer<number>, CacheLockingError | "missing" | "log" | "own", Db | Log>
-      >()
+      expectTypeOf(
+        cache.refresh("k", fetcher, { hooks: { onLeader: () => Effect.fail("own" as const) } })
+      ).toEqualTypeOf<Effect.Effect<Answer<number>, CacheLockingError | "missing" | "log" | "own", Db | Log>>()
       expectTypeOf(cache.get("k")).toEqualTypeOf<Effect.Effect<Option.Option<number>, CacheLockingError>>()
       expectTypeOf(cache.set("k", 1)).toEqualTypeOf<Effect.Effect<void, CacheLockingError>>()
       expectTypeOf(cache.delete("k")).toEqualTypeOf<Effect.Effect<boolean, CacheLockingError>>()

@@ -190,7 +190,12 @@ describe("outcomes, and the hook of each", () => {
 
   for (const [what, hook] of [
     ["dies", () => Effect.die("bug")],
-    ["throws", (): never => { throw new Error("bug") }]
+    [
+      "throws",
+      (): never => {
+        throw new Error("bug")
+      }
+    ]
   ] as const) {
     scenario(`a hook that ${what} is its caller's defect`, (world) =>
       Effect.gen(function* () {
@@ -222,7 +227,10 @@ describe("outcomes, and the hook of each", () => {
       assert.isTrue(waits(caller))
       yield* advance(2001)
       yield* Fiber.join(caller)
-      assert.deepStrictEqual(calls.map(([name]) => name), ["onFollowerWait", "onLeader"])
+      assert.deepStrictEqual(
+        calls.map(([name]) => name),
+        ["onFollowerWait", "onLeader"]
+      )
     })
   )
 
@@ -292,7 +300,10 @@ describe("outcomes, and the hook of each", () => {
 })
 
 describe("waitMax", () => {
-  for (const [push, wrap] of [["pushing", remote], ["polled", (adapter: Adapter) => withoutWatch(remote(adapter))]] as const) {
+  for (const [push, wrap] of [
+    ["pushing", remote],
+    ["polled", (adapter: Adapter) => withoutWatch(remote(adapter))]
+  ] as const) {
     scenario(`is each caller's own, on one flight (${push})`, (world) =>
       Effect.gen(function* () {
         yield* world.crash("k", 60_000)
@@ -310,7 +321,10 @@ describe("waitMax", () => {
           assert.strictEqual(callers.filter(waits).length, times.filter((time) => time > now).length, `at ${now}`)
         }
         const errors = yield* joinAll(callers)
-        assert.deepStrictEqual(errors.map((error) => error._tag === "WAIT_TIMEOUT" && error.waited), times)
+        assert.deepStrictEqual(
+          errors.map((error) => error._tag === "WAIT_TIMEOUT" && error.waited),
+          times
+        )
         assert.deepStrictEqual((errors[0] as CacheLockingError).context, { key: "k", phase: "wait", adapter: "memory" })
         assert.strictEqual(origin.calls, 0)
         assert.strictEqual(world.flights, 0)
@@ -415,24 +429,28 @@ describe("waitMax", () => {
   )
 
   for (const onWaitTimeout of ["fail", "stale"] as const) {
-    scenario(`"${onWaitTimeout}": who joins a load of this process waits no longer than waitMax; who began it waits on`, (world) =>
-      Effect.gen(function* () {
-        for (const wrap of [remote, (adapter: Adapter) => slow(remote(adapter), 20)]) {
-          const { cache } = yield* world.cache({ waitMax: 100, onWaitTimeout }, wrap)
-          const origin = new Origin()
-          const callers = yield* beginMany(3, () => Effect.exit(cache.getOrSet("k", origin.gives(5000))))
-          yield* advance(99)
-          assert.deepStrictEqual(callers.map(waits), [true, true, true])
-          yield* advance(1)
-          assert.deepStrictEqual(callers.map(waits), [true, false, false])
-          yield* advance(6000)
-          const [first, second] = yield* joinAll(callers)
-          assert.isTrue(Exit.isSuccess(first!))
-          assert.isTrue(Exit.isFailure(second!) && (Cause.squash(second.cause) as CacheLockingError)._tag === "WAIT_TIMEOUT")
-          assert.strictEqual(origin.calls, 1)
-          yield* world.store.delete("k")
-        }
-      })
+    scenario(
+      `"${onWaitTimeout}": who joins a load of this process waits no longer than waitMax; who began it waits on`,
+      (world) =>
+        Effect.gen(function* () {
+          for (const wrap of [remote, (adapter: Adapter) => slow(remote(adapter), 20)]) {
+            const { cache } = yield* world.cache({ waitMax: 100, onWaitTimeout }, wrap)
+            const origin = new Origin()
+            const callers = yield* beginMany(3, () => Effect.exit(cache.getOrSet("k", origin.gives(5000))))
+            yield* advance(99)
+            assert.deepStrictEqual(callers.map(waits), [true, true, true])
+            yield* advance(1)
+            assert.deepStrictEqual(callers.map(waits), [true, false, false])
+            yield* advance(6000)
+            const [first, second] = yield* joinAll(callers)
+            assert.isTrue(Exit.isSuccess(first!))
+            assert.isTrue(
+              Exit.isFailure(second!) && (Cause.squash(second.cause) as CacheLockingError)._tag === "WAIT_TIMEOUT"
+            )
+            assert.strictEqual(origin.calls, 1)
+            yield* world.store.delete("k")
+          }
+        })
     )
 
     scenario(`"${onWaitTimeout}": is told so also when it is the last who waits`, (world) =>
@@ -503,24 +521,26 @@ describe("waitMax", () => {
     })
   )
 
-  scenario("that ends while the flight takes over: fetch waits for the load, fail is told by who only joined", (world) =>
-    Effect.gen(function* () {
-      yield* world.crash("k", 1000)
-      const { cache } = yield* world.cache({ waitMax: 1100 }, remote)
-      const origin = new Origin()
-      const patient = yield* begin(cache.getOrSet("k", origin.gives(5000)))
-      const joiner = yield* begin(cache.getOrSet("k", origin.gives(5000)))
-      const strict = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives(5000), { onWaitTimeout: "fail" })))
-      yield* advance(1099)
-      assert.strictEqual(origin.calls, 1)
-      yield* advance(1)
-      assert.deepStrictEqual([waits(patient), waits(joiner), waits(strict)], [true, true, false])
-      assert.strictEqual((yield* Fiber.join(strict))._tag, "WAIT_TIMEOUT")
-      yield* advance(5000)
-      assert.strictEqual((yield* Fiber.join(patient)).meta.cache, "MISS-LEADER")
-      assert.strictEqual((yield* Fiber.join(joiner)).meta.cache, "MISS-FOLLOWER-HIT")
-      assert.strictEqual(origin.calls, 1)
-    })
+  scenario(
+    "that ends while the flight takes over: fetch waits for the load, fail is told by who only joined",
+    (world) =>
+      Effect.gen(function* () {
+        yield* world.crash("k", 1000)
+        const { cache } = yield* world.cache({ waitMax: 1100 }, remote)
+        const origin = new Origin()
+        const patient = yield* begin(cache.getOrSet("k", origin.gives(5000)))
+        const joiner = yield* begin(cache.getOrSet("k", origin.gives(5000)))
+        const strict = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives(5000), { onWaitTimeout: "fail" })))
+        yield* advance(1099)
+        assert.strictEqual(origin.calls, 1)
+        yield* advance(1)
+        assert.deepStrictEqual([waits(patient), waits(joiner), waits(strict)], [true, true, false])
+        assert.strictEqual((yield* Fiber.join(strict))._tag, "WAIT_TIMEOUT")
+        yield* advance(5000)
+        assert.strictEqual((yield* Fiber.join(patient)).meta.cache, "MISS-LEADER")
+        assert.strictEqual((yield* Fiber.join(joiner)).meta.cache, "MISS-FOLLOWER-HIT")
+        assert.strictEqual(origin.calls, 1)
+      })
   )
 
   scenario("at the very moment of the lease's end gives one load, led or beside", (world) =>
@@ -641,7 +661,10 @@ describe("an AbortSignal", () => {
 
   scenario("leaves no listener, however the call ends", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 1000, waitMax: 300, cooldown: 0 }, remote)
+      const { cache } = yield* world.cache(
+        { cacheTtl: 1000, staleWhileRevalidate: 1000, waitMax: 300, cooldown: 0 },
+        remote
+      )
       const { signal, listeners } = counted()
       const origin = new Origin()
       const ask = (key: string, fetcher: any, options = {}) =>
@@ -750,7 +773,10 @@ describe("an AbortSignal", () => {
 
 describe("a fetcher that asks for its own key", () => {
   const asks = (cache: Cache.Cache<string>, key: string, then: Effect.Effect<string> = Effect.succeed("end")) =>
-    Effect.map(cache.getOrSet(key, () => then), ({ value }) => value)
+    Effect.map(
+      cache.getOrSet(key, () => then),
+      ({ value }) => value
+    )
 
   for (const [kind, wrap] of kinds) {
     scenario(`directly is told REENTRANT_LOAD, over ${kind}`, (world) =>
@@ -768,9 +794,7 @@ describe("a fetcher that asks for its own key", () => {
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const answer = yield* soon(
-          cache.getOrSet("k", () =>
-            Effect.catchTag(asks(cache, "k"), "REENTRANT_LOAD", () => Effect.succeed("caught"))
-          )
+          cache.getOrSet("k", () => Effect.catchTag(asks(cache, "k"), "REENTRANT_LOAD", () => Effect.succeed("caught")))
         )
         assert.deepInclude(answer, { value: "caught" })
         assert.strictEqual(answer.meta.cache, "MISS-LEADER")
@@ -843,7 +867,14 @@ describe("a fetcher that asks for its own key", () => {
       const { adapter } = world.process()
       const once = (fetcher: () => Effect.Effect<string, any>): Effect.Effect<Answer<string>, any> =>
         Cache.getOrSet({ adapter, key: "k", fetcher })
-      const error = yield* Effect.flip(once(() => Effect.map(once(() => Effect.succeed("x")), ({ value }) => value)))
+      const error = yield* Effect.flip(
+        once(() =>
+          Effect.map(
+            once(() => Effect.succeed("x")),
+            ({ value }) => value
+          )
+        )
+      )
       assert.strictEqual(error._tag, "REENTRANT_LOAD")
     })
   )
@@ -863,7 +894,14 @@ describe("a fetcher that asks for its own key", () => {
       for (const [, wrap] of kinds) {
         const { cache } = yield* world.cache({}, wrap)
         const again = yield* soon(
-          Effect.flip(cache.refresh("k", () => Effect.map(cache.refresh("k", () => Effect.succeed("x")), ({ value }) => value)))
+          Effect.flip(
+            cache.refresh("k", () =>
+              Effect.map(
+                cache.refresh("k", () => Effect.succeed("x")),
+                ({ value }) => value
+              )
+            )
+          )
         )
         assert.strictEqual(again._tag, "REENTRANT_LOAD")
         yield* advance(200)
@@ -871,9 +909,7 @@ describe("a fetcher that asks for its own key", () => {
         yield* advance(200)
         assert.strictEqual((yield* Fiber.join(none))._tag, "REENTRANT_LOAD")
         yield* soon(cache.set("k", "old"))
-        const refresh = yield* begin(
-          cache.refresh("k", () => Effect.map(asks(cache, "k"), (old) => `${old} and new`))
-        )
+        const refresh = yield* begin(cache.refresh("k", () => Effect.map(asks(cache, "k"), (old) => `${old} and new`)))
         yield* advance(100)
         assert.strictEqual((yield* Fiber.join(refresh)).value, "old and new")
         yield* soon(cache.delete("k"))
@@ -898,7 +934,10 @@ describe("a fetcher that asks for its own key", () => {
       const nested = (depth: number): Effect.Effect<string, any> =>
         depth === 0
           ? Effect.map(cache.getOrSet("shared", origin.gives(10)), ({ value }) => value)
-          : Effect.map(cache.getOrSet(`k${depth}`, () => nested(depth - 1)), ({ value }) => value)
+          : Effect.map(
+              cache.getOrSet(`k${depth}`, () => nested(depth - 1)),
+              ({ value }) => value
+            )
       const callers = yield* beginMany(20, (n) => nested(n))
       yield* advance(100)
       assert.isTrue((yield* joinAll(callers)).every((value) => value === "v1"))
@@ -932,7 +971,12 @@ describe("a fetcher that asks for its own key", () => {
       const late: Array<string> = []
       yield* cache.getOrSet("k", () =>
         Effect.as(
-          Effect.forkDetach(Effect.delay(Effect.map(asks(cache, "k", Effect.succeed("late")), (value) => late.push(value)), 2000)),
+          Effect.forkDetach(
+            Effect.delay(
+              Effect.map(asks(cache, "k", Effect.succeed("late")), (value) => late.push(value)),
+              2000
+            )
+          ),
           "v"
         )
       )
@@ -1014,7 +1058,7 @@ describe("stale-while-revalidate", () => {
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache } = yield* world.cache(
-        { cacheTtl: 1000, staleWhileRevalidate: 3000, cooldown: 100, hooks },
+        { cacheTtl: 1000, staleWhileRevalidate: 3000, cooldown: 100, cooldownMax: 100, hooks },
         remote
       )
       yield* cache.set("k", "old")
@@ -1187,7 +1231,12 @@ describe("stale-if-error", () => {
 
   scenario("with stale-while-revalidate the longer window counts for failures", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 3000, staleIfError: 1000, cooldown: 0 })
+      const { cache } = yield* world.cache({
+        cacheTtl: 1000,
+        staleWhileRevalidate: 3000,
+        staleIfError: 1000,
+        cooldown: 0
+      })
       yield* cache.set("k", "old")
       yield* advance(3500)
       const { meta } = yield* cache.getOrSet("k", new Origin().breaks())
@@ -1227,7 +1276,8 @@ describe("keys", () => {
       const { cache } = yield* world.cache({}, remote)
       const keys = [" ", "\0", "__proto__", "constructor", "lease:x", "x", "日本", "🎉", "a\nb", "x".repeat(10_000)]
       for (const key of keys) yield* cache.getOrSet(key, () => Effect.succeed(`of ${key}`))
-      for (const key of keys) assert.strictEqual((yield* cache.getOrSet(key, () => Effect.die("no"))).value, `of ${key}`)
+      for (const key of keys)
+        assert.strictEqual((yield* cache.getOrSet(key, () => Effect.die("no"))).value, `of ${key}`)
     })
   )
 })

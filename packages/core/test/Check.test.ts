@@ -49,7 +49,15 @@ describe("every refusal", () => {
   })
 
   it("shows values of every kind without failing itself", () => {
-    for (const value of [Symbol("s"), 5n, undefined, Number.NaN, Object.create(null), new Proxy({}, {}), new Date(Number.NaN)]) {
+    for (const value of [
+      Symbol("s"),
+      5n,
+      undefined,
+      Number.NaN,
+      Object.create(null),
+      new Proxy({}, {}),
+      new Date(Number.NaN)
+    ]) {
       refusal(() => Check.key(value as never))
     }
   })
@@ -158,8 +166,14 @@ describe("codec and functions", () => {
     Check.functions("hooks", { onHit: undefined }, new Set(["onHit"]))
     Check.functions("hooks", { onHit: () => 1 }, new Set(["onHit"]))
     assert.strictEqual(refusal(() => Check.functions("hooks", { onHit: 5 }, new Set(["onHit"]))).option, "hooks.onHit")
-    assert.strictEqual(refusal(() => Check.functions("hooks", { onHit: null }, new Set(["onHit"]))).option, "hooks.onHit")
-    assert.strictEqual(refusal(() => Check.functions("hooks", { onMiss: () => 1 }, new Set(["onHit"]))).option, "hooks.onMiss")
+    assert.strictEqual(
+      refusal(() => Check.functions("hooks", { onHit: null }, new Set(["onHit"]))).option,
+      "hooks.onHit"
+    )
+    assert.strictEqual(
+      refusal(() => Check.functions("hooks", { onMiss: () => 1 }, new Set(["onHit"]))).option,
+      "hooks.onMiss"
+    )
     assert.strictEqual(refusal(() => Check.functions("hooks", 5 as never, new Set(["onHit"]))).option, "hooks")
   })
 })

@@ -209,7 +209,10 @@ describe("leaving", () => {
         // Nobody waits: not for the lease, not for a cooldown.
         const next = yield* begin(cache.getOrSet("k", origin.gives()))
         yield* advance(50)
-        assert.deepStrictEqual(Exit.map(ended(next), ({ meta }) => meta.cache), Exit.succeed("MISS-LEADER" as const))
+        assert.deepStrictEqual(
+          Exit.map(ended(next), ({ meta }) => meta.cache),
+          Exit.succeed("MISS-LEADER" as const)
+        )
       })
     )
   }
@@ -261,9 +264,7 @@ describe("leaving", () => {
   scenario("the lease is given back only after the fetcher has really stopped", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache()
-      const caller = yield* begin(
-        cache.getOrSet("k", () => Effect.onInterrupt(Effect.never, () => Effect.sleep(500)))
-      )
+      const caller = yield* begin(cache.getOrSet("k", () => Effect.onInterrupt(Effect.never, () => Effect.sleep(500))))
       yield* Effect.forkChild(Fiber.interrupt(caller))
       yield* advance(499)
       assert.isDefined((yield* world.store.read("k")).lease)
@@ -396,7 +397,9 @@ describe("leaving", () => {
       for (let i = 0; i < 300; i++) {
         const { cache } = random(2) === 0 ? a : b
         const fetcher = random(5) === 0 ? origin.breaks(random(400)) : origin.gives(random(400))
-        callers.push(yield* Effect.forkChild(Effect.exit(cache.getOrSet(`k${random(3)}`, fetcher, { cacheTtl: random(200) }))))
+        callers.push(
+          yield* Effect.forkChild(Effect.exit(cache.getOrSet(`k${random(3)}`, fetcher, { cacheTtl: random(200) })))
+        )
         if (random(3) === 0) yield* advance(random(60))
         if (random(2) === 0) yield* Effect.forkChild(Fiber.interrupt(callers[random(callers.length)]!))
       }
@@ -429,7 +432,14 @@ describe("failing together", () => {
       const { cache } = yield* world.cache()
       const origin = new Origin()
       const bug = new Error("a bug")
-      const callers = yield* beginMany(50, () => Effect.exit(cache.getOrSet("k", origin.load(100, () => Effect.die(bug)))))
+      const callers = yield* beginMany(50, () =>
+        Effect.exit(
+          cache.getOrSet(
+            "k",
+            origin.load(100, () => Effect.die(bug))
+          )
+        )
+      )
       yield* advance(100)
       for (const exit of yield* joinAll(callers)) {
         assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause) && Cause.squash(exit.cause) === bug)
@@ -441,8 +451,19 @@ describe("failing together", () => {
   )
 
   for (const [kind, fetcher] of [
-    ["that throws before it gives an effect", (): never => { throw new Error("a bug") }],
-    ["that throws in its first step", () => Effect.sync((): never => { throw new Error("a bug") })],
+    [
+      "that throws before it gives an effect",
+      (): never => {
+        throw new Error("a bug")
+      }
+    ],
+    [
+      "that throws in its first step",
+      () =>
+        Effect.sync((): never => {
+          throw new Error("a bug")
+        })
+    ],
     ["that gives no effect", () => undefined as never]
   ] as const) {
     scenario(`a fetcher ${kind} is a defect for all, and blocks nothing`, (world) =>
@@ -469,7 +490,12 @@ describe("failing together", () => {
       const { cache } = yield* world.cache()
       const origin = new Origin()
       const callers = yield* beginMany(50, () =>
-        Effect.exit(cache.getOrSet("k", origin.load(100, () => Effect.interrupt)))
+        Effect.exit(
+          cache.getOrSet(
+            "k",
+            origin.load(100, () => Effect.interrupt)
+          )
+        )
       )
       yield* advance(10_000)
       const exits = yield* joinAll(callers)
@@ -527,9 +553,7 @@ describe("behind a stale value", () => {
       const origin = new Origin()
       yield* cache.set("k", "old")
       yield* advance(1500)
-      const caller = yield* begin(
-        Effect.andThen(cache.getOrSet("k", origin.gives(500)), Effect.never)
-      )
+      const caller = yield* begin(Effect.andThen(cache.getOrSet("k", origin.gives(500)), Effect.never))
       yield* advance(10)
       yield* Fiber.interrupt(caller)
       yield* advance(500)

@@ -9,7 +9,18 @@ import * as Codec from "../src/Codec.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import { down, faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
-import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits, type World } from "./support/Scenario.ts"
+import {
+  advance,
+  begin,
+  beginMany,
+  bytesOf,
+  ended,
+  flush,
+  joinAll,
+  scenario,
+  type World,
+  waits
+} from "./support/Scenario.ts"
 import { remote, slow } from "./support/Wrappers.ts"
 
 /** Collects what is told to `onError`. */
@@ -132,26 +143,31 @@ describe("a lost lease", () => {
     ["a put", (world: World) => world.store.put("k", { value: bytesOf("x"), lifetime: { fresh: 1000, stale: 0 } })]
   ] as const) {
     for (const policy of ["finish", "interrupt"] as const) {
-      scenario(`${what} before the first renewal, with "${policy}": the fill is refused, the caller has its value`, (world) =>
-        Effect.gen(function* () {
-          const { cache } = yield* world.cache({ leaseTtl: 900, onLeaseLost: policy }, remote)
-          const caller = yield* begin(cache.getOrSet("k", new Origin().gives(200)))
-          yield* advance(100)
-          yield* lose(world)
-          yield* advance(100)
-          const answer = yield* Fiber.join(caller)
-          assert.deepStrictEqual(answer, {
-            value: "v1",
-            meta: { cache: "MISS-LEADER-NOCACHE", leaseUntil: 900, uncached: "lost" }
+      scenario(
+        `${what} before the first renewal, with "${policy}": the fill is refused, the caller has its value`,
+        (world) =>
+          Effect.gen(function* () {
+            const { cache } = yield* world.cache({ leaseTtl: 900, onLeaseLost: policy }, remote)
+            const caller = yield* begin(cache.getOrSet("k", new Origin().gives(200)))
+            yield* advance(100)
+            yield* lose(world)
+            yield* advance(100)
+            const answer = yield* Fiber.join(caller)
+            assert.deepStrictEqual(answer, {
+              value: "v1",
+              meta: { cache: "MISS-LEADER-NOCACHE", leaseUntil: 900, uncached: "lost" }
+            })
+            assert.strictEqual(cache.stats().leaseLost, 1)
+            // Not then, not later.
+            for (const millis of [0, 500, 2000, 100_000]) {
+              yield* advance(millis)
+              const found = (yield* world.store.read("k")).value
+              assert.strictEqual(
+                found && new TextDecoder().decode(found.bytes),
+                what === "a put" && millis < 2000 ? "x" : undefined
+              )
+            }
           })
-          assert.strictEqual(cache.stats().leaseLost, 1)
-          // Not then, not later.
-          for (const millis of [0, 500, 2000, 100_000]) {
-            yield* advance(millis)
-            const found = (yield* world.store.read("k")).value
-            assert.strictEqual(found && new TextDecoder().decode(found.bytes), what === "a put" && millis < 2000 ? "x" : undefined)
-          }
-        })
       )
     }
 
@@ -209,7 +225,9 @@ describe("a lost lease", () => {
 
   scenario('"interrupt": everyone leaves while it asks again', (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ leaseTtl: 300, onLeaseLost: "interrupt" }, (adapter) => slow(remote(adapter), 40))
+      const { cache } = yield* world.cache({ leaseTtl: 300, onLeaseLost: "interrupt" }, (adapter) =>
+        slow(remote(adapter), 40)
+      )
       const origin = new Origin()
       const caller = yield* begin(cache.getOrSet("k", origin.gives(10_000)))
       yield* advance(60)
@@ -230,10 +248,22 @@ describe("a lost lease", () => {
       const b = yield* world.cache({ leaseTtl: 300 }, remote)
       const origin = new Origin()
       // A fetcher that blocks the process's timers: its renewals come too late to matter.
-      const paused = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(remote(adapter), { renew: () => Effect.never }))
-      const first = yield* begin(paused.cache.getOrSet("k", origin.load(2000, () => Effect.succeed("old"))))
+      const paused = yield* world.cache({ leaseTtl: 300 }, (adapter) =>
+        faulty(remote(adapter), { renew: () => Effect.never })
+      )
+      const first = yield* begin(
+        paused.cache.getOrSet(
+          "k",
+          origin.load(2000, () => Effect.succeed("old"))
+        )
+      )
       yield* advance(300)
-      const second = yield* begin(b.cache.getOrSet("k", origin.load(100, () => Effect.succeed("new"))))
+      const second = yield* begin(
+        b.cache.getOrSet(
+          "k",
+          origin.load(100, () => Effect.succeed("new"))
+        )
+      )
       yield* advance(100)
       assert.strictEqual((yield* Fiber.join(second)).meta.cache, "MISS-LEADER")
       yield* advance(1600)
@@ -253,7 +283,11 @@ describe("a fill that fails", () => {
         yield* advance(100)
         const answers = yield* joinAll(callers)
         assert.isTrue(answers.every(({ value }) => value === "v1"))
-        assert.deepStrictEqual(answers[0]!.meta, { cache: "MISS-LEADER-NOCACHE", leaseUntil: 15_000, uncached: "set-failed" })
+        assert.deepStrictEqual(answers[0]!.meta, {
+          cache: "MISS-LEADER-NOCACHE",
+          leaseUntil: 15_000,
+          uncached: "set-failed"
+        })
         assert.deepInclude(answers[9]!.meta, { cache: "MISS-FOLLOWER-HIT", uncached: "set-failed" })
         yield* flush
         assert.deepStrictEqual(tags(told), ["CACHE_SET_FAILED fill"])
@@ -335,7 +369,11 @@ describe("what is not to be cached", () => {
       const callers = yield* beginMany(5, () => cache.getOrSet("k", origin.gives(10)))
       yield* advance(10)
       const answers = yield* joinAll(callers)
-      assert.deepStrictEqual(answers[0]!.meta, { cache: "MISS-LEADER-NOCACHE", leaseUntil: 15_000, uncached: "declined" })
+      assert.deepStrictEqual(answers[0]!.meta, {
+        cache: "MISS-LEADER-NOCACHE",
+        leaseUntil: 15_000,
+        uncached: "declined"
+      })
       assert.deepStrictEqual(answers[4]!.meta, {
         cache: "MISS-FOLLOWER-HIT",
         leaseUntil: 15_000,
@@ -397,14 +435,34 @@ describe("what is not to be cached", () => {
       })
       yield* cache.getOrSet("k1", () => Effect.succeed("a"))
       yield* cache.getOrSet("k2", () => Effect.succeed("b"))
-      assert.deepStrictEqual(given, [["a", "k1"], ["b", "k2"]])
-      assert.deepStrictEqual(process.given("fill").map(({ lifetime }) => lifetime.fresh), [2000, 3000])
+      assert.deepStrictEqual(given, [
+        ["a", "k1"],
+        ["b", "k2"]
+      ])
+      assert.deepStrictEqual(
+        process.given("fill").map(({ lifetime }) => lifetime.fresh),
+        [2000, 3000]
+      )
     })
   )
 
   for (const [what, options] of [
-    ["shouldCache", { shouldCache: (): boolean => { throw new Error("undecided") } }],
-    ["a cacheTtl function", { cacheTtl: (): number => { throw new Error("undecided") } }],
+    [
+      "shouldCache",
+      {
+        shouldCache: (): boolean => {
+          throw new Error("undecided")
+        }
+      }
+    ],
+    [
+      "a cacheTtl function",
+      {
+        cacheTtl: (): number => {
+          throw new Error("undecided")
+        }
+      }
+    ],
     ["a cacheTtl function that gives nonsense", { cacheTtl: () => -1 }],
     ["a cacheTtl function that gives NaN", { cacheTtl: () => Number.NaN }]
   ] as const) {
@@ -480,7 +538,15 @@ describe("a value that cannot be written", () => {
   scenario("because it does not come back as it went is answered uncached", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache<string>(
-        { codec: { name: "one-way", encode: () => new Uint8Array(1), decode: () => { throw new Error("no") } } },
+        {
+          codec: {
+            name: "one-way",
+            encode: () => new Uint8Array(1),
+            decode: () => {
+              throw new Error("no")
+            }
+          }
+        },
         remote
       )
       const { meta, value } = yield* cache.getOrSet("k", () => Effect.succeed("v"))
@@ -489,34 +555,48 @@ describe("a value that cannot be written", () => {
     })
   )
 
-  scenario("in a memory that counts bytes does not block the key", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache<any>()
-      const exit = yield* Effect.exit(cache.getOrSet("k", () => Effect.succeed(() => 1)))
-      assert.isUndefined((yield* world.store.read("k")).lease)
-      assert.isTrue(Exit.isSuccess(exit), String(exit))
-      if (Exit.isSuccess(exit)) assert.strictEqual(exit.value.meta.cache, "MISS-LEADER-NOCACHE")
-    }),
+  scenario(
+    "in a memory that counts bytes does not block the key",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache<any>()
+        const exit = yield* Effect.exit(cache.getOrSet("k", () => Effect.succeed(() => 1)))
+        assert.isUndefined((yield* world.store.read("k")).lease)
+        assert.isTrue(Exit.isSuccess(exit), String(exit))
+        if (Exit.isSuccess(exit)) assert.strictEqual(exit.value.meta.cache, "MISS-LEADER-NOCACHE")
+      }),
     { store: () => MemoryAdapter.make({ maxBytes: 1000 }) }
   )
 
-  scenario("in a memory whose sizeOf throws does not block the key", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache<any>()
-      const exit = yield* Effect.exit(cache.getOrSet("k", () => Effect.succeed("v")))
-      assert.isUndefined((yield* world.store.read("k")).lease)
-      assert.isTrue(Exit.isSuccess(exit), String(exit))
-    }),
-    { store: () => MemoryAdapter.make({ maxBytes: 1000, sizeOf: () => { throw new Error("no size") } }) }
+  scenario(
+    "in a memory whose sizeOf throws does not block the key",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache<any>()
+        const exit = yield* Effect.exit(cache.getOrSet("k", () => Effect.succeed("v")))
+        assert.isUndefined((yield* world.store.read("k")).lease)
+        assert.isTrue(Exit.isSuccess(exit), String(exit))
+      }),
+    {
+      store: () =>
+        MemoryAdapter.make({
+          maxBytes: 1000,
+          sizeOf: () => {
+            throw new Error("no size")
+          }
+        })
+    }
   )
 
-  scenario("in a memory with maxBytes because it is too big is answered uncached", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache<string>()
-      const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("x".repeat(2000)))
-      assert.strictEqual(meta.cache, "MISS-LEADER-NOCACHE")
-      assert.isUndefined((yield* world.store.read("k")).lease)
-    }),
+  scenario(
+    "in a memory with maxBytes because it is too big is answered uncached",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache<string>()
+        const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("x".repeat(2000)))
+        assert.strictEqual(meta.cache, "MISS-LEADER-NOCACHE")
+        assert.isUndefined((yield* world.store.read("k")).lease)
+      }),
     { store: () => MemoryAdapter.make({ maxBytes: 1000 }) }
   )
 })
@@ -545,7 +625,10 @@ describe("leader and followers see the same", () => {
     })
   )
 
-  for (const [kind, wrap] of [["memory", undefined], ["a remote store", remote]] as const) {
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
     for (const value of [undefined, null, 0, "", false, Number.NaN, [], {}, -0, 0n]) {
       scenario(`${typeof value} ${String(value)} is a value over ${kind}`, (world) =>
         Effect.gen(function* () {
@@ -610,8 +693,12 @@ describe("a load that fails", () => {
     Effect.gen(function* () {
       const failureCodec: Codec.SyncCodec<any> = {
         name: "sulky",
-        encode: () => { throw new Error("no") },
-        decode: () => { throw new Error("no") }
+        encode: () => {
+          throw new Error("no")
+        },
+        decode: () => {
+          throw new Error("no")
+        }
       }
       const { cache, process } = yield* world.cache({ failureCodec }, remote)
       assert.instanceOf(yield* Effect.flip(cache.getOrSet("k", new Origin().breaks())), Broken)
@@ -654,7 +741,10 @@ describe("a load that fails", () => {
 })
 
 describe("the clock", () => {
-  for (const [kind, wrap] of [["memory", undefined], ["a remote store", remote]] as const) {
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
     scenario(`steps back during a load over ${kind}: the value is cached all the same`, (world) =>
       Effect.gen(function* () {
         yield* TestClock.setTime(1_000_000)
@@ -685,9 +775,13 @@ describe("what is told", () => {
         () => Effect.never,
         () => Effect.fail("hook"),
         () => Effect.die("hook"),
-        (): never => { throw new Error("hook") }
+        (): never => {
+          throw new Error("hook")
+        }
       ]) {
-        const { cache } = yield* world.cache({ hooks: { onError } }, (adapter) => faulty(remote(adapter), { fill: () => "fail" }))
+        const { cache } = yield* world.cache({ hooks: { onError } }, (adapter) =>
+          faulty(remote(adapter), { fill: () => "fail" })
+        )
         const caller = yield* begin(cache.getOrSet("k", new Origin().gives(), { leaseTtl: 100 }))
         const exit = ended(caller)
         assert.isTrue(Exit.isSuccess(exit), String(Exit.isFailure(exit) && Cause.pretty(exit.cause)))

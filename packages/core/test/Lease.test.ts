@@ -10,7 +10,18 @@ import * as Codec from "../src/Codec.ts"
 import type * as Policy from "../src/Policy.ts"
 import { down, faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
-import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits, type World } from "./support/Scenario.ts"
+import {
+  advance,
+  begin,
+  beginMany,
+  bytesOf,
+  ended,
+  flush,
+  joinAll,
+  scenario,
+  type World,
+  waits
+} from "./support/Scenario.ts"
 import { remote, slow, withoutWatch } from "./support/Wrappers.ts"
 
 const listen = () => {
@@ -34,8 +45,15 @@ describe("across processes", () => {
       assert.deepInclude(answers[0]!.meta, { cache: "MISS-LEADER" })
       assert.deepStrictEqual(answers[1]!.meta, { cache: "MISS-FOLLOWER-HIT", age: 0, freshFor: Infinity, waited: 200 })
       assert.deepStrictEqual(
-        processes.map(({ cache }) => cache.stats()).map(({ loads, waits, stampedePrevented }) => [loads, waits, stampedePrevented]),
-        [[1, 0, 249], [0, 1, 250], [0, 1, 250], [0, 1, 250]]
+        processes
+          .map(({ cache }) => cache.stats())
+          .map(({ loads, waits, stampedePrevented }) => [loads, waits, stampedePrevented]),
+        [
+          [1, 0, 249],
+          [0, 1, 250],
+          [0, 1, 250],
+          [0, 1, 250]
+        ]
       )
     })
   )
@@ -69,21 +87,26 @@ describe("across processes", () => {
       yield* other.cache.set("a", "put")
       yield* other.cache.delete("b")
       yield* flush
-      assert.deepStrictEqual(
-        [ended(a), ended(b)].map(Exit.map(({ value, meta }) => `${value} ${meta.cache}`)),
-        [Exit.succeed("put MISS-FOLLOWER-HIT"), Exit.succeed("v1 MISS-LEADER")]
-      )
+      assert.deepStrictEqual([ended(a), ended(b)].map(Exit.map(({ value, meta }) => `${value} ${meta.cache}`)), [
+        Exit.succeed("put MISS-FOLLOWER-HIT"),
+        Exit.succeed("v1 MISS-LEADER")
+      ])
     })
   )
 })
 
 describe("a leader that dies", () => {
-  for (const [kind, wrap] of [["pushing", remote], ["polled", (adapter: any) => withoutWatch(remote(adapter))]] as const) {
+  for (const [kind, wrap] of [
+    ["pushing", remote],
+    ["polled", (adapter: any) => withoutWatch(remote(adapter))]
+  ] as const) {
     scenario(`is taken over exactly once, when its lease ends and not a step later (${kind})`, (world) =>
       Effect.gen(function* () {
         yield* world.crash("k", 5000)
         const origin = new Origin()
-        const processes = yield* Effect.all([1, 2, 3].map(() => world.cache({ waitMax: "1 minute", waitStep: 700 }, wrap)))
+        const processes = yield* Effect.all(
+          [1, 2, 3].map(() => world.cache({ waitMax: "1 minute", waitStep: 700 }, wrap))
+        )
         const callers = yield* beginMany(300, (n) => processes[n % 3]!.cache.getOrSet("k", origin.gives(100)))
         yield* advance(4999)
         assert.strictEqual(origin.calls, 0)
@@ -100,28 +123,30 @@ describe("a leader that dies", () => {
     )
   }
 
-  scenario("while loading under renewals is taken over one lease after its last renewal", (world) =>
-    Effect.gen(function* () {
-      const origin = new Origin()
-      // The process dies at 250: none of its verbs gets through any more.
-      let dead = false
-      const dying = yield* world.cache({ leaseTtl: 300 }, (adapter) => {
-        const gone = () => (dead ? ("hang" as const) : undefined)
-        return faulty(remote(adapter), { acquire: gone, fill: gone, abandon: gone, renew: gone })
-      })
-      const doomed = yield* begin(dying.cache.getOrSet("k", origin.gives(400)))
-      const { cache } = yield* world.cache({ leaseTtl: 300 }, remote)
-      const follower = yield* begin(cache.getOrSet("k", origin.gives(10)))
-      yield* advance(250)
-      dead = true
-      yield* advance(249)
-      assert.strictEqual(origin.calls, 1)
-      yield* advance(2)
-      assert.strictEqual(origin.calls, 2)
-      yield* advance(10)
-      assert.deepInclude(yield* Fiber.join(follower), { value: "v2" })
-      yield* Effect.forkChild(Fiber.interrupt(doomed))
-    }),
+  scenario(
+    "while loading under renewals is taken over one lease after its last renewal",
+    (world) =>
+      Effect.gen(function* () {
+        const origin = new Origin()
+        // The process dies at 250: none of its verbs gets through any more.
+        let dead = false
+        const dying = yield* world.cache({ leaseTtl: 300 }, (adapter) => {
+          const gone = () => (dead ? ("hang" as const) : undefined)
+          return faulty(remote(adapter), { acquire: gone, fill: gone, abandon: gone, renew: gone })
+        })
+        const doomed = yield* begin(dying.cache.getOrSet("k", origin.gives(400)))
+        const { cache } = yield* world.cache({ leaseTtl: 300 }, remote)
+        const follower = yield* begin(cache.getOrSet("k", origin.gives(10)))
+        yield* advance(250)
+        dead = true
+        yield* advance(249)
+        assert.strictEqual(origin.calls, 1)
+        yield* advance(2)
+        assert.strictEqual(origin.calls, 2)
+        yield* advance(10)
+        assert.deepInclude(yield* Fiber.join(follower), { value: "v2" })
+        yield* Effect.forkChild(Fiber.interrupt(doomed))
+      }),
     { untidy: true }
   )
 
@@ -167,7 +192,9 @@ describe("acquire fails", () => {
 
   scenario("for good: every caller gets the one typed error, which knows key, phase, adapter and cause", (world) =>
     Effect.gen(function* () {
-      const { cache, process } = yield* world.cache({}, (adapter) => faulty(slow(remote(adapter), 10), { acquire: () => "fail" }))
+      const { cache, process } = yield* world.cache({}, (adapter) =>
+        faulty(slow(remote(adapter), 10), { acquire: () => "fail" })
+      )
       const origin = new Origin()
       const callers = yield* beginMany(10, () => Effect.flip(cache.getOrSet("k", origin.gives())))
       const errors = yield* joinAll(callers)
@@ -201,16 +228,24 @@ describe("acquire fails", () => {
       const answers = yield* joinAll(callers)
       assert.strictEqual(origin.calls, 1)
       assert.deepStrictEqual(answers[0], { value: "v1", meta: { cache: "MISS-LEADER-NOCACHE", uncached: "bypassed" } })
-      assert.deepStrictEqual(answers[99], { value: "v1", meta: { cache: "MISS-FOLLOWER-HIT", uncached: "bypassed", waited: 100 } })
+      assert.deepStrictEqual(answers[99], {
+        value: "v1",
+        meta: { cache: "MISS-FOLLOWER-HIT", uncached: "bypassed", waited: 100 }
+      })
       assert.deepStrictEqual(process.verbs, ["acquire", "acquire"])
-      assert.deepStrictEqual(told.map(({ _tag }) => _tag), ["CACHE_GET_FAILED"])
+      assert.deepStrictEqual(
+        told.map(({ _tag }) => _tag),
+        ["CACHE_GET_FAILED"]
+      )
       assert.strictEqual(cache.stats().loads, 1)
     })
   )
 
   scenario('onAdapterError "fetch": the last to leave ends that load, too', (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ onAdapterError: "fetch" }, (adapter) => faulty(remote(adapter), { acquire: () => "fail" }))
+      const { cache } = yield* world.cache({ onAdapterError: "fetch" }, (adapter) =>
+        faulty(remote(adapter), { acquire: () => "fail" })
+      )
       const origin = new Origin()
       const callers = yield* beginMany(2, () => cache.getOrSet("k", origin.gives(10_000)))
       yield* advance(10)
@@ -220,13 +255,26 @@ describe("acquire fails", () => {
   )
 
   for (const [what, fetcher, check] of [
-    ["fails", () => Effect.fail("typed"), (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && Cause.squash(exit.cause) === "typed"],
-    ["throws at once", (): never => { throw new Error("bug") }, (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)]
+    [
+      "fails",
+      () => Effect.fail("typed"),
+      (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && Cause.squash(exit.cause) === "typed"
+    ],
+    [
+      "throws at once",
+      (): never => {
+        throw new Error("bug")
+      },
+      (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+    ]
   ] as const) {
     scenario(`onAdapterError "fetch": a fetcher that ${what} is answered, and blocks nothing`, (world) =>
       Effect.gen(function* () {
-        const { cache } = yield* world.cache({ onAdapterError: "fetch" }, (adapter) => faulty(remote(adapter), { acquire: () => "fail" }))
-        for (let i = 0; i < 2; i++) assert.isTrue(check(yield* Effect.exit(cache.getOrSet<unknown>("k", fetcher as any))))
+        const { cache } = yield* world.cache({ onAdapterError: "fetch" }, (adapter) =>
+          faulty(remote(adapter), { acquire: () => "fail" })
+        )
+        for (let i = 0; i < 2; i++)
+          assert.isTrue(check(yield* Effect.exit(cache.getOrSet<unknown>("k", fetcher as any))))
         assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("v"))).value, "v")
       })
     )
@@ -256,33 +304,39 @@ describe("acquire fails", () => {
 })
 
 describe("a store that hangs", () => {
-  scenario("in acquire: callers wait no longer than waitMax", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache({ waitMax: 1000, onWaitTimeout: "fail" }, (adapter) =>
-        faulty(remote(adapter), { acquire: () => "hang" })
-      )
-      const callers = yield* beginMany(2, () => Effect.exit(cache.getOrSet("k", () => Effect.succeed("v"))))
-      yield* advance(1000)
-      assert.isFalse(callers.some(waits))
-    }),
+  scenario(
+    "in acquire: callers wait no longer than waitMax",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ waitMax: 1000, onWaitTimeout: "fail" }, (adapter) =>
+          faulty(remote(adapter), { acquire: () => "hang" })
+        )
+        const callers = yield* beginMany(2, () => Effect.exit(cache.getOrSet("k", () => Effect.succeed("v"))))
+        yield* advance(1000)
+        assert.isFalse(callers.some(waits))
+      }),
     { untidy: true }
   )
 
-  scenario("in acquire: who leaves is gone at once, and the next one begins anew", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["hang"] }))
-      const caller = yield* begin(cache.getOrSet("k", () => Effect.succeed("v")))
-      yield* Effect.forkChild(Fiber.interrupt(caller))
-      yield* flush
-      assert.isFalse(waits(caller))
-      assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("v"))).value, "v")
-    }),
+  scenario(
+    "in acquire: who leaves is gone at once, and the next one begins anew",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["hang"] }))
+        const caller = yield* begin(cache.getOrSet("k", () => Effect.succeed("v")))
+        yield* Effect.forkChild(Fiber.interrupt(caller))
+        yield* flush
+        assert.isFalse(waits(caller))
+        assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("v"))).value, "v")
+      }),
     { untidy: true }
   )
 
   scenario("in acquire, answering after everybody left: the lease is given back", (world) =>
     Effect.gen(function* () {
-      const { cache, process } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: [Effect.sleep(5000)] }))
+      const { cache, process } = yield* world.cache({}, (adapter) =>
+        faulty(remote(adapter), { acquire: [Effect.sleep(5000)] })
+      )
       const origin = new Origin()
       const caller = yield* begin(cache.getOrSet("k", origin.gives()))
       yield* Effect.forkChild(Fiber.interrupt(caller))
@@ -293,19 +347,21 @@ describe("a store that hangs", () => {
     })
   )
 
-  scenario("in fill: callers may leave, and one elsewhere takes over when the lease ends", (world) =>
-    Effect.gen(function* () {
-      const a = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(remote(adapter), { fill: () => "hang" }))
-      const b = yield* world.cache({ leaseTtl: 300 }, remote)
-      const origin = new Origin()
-      const stuck = yield* begin(a.cache.getOrSet("k", origin.gives()))
-      const follower = yield* begin(b.cache.getOrSet("k", origin.gives()))
-      yield* advance(301)
-      assert.strictEqual((yield* Fiber.join(follower)).value, "v2")
-      yield* Effect.forkChild(Fiber.interrupt(stuck))
-      yield* flush
-      assert.isFalse(waits(stuck))
-    }),
+  scenario(
+    "in fill: callers may leave, and one elsewhere takes over when the lease ends",
+    (world) =>
+      Effect.gen(function* () {
+        const a = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(remote(adapter), { fill: () => "hang" }))
+        const b = yield* world.cache({ leaseTtl: 300 }, remote)
+        const origin = new Origin()
+        const stuck = yield* begin(a.cache.getOrSet("k", origin.gives()))
+        const follower = yield* begin(b.cache.getOrSet("k", origin.gives()))
+        yield* advance(301)
+        assert.strictEqual((yield* Fiber.join(follower)).value, "v2")
+        yield* Effect.forkChild(Fiber.interrupt(stuck))
+        yield* flush
+        assert.isFalse(waits(stuck))
+      }),
     { untidy: true }
   )
 })
@@ -313,7 +369,10 @@ describe("a store that hangs", () => {
 describe("a failing origin, across processes", () => {
   class Teapot extends Data.TaggedError("Teapot")<{ readonly code: number; readonly at: Date }> {}
 
-  for (const [kind, wrap] of [["pushing", remote], ["polled", (adapter: any) => withoutWatch(remote(adapter))]] as const) {
+  for (const [kind, wrap] of [
+    ["pushing", remote],
+    ["polled", (adapter: any) => withoutWatch(remote(adapter))]
+  ] as const) {
     scenario(`50 callers in 5 processes: one load, and everyone can catch its failure by tag (${kind})`, (world) =>
       Effect.gen(function* () {
         const processes = yield* Effect.all([1, 2, 3, 4, 5].map(() => world.cache({ cooldown: 1000 }, wrap)))
@@ -445,7 +504,10 @@ describe("a key that cools down", () => {
   scenario('"fetch" beside a stale value that is allowed: the stale value, and no load', (world) =>
     Effect.gen(function* () {
       for (const wrap of [remote, (adapter: any) => slow(remote(adapter), 2)]) {
-        const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 5000, cooldown: 500, onCooling: "fetch" }, wrap)
+        const { cache } = yield* world.cache(
+          { cacheTtl: 1000, staleIfError: 5000, cooldown: 500, onCooling: "fetch" },
+          wrap
+        )
         yield* begin(cache.set("k", "old"))
         yield* advance(1500)
         const origin = new Origin()
@@ -496,7 +558,8 @@ describe("a key that cools down", () => {
       const callers = yield* beginMany(50, (n) =>
         Effect.forEach(
           Array.from({ length: 20 }),
-          () => Effect.andThen(Effect.exit(processes[n % 2]!.cache.getOrSet("k", origin.breaks(100))), Effect.sleep(137)),
+          () =>
+            Effect.andThen(Effect.exit(processes[n % 2]!.cache.getOrSet("k", origin.breaks(100))), Effect.sleep(137)),
           { discard: true }
         )
       )
@@ -559,12 +622,20 @@ describe("what is stored and does not decode", () => {
 
   scenario('"fail" fails with DECODE_FAILED, in get too, and changes nothing', (world) =>
     Effect.gen(function* () {
-      const strict: Codec.SyncCodec<string> = { ...Codec.string, onInvalid: "fail", decode: () => { throw new Error("no") } }
+      const strict: Codec.SyncCodec<string> = {
+        ...Codec.string,
+        onInvalid: "fail",
+        decode: () => {
+          throw new Error("no")
+        }
+      }
       const writer = yield* world.cache<string>({ codec: Codec.string }, remote)
       yield* writer.cache.set("k", "v")
       const { cache, process } = yield* world.cache<string>({ codec: strict }, remote)
       const origin = new Origin()
-      for (const ask of [cache.getOrSet("k", origin.gives()), cache.get("k")] as ReadonlyArray<Effect.Effect<unknown, CacheLockingError>>) {
+      for (const ask of [cache.getOrSet("k", origin.gives()), cache.get("k")] as ReadonlyArray<
+        Effect.Effect<unknown, CacheLockingError>
+      >) {
         const error = yield* Effect.flip(ask)
         assert.strictEqual(error._tag, "DECODE_FAILED")
         assert.deepStrictEqual(error.context, { key: "k", phase: "decode", adapter: "memory" })
@@ -642,7 +713,10 @@ describe("owners", () => {
       const { cache } = yield* world.cache()
       const inner = new CacheGetFailed({ context: { phase: "read" }, message: "another cache's" })
       assert.strictEqual(yield* Effect.flip(cache.getOrSet("k", () => Effect.fail(inner))), inner)
-      assert.strictEqual(yield* Effect.flip(cache.getOrSet("j", new Origin().breaks())).pipe(Effect.map((e) => e instanceof Broken)), true)
+      assert.strictEqual(
+        yield* Effect.flip(cache.getOrSet("j", new Origin().breaks())).pipe(Effect.map((e) => e instanceof Broken)),
+        true
+      )
     })
   )
 })

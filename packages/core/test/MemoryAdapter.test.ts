@@ -24,8 +24,7 @@ const lead = (adapter: Adapter, key: string, owner = "a", leaseFor = 1000) =>
     return (found as Leader).token
   })
 
-const has = (adapter: Adapter, key: string) =>
-  Effect.map(adapter.read(key), ({ value }) => value !== undefined)
+const has = (adapter: Adapter, key: string) => Effect.map(adapter.read(key), ({ value }) => value !== undefined)
 
 const keysOf = (adapter: Adapter, prefix = "") =>
   Effect.map(Stream.runCollect(adapter.keys!(prefix)), (keys) => [...keys].sort())
@@ -74,7 +73,8 @@ describe("least recently used", () => {
       for (let i = 0; i < 500; i++) {
         const key = `k${(i * 7919) % 40}`
         const found = yield* adapter.acquire(key, { owner: `${i}`, leaseFor: 1000 })
-        if (found._tag === "Leader") yield* adapter.fill(key, { token: found.token, value: bytesOf(key), lifetime: forever })
+        if (found._tag === "Leader")
+          yield* adapter.fill(key, { token: found.token, value: bytesOf(key), lifetime: forever })
         assert.isAtMost((yield* keysOf(adapter)).length, 10)
       }
     })
@@ -182,7 +182,11 @@ describe("maxBytes", () => {
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 1000 })
       const error = yield* Effect.flip(
-        put(adapter, "k", seal(() => 1, Codec.default)) as Effect.Effect<unknown, AdapterError>
+        put(
+          adapter,
+          "k",
+          seal(() => 1, Codec.default)
+        ) as Effect.Effect<unknown, AdapterError>
       )
       assert.strictEqual(error.reason, "Rejected")
     })
@@ -211,7 +215,10 @@ describe("a live lease", () => {
   it.effect("is never evicted under pressure", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 10 })
-      const tokens = yield* Effect.forEach(Array.from({ length: 100 }, (_, i) => `led${i}`), (key) => lead(adapter, key))
+      const tokens = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, i) => `led${i}`),
+        (key) => lead(adapter, key)
+      )
       for (let i = 0; i < 1000; i++) yield* put(adapter, `other${i}`)
       for (let i = 0; i < 100; i++) {
         const found = yield* adapter.acquire(`led${i}`, { owner: "b", leaseFor: 1000 })
@@ -336,7 +343,10 @@ describe("what is over", () => {
       assert.isFalse(yield* adapter.delete("k"))
       yield* put(adapter, "k", bytesOf("v"), { fresh: 100, stale: 100 })
       yield* TestClock.adjust(200)
-      assert.deepInclude(yield* adapter.acquire("k", { owner: "a", leaseFor: 1000 }), { _tag: "Leader", stale: undefined })
+      assert.deepInclude(yield* adapter.acquire("k", { owner: "a", leaseFor: 1000 }), {
+        _tag: "Leader",
+        stale: undefined
+      })
     })
   )
 })
@@ -443,7 +453,9 @@ describe("watch", () => {
       yield* adapter.fill("k", { token, value: bytesOf("v"), lifetime })
       yield* Fiber.join(fiber)
       yield* Scope.close(scope, Exit.void)
-      for (const change of [put(adapter, "k"), adapter.delete("k")] as ReadonlyArray<Effect.Effect<unknown, AdapterError>>) {
+      for (const change of [put(adapter, "k"), adapter.delete("k")] as ReadonlyArray<
+        Effect.Effect<unknown, AdapterError>
+      >) {
         const next = yield* watching(adapter, "k")
         yield* change
         yield* Fiber.join(next.fiber)
@@ -525,7 +537,9 @@ describe("options", () => {
 
   it.effect("layer gives one adapter to all who ask", () =>
     Effect.gen(function* () {
-      const [one, two] = yield* Effect.all([Adapter, Adapter]).pipe(Effect.provide(MemoryAdapter.layer({ maxEntries: 5 })))
+      const [one, two] = yield* Effect.all([Adapter, Adapter]).pipe(
+        Effect.provide(MemoryAdapter.layer({ maxEntries: 5 }))
+      )
       assert.strictEqual(one, two)
       assert.strictEqual(one.name, "memory")
     })

@@ -71,8 +71,14 @@ describe("make", () => {
     assert.deepStrictEqual(Policy.lifetimeOf(Policy.make({ cacheTtl: 9 }, base), "v", "k", 0), { fresh: 9, stale: 300 })
     const byValue = Policy.make({ cacheTtl: (value: unknown) => Number(value) }, base)
     assert.deepStrictEqual(Policy.lifetimeOf(byValue, 42, "k", 0), { fresh: 42, stale: 300 })
-    assert.deepStrictEqual(Policy.lifetimeOf(Policy.make({ staleIfError: 0 }, byValue), 42, "k", 0), { fresh: 42, stale: 0 })
-    assert.deepStrictEqual(Policy.lifetimeOf(Policy.make({ cacheTtl: 5 }, byValue), 42, "k", 0), { fresh: 5, stale: 300 })
+    assert.deepStrictEqual(Policy.lifetimeOf(Policy.make({ staleIfError: 0 }, byValue), 42, "k", 0), {
+      fresh: 42,
+      stale: 0
+    })
+    assert.deepStrictEqual(Policy.lifetimeOf(Policy.make({ cacheTtl: 5 }, byValue), 42, "k", 0), {
+      fresh: 5,
+      stale: 300
+    })
   })
 
   it("changes neither its base nor the options", () => {
@@ -110,8 +116,14 @@ describe("lifetimeOf", () => {
   it("keeps a value for the longer of the two windows after it is fresh", () => {
     assert.deepStrictEqual(lifetimeOf({}), { fresh: Infinity, stale: 0 })
     assert.deepStrictEqual(lifetimeOf({ cacheTtl: 1000 }), { fresh: 1000, stale: 0 })
-    assert.deepStrictEqual(lifetimeOf({ cacheTtl: 1000, staleWhileRevalidate: 5, staleIfError: 7 }), { fresh: 1000, stale: 7 })
-    assert.deepStrictEqual(lifetimeOf({ cacheTtl: 1000, staleWhileRevalidate: 9, staleIfError: 7 }), { fresh: 1000, stale: 9 })
+    assert.deepStrictEqual(lifetimeOf({ cacheTtl: 1000, staleWhileRevalidate: 5, staleIfError: 7 }), {
+      fresh: 1000,
+      stale: 7
+    })
+    assert.deepStrictEqual(lifetimeOf({ cacheTtl: 1000, staleWhileRevalidate: 9, staleIfError: 7 }), {
+      fresh: 1000,
+      stale: 9
+    })
   })
 
   it("is one object for all values where nothing depends on the value: it costs each a pointer", () => {
@@ -120,7 +132,10 @@ describe("lifetimeOf", () => {
   })
 
   it("asks a function of value and key, and checks what it gives", () => {
-    assert.deepStrictEqual(lifetimeOf({ cacheTtl: (value, key) => `${value}${key}`.length * 1000 }), { fresh: 2000, stale: 0 })
+    assert.deepStrictEqual(lifetimeOf({ cacheTtl: (value, key) => `${value}${key}`.length * 1000 }), {
+      fresh: 2000,
+      stale: 0
+    })
     assert.deepStrictEqual(lifetimeOf({ cacheTtl: () => "1 hour" }), { fresh: 3_600_000, stale: 0 })
     for (const given of [-1, Number.NaN, "soon", undefined, null]) {
       assert.throws(() => lifetimeOf({ cacheTtl: () => given as never }), InvalidOption as never)

@@ -62,7 +62,10 @@ describe("exponential", () => {
   it.effect("doubles up to a second", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* delays(WaitStrategy.exponential(), 7), [50, 100, 200, 400, 800, 1000, 1000])
-      assert.deepStrictEqual(yield* delays(WaitStrategy.exponential({ from: 10, factor: 3, max: 100 }), 4), [10, 30, 90, 100])
+      assert.deepStrictEqual(
+        yield* delays(WaitStrategy.exponential({ from: 10, factor: 3, max: 100 }), 4),
+        [10, 30, 90, 100]
+      )
       assert.deepStrictEqual(yield* delays(WaitStrategy.exponential({ factor: 1 }), 3), [50, 50, 50])
       assert.deepStrictEqual(yield* delays(WaitStrategy.exponential({ from: "2 seconds" }), 2), [1000, 1000])
     })
@@ -82,7 +85,11 @@ describe("jittered", () => {
       fc.property(
         fc.nat(200),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-        fc.record({ from: fc.integer({ min: 1, max: 500 }), max: fc.integer({ min: 500, max: 5000 }), factor: fc.double({ min: 1, max: 5, noNaN: true }) }),
+        fc.record({
+          from: fc.integer({ min: 1, max: 500 }),
+          max: fc.integer({ min: 500, max: 5000 }),
+          factor: fc.double({ min: 1, max: 5, noNaN: true })
+        }),
         (attempt, random, growth) => {
           const whole = of(WaitStrategy.exponential(growth), { attempt })
           const delay = of(WaitStrategy.jittered(growth), { attempt, random })
@@ -145,7 +152,13 @@ describe("leaseAware", () => {
 
 describe("custom", () => {
   it("a function of the context decides, in any duration", () => {
-    assert.strictEqual(of(WaitStrategy.custom(({ attempt, waitStep }) => (attempt + 1) * waitStep), { attempt: 2 }), 150)
+    assert.strictEqual(
+      of(
+        WaitStrategy.custom(({ attempt, waitStep }) => (attempt + 1) * waitStep),
+        { attempt: 2 }
+      ),
+      150
+    )
     assert.strictEqual(of(WaitStrategy.custom(() => "1 second")), 1000)
     assert.strictEqual(of(WaitStrategy.custom(() => ({ minutes: 1 }))), 60_000)
     assert.strictEqual(of(WaitStrategy.custom(() => Infinity)), Infinity)
@@ -161,7 +174,10 @@ describe("custom", () => {
 describe("fromSchedule", () => {
   it.effect("gives the schedule's delays", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* delays(WaitStrategy.fromSchedule(Schedule.spaced("2 seconds")), 3), [2000, 2000, 2000])
+      assert.deepStrictEqual(
+        yield* delays(WaitStrategy.fromSchedule(Schedule.spaced("2 seconds")), 3),
+        [2000, 2000, 2000]
+      )
       assert.deepStrictEqual(yield* delays(WaitStrategy.fromSchedule(Schedule.exponential(10)), 4), [10, 20, 40, 80])
     })
   )
@@ -199,7 +215,8 @@ describe("what the option accepts", () => {
       assert.isTrue(WaitStrategy.isInput(input))
       assert.isFunction(WaitStrategy.fromInput(input as WaitStrategy.Input).begin)
     }
-    for (const input of [undefined, null, 5, "1 second", {}, { begin: 5 }, []]) assert.isFalse(WaitStrategy.isInput(input))
+    for (const input of [undefined, null, 5, "1 second", {}, { begin: 5 }, []])
+      assert.isFalse(WaitStrategy.isInput(input))
     expectTypeOf<() => 5>().toExtend<WaitStrategy.Input>()
     expectTypeOf<number>().not.toExtend<WaitStrategy.Input>()
   })
@@ -242,9 +259,8 @@ describe("in a turn", () => {
         const times: Array<number> = []
         yield* world.store.delete("k")
         yield* world.crash("k", 2000)
-        const { cache } = yield* world.cache(
-          { waitStrategy: ({ random }) => (times.push(random), 500) },
-          (adapter) => withoutWatch(remote(adapter))
+        const { cache } = yield* world.cache({ waitStrategy: ({ random }) => (times.push(random), 500) }, (adapter) =>
+          withoutWatch(remote(adapter))
         )
         yield* begin(Random.withSeed(cache.getOrSet("k", new Origin().gives()), "seed"))
         yield* advance(2002)

@@ -145,7 +145,8 @@ class Together {
   }
 }
 
-const connected = new Set(["ready", "end", "disconnecting"])
+/** States that waiting for a connection does not change. */
+const settled = new Set(["ready", "end", "disconnecting"])
 
 const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable | undefined) => {
   const waiting = new Waiting(client)
@@ -153,7 +154,7 @@ const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable |
   return {
     keyPrefix: String(client.options.keyPrefix ?? ""),
     whenReady: (start: () => void) => {
-      if (connected.has(client.status) || client.options.enableOfflineQueue === false) {
+      if (settled.has(client.status) || client.options.enableOfflineQueue === false) {
         start()
         return undefined
       }

@@ -63,7 +63,10 @@ interface Subscribing extends Emitter {
   destroy(): void
 }
 
-/** Whether a client is node-redis's, by its shape. Pools and its Sentinel client are not: neither can be duplicated into a subscriber. */
+/**
+ * Whether a client is node-redis's, by its shape. Its pool and its Sentinel client are not what is meant: they
+ * hand each command to another connection, and neither has a single one to copy for messages.
+ */
 export const isNodeRedis = (client: object): client is NodeRedisClient =>
   "withTypeMapping" in client &&
   typeof client.withTypeMapping === "function" &&

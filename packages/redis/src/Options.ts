@@ -124,9 +124,10 @@ export const checkSettings = (settings: Settings) => ({
 export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { prefix, timeout, watch } = checkSettings(options)
-  const { spaces: _, ...shared } = sharedOf(options.client)
-  if (`${shared.port.keyPrefix}`.includes("{}")) {
-    throw Check.invalid("client", shared.port.keyPrefix, "a client whose keyPrefix has no empty hash tag {}")
+  const shared = sharedOf(options.client)
+  const { loaded, port, scripts, subscriber } = shared
+  if (port.keyPrefix.includes("{}")) {
+    throw Check.invalid("client", port.keyPrefix, "a client whose keyPrefix has no empty hash tag {}")
   }
-  return { ...shared, space: spaceOf(sharedOf(options.client), prefix), watch, timeout }
+  return { port, scripts, loaded, subscriber, space: spaceOf(shared, prefix), watch, timeout }
 }

@@ -66,11 +66,11 @@ export const here: Pick<Adapter, "name" | "limits"> = { name: "redis", limits: K
 /** The verbs. Every one can be taken off the object. */
 export class Verbs {
   private readonly calls: Calls
-  private readonly with: Resolved
+  private readonly setup: Resolved
   private readonly prefix: string
 
   constructor(resolved: Resolved) {
-    this.with = resolved
+    this.setup = resolved
     this.prefix = resolved.space.prefix
     this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
   }
@@ -80,7 +80,9 @@ export class Verbs {
     Effect.suspend(() => {
       const margin = options.refreshWithin ?? 0
       const sighting =
-        options.force === true || !this.with.port.readsMaster ? undefined : this.with.space.sightings.find(key, margin)
+        options.force === true || !this.setup.port.readsMaster
+          ? undefined
+          : this.setup.space.sightings.find(key, margin)
       return sighting === undefined ? this.ask(key, options) : this.peek(key, options, sighting, margin)
     })
 
@@ -98,7 +100,7 @@ export class Verbs {
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
-      this.with.space.sightings.forget(key)
+      this.setup.space.sightings.forget(key)
       return this.evaluate("delete", key, isOne, undefined, () => [])
     })
 
@@ -111,9 +113,9 @@ export class Verbs {
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limit.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
-    const channel = this.with.port.keyPrefix + Keyspace.nameOf(this.prefix, key)
+    const channel = this.setup.port.keyPrefix + Keyspace.nameOf(this.prefix, key)
     const join = Effect.acquireRelease(
-      Effect.sync(() => this.with.subscriber.join(channel, this.with.timeout)),
+      Effect.sync(() => this.setup.subscriber.join(channel, this.setup.timeout)),
       (watcher) => Effect.sync(watcher.leave)
     )
     const watched = Effect.flatMap(join, ({ changed, live }) =>
@@ -128,7 +130,7 @@ export class Verbs {
 
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.flatMap(
-      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.with.port.scans, Effect.succeed)),
+      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans, Effect.succeed)),
       (scan) => Stream.paginate("0", (cursor) => this.page(scan, cursor, start))
     )
 
@@ -148,14 +150,14 @@ export class Verbs {
     return this.calls.run(
       "acquire",
       key,
-      () => this.with.port.get(sighting.name, sighting.route),
+      () => this.setup.port.get(sighting.name, sighting.route),
       (reply) => {
         const stored = StoredValue.decode(reply)
         if (stored !== undefined) {
           const now = storeNow(sighting, performance.now())
           if (stored.freshUntil - now > margin) return Effect.succeed(StoredValue.hit(stored, now))
         }
-        this.with.space.sightings.forget(key)
+        this.setup.space.sightings.forget(key)
         return this.ask(key, options)
       }
     )
@@ -174,7 +176,7 @@ export class Verbs {
       () => {
         sentAt = performance.now()
         wallAt = Date.now()
-        return this.calls.script(this.with.scripts.acquire, name, Keyspace.leaseOf(name), [
+        return this.calls.script(this.setup.scripts.acquire, name, Keyspace.leaseOf(name), [
           options.owner,
           atLeast(options.leaseFor),
           atMost(options.refreshWithin ?? 0),
@@ -186,9 +188,9 @@ export class Verbs {
         const now = numberOf(at)
         const stored = StoredValue.decode(record)
         if (numberOf(tag) === 0 && stored !== undefined) {
-          this.with.space.sightings.note(key, {
+          this.setup.space.sightings.note(key, {
             name,
-            route: this.with.port.routeOf(this.with.port.keyPrefix + name),
+            route: this.setup.port.routeOf(this.setup.port.keyPrefix + name),
             sentAt,
             wallAt,
             storeAt: now,
@@ -212,7 +214,7 @@ export class Verbs {
       const refusal = Limit.refusal(here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const name = Keyspace.nameOf(this.prefix, key)
-      const script: Script = this.with.scripts[operation]
+      const script: Script = this.setup.scripts[operation]
       const given = args()
       return this.calls.run(
         operation,
@@ -224,7 +226,7 @@ export class Verbs {
   }
 
   private page(scan: Scan, cursor: string, start: string) {
-    const prefix = this.with.port.keyPrefix + this.prefix
+    const prefix = this.setup.port.keyPrefix + this.prefix
     return this.calls.run(
       "keys",
       undefined,

@@ -2,6 +2,7 @@ import { InvalidOption } from "@cache-locking/core"
 import { Redis as RedisServer, type Server } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { createClientPool, createSentinel } from "redis"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
 import {
@@ -405,6 +406,8 @@ describe("options", () => {
       [{}, "client"],
       [{ client: "redis://user:secret@localhost" }, "client"],
       [{ client: { url: "redis://user:secret@localhost" } }, "client"],
+      [{ client: createClientPool({ url: server.url }) }, "client"],
+      [{ client: createSentinel({ name: "m", sentinelRootNodes: [{ host: "localhost", port: 1 }] }) }, "client"],
       [{ client, prefix: "a{b}" }, "prefix"],
       [{ client, prefix: 1 }, "prefix"],
       [{ client, watch: "no" }, "watch"],

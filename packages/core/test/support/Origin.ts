@@ -21,25 +21,30 @@ export class Origin {
   readonly contexts: Array<FetchContext<any>> = []
 
   /** A fetcher that works for so long and then does what it is told with the number of its call. */
-  readonly load = <A, E = never, R = never>(
-    millis: number,
-    then: (call: number, context: FetchContext<any>) => Effect.Effect<A, E, R>
-  ) => (context: FetchContext<any>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      const call = ++this.calls
-      this.contexts.push(context)
-      this.running++
-      this.most = Math.max(this.most, this.running)
-      return Effect.andThen(millis === 0 ? Effect.void : Effect.sleep(millis), Effect.suspend(() => then(call, context))).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => this.interrupted++)),
-        Effect.ensuring(
-          Effect.sync(() => {
-            this.running--
-            this.ended++
-          })
+  readonly load =
+    <A, E = never, R = never>(
+      millis: number,
+      then: (call: number, context: FetchContext<any>) => Effect.Effect<A, E, R>
+    ) =>
+    (context: FetchContext<any>): Effect.Effect<A, E, R> =>
+      Effect.suspend(() => {
+        const call = ++this.calls
+        this.contexts.push(context)
+        this.running++
+        this.most = Math.max(this.most, this.running)
+        return Effect.andThen(
+          millis === 0 ? Effect.void : Effect.sleep(millis),
+          Effect.suspend(() => then(call, context))
+        ).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => this.interrupted++)),
+          Effect.ensuring(
+            Effect.sync(() => {
+              this.running--
+              this.ended++
+            })
+          )
         )
-      )
-    })
+      })
 
   /** A fetcher whose n-th call gives `v<n>`. */
   readonly gives = (millis = 0): ((context: FetchContext<any>) => Effect.Effect<string>) =>

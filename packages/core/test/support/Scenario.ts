@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import { type Adapter, Token, type Value } from "../../src/Adapter.ts"
+import type { Adapter, Token, Value } from "../../src/Adapter.ts"
 import * as Cache from "../../src/Cache.ts"
 import type * as Codec from "../../src/Codec.ts"
 import * as MemoryAdapter from "../../src/MemoryAdapter.ts"
@@ -36,7 +36,10 @@ export const beginMany = <A, E, R>(
   effect: (n: number) => Effect.Effect<A, E, R>
 ): Effect.Effect<ReadonlyArray<Fiber.Fiber<A, E>>, never, R> =>
   Effect.tap(
-    Effect.forEach(Array.from({ length: count }, (_, n) => n), (n) => Effect.forkChild(effect(n))),
+    Effect.forEach(
+      Array.from({ length: count }, (_, n) => n),
+      (n) => Effect.forkChild(effect(n))
+    ),
     () => flush
   )
 

@@ -43,7 +43,10 @@ export const remote = ({ hitUnsafe: _, keepsReferences: __, ...adapter }: Adapte
 export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Adapter => {
   const way = Effect.sleep(millis / 2)
   const late = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.andThen(way, Effect.tap(effect, () => way))
+    Effect.andThen(
+      way,
+      Effect.tap(effect, () => way)
+    )
   const { watch } = adapter
   return {
     ...adapter,
