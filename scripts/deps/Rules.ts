@@ -43,6 +43,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Joiner"],
         ["Answering"],
         ["Engine"],
+        ["Nesting"],
         ["Backlog", "Flight", "Lease"],
         ["Following", "Leading"],
         ["Renewal"],

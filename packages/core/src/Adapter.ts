@@ -1,7 +1,7 @@
 /**
  * The contract between cache-locking and a backend.
  *
- * Seven verbs, each atomic, each safe to repeat, each one round trip where the
+ * Eight verbs, each atomic, each safe to repeat, each one round trip where the
  * backend allows it. A key is in one of a few states, held as `Entry` states
  * them: it may have a value (fresh, then stale, then gone), it may be leased to
  * one flight, and it may be cooling down after a failed load.
@@ -34,6 +34,9 @@
  * 13. A backend that shares a clock is immune to its clients' clocks; one that cannot
  *     share one says so in `limits.clock`.
  * 14. Every verb settles in bounded time: an adapter puts a timeout on every call that leaves the process.
+ * 15. `touch` changes nothing but how long a fresh value stays fresh; `fill` without a value gives the one that is
+ *     there a new lifetime, and never brings back one that is gone.
+ * 16. `changes` never misses a change made while it is live, or says `lost`.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -73,6 +76,8 @@ export interface Hit {
   readonly freshFor: number
   /** Milliseconds since the value was filled. */
   readonly age: number
+  /** Milliseconds from the grant of the lease to the fill, by the backend's clock; 0 for what was put. */
+  readonly took: number
 }
 
 /** A fresh value that is in this process. */
@@ -120,6 +125,8 @@ export interface Stale {
   readonly value: Value
   /** Milliseconds since the value was filled. */
   readonly age: number
+  /** Milliseconds from the grant of the lease to the fill; 0 for what was put. */
+  readonly took: number
   /** Milliseconds since the value ceased to be fresh; 0 while it still is. */
   readonly staleFor: number
 }
@@ -142,6 +149,8 @@ export interface Snapshot {
   readonly keptFor: number
   /** Milliseconds since the value was filled; 0 when absent. */
   readonly age: number
+  /** Milliseconds from the grant of the lease to the fill; 0 when absent or put. */
+  readonly took: number
   readonly lease?: { readonly owner: string; readonly endsIn: number } | undefined
   readonly cooling?: { readonly retryIn: number; readonly cause?: Value | undefined } | undefined
 }
@@ -176,6 +185,24 @@ export interface AcquireOptions {
   readonly force?: boolean | undefined
 }
 
+/** What `fill` is given. */
+export interface FillOptions {
+  readonly token: Token
+  /** Left out: the origin said that the value is unchanged. */
+  readonly value?: Value | undefined
+  readonly lifetime: Lifetime
+}
+
+/** What `changes` tells. */
+export interface ChangeListener {
+  /** A key was filled, put or deleted, by anyone. It may be told more than once. */
+  readonly changed: (key: string) => void
+  /** Changes may be missed from now on. */
+  readonly lost: () => void
+  /** Changes are told again; any may have been missed. */
+  readonly restored: () => void
+}
+
 /** A backend behind the contract. */
 export interface Adapter {
   /** The backend's name, for errors, metrics and spans: `"redis"`. */
@@ -198,11 +225,11 @@ export interface Adapter {
    */
   readonly acquire: (key: string, options: AcquireOptions) => Effect.Effect<Acquired, AdapterError>
 
-  /** Stores the value, ends the lease and wakes watchers, if the token still leads. */
-  readonly fill: (
-    key: string,
-    options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
-  ) => Effect.Effect<Held, AdapterError>
+  /**
+   * Stores the value, ends the lease and wakes watchers, if the token still leads. Without a value, the one that is
+   * there begins its lifetime anew, and no bytes travel; `false` also if none is there any more.
+   */
+  readonly fill: (key: string, options: FillOptions) => Effect.Effect<Held, AdapterError>
 
   /**
    * Ends the lease without a value and wakes watchers. A value that was there stays.
@@ -228,6 +255,12 @@ export interface Adapter {
     options: { readonly value: Value; readonly lifetime: Lifetime }
   ) => Effect.Effect<void, AdapterError>
 
+  /**
+   * A fresh value stays fresh for this long (milliseconds) from now, not longer and not shorter. Answers whether there
+   * was one. Wakes nobody, and no bytes travel.
+   */
+  readonly touch: (key: string, options: { readonly freshFor: number }) => Effect.Effect<boolean, AdapterError>
+
   /** Tells what is there and changes nothing. */
   readonly read: (key: string) => Effect.Effect<Snapshot, AdapterError>
 
@@ -241,8 +274,17 @@ export interface Adapter {
     | ((key: string) => Effect.Effect<Effect.Effect<void, AdapterError>, AdapterError, Scope.Scope>)
     | undefined
 
-  /** Present when the backend can list: the keys that have a value. No order, no snapshot. */
+  /**
+   * Present when the backend can list: the keys that have a value or are leased. Every key that is one of them from the
+   * beginning of the listing to its end is listed. No order, no snapshot.
+   */
   readonly keys?: ((prefix: string) => Stream.Stream<string, AdapterError>) | undefined
+
+  /**
+   * Present when the backend can push changes of all keys. The effect completes once the subscription is live, which
+   * lasts as long as the scope.
+   */
+  readonly changes?: ((listener: ChangeListener) => Effect.Effect<void, AdapterError, Scope.Scope>) | undefined
 
   /** Present when the backend can acquire many keys at once, in the order given. */
   readonly acquireMany?:
@@ -279,9 +321,11 @@ export type Operation =
   | "renew"
   | "delete"
   | "put"
+  | "touch"
   | "read"
   | "watch"
   | "keys"
+  | "changes"
   | "acquireMany"
   | "deleteMany"
 

@@ -4,9 +4,16 @@
 import type { Adapter } from "./Adapter.ts"
 import { InvalidOption } from "./CacheLockingError.ts"
 
-const verbs = ["acquire", "fill", "abandon", "renew", "delete", "put", "read"] as const satisfies ReadonlyArray<
-  keyof Adapter
->
+const verbs = [
+  "acquire",
+  "fill",
+  "abandon",
+  "renew",
+  "delete",
+  "put",
+  "touch",
+  "read"
+] as const satisfies ReadonlyArray<keyof Adapter>
 
 const accepted = "an adapter, as the adapter packages make it"
 

@@ -11,9 +11,10 @@ import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
 import type { Engine, Load } from "./Engine.ts"
-import { type Flight, Within } from "./Flight.ts"
+import type { Flight } from "./Flight.ts"
 import { patient, wait } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
+import { withinOf } from "./Nesting.ts"
 import type { Answer } from "./Outcome.ts"
 import type { Sealed } from "./Sealed.ts"
 
@@ -77,7 +78,7 @@ export const answer = (
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<Answer<any>, any, any> => {
   const { engine, force, key, plan } = request
-  if (force || !Joiner.suits(plan) || fiber.getRef(Within) !== undefined) return arrange(request, fiber, undefined)
+  if (force || !Joiner.suits(plan) || withinOf(fiber) !== undefined) return arrange(request, fiber, undefined)
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
   return Effect.callback((resume) => {
@@ -130,7 +131,7 @@ const arrange = Effect.fnUntraced(function* (
   const { engine, force, key, plan } = request
   const { hooks, policy, signal } = plan
   const clock = fiber.getRef(Clock.Clock)
-  const within = fiber.getRef(Within)
+  const within = withinOf(fiber)
   const began = since ?? clock.currentTimeMillisUnsafe()
   if (signal?.aborted) return yield* aborted(engine, key, signal)
   const tooLong = checkKey(engine, key)
@@ -206,7 +207,7 @@ const outOfTime = (
 /** Fetches beside another's load; once per process, however many give up waiting. */
 const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fiber<unknown, unknown>, began: number) {
   const { engine, key, plan } = request
-  const within = fiber.getRef(Within)
+  const within = withinOf(fiber)
   while (true) {
     const current = engine.shared.fallbacks.get(key)
     const flight = current ?? engine.fallBack(request, fiber.context)

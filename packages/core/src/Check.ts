@@ -99,7 +99,10 @@ const isDurationInput = (value: Duration.Input): boolean => {
   if (typeof value !== "object" || Duration.isDuration(value)) return true
   if (Array.isArray(value)) return value.length === 2 && value.every((part) => typeof part === "number" && part >= 0)
   const parts = Object.entries(value as object)
-  return parts.length > 0 && parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number")
+  return (
+    parts.length > 0 &&
+    parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number" && !Number.isNaN(amount))
+  )
 }
 
 const parse = (value: Duration.Input): number => {

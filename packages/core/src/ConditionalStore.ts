@@ -105,6 +105,7 @@ export const make = <Version>(store: ConditionalStore<Version>, retries: Retries
     renew: (key, options) => move("renew", key, undefined, (entry, now) => Entry.renew(entry, now, options)),
     delete: (key) => move("delete", key, undefined, Entry.remove),
     put: (key, options) => move("put", key, options.value, (_, now) => Entry.put(now, options)),
+    touch: (key, options) => move("touch", key, undefined, (entry, now) => Entry.touch(entry, now, options)),
     read: (key) => move("read", key, undefined, (entry, now) => [Entry.read(entry, now), entry]),
     watch: store.watch,
     keys: store.keys,

@@ -6,7 +6,7 @@
  * and the time, and gives the answer and what is there next; `undefined` means that
  * there is nothing. When nothing changes, the entry given comes back as it is.
  */
-import type { Acquired, AcquireOptions, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
+import type { Acquired, AcquireOptions, FillOptions, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
 
 /**
  * A value, when it was filled (epoch milliseconds of the clock that keeps it), and how long it
@@ -15,6 +15,8 @@ import type { Acquired, AcquireOptions, Held, Lifetime, Snapshot, Stale, Token, 
 export interface Kept {
   readonly value: Value
   readonly filledAt: number
+  /** Milliseconds from the grant of its lease to the fill; 0 for what was put. */
+  readonly took: number
   readonly lifetime: Lifetime
 }
 
@@ -22,6 +24,7 @@ export interface Kept {
 export interface Lease {
   readonly owner: string
   readonly token: Token
+  readonly since: number
   readonly until: number
 }
 
@@ -58,13 +61,13 @@ const keptAt = (entry: Entry | undefined, now: number): Kept | undefined =>
   entry?.kept !== undefined && now < keptUntil(entry.kept) ? entry.kept : undefined
 
 const staleAt = (kept: Kept | undefined, now: number): Stale | undefined =>
-  kept && { value: kept.value, age: ageAt(kept, now), staleFor: Math.max(0, now - freshUntil(kept)) }
+  kept && { value: kept.value, age: ageAt(kept, now), took: kept.took, staleFor: Math.max(0, now - freshUntil(kept)) }
 
 /** A clock that was set back makes nothing younger than new. */
 const ageAt = (kept: Kept, now: number): number => Math.max(0, now - kept.filledAt)
 
-const filled = (options: { readonly value: Value; readonly lifetime: Lifetime }, now: number): Entry => ({
-  kept: { value: options.value, filledAt: now, lifetime: options.lifetime },
+const filled = (value: Value, lifetime: Lifetime, now: number, took: number): Entry => ({
+  kept: { value, filledAt: now, took, lifetime },
   lease: undefined,
   cooldown: undefined
 })
@@ -91,26 +94,28 @@ export const acquire = (
   const freshFor = kept === undefined ? 0 : freshUntil(kept) - now
   if (kept !== undefined && freshFor > 0) {
     const wanted = options.force === true || freshFor <= (options.refreshWithin ?? 0)
-    if (!(wanted && free)) return [{ _tag: "Hit", value: kept.value, freshFor, age: ageAt(kept, now) }, entry]
+    if (!(wanted && free))
+      return [{ _tag: "Hit", value: kept.value, freshFor, age: ageAt(kept, now), took: kept.took }, entry]
   }
   const stale = staleAt(kept, now)
   if (!free && lease !== undefined) return [{ _tag: "Follower", leaseEndsIn: lease.until - now, stale }, entry]
   if (!free && cooldown !== undefined) {
     return [{ _tag: "Cooling", retryIn: cooldown.until - now, cause: cooldown.cause, stale }, entry]
   }
-  const token = mine && lease !== undefined ? lease.token : grant()
+  const granted = mine && lease !== undefined ? lease : { owner: options.owner, token: grant(), since: now }
   return [
-    { _tag: "Leader", token, stale },
-    { kept, lease: { owner: options.owner, token, until: now + options.leaseFor }, cooldown: undefined }
+    { _tag: "Leader", token: granted.token, stale },
+    { kept, lease: { ...granted, until: now + options.leaseFor }, cooldown: undefined }
   ]
 }
 
-/** Keeps the value and ends the lease, if the token still leads. */
-export const fill = (
-  entry: Entry | undefined,
-  now: number,
-  options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
-): Move<Held> => (held(entry, now, options.token) ? [true, filled(options, now)] : [false, entry])
+/** Keeps the value, or the one that is there anew, and ends the lease, if the token still leads. */
+export const fill = (entry: Entry | undefined, now: number, options: FillOptions): Move<Held> => {
+  if (!held(entry, now, options.token)) return [false, entry]
+  const value = options.value ?? keptAt(entry, now)?.value
+  if (value === undefined) return [false, entry]
+  return [true, filled(value, options.lifetime, now, Math.max(0, now - entry.lease.since))]
+}
 
 /** Ends the lease, leaves the value, and may begin a cooldown. */
 export const abandon = (
@@ -143,8 +148,16 @@ export const remove = (entry: Entry | undefined, now: number): Move<boolean> => 
 /** Keeps the value whatever was there; a live lease is void. */
 export const put = (now: number, options: { readonly value: Value; readonly lifetime: Lifetime }): Move<void> => [
   undefined,
-  filled(options, now)
+  filled(options.value, options.lifetime, now, 0)
 ]
+
+/** Sets how long a fresh value stays fresh. */
+export const touch = (entry: Entry | undefined, now: number, options: { readonly freshFor: number }): Move<boolean> => {
+  const kept = keptAt(entry, now)
+  if (entry === undefined || kept === undefined || now >= freshUntil(kept)) return [false, entry]
+  const lifetime = { fresh: now - kept.filledAt + options.freshFor, stale: kept.lifetime.stale }
+  return [true, { ...entry, kept: { ...kept, lifetime } }]
+}
 
 /** Tells what is there. */
 export const read = (entry: Entry | undefined, now: number): Snapshot => {
@@ -156,6 +169,7 @@ export const read = (entry: Entry | undefined, now: number): Snapshot => {
     freshFor: kept === undefined ? 0 : Math.max(0, freshUntil(kept) - now),
     keptFor: kept === undefined ? 0 : keptUntil(kept) - now,
     age: kept === undefined ? 0 : ageAt(kept, now),
+    took: kept === undefined ? 0 : kept.took,
     lease: lease && { owner: lease.owner, endsIn: lease.until - now },
     cooling: cooldown && { retryIn: cooldown.until - now, cause: cooldown.cause }
   }

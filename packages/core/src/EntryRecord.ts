@@ -82,6 +82,7 @@ class Reader {
 export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   const kept = entry?.kept && { ...entry.kept, bytes: entry.kept.value.bytes }
   const lease = entry?.lease && {
+    since: entry.lease.since,
     until: entry.lease.until,
     owner: encoder.encode(entry.lease.owner),
     token: encoder.encode(entry.lease.token)
@@ -90,8 +91,8 @@ export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   const cause = cooldown?.cause?.bytes
   const writer = new Writer(
     header +
-      (kept ? 3 * numberSize + sized(kept.bytes) : 0) +
-      (lease ? numberSize + sized(lease.owner) + sized(lease.token) : 0) +
+      (kept ? 4 * numberSize + sized(kept.bytes) : 0) +
+      (lease ? 2 * numberSize + sized(lease.owner) + sized(lease.token) : 0) +
       (cooldown ? numberSize : 0) +
       (cause ? sized(cause) : 0)
   )
@@ -100,11 +101,13 @@ export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   writer.bytes.set([mark, version, flags])
   if (kept) {
     writer.number(kept.filledAt)
+    writer.number(kept.took)
     writer.number(kept.lifetime.fresh)
     writer.number(kept.lifetime.stale)
     writer.block(kept.bytes)
   }
   if (lease) {
+    writer.number(lease.since)
     writer.number(lease.until)
     writer.block(lease.owner)
     writer.block(lease.token)
@@ -129,7 +132,9 @@ export const decode = (bytes: Uint8Array): Entry | undefined => {
 const parts = (reader: Reader, flags: number): Entry | undefined => {
   const kept = flags & has.kept ? readKept(reader) : undefined
   const lease: Lease | undefined =
-    flags & has.lease ? { until: reader.number(), owner: reader.text(), token: Token(reader.text()) } : undefined
+    flags & has.lease
+      ? { since: reader.number(), until: reader.number(), owner: reader.text(), token: Token(reader.text()) }
+      : undefined
   const cooldown: Cooldown | undefined =
     flags & has.cooldown
       ? { until: reader.number(), cause: flags & has.cause ? { bytes: reader.block() } : undefined }
@@ -140,7 +145,8 @@ const parts = (reader: Reader, flags: number): Entry | undefined => {
 
 const readKept = (reader: Reader): Kept => {
   const filledAt = reader.number()
+  const took = reader.number()
   const lifetime = { fresh: reader.number(), stale: reader.number() }
   const value: Value = { bytes: reader.block() }
-  return { value, filledAt, lifetime }
+  return { value, filledAt, took, lifetime }
 }

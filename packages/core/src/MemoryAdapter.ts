@@ -12,7 +12,16 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { LRUCache } from "lru-cache"
-import { Adapter, AdapterError, type LocalClock, type LocalHit, type Operation, Token, type Value } from "./Adapter.ts"
+import {
+  Adapter,
+  AdapterError,
+  type ChangeListener,
+  type LocalClock,
+  type LocalHit,
+  type Operation,
+  Token,
+  type Value
+} from "./Adapter.ts"
 import * as Check from "./Check.ts"
 import * as Entry from "./Entry.ts"
 
@@ -45,6 +54,10 @@ class Turns {
     return this.map.get(key)
   }
 
+  all(): Iterable<[string, Entry.Entry]> {
+    return this.map
+  }
+
   set(key: string, turn: Entry.Entry | undefined, now: number): void {
     if (turn === undefined) this.map.delete(key)
     else {
@@ -64,6 +77,7 @@ class Turns {
 class Memory {
   private readonly values: LRUCache<string, Entry.Kept>
   private readonly turns = new Turns()
+  private readonly listeners = new Set<ChangeListener>()
   private readonly watchers = new Map<string, Set<Latch.Latch>>()
   private readonly maxBytes: number
   private readonly sizeOf: (value: Value, key: string) => number
@@ -179,24 +193,36 @@ class Memory {
     )
 
   private wake(key: string): void {
+    for (const listener of this.listeners) listener.changed(key)
     const latches = this.watchers.get(key)
     if (latches === undefined) return
     this.watchers.delete(key)
     for (const latch of latches) latch.openUnsafe()
   }
 
+  readonly changes = (listener: ChangeListener): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => this.listeners.add(listener)),
+        () => Effect.sync(() => this.listeners.delete(listener))
+      )
+    )
+
   readonly keys = (prefix: string): Stream.Stream<string> =>
     Stream.unwrap(
-      Effect.clockWith((clock) => {
-        const now = this.now(clock)
-        return Effect.sync(() =>
-          Stream.fromIterable(
-            [...this.values.entries()].flatMap(([key, kept]) =>
-              key.startsWith(prefix) && now < Entry.keptUntil(kept) ? [key] : []
-            )
-          )
-        )
-      })
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          const now = this.now(clock)
+          const keys = new Set<string>()
+          for (const [key, kept] of this.values.entries()) {
+            if (key.startsWith(prefix) && now < Entry.keptUntil(kept)) keys.add(key)
+          }
+          for (const [key, { lease }] of this.turns.all()) {
+            if (key.startsWith(prefix) && lease !== undefined && now < lease.until) keys.add(key)
+          }
+          return Stream.fromIterable(keys)
+        })
+      )
     )
 }
 
@@ -225,9 +251,11 @@ export const make = (options: Options = {}): Adapter => {
     acquire: (key, options) =>
       memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
     fill: (key, options) =>
-      memory.write("fill", key, options.value, (size) =>
-        memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes, size)
-      ),
+      options.value === undefined
+        ? memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes)
+        : memory.write("fill", key, options.value, (size) =>
+            memory.move(key, (entry, now) => Entry.fill(entry, now, options), yes, size)
+          ),
     abandon: (key, options) => memory.move(key, (entry, now) => Entry.abandon(entry, now, options), yes),
     renew: (key, options) => memory.move(key, (entry, now) => Entry.renew(entry, now, options), never),
     delete: (key) => memory.move(key, Entry.remove, always),
@@ -235,8 +263,10 @@ export const make = (options: Options = {}): Adapter => {
       memory.write("put", key, options.value, (size) =>
         memory.move(key, (_, now) => Entry.put(now, options), always, size)
       ),
+    touch: (key, options) => memory.move(key, (entry, now) => Entry.touch(entry, now, options), never),
     read: (key) => memory.move(key, (entry, now) => [Entry.read(entry, now), entry], never),
     watch: memory.watch,
+    changes: memory.changes,
     keys: memory.keys
   }
 }

@@ -4,8 +4,9 @@
 import * as Effect from "effect/Effect"
 import type { CacheLockingError } from "./CacheLockingError.ts"
 import type { Fetcher } from "./Engine.ts"
-import { type Flight, Within } from "./Flight.ts"
+import { Within } from "./Flight.ts"
 import type { HookContext, Hooks, WaitHookContext } from "./Hooks.ts"
+import { storage } from "./Nesting.ts"
 import type { FetchContext } from "./Turn.ts"
 
 /** What a fetcher is given. */
@@ -26,23 +27,6 @@ export interface PromiseHooks<in A> {
   readonly onError?: ((error: CacheLockingError) => unknown) | undefined
   readonly onRefreshError?: ((error: unknown, context: { readonly key: string }) => unknown) | undefined
 }
-
-interface AsyncStorage {
-  readonly getStore: () => Flight | undefined
-  readonly run: <A>(flight: Flight | undefined, f: () => A) => A
-}
-
-/**
- * Follows a promise chain back to the fetcher that it belongs to, so that a fetcher which asks for its own
- * key is told rather than left waiting for itself. Where the platform has no such thing, it is not told.
- */
-export const storage: AsyncStorage | undefined = (() => {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }
-  const hooks = process?.getBuiltinModule?.("node:async_hooks") as
-    | { readonly AsyncLocalStorage: new () => AsyncStorage }
-    | undefined
-  return hooks && new hooks.AsyncLocalStorage()
-})()
 
 const adapt =
   <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>

@@ -77,13 +77,39 @@ class Pair {
     )
 
   readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) =>
-    this.write("fill", key, value, lifetime, (named) =>
-      Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
-        const old = held ? this.overtaken.get(token) : VersionName.parse(named)
-        this.overtaken.delete(token)
-        return this.discard(old)
-      })
+    value === undefined
+      ? this.prolong("fill", key, lifetime.fresh + lifetime.stale, this.leases.fill(key, { token, lifetime }))
+      : this.write("fill", key, value, lifetime, (named) =>
+          Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
+            const old = held ? this.overtaken.get(token) : VersionName.parse(named)
+            this.overtaken.delete(token)
+            return this.discard(old)
+          })
+        )
+
+  readonly touch: Adapter["touch"] = (key, options) =>
+    Limit.refusal(this, "touch", key) ??
+    Effect.flatMap(this.leases.read(key), ({ freshFor, keptFor }) =>
+      this.prolong("touch", key, options.freshFor + Math.max(0, keptFor - freshFor), this.leases.touch(key, options))
     )
+
+  /** Writes a version again, under its own name, so that it lives as long as the verb makes its name live. */
+  private prolong(
+    operation: Operation,
+    key: string,
+    ttl: number,
+    verb: Effect.Effect<boolean, AdapterError>
+  ): Effect.Effect<boolean, AdapterError> {
+    return Effect.flatMap(this.leases.read(key), (snapshot) => {
+      const name = snapshot.value && VersionName.parse(snapshot.value)
+      if (name === undefined) return Effect.succeed(false)
+      return Effect.flatMap(this.get(operation, key, name), (bytes) =>
+        bytes === undefined
+          ? Effect.succeed(false)
+          : Effect.andThen(this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart)), verb)
+      )
+    })
+  }
 
   readonly put: Adapter["put"] = (key, { value, lifetime }) =>
     this.write("put", key, value, lifetime, (named) =>
@@ -164,7 +190,7 @@ class Pair {
         const name = VersionName.parse(snapshot.value)
         const bytes = name === gone ? undefined : yield* this.get("read", key, name)
         if (bytes !== undefined) return { ...snapshot, value: { bytes } }
-        if (name === gone) return { ...snapshot, value: undefined, freshFor: 0, keptFor: 0, age: 0 }
+        if (name === gone) return { ...snapshot, value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 }
         gone = name
       }
       return yield* this.unsettled("read", key)
@@ -251,7 +277,9 @@ export const withLeases = (values: ValueStore, leases: Adapter): Adapter => {
     renew: leases.renew,
     delete: pair.delete,
     put: pair.put,
+    touch: pair.touch,
     read: pair.read,
+    changes: leases.changes,
     watch: leases.watch,
     keys: leases.keys,
     acquireMany: leases.acquireMany && pair.acquireMany,

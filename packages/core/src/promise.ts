@@ -22,9 +22,10 @@ import type { Engine, Plan } from "./Engine.ts"
 import { type Flight, Within } from "./Flight.ts"
 import type { Instance } from "./Instance.ts"
 import { Joiner } from "./Joiner.ts"
+import { withinNow } from "./Nesting.ts"
 import type { Answer } from "./Outcome.ts"
 import type * as Policy from "./Policy.ts"
-import { type PromiseFetcher, type PromiseHooks, storage, toFetcher, withHooks } from "./PromiseFetcher.ts"
+import { type PromiseFetcher, type PromiseHooks, toFetcher, withHooks } from "./PromiseFetcher.ts"
 import type { Stats } from "./Stats.ts"
 
 export type { Adapter } from "./Adapter.ts"
@@ -103,7 +104,7 @@ const inside = <A, E>(effect: Effect.Effect<A, E>, within: Flight | undefined): 
   within === undefined ? effect : Effect.provideService(effect, Within, within)
 
 const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(inside(effect, storage?.getStore()))
+  const exit = await Effect.runPromiseExit(inside(effect, withinNow()))
   if (Exit.isSuccess(exit)) return exit.value
   throw errorOf(exit.cause)
 }
@@ -180,7 +181,7 @@ class Facade<A> implements PromiseCache<A> {
   ): Promise<unknown> {
     const { promise, reject, resolve } = Promise.withResolvers<unknown>()
     const settlement = { resolve, reject, meta }
-    const within = storage?.getStore()
+    const within = withinNow()
     const joined =
       options === undefined &&
       within === undefined &&

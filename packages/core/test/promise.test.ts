@@ -546,6 +546,8 @@ describe("closing", () => {
       "k",
       ({ signal }) => new Promise<string>(() => signal.addEventListener("abort", () => fired.open()))
     )
+    // The caller with the stale value has its answer before the fetcher's first step.
+    await sleep(2)
     await cache.close()
     await fired.opened
   })
