@@ -15,7 +15,8 @@ import type { Flight } from "./Flight.ts"
 import { patient, wait } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
 import { withinOf } from "./Nesting.ts"
-import type { Answer } from "./Outcome.ts"
+import type { Answer, Meta } from "./Outcome.ts"
+import * as Policy from "./Policy.ts"
 import type { Sealed } from "./Sealed.ts"
 
 /** A caller's request, and the cache that it is made of. */
@@ -37,29 +38,33 @@ export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): A
 export const ownHit = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): Answer<any> | undefined => {
   const { engine, force, key, plan } = request
   if (force || plan.signal?.aborted === true) return undefined
-  const answer = localHit(engine, key, fiber.getRef(Clock.Clock))
-  if (answer !== undefined && plan.policy.earlyRefresh > 0) {
-    const value = engine.adapter.valueUnsafe?.(key, fiber.getRef(Clock.Clock))
-    considerEarly(request, fiber, (value && engine.sealer.unsealUnsafe(value))?.cost ?? 0, answer.meta.freshFor!)
+  const clock = fiber.getRef(Clock.Clock)
+  const answer = localHit(engine, key, clock)
+  if (answer !== undefined && Policy.followsHits(plan.policy)) {
+    const value = engine.adapter.valueUnsafe?.(key, clock)
+    afterHit(request, fiber, (value && engine.sealer.unsealUnsafe(value))?.cost ?? 0, answer.meta)
   }
   return answer
 }
 
 /**
- * Refreshes behind a fresh value when XFetch says so: the sooner it expires and the longer its load took, the
- * likelier. Many callers decide so independently, and the lease lets one of them load.
+ * What a hit entails, for which nobody waits. A sliding value becomes fresh anew. And XFetch may say that it is time to
+ * refresh behind it: the sooner it expires and the longer its load took, the likelier; many callers decide so
+ * independently, and the lease lets one of them load.
  */
-const considerEarly = (
-  request: Request,
+const afterHit = (
+  { engine, ...load }: Request,
   fiber: Fiber.Fiber<unknown, unknown>,
   cost: number,
-  freshFor: number
+  { age = 0, freshFor = Infinity }: Pick<Meta, "age" | "freshFor">
 ): void => {
-  const { earlyRefresh } = request.plan.policy
-  if (earlyRefresh === 0 || freshFor === Infinity) return
+  const { policy } = load.plan
+  const slid = Policy.slideOf(policy, age, freshFor)
+  if (slid !== undefined) engine.touch(load.key, slid, fiber.context)
+  if (policy.earlyRefresh === 0 || freshFor === Infinity) return
   const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
-  const early = cost * earlyRefresh * -Math.log(1 - random)
-  if (early >= freshFor) request.engine.loadBehind(request, fiber.context, { early: Math.ceil(early), placed: false })
+  const early = cost * policy.earlyRefresh * -Math.log(1 - random)
+  if (early >= freshFor) engine.loadBehind(load, fiber.context, { early: Math.ceil(early), placed: false })
 }
 
 /** The same, for those who want nothing but the value. */
@@ -176,7 +181,7 @@ const arrange = Effect.fnUntraced(function* (
         if (Exit.isSuccess(exit)) {
           const landing = exit.value
           if (landing._tag === "Idle") continue
-          if (landing._tag === "Found") considerEarly(request, fiber, landing.cost, landing.freshFor)
+          if (landing._tag === "Found") afterHit(request, fiber, landing.cost, landing)
           return yield* hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)

@@ -111,6 +111,13 @@ const parse = (value: Duration.Input): number => {
   return Option.isSome(found) ? Duration.toMillis(found.value) : Number.NaN
 }
 
+/** True or false. */
+export const bool = (option: string, value: boolean | undefined, otherwise: boolean): boolean => {
+  if (value === undefined) return otherwise
+  if (typeof value === "boolean") return value
+  throw invalid(option, value, "true or false")
+}
+
 /** One of a few words. */
 export const oneOf = <const A extends string>(
   option: string,

@@ -216,6 +216,18 @@ export class Engine<A> {
     return this.shared.fallbacks.begin(load.key, Context.get(context, Clock.Clock), begin)
   }
 
+  /** Makes a fresh value stay so, behind the hit that wants it. */
+  touch(key: string, freshFor: number, context: Context.Context<never>): void {
+    const touched = Effect.matchEffect(this.adapter.touch(key, { freshFor }), {
+      onFailure: (error) => {
+        this.counters.adapterErrors++
+        return Effect.logWarning(`cache-locking: a sliding value could not be touched: ${error.message}`)
+      },
+      onSuccess: () => Effect.void
+    })
+    Effect.runForkWith(context)(touched)
+  }
+
   /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
   overtake(key: string): void {
     for (const flights of Object.values<Flights>({ ...this.shared })) flights.detach(key)

@@ -63,7 +63,7 @@ export class Instance<A> {
     this.engine = engine
     this.plan = plan
     this.context = context
-    this.plain = plan.hooks === undefined && plan.policy.earlyRefresh === 0
+    this.plain = plan.hooks === undefined && !Policy.followsHits(plan.policy)
   }
 
   readonly getOrSet = (

@@ -7,6 +7,7 @@ import { allows, ofFailure, ofLanding, ofStale } from "./Answering.ts"
 import type { Engine, Plan } from "./Engine.ts"
 import type { Flight, News, Waiter } from "./Flight.ts"
 import type { Answer } from "./Outcome.ts"
+import * as Policy from "./Policy.ts"
 import type { StaleValue } from "./Turn.ts"
 
 /** Waits for a flight. */
@@ -32,7 +33,7 @@ export abstract class Joiner implements Waiter {
 
   /** Whether a caller with this plan may be one. */
   static suits({ hooks, policy, signal }: Plan): boolean {
-    return hooks === undefined && signal === undefined && policy.earlyRefresh === 0
+    return hooks === undefined && signal === undefined && !Policy.followsHits(policy)
   }
 
   get deadline(): number {

@@ -44,7 +44,7 @@ export const lead = Effect.fnUntraced(function* (
   turn.counters.loadMillis += took
   const same = stale !== undefined && fetched.value === unchanged
   const value = same ? stale.value : fetched.value
-  return yield* Effect.onError(keep(turn, token, value, took, renewal), () => abandon(turn, token))
+  return yield* Effect.onError(keep(turn, token, value, same, took, renewal), () => abandon(turn, token))
 })
 
 /** The fetcher, in its span, for no longer than it may take. */
@@ -102,6 +102,7 @@ const keep = Effect.fnUntraced(function* (
   turn: Turn<any, any, any>,
   token: Token,
   value: unknown,
+  same: boolean,
   took: number,
   renewal: Renewal
 ) {
@@ -111,6 +112,11 @@ const keep = Effect.fnUntraced(function* (
     yield* abandon(turn, token)
     if (lifetime !== undefined) yield* trouble(lifetime)
     return loaded(value, "declined", renewal.until)
+  }
+  if (same) {
+    // The store has the bytes: it only begins their lifetime anew, if they are there still.
+    const renewed = yield* Effect.result(adapter.fill(key, { token, lifetime }))
+    if (Result.isSuccess(renewed) && renewed.success) return loaded(value, undefined, renewal.until)
   }
   const sealed = yield* Effect.result(sealer.seal(key, value, took))
   if (Result.isFailure(sealed)) {

@@ -28,6 +28,13 @@ export interface Options<in out A> {
    */
   readonly staleIfError?: Duration.Input | undefined
   /**
+   * Each hit makes the value fresh for `cacheTtl` again, with one more command at most, and none while less than a tenth of
+   * it has passed. Needs a `cacheTtl` that is a time. Default false.
+   */
+  readonly sliding?: boolean | undefined
+  /** However often it is hit, a value is not fresh for longer than this after its load. Default `Infinity`. */
+  readonly maxAge?: Duration.Input | undefined
+  /**
    * Takes up to this part of `cacheTtl` away at random, so that values loaded together do not expire together: 0.1
    * is a tenth. Default 0.
    */
@@ -88,6 +95,8 @@ export const names: ReadonlyArray<keyof Options<never>> = [
   "cacheTtl",
   "staleWhileRevalidate",
   "staleIfError",
+  "sliding",
+  "maxAge",
   "jitter",
   "earlyRefresh",
   "fetchTimeout",
@@ -112,6 +121,8 @@ export interface Policy {
   readonly lifetime: Lifetime | undefined
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
+  readonly sliding: boolean
+  readonly maxAge: number
   readonly jitter: number
   /** XFetch's beta; 0 for none. */
   readonly earlyRefresh: number
@@ -139,6 +150,8 @@ export const defaults: Policy = {
   lifetime: { fresh: Infinity, stale: 0 },
   staleWhileRevalidate: 0,
   staleIfError: 0,
+  sliding: false,
+  maxAge: Infinity,
   jitter: 0,
   earlyRefresh: 0,
   softTimeout: Infinity,
@@ -165,11 +178,26 @@ export const defaults: Policy = {
 export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: number): Lifetime => {
   if (policy.lifetime !== undefined && policy.jitter === 0) return policy.lifetime
   const { cacheTtl } = policy
-  const fresh = typeof cacheTtl === "function" ? Check.duration("cacheTtl", cacheTtl(value, key)) : cacheTtl
+  const ttl = typeof cacheTtl === "function" ? Check.duration("cacheTtl", cacheTtl(value, key)) : cacheTtl
+  const fresh = Math.min(ttl, policy.maxAge)
   return {
     fresh: fresh === Infinity ? fresh : Math.round(fresh * (1 - policy.jitter * random)),
     stale: staleWindow(policy)
   }
+}
+
+/** Whether a hit entails anything more than its answer. */
+export const followsHits = ({ earlyRefresh, sliding }: Policy): boolean => sliding || earlyRefresh > 0
+
+/**
+ * For how long a hit makes a value fresh; `undefined` when it does not, or too little time has passed to be worth a
+ * command.
+ */
+export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, freshFor: number): number | undefined => {
+  if (!sliding) return undefined
+  const ttl = cacheTtl as number
+  const slid = Math.min(ttl, maxAge - age)
+  return slid - freshFor >= ttl / 10 ? slid : undefined
 }
 
 /** How long a key cools down after so many failures in a row. */
@@ -179,7 +207,15 @@ export const cooldownOf = (policy: Policy, failures: number): number =>
 const staleWindow = (policy: Pick<Policy, "staleWhileRevalidate" | "staleIfError">): number =>
   Math.max(policy.staleWhileRevalidate, policy.staleIfError)
 
-type Times = "staleWhileRevalidate" | "staleIfError" | "leaseTtl" | "waitMax" | "waitStep" | "cooldown" | "cooldownMax"
+type Times =
+  | "maxAge"
+  | "staleWhileRevalidate"
+  | "staleIfError"
+  | "leaseTtl"
+  | "waitMax"
+  | "waitStep"
+  | "cooldown"
+  | "cooldownMax"
 
 /**
  * Resolves options over a base, checking each that is given.
@@ -193,6 +229,7 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
   }
   const staleWhileRevalidate = duration("staleWhileRevalidate")
   const staleIfError = duration("staleIfError")
+  const maxAge = duration("maxAge", { min: 1 })
   const cacheTtl =
     options.cacheTtl === undefined
       ? base.cacheTtl
@@ -204,9 +241,11 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     lifetime:
       typeof cacheTtl === "function"
         ? undefined
-        : { fresh: cacheTtl, stale: staleWindow({ staleWhileRevalidate, staleIfError }) },
+        : { fresh: Math.min(cacheTtl, maxAge), stale: staleWindow({ staleWhileRevalidate, staleIfError }) },
     staleWhileRevalidate,
     staleIfError,
+    sliding: slides(options.sliding, base, cacheTtl),
+    maxAge,
     jitter: Check.number("jitter", options.jitter, { min: 0, max: 1, default: base.jitter }),
     earlyRefresh: options.earlyRefresh === undefined ? base.earlyRefresh : betaOf(options.earlyRefresh),
     ...timeouts(options.fetchTimeout, base),
@@ -223,6 +262,12 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     onLeaseLost: Check.oneOf("onLeaseLost", options.onLeaseLost, ["finish", "interrupt"], base.onLeaseLost),
     ownerId: Check.text("ownerId", options.ownerId, base.ownerId)
   }
+}
+
+const slides = (option: boolean | undefined, base: Policy, cacheTtl: Policy["cacheTtl"]): boolean => {
+  const sliding = Check.bool("sliding", option, base.sliding)
+  if (!sliding || (typeof cacheTtl === "number" && cacheTtl !== Infinity && cacheTtl > 0)) return sliding
+  throw Check.invalid("sliding", option, "true only with a cacheTtl that is a finite time, not a function")
 }
 
 const betaOf = (option: NonNullable<Options<unknown>["earlyRefresh"]>): number => {
