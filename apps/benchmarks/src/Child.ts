@@ -6,7 +6,12 @@ import type { Order, Question, Reply } from "./Worker.ts"
 /** Runs our TypeScript as this process does, whoever started it: a test runner's own flags are not for children. */
 export const forkSource = (url: URL, args: ReadonlyArray<string>): ChildProcess =>
   fork(url, args, {
-    execArgv: ["--expose-gc", "--conditions=cache-locking-source", "--disable-warning=ExperimentalWarning"],
+    execArgv: [
+      "--expose-gc",
+      // Or V8 may let go of megabytes of code while we weigh a cache.
+      "--no-flush-bytecode",
+      "--conditions=cache-locking-source"
+    ],
     stdio: ["ignore", "ignore", "inherit", "ipc"]
   })
 

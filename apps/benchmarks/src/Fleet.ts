@@ -31,8 +31,23 @@ export class Ship {
 
   static async launch(order: FleetOrder): Promise<Ship> {
     const ship = new Ship(forkSource(new URL("./FleetWorker.ts", import.meta.url), [JSON.stringify(order)]))
-    await ship.told("ready")
+    try {
+      await ship.told("ready")
+    } catch (error) {
+      await ship.kill()
+      throw error
+    }
     return ship
+  }
+
+  /** All, or none that is left behind. */
+  static async launchAll(orders: ReadonlyArray<FleetOrder>): Promise<Array<Ship>> {
+    const launches = await Promise.allSettled(orders.map(Ship.launch))
+    const ships = launches.flatMap((launch) => (launch.status === "fulfilled" ? [launch.value] : []))
+    const failed = launches.find((launch) => launch.status === "rejected")
+    if (failed === undefined) return ships
+    await Promise.all(ships.map((ship) => ship.close()))
+    throw failed.reason
   }
 
   private told<T extends FleetMessage["type"]>(type: T): Promise<Extract<FleetMessage, { readonly type: T }>> {

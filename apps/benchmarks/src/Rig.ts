@@ -3,7 +3,7 @@
  * machine does meanwhile meets all of them alike.
  */
 import { Child } from "./Child.ts"
-import type { Contender, Probe, Row, Setting, Suite } from "./Suite.ts"
+import type { Contender, Probe, Row, Sample, Setting, Suite } from "./Suite.ts"
 
 export interface RunOptions {
   readonly setting: Setting
@@ -40,51 +40,62 @@ const inTime = async <A>(work: Promise<A>): Promise<A> => {
 }
 
 interface Running {
-  readonly name: string
-  readonly probe: Probe
-  readonly samples: Array<Row["samples"][number]>
+  readonly contender: Contender
+  readonly samples: Array<Sample>
+  failed: boolean
 }
 
 export const run = async (suite: Suite, options: RunOptions): Promise<Outcome> => {
   const { inProcess = false, onProgress = () => {}, setting } = options
   const rounds = options.rounds ?? (setting.quick ? Math.min(3, suite.rounds) : suite.rounds)
+  const generations = setting.quick ? 1 : Math.min(rounds, suite.generations ?? 1)
   const failures: Array<Failure> = []
-  let running: Array<Running> = []
+  const running: ReadonlyArray<Running> = suite.contenders.map((contender) => ({
+    contender,
+    samples: [],
+    failed: false
+  }))
 
-  const attempt = async (name: string, work: () => Promise<void>): Promise<boolean> => {
+  const attempt = async <A>(one: Running, work: () => Promise<A>): Promise<A | undefined> => {
     try {
-      await work()
-      return true
+      return await inTime(work())
     } catch (error) {
-      failures.push({ name, error: error instanceof Error ? error.message : String(error) })
-      return false
+      one.failed = true
+      failures.push({ name: one.contender.name, error: error instanceof Error ? error.message : String(error) })
+      return undefined
     }
   }
 
   const open = ({ name, open }: Contender): Promise<Probe> =>
     suite.isolated && !inProcess ? Child.open({ suite: suite.name, contender: name, setting }) : open(setting)
 
-  try {
-    for (const contender of suite.contenders) {
-      onProgress(`${suite.name}: opening ${contender.name}`)
-      await attempt(contender.name, async () => {
-        running.push({ name: contender.name, probe: await inTime(open(contender)), samples: [] })
-      })
-    }
-    for (let round = 0; round < rounds; round++) {
-      onProgress(`${suite.name}: round ${round + 1} of ${rounds}`)
-      const failed = new Set<Running>()
-      for (let i = 0; i < running.length; i++) {
-        // Nobody is always first, or always after the same one.
-        const one = running[(i + round) % running.length]!
-        const fine = await attempt(one.name, async () => void one.samples.push(await inTime(one.probe.sample())))
-        if (!fine) failed.add(one)
+  const generation = async (from: number, to: number): Promise<void> => {
+    const probes = new Map<Running, Probe>()
+    try {
+      for (const one of running) {
+        if (one.failed) continue
+        onProgress(`${suite.name}: opening ${one.contender.name}`)
+        const probe = await attempt(one, () => open(one.contender))
+        if (probe !== undefined) probes.set(one, probe)
       }
-      for (const { probe } of failed) await probe.close().catch(() => {})
-      running = running.filter((one) => !failed.has(one))
+      for (let round = from; round < to; round++) {
+        onProgress(`${suite.name}: round ${round + 1} of ${rounds}`)
+        for (let i = 0; i < running.length; i++) {
+          // Nobody is always first, or always after the same one.
+          const one = running[(i + round) % running.length]!
+          if (one.failed) continue
+          const sample = await attempt(one, () => probes.get(one)!.sample())
+          if (sample !== undefined) one.samples.push(sample)
+        }
+      }
+    } finally {
+      for (const probe of probes.values()) await probe.close().catch(() => {})
     }
-    return { rows: running.map(({ name, samples }) => ({ name, samples })), failures }
-  } finally {
-    for (const { probe } of running) await probe.close().catch(() => {})
   }
+
+  for (let i = 0; i < generations; i++) {
+    await generation(Math.round((i * rounds) / generations), Math.round(((i + 1) * rounds) / generations))
+  }
+  const rows = running.flatMap(({ contender, failed, samples }) => (failed ? [] : [{ name: contender.name, samples }]))
+  return { rows, failures }
 }

@@ -81,6 +81,8 @@ export interface Suite {
   /** Every contender has a process of its own, so that one's code never runs as compiled for another. */
   readonly isolated: boolean
   readonly rounds: number
+  /** The rounds are shared out among so many processes of each contender, one after the other: no process is like another. Default 1. */
+  readonly generations?: number
   readonly targets?: ReadonlyArray<Target>
   /** What the figures of a run show, made from them: also where we lose. */
   readonly verdict: (rows: Rows) => ReadonlyArray<string>

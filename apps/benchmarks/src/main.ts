@@ -65,10 +65,16 @@ const versions = (): Record<string, string> => {
   return Object.fromEntries([...names].filter((name) => !name.startsWith(ours)).map((name) => [name, versionOf(name)]))
 }
 
+const answered = (error: unknown): number => {
+  if (!(error instanceof Answered)) throw error
+  ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
+  return error.exitCode
+}
+
 try {
   process.exitCode = await benchmark(parse(process.argv.slice(2)))
 } catch (error) {
-  if (!(error instanceof Answered)) throw error
-  ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
-  process.exitCode = error.exitCode
+  process.exitCode = answered(error)
 }
+// A contender that failed may have left a connection that tries again for ever.
+process.exit()

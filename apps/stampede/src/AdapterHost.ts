@@ -45,6 +45,8 @@ export class AdapterHost implements AsyncDisposable {
         return adapter.acquire(call.key, call.options)
       case "fill":
         return adapter.fill(call.key, call.options)
+      case "touch":
+        return adapter.touch(call.key, call.options)
       case "abandon":
         return adapter.abandon(call.key, call.options)
       case "renew":

@@ -8,11 +8,12 @@ import { counted } from "./Words.ts"
 /** How a caller's time ended. */
 export type End = "answered" | "failed" | "died" | "unanswered"
 
-/** One caller, or one call at the origin that no living caller can say was its own; or both. */
+/** One caller; or a call at the origin that no caller waited for; or a caller and its call. */
 export interface Row {
   readonly begin: number
   readonly end: number
-  readonly ended: End
+  /** How it ended for the caller; `undefined` if there was none. */
+  readonly ended: End | undefined
   readonly load: Load | undefined
 }
 
@@ -35,19 +36,12 @@ export const bands = (recording: Recording, until: number): ReadonlyArray<Band> 
         )
       )
       const rows = [...callers(process, index, until)].map(({ call, row }) => {
-        // Which of the dead made which call nobody can tell; it does not matter.
-        const load =
-          call !== undefined ? loads.get(call) : row.ended === "died" ? loads.values().next().value : undefined
+        const load = call === undefined ? guess(row, loads) : loads.get(call)
         if (load !== undefined) loads.delete(load.call)
         return { ...row, load }
       })
       const others = [...loads.values()].map(
-        (load): Row => ({
-          begin: load.begin,
-          end: load.end ?? until,
-          ended: load.outcome === "lost" ? "died" : load.outcome === "failed" ? "failed" : "answered",
-          load
-        })
+        (load): Row => ({ begin: load.begin, end: load.end ?? until, ended: undefined, load })
       )
       const all = [...others, ...rows].sort((a, b) => a.begin - b.begin || a.end - b.end)
       return {
@@ -60,6 +54,13 @@ export const bands = (recording: Recording, until: number): ReadonlyArray<Band> 
   )
 
 type Caller = Omit<Row, "load">
+
+/** Who died or was given an error cannot say which call was its own: one that fits is as good. */
+const guess = ({ begin, end, ended }: Caller, loads: ReadonlyMap<number, Load>): Load | undefined => {
+  if (ended === "answered") return undefined
+  for (const load of loads.values()) if (load.begin >= begin && (load.end ?? end) <= end) return load
+  return undefined
+}
 
 function* callers(
   { began, callers, killedAt }: ProcessRecord,

@@ -45,7 +45,8 @@ export const make = (channel: ParentChannel, prefix: string): Adapter => {
     acquire: (key, options) => call({ verb: "acquire", key, options }),
     // The value is core's own object, whose bytes are made when they are read.
     fill: (key, { lifetime, token, value }) =>
-      call({ verb: "fill", key, options: { token, lifetime, value: { bytes: value.bytes } } }),
+      call({ verb: "fill", key, options: { token, lifetime, value: value && { bytes: value.bytes } } }),
+    touch: (key, options) => call({ verb: "touch", key, options }),
     abandon: (key, { cause, cooldown, token }) =>
       call({ verb: "abandon", key, options: { token, cooldown, cause: cause && { bytes: cause.bytes } } }),
     renew: (key, options) => call({ verb: "renew", key, options }),

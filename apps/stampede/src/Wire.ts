@@ -1,18 +1,15 @@
 /**
  * What the parent and a worker say to each other.
  */
-import type { Acquired, AcquireOptions, Lifetime, Snapshot, Token, Value } from "@cache-locking/core"
+import type { Acquired, AcquireOptions, FillOptions, Lifetime, Snapshot, Token, Value } from "@cache-locking/core"
 import type { Channel } from "./Channel.ts"
 import type { CallerRecord, Sighting } from "./Recording.ts"
 
 /** A verb of the adapter contract, on its way to the store in the parent. */
 export type StoreCall =
   | { readonly verb: "acquire"; readonly key: string; readonly options: AcquireOptions }
-  | {
-      readonly verb: "fill"
-      readonly key: string
-      readonly options: { readonly token: Token; readonly value: Value; readonly lifetime: Lifetime }
-    }
+  | { readonly verb: "fill"; readonly key: string; readonly options: FillOptions }
+  | { readonly verb: "touch"; readonly key: string; readonly options: { readonly freshFor: number } }
   | {
       readonly verb: "abandon"
       readonly key: string

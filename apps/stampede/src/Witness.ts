@@ -46,6 +46,7 @@ export class Witness {
           held,
           leaseFor: options.leaseFor
         })),
+      touch: (key, options) => this.seen("touch", key, adapter.touch(key, options), nothing),
       delete: (key) => this.seen("delete", key, adapter.delete(key), () => ({ name: "deleted" })),
       put: (key, options) => this.seen("put", key, adapter.put(key, options), nothing),
       read: (key) => this.seen("read", key, adapter.read(key), nothing),

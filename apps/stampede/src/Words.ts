@@ -25,8 +25,19 @@ export const setting = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : 
 export const list = (items: ReadonlyArray<string>): string =>
   items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`
 
-/** `process 2`, `processes 1, 3 and 4`. */
-export const processes = (indexes: ReadonlyArray<number>): string =>
-  `${indexes.length === 1 ? "process" : "processes"} ${list(indexes.map((index) => String(index + 1)))}`
+/** `process 2`, `processes 1, 3 and 4`, `processes 1–6 and 8–12`. Indexes count from 0, in order. */
+export const processes = (indexes: ReadonlyArray<number>): string => {
+  const runs: Array<[first: number, last: number]> = []
+  for (const index of indexes) {
+    const run = runs.at(-1)
+    if (run !== undefined && index === run[1] + 1) run[1] = index
+    else runs.push([index, index])
+  }
+  const names = runs.flatMap(([first, last]) => {
+    if (last - first >= 2) return [`${first + 1}–${last + 1}`]
+    return first === last ? [String(first + 1)] : [String(first + 1), String(last + 1)]
+  })
+  return `${indexes.length === 1 ? "process" : "processes"} ${list(names)}`
+}
 
 export const capitalised = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)

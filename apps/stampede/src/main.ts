@@ -28,7 +28,10 @@ const run = async (settings: Settings): Promise<number> => {
   }
   // With --json, standard output is for machines.
   using screen = new Screen(settings.json ? process.stderr : process.stdout, settings)
-  const outcome = await Stampede.run(settings, screen, interruption.signal)
+  const outcome = await Stampede.run(settings, screen, interruption.signal).catch((error: unknown) => {
+    // What breaks because of a signal is the signal's doing.
+    throw interruption.signal.aborted ? interruption.signal.reason : error
+  })
   if (settings.report !== undefined) await writeFile(settings.report, report(outcome, settings.report))
   if (settings.json) process.stdout.write(`${json(outcome)}\n`)
   else if (settings.check) screen.verdict(outcome)

@@ -2,6 +2,7 @@
 import type { Case } from "./Case.ts"
 import { batches } from "./cases/Batches.ts"
 import { behindFaults } from "./cases/BehindFaults.ts"
+import { changing } from "./cases/Changes.ts"
 import { claiming } from "./cases/Claiming.ts"
 import { clocks } from "./cases/Clocks.ts"
 import { cooling } from "./cases/Cooling.ts"
@@ -18,6 +19,9 @@ import { races } from "./cases/Races.ts"
 import { reading } from "./cases/Reading.ts"
 import { records } from "./cases/Records.ts"
 import { settling } from "./cases/Settling.ts"
+import { durations } from "./cases/Took.ts"
+import { touching } from "./cases/Touching.ts"
+import { unchanged } from "./cases/Unchanged.ts"
 import { values } from "./cases/Values.ts"
 import { watchingCases } from "./cases/Watching.ts"
 import { type LawId, laws } from "./Law.ts"
@@ -28,11 +32,15 @@ const all: ReadonlyArray<Case> = [
   ...leases,
   ...fencing,
   ...freshness,
+  ...touching,
+  ...unchanged,
+  ...durations,
   ...cooling,
   ...reading,
   ...values,
   ...keys,
   ...watchingCases,
+  ...changing,
   ...races,
   ...limits,
   ...batches,

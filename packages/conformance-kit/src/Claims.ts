@@ -7,7 +7,7 @@
 import type { Adapter } from "@cache-locking/core"
 
 /** The optional verbs. */
-export const capabilities = ["watch", "keys", "acquireMany", "deleteMany", "hitUnsafe", "close"] as const
+export const capabilities = ["watch", "keys", "changes", "acquireMany", "deleteMany", "hitUnsafe", "close"] as const
 
 export type Capability = (typeof capabilities)[number]
 
@@ -15,6 +15,7 @@ export type Capability = (typeof capabilities)[number]
 export interface Claims {
   readonly watch: boolean
   readonly keys: boolean
+  readonly changes: boolean
   readonly acquireMany: boolean
   readonly deleteMany: boolean
   /**
@@ -37,6 +38,7 @@ export type Facts = { readonly [C in Capability]: boolean } & { readonly clock: 
 export const factsOf = (adapter: Adapter): Facts => ({
   watch: adapter.watch !== undefined,
   keys: adapter.keys !== undefined,
+  changes: adapter.changes !== undefined,
   acquireMany: adapter.acquireMany !== undefined,
   deleteMany: adapter.deleteMany !== undefined,
   hitUnsafe: adapter.hitUnsafe !== undefined,

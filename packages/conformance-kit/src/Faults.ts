@@ -66,7 +66,7 @@ export const withFaults = (adapter: Adapter, choose: (call: Call) => Fault | und
       const call: Call = { operation, key, earlier }
       return suffer(adapter, call, choose(call), verb)
     })
-  const { acquireMany, deleteMany, watch } = adapter
+  const { acquireMany, changes, deleteMany, watch } = adapter
   return {
     ...adapter,
     acquire: (key, options) => through("acquire", key, adapter.acquire(key, options)),
@@ -75,8 +75,10 @@ export const withFaults = (adapter: Adapter, choose: (call: Call) => Fault | und
     renew: (key, options) => through("renew", key, adapter.renew(key, options)),
     delete: (key) => through("delete", key, adapter.delete(key)),
     put: (key, options) => through("put", key, adapter.put(key, options)),
+    touch: (key, options) => through("touch", key, adapter.touch(key, options)),
     read: (key) => through("read", key, adapter.read(key)),
     watch: watch && ((key) => through("watch", key, watch(key))),
+    changes: changes && ((listener) => through("changes", undefined, changes(listener))),
     acquireMany: acquireMany && ((keys, options) => through("acquireMany", undefined, acquireMany(keys, options))),
     deleteMany: deleteMany && ((keys) => through("deleteMany", undefined, deleteMany(keys)))
   }

@@ -11,11 +11,13 @@ export type Request =
       readonly refreshWithin: number | undefined
       readonly force: boolean
     }
-  | { readonly verb: "fill"; readonly token: Token; readonly text: string; readonly lifetime: Lifetime }
+  /** Without a text: the value that is there begins its lifetime anew. */
+  | { readonly verb: "fill"; readonly token: Token; readonly text: string | undefined; readonly lifetime: Lifetime }
   | { readonly verb: "abandon"; readonly token: Token; readonly cooldown: number; readonly text: string }
   | { readonly verb: "renew"; readonly token: Token; readonly leaseFor: number }
   | { readonly verb: "delete" }
   | { readonly verb: "put"; readonly text: string; readonly lifetime: Lifetime }
+  | { readonly verb: "touch"; readonly freshFor: number }
   | { readonly verb: "read" }
 
 /** The answer, or that none came: then the request may have taken effect or not. */

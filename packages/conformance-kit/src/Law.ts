@@ -47,6 +47,15 @@ export const laws = [
     id: "14",
     text: "Every verb settles in bounded time: an adapter puts a timeout on every call that leaves the process."
   },
+  {
+    id: "15",
+    text: "`touch` changes nothing but how long a fresh value stays fresh; `fill` without a value gives the one that is there a new lifetime, and never brings back one that is gone."
+  },
+  { id: "16", text: "`changes` never misses a change made while it is live, or says `lost`." },
+  {
+    id: "took",
+    text: "What is filled tells how long its load took: from the grant of the lease, by the store's clock."
+  },
   { id: "stale", text: "Past its freshness and inside its stale window a value comes as `stale`, beside the lease." },
   {
     id: "cooldown",
@@ -55,7 +64,10 @@ export const laws = [
   { id: "force", text: "A forced acquire always leads, and voids the lease of another." },
   { id: "put", text: "`put` stores whatever was there; `delete` answers whether there was a value." },
   { id: "read", text: "`read` tells what is there, truly, and changes nothing." },
-  { id: "listing", text: "`keys` lists exactly the keys that have a value and begin with the prefix." },
+  {
+    id: "listing",
+    text: "`keys` lists exactly the keys with the prefix that have a value or are leased, and misses none of them."
+  },
   { id: "batches", text: "`acquireMany` and `deleteMany` do what as many single calls would, in the order given." },
   { id: "near hits", text: "`hitUnsafe` answers nothing that `read` would not." },
   { id: "close", text: "After `close` the adapter can be closed and used again, and its peers never notice." },

@@ -174,9 +174,9 @@ class Search {
     const spans = spansOf(this.history, state)
     const early = request.verb === "acquire" ? (request.refreshWithin ?? 0) : 0
     const all: ReadonlyArray<readonly [part: unknown, origin: number, lasts: number]> = [
-      [entry.kept, from.kept, spans.kept],
-      [entry.kept, from.kept, spans.fresh],
-      [early > 0 && entry.kept, from.kept, spans.fresh - early],
+      [entry.kept, from.fresh, spans.kept],
+      [entry.kept, from.fresh, spans.fresh],
+      [early > 0 && entry.kept, from.fresh, spans.fresh - early],
       [entry.lease, from.lease, spans.lease],
       [entry.cooldown, from.cooldown, spans.cooldown]
     ]

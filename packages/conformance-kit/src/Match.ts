@@ -23,10 +23,12 @@ const span = <K extends string>(request: Request | undefined, field: K): number 
 
 export const spansOf = (history: History, { from }: State): Spans => {
   const kept = history[from.kept]?.request
+  const touched = history[from.fresh]?.request
   const lifetime = kept !== undefined && "lifetime" in kept ? kept.lifetime : { fresh: 0, stale: 0 }
+  const fresh = touched?.verb === "touch" ? touched.freshFor : lifetime.fresh
   return {
-    fresh: lifetime.fresh,
-    kept: lifetime.fresh + lifetime.stale,
+    fresh,
+    kept: fresh + lifetime.stale,
     lease: span(history[from.lease]?.request, "leaseFor"),
     cooldown: span(history[from.cooldown]?.request, "cooldown")
   }
@@ -69,8 +71,9 @@ export class Matcher {
     if (expected._tag === "Hit" && observed._tag === "Hit") {
       return (
         textOf(expected.value) === textOf(observed.value) &&
-        this.until(observed.freshFor, "kept", this.spans.fresh, this.reckoning) &&
-        this.since(observed.age, "kept", 0, this.reckoning)
+        this.until(observed.freshFor, "fresh", this.spans.fresh, this.reckoning) &&
+        this.since(observed.age, "kept", 0, this.reckoning) &&
+        this.took(observed.took)
       )
     }
     if (expected._tag === "Leader" && observed._tag === "Leader") {
@@ -94,7 +97,8 @@ export class Matcher {
     return (
       textOf(expected.value) === textOf(observed.value) &&
       this.since(observed.age, "kept", 0) &&
-      this.since(observed.staleFor, "kept", this.spans.fresh)
+      this.since(observed.staleFor, "fresh", this.spans.fresh) &&
+      this.took(observed.took)
     )
   }
 
@@ -103,10 +107,11 @@ export class Matcher {
     if (textOf(value) !== textOf(observed.value)) return false
     const times =
       value === undefined
-        ? observed.freshFor === 0 && observed.keptFor === 0 && observed.age === 0
-        : this.until(observed.freshFor, "kept", this.spans.fresh) &&
-          this.until(observed.keptFor, "kept", this.spans.kept) &&
-          this.since(observed.age, "kept", 0)
+        ? observed.freshFor === 0 && observed.keptFor === 0 && observed.age === 0 && observed.took === 0
+        : this.until(observed.freshFor, "fresh", this.spans.fresh) &&
+          this.until(observed.keptFor, "fresh", this.spans.kept) &&
+          this.since(observed.age, "kept", 0) &&
+          this.took(observed.took)
     if (!times || lease?.owner !== observed.lease?.owner) return false
     if (observed.lease !== undefined && !this.until(observed.lease.endsIn, "lease", this.spans.lease)) return false
     if (cooling === undefined || observed.cooling === undefined) return cooling === observed.cooling
@@ -114,6 +119,14 @@ export class Matcher {
       textOf(cooling.cause) === textOf(observed.cooling.cause) &&
       this.until(observed.cooling.retryIn, "cooldown", this.spans.cooldown)
     )
+  }
+
+  /** So long it was from the grant of the lease to the fill. */
+  private took(told: number): boolean {
+    const { kept, took } = this.state.from
+    if (took === -1) return told === 0
+    this.bounds.push(atMost(kept, took, told + this.tolerance), atLeast(kept, took, told - this.tolerance))
+    return told >= 0
   }
 
   /** So long it was until the part, begun by its origin, had lasted its span. Never told below 0. */

@@ -2,7 +2,7 @@
  * Random flights over one key, recorded as they happen. The same seed makes the same
  * requests; the times between, and so the replies, are the machine's.
  */
-import { type Adapter, AdapterError, type Lifetime, Token } from "@cache-locking/core"
+import { type Adapter, AdapterError, type FillOptions, type Lifetime, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Event, History, Reply, Request } from "./History.ts"
@@ -35,13 +35,14 @@ export interface Plan {
 
 const pick = <A>(random: () => number, from: ReadonlyArray<A>): A => from[Math.floor(random() * from.length)]!
 
-/** How often each verb is asked, of 20. */
+/** How often each verb is asked, of 22. */
 const verbs: ReadonlyArray<Request["verb"]> = [
   ...Array<"acquire">(8).fill("acquire"),
   ...Array<"fill">(4).fill("fill"),
   ...Array<"abandon">(2).fill("abandon"),
   ...Array<"renew">(2).fill("renew"),
   ...Array<"read">(2).fill("read"),
+  ...Array<"touch">(2).fill("touch"),
   "delete",
   "put"
 ]
@@ -85,11 +86,13 @@ class Flight {
         return { verb, owner, leaseFor: this.span(), refreshWithin, force: this.random() < 0.08 }
       }
       case "fill":
-        return { verb, token: this.token(), text: this.text(), lifetime: this.lifetime() }
+        return { verb, token: this.token(), text: this.optionalText(), lifetime: this.lifetime() }
       case "abandon":
         return { verb, token: this.token(), cooldown: this.random() < 0.4 ? this.span() : 0, text: this.text() }
       case "renew":
         return { verb, token: this.token(), leaseFor: this.span() }
+      case "touch":
+        return { verb, freshFor: this.span() }
       case "put":
         return { verb, text: this.text(), lifetime: this.lifetime() }
       default:
@@ -109,6 +112,10 @@ class Flight {
 
   private text(): string {
     return `${this.name}#${++this.texts}`
+  }
+
+  private optionalText(): string | undefined {
+    return this.random() < 0.3 ? undefined : this.text()
   }
 
   /** Mostly the latest that was granted, sometimes an older one, seldom none at all. */
@@ -139,7 +146,7 @@ class Flight {
           return { verb: "acquire", answer }
         })
       case "fill":
-        return Effect.map(adapter.fill(key, { ...request, value: value(request.text) }), held)
+        return Effect.map(adapter.fill(key, filling(request)), held)
       case "abandon": {
         const { cooldown, text, token } = request
         return Effect.map(adapter.abandon(key, { token, cooldown, cause: value(text) }), held)
@@ -150,11 +157,16 @@ class Flight {
         return Effect.map(adapter.delete(key), held)
       case "put":
         return Effect.map(adapter.put(key, { ...request, value: value(request.text) }), (): Reply => ({ verb: "put" }))
+      case "touch":
+        return Effect.map(adapter.touch(key, request), held)
       case "read":
         return Effect.map(adapter.read(key), (answer): Reply => ({ verb: "read", answer }))
     }
   }
 }
+
+const filling = ({ lifetime, text, token }: Extract<Request, { readonly verb: "fill" }>): FillOptions =>
+  text === undefined ? { token, lifetime } : { token, lifetime, value: value(text) }
 
 /** Lets the flights fly, all at once, and tells what happened. */
 export const record = (plan: Plan): Effect.Effect<History> =>

@@ -20,8 +20,15 @@ export interface Step {
 
 /** Where a part of the entry came from: the event that began it. */
 export interface Origins {
+  /** What its age is counted from. */
   readonly kept: number
+  /** What its freshness is counted from: a touch begins it anew, and the value is as old as before. */
+  readonly fresh: number
+  /** The grant of the lease that filled the value; `-1` for what was put. */
+  readonly took: number
   readonly lease: number
+  /** The grant of the lease, which no renewal moves. */
+  readonly grant: number
   readonly cooldown: number
 }
 
@@ -32,7 +39,11 @@ export interface State {
   readonly granted: ReadonlySet<Token>
 }
 
-export const nothing: State = { entry: undefined, from: { kept: -1, lease: -1, cooldown: -1 }, granted: new Set() }
+export const nothing: State = {
+  entry: undefined,
+  from: { kept: -1, fresh: -1, took: -1, lease: -1, grant: -1, cooldown: -1 },
+  granted: new Set()
+}
 
 /** What `Entry` answers, as a reply; and whether it granted a new token. */
 export interface Moved {
@@ -57,7 +68,9 @@ export const move = (state: State, event: Event, now: number, step: Step): Moved
       }
       case "fill": {
         const { lifetime, text, token } = request
-        return held(Entry.fill(state.entry, now, { token, value: valueOf(text), lifetime }))
+        return held(
+          Entry.fill(state.entry, now, { token, value: text === undefined ? undefined : valueOf(text), lifetime })
+        )
       }
       case "abandon": {
         const { cooldown, text, token } = request
@@ -71,18 +84,29 @@ export const move = (state: State, event: Event, now: number, step: Step): Moved
         const { lifetime, text } = request
         return [{ verb: "put" }, Entry.put(now, { value: valueOf(text), lifetime })[1]]
       }
+      case "touch":
+        return held(Entry.touch(state.entry, now, request))
       case "read":
         return [{ verb: "read", answer: Entry.read(state.entry, now) }, state.entry]
     }
   })()
+  const { from } = state
   // A part that is the same object as before came from where it came from before.
-  const origin = (part: keyof Origins): number => (next?.[part] === state.entry?.[part] ? state.from[part] : step.event)
+  const changed = (part: keyof Entry.Entry): boolean => next?.[part] !== state.entry?.[part]
+  const refilled = changed("kept") && request.verb !== "touch"
   return {
     reply,
     grants,
     state: {
       entry: next,
-      from: { kept: origin("kept"), lease: origin("lease"), cooldown: origin("cooldown") },
+      from: {
+        kept: refilled ? step.event : from.kept,
+        fresh: changed("kept") ? step.event : from.fresh,
+        took: refilled ? (request.verb === "fill" ? from.grant : -1) : from.took,
+        lease: changed("lease") ? step.event : from.lease,
+        grant: grants ? step.event : from.grant,
+        cooldown: changed("cooldown") ? step.event : from.cooldown
+      },
       granted: grants ? new Set([...state.granted, step.token]) : state.granted
     }
   }

@@ -78,6 +78,13 @@ export class World {
     )
   }
 
+  /** Fills with the value that is there, which must be held. */
+  refill(peer: Adapter, token: Token, lifetime = this.longLife, key = this.key) {
+    return Effect.map(peer.fill(key, { token, lifetime }), (held) =>
+      Expect.same(held, true, "filling without a value, under a live lease")
+    )
+  }
+
   /** Asks many times at once, from both peers in turn, each as a flight of its own. */
   race(count: number, key = this.key, options: Partial<AcquireOptions> = {}) {
     return Effect.forEach(

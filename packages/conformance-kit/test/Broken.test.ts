@@ -7,10 +7,12 @@ import { contents } from "./fixtures/broken/Contents.ts"
 import { ending } from "./fixtures/broken/Ending.ts"
 import { freshness } from "./fixtures/broken/Freshness.ts"
 import { leases } from "./fixtures/broken/Leases.ts"
+import { renewing } from "./fixtures/broken/Renewing.ts"
 import { surroundings } from "./fixtures/broken/Surroundings.ts"
+import { telling } from "./fixtures/broken/Telling.ts"
 import { waking } from "./fixtures/broken/Waking.ts"
 
-const broken = [...leases, ...ending, ...freshness, ...contents, ...waking, ...surroundings]
+const broken = [...leases, ...ending, ...freshness, ...contents, ...waking, ...renewing, ...telling, ...surroundings]
 
 const caseOf = (name: string) => {
   const found = cases.find((one) => one.name === name)

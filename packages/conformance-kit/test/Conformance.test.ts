@@ -54,6 +54,7 @@ describe("check", () => {
 const none = {
   watch: false,
   keys: false,
+  changes: false,
   acquireMany: false,
   deleteMany: false,
   hitUnsafe: false,
@@ -63,6 +64,7 @@ const none = {
 const least = (backend: Backend) => {
   const {
     acquireMany: _,
+    changes: _ch,
     close: _c,
     deleteMany: _d,
     hitUnsafe: _h,

@@ -4,7 +4,7 @@ import * as Expect from "../src/Expect.ts"
 import { Violation } from "../src/Verdict.ts"
 
 const value = { bytes: Uint8Array.of(104, 105) }
-const hit = { _tag: "Hit", value, freshFor: 1, age: 2 } as const
+const hit = { _tag: "Hit", value, freshFor: 1, age: 2, took: 0 } as const
 
 describe("Expect", () => {
   it("compares primitives, bytes and lists, and says what it wanted", () => {

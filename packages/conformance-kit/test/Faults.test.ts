@@ -84,6 +84,8 @@ describe("Faults", () => {
       yield* adapter.acquireMany!(["a"], { owner: "o", leaseFor: 1 })
       yield* adapter.deleteMany!(["a"])
       yield* Effect.scoped(adapter.watch!("a"))
+      yield* adapter.touch("a", { freshFor: 1 })
+      yield* Effect.scoped(adapter.changes!({ changed: () => {}, lost: () => {}, restored: () => {} }))
       assert.deepStrictEqual(
         calls.map(({ earlier, key, operation }) => [operation, key, earlier]),
         [
@@ -91,7 +93,9 @@ describe("Faults", () => {
           ["read", "b", 1],
           ["acquireMany", undefined, 0],
           ["deleteMany", undefined, 0],
-          ["watch", "a", 0]
+          ["watch", "a", 0],
+          ["touch", "a", 0],
+          ["changes", undefined, 0]
         ]
       )
     })
@@ -107,8 +111,11 @@ describe("Faults", () => {
   )
 
   it("lacks what the adapter lacks", () => {
-    const { acquireMany: _, deleteMany: _d, watch: _w, ...least } = new Backend().peer()
+    const { acquireMany: _, changes: _c, deleteMany: _d, watch: _w, ...least } = new Backend().peer()
     const adapter = withFaults(least, () => undefined)
-    assert.deepStrictEqual([adapter.watch, adapter.acquireMany, adapter.deleteMany], [undefined, undefined, undefined])
+    assert.deepStrictEqual(
+      [adapter.watch, adapter.changes, adapter.acquireMany, adapter.deleteMany],
+      Array(4).fill(undefined)
+    )
   })
 })

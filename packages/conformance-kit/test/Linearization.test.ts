@@ -28,7 +28,15 @@ const acquire = (flight: string, sent: number, got: number, answer: Acquired | "
     answer === "lost" ? { verb: "lost" } : { verb: "acquire", answer }
   )
 
-const fill = (flight: string, sent: number, got: number, token: string, text: string, answer: boolean, fresh = hour) =>
+const fill = (
+  flight: string,
+  sent: number,
+  got: number,
+  token: string,
+  text: string | undefined,
+  answer: boolean,
+  fresh = hour
+) =>
   event(
     flight,
     sent,
@@ -37,17 +45,24 @@ const fill = (flight: string, sent: number, got: number, token: string, text: st
     { verb: "held", answer }
   )
 
+const touch = (flight: string, sent: number, got: number, freshFor: number, answer: boolean) =>
+  event(flight, sent, got, { verb: "touch", freshFor }, { verb: "held", answer })
+
 const remove = (flight: string, sent: number, got: number, answer: boolean) =>
   event(flight, sent, got, { verb: "delete" }, { verb: "held", answer })
 
 const leader = (token: string): Acquired => ({ _tag: "Leader", token: Token(token) })
 const follower = (leaseEndsIn: number): Acquired => ({ _tag: "Follower", leaseEndsIn })
-const hit = (text: string, age: number, fresh = hour): Acquired => ({
+/** Loads take ten milliseconds where a test says nothing of it. */
+const hit = (text: string, age: number, fresh = hour, took = 10): Acquired => ({
   _tag: "Hit",
   value: value(text),
   age,
-  freshFor: fresh - age
+  freshFor: fresh - age,
+  took
 })
+
+const stale = (age: number) => ({ value: value("v"), age, took: 10, staleFor: 0 })
 
 const judge = (history: ReadonlyArray<Event>) => explain(history, { tolerance: 2 }).found
 
@@ -58,7 +73,7 @@ describe("explain", () => {
         acquire("a", 0, 1, leader("t1")),
         acquire("b", 10, 11, follower(hour - 10)),
         fill("a", 20, 21, "t1", "v", true),
-        acquire("b", 30, 31, hit("v", 10))
+        acquire("b", 30, 31, hit("v", 10, hour, 20))
       ])
     ).toBe("an order")
   })
@@ -120,8 +135,8 @@ describe("explain", () => {
         acquire("c", 1080, 1081, second)
       ])
     expect(ends(leader("t2"), follower(hour - 60))).toBe("an order")
-    expect(ends(hit("v", 950, 1000), leader("t2"))).toBe("an order")
-    expect(ends(leader("t2"), hit("v", 990, 1000))).toBe("none")
+    expect(ends(hit("v", 950, 1000, 80), leader("t2"))).toBe("an order")
+    expect(ends(leader("t2"), hit("v", 990, 1000, 100))).toBe("none")
   })
 
   it("does not take numbers that are off", () => {
@@ -129,7 +144,7 @@ describe("explain", () => {
       judge([
         acquire("a", 0, 1, leader("t1")),
         fill("a", 10, 11, "t1", "v", true, 1000),
-        acquire("b", 110, 111, { _tag: "Hit", value: value("v"), age, freshFor })
+        acquire("b", 110, 111, { _tag: "Hit", value: value("v"), age, freshFor, took: 10 })
       ])
     expect(told(100, 900)).toBe("an order")
     expect(told(200, 900)).toBe("none")
@@ -137,12 +152,68 @@ describe("explain", () => {
     expect(told(100, Infinity)).toBe("none")
   })
 
+  it("does not take a load that is told to have taken longer or shorter than it can have, nor one of what was put", () => {
+    const told = (took: number) =>
+      judge([
+        acquire("a", 0, 5, leader("t1")),
+        fill("a", 100, 110, "t1", "v", true),
+        acquire("b", 200, 201, hit("v", 95, hour, took))
+      ])
+    expect([90, 100, 110, 120].map(told)).toEqual(["none", "an order", "an order", "none"])
+    const put = event("a", 0, 1, { verb: "put", text: "v", lifetime: { fresh: hour, stale: 0 } }, { verb: "put" })
+    expect(judge([put, acquire("b", 100, 101, hit("v", 100, hour, 0))])).toBe("an order")
+    expect(judge([put, acquire("b", 100, 101, hit("v", 100, hour, 1))])).toBe("none")
+  })
+
+  it("counts freshness from a touch, and age from the fill", () => {
+    const told = (age: number, freshFor: number) =>
+      judge([
+        acquire("a", 0, 1, leader("t1")),
+        fill("a", 10, 11, "t1", "v", true, 1000),
+        touch("b", 60, 61, 500, true),
+        acquire("b", 110, 111, { _tag: "Hit", value: value("v"), age, freshFor, took: 10 })
+      ])
+    expect(told(100, 450)).toBe("an order")
+    expect(told(50, 450)).toBe("none")
+    expect(told(100, 900)).toBe("none")
+    expect(told(100, 400)).toBe("none")
+  })
+
+  it("does not take a touch of what is no longer fresh, nor of nothing", () => {
+    const told = (sent: number, answer: boolean) =>
+      judge([
+        acquire("a", 0, 1, leader("t1")),
+        fill("a", 10, 11, "t1", "v", true, 100),
+        touch("b", sent, sent + 1, hour, answer)
+      ])
+    expect([told(50, true), told(110, true), told(110, false)]).toEqual(["an order", "an order", "an order"])
+    expect([told(50, false), told(150, true), told(150, false)]).toEqual(["none", "none", "an order"])
+    expect(judge([touch("b", 0, 1, hour, true)])).toBe("none")
+  })
+
+  it("takes a fill without a value as the old one, new again; and none where there is no value", () => {
+    const again = (age: number, took: number) =>
+      judge([
+        acquire("a", 0, 1, leader("t1")),
+        fill("a", 10, 11, "t1", "v", true),
+        acquire("b", 100, 101, { _tag: "Leader", token: Token("t2"), stale: stale(90) }, { refreshWithin: Infinity }),
+        fill("b", 150, 151, "t2", undefined, true, 1000),
+        acquire("c", 200, 201, hit("v", age, 1000, took))
+      ])
+    expect(again(50, 50)).toBe("an order")
+    expect(again(190, 50)).toBe("none")
+    expect(again(50, 10)).toBe("none")
+    const nothing = (answer: boolean) =>
+      judge([acquire("a", 0, 1, leader("t1")), fill("a", 10, 11, "t1", undefined, answer)])
+    expect([nothing(false), nothing(true)]).toEqual(["an order", "none"])
+  })
+
   it("lets a hit look older than it is by as long as the longest request took, and never younger", () => {
     const told = (slow: number, age: number, freshFor: number) =>
       judge([
         acquire("a", 0, slow, leader("t1")),
         fill("a", 100, 101, "t1", "v", true, 1000),
-        acquire("b", 200, 201, { _tag: "Hit", value: value("v"), age, freshFor })
+        acquire("b", 200, 201, { _tag: "Hit", value: value("v"), age, freshFor, took: 99 })
       ])
     expect(told(50, 145, 855)).toBe("an order")
     expect(told(5, 145, 855)).toBe("none")
@@ -159,8 +230,12 @@ describe("explain", () => {
     const { request } = remove("c", 0, 1, true)
     const lostDelete = event("c", 5, 6, request, { verb: "lost" })
     const filled = [acquire("a", 0, 1, leader("t1")), fill("a", 2, 3, "t1", "v", true), lostDelete]
-    expect(judge([...filled, acquire("b", 50, 51, hit("v", 48)), acquire("b", 90, 91, leader("t2"))])).toBe("an order")
-    expect(judge([...filled, acquire("b", 50, 51, leader("t2")), acquire("c", 90, 91, hit("v", 88))])).toBe("none")
+    expect(judge([...filled, acquire("b", 50, 51, hit("v", 48, hour, 2)), acquire("b", 90, 91, leader("t2"))])).toBe(
+      "an order"
+    )
+    expect(judge([...filled, acquire("b", 50, 51, leader("t2")), acquire("c", 90, 91, hit("v", 88, hour, 2))])).toBe(
+      "none"
+    )
   })
 
   it("says how far it came and what could not come next", () => {

@@ -203,6 +203,14 @@ export interface ChangeListener {
   readonly restored: () => void
 }
 
+/** What one tier of an adapter that has several has done in this process. */
+export interface TierStats {
+  readonly name: string
+  readonly hits: number
+  readonly misses: number
+  readonly evictions: number
+}
+
 /** A backend behind the contract. */
 export interface Adapter {
   /** The backend's name, for errors, metrics and spans: `"redis"`. */
@@ -213,6 +221,8 @@ export interface Adapter {
    * encoded. An adapter that leaves the process leaves this out.
    */
   readonly keepsReferences?: boolean | undefined
+  /** Whether `hitUnsafe` never answers a value one of whose tags was invalidated. */
+  readonly dropsTagged?: boolean | undefined
   /**
    * Adapters that reach the same keys of the same store have the same identity, and
    * the callers of one process share flights across them. Defaults to the adapter itself.
@@ -302,6 +312,12 @@ export interface Adapter {
 
   /** Present with `hitUnsafe`: the same for those who want nothing but the value, for whom nothing is allocated. */
   readonly valueUnsafe?: ((key: string, clock: LocalClock) => Value | undefined) | undefined
+
+  /** Present when values may be pushed out before their time: how many were, in this process. For `stats`. */
+  readonly evictions?: (() => number) | undefined
+
+  /** Present when the adapter has several tiers: what each has done, the nearest first. For `stats`. */
+  readonly tiers?: (() => ReadonlyArray<TierStats>) | undefined
 
   /**
    * Releases what the adapter itself opened (a subscriber connection, timers), never

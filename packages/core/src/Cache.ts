@@ -10,6 +10,7 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Adapter } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
+import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError, InvalidOption } from "./CacheLockingError.ts"
 import { type CallOptions, callNames, checked, planOf } from "./CallOptions.ts"
 import * as Check from "./Check.ts"
@@ -22,6 +23,7 @@ import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
 import type { Stats } from "./Stats.ts"
 
+export type { FetchMany } from "./Batch.ts"
 export type { CallOptions } from "./CallOptions.ts"
 export type { Explanation, SetOptions } from "./Instance.ts"
 
@@ -59,10 +61,39 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
     fetcher: Fetcher<A, E, R>,
     options?: CallOptions<A, E2, R2>
   ) => Effect.Effect<Answer<A>, CacheLockingError | E | HE | E2, R | HR | R2>
+  /** The fresh values that there are. Never waits for a load. */
+  readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, A>, CacheLockingError>
+  /**
+   * The values of many keys: `fetchMany` is asked once, for just those that nobody has and nobody else is loading. Keys for
+   * which it gives no value are not in the answer, and not cached.
+   */
+  readonly getOrSetMany: <E = never, R = never, E2 = never, R2 = never>(
+    keys: Iterable<string>,
+    fetchMany: FetchMany<A, E, R>,
+    options?: CallOptions<A, E2, R2>
+  ) => Effect.Effect<ReadonlyMap<string, A>, CacheLockingError | E | HE | E2, R | HR | R2>
   /** Writes a value. A load that began before it can no longer fill. */
-  readonly set: (key: string, value: A, options?: SetOptions<A>) => Effect.Effect<void, CacheLockingError>
+  readonly set: <E = never, R = never>(
+    key: string,
+    value: A,
+    options?: SetOptions<A, E, R>
+  ) => Effect.Effect<void, CacheLockingError | E, R>
   /** Removes a value, and answers whether there was one. A load that began before it can no longer fill. */
   readonly delete: (key: string) => Effect.Effect<boolean, CacheLockingError>
+  /** Removes the values of keys, and answers how many there were. */
+  readonly deleteMany: (keys: Iterable<string>) => Effect.Effect<number, CacheLockingError>
+  /** Invalidates every value that carries the tag, and the fill of every load that has begun. Costs two commands. */
+  readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
+  /** The same for several tags. */
+  readonly invalidateTags: (tags: Iterable<string>) => Effect.Effect<void, CacheLockingError>
+  /**
+   * Removes every key that matches: `*` is any text, `?` one character; or those that begin with a prefix. Loads that are
+   * under way can no longer fill. Answers how many keys were asked to go; fails with `UNSUPPORTED` where the adapter
+   * cannot list its keys.
+   */
+  readonly invalidateWhere: (pattern: string | { readonly prefix: string }) => Effect.Effect<number, CacheLockingError>
+  /** Removes every key, or every key that begins with a prefix. */
+  readonly clear: (prefix?: string) => Effect.Effect<number, CacheLockingError>
   /** Whether there is a fresh value. */
   readonly has: (key: string) => Effect.Effect<boolean, CacheLockingError>
   /**

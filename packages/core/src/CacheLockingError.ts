@@ -20,6 +20,7 @@ export type Phase =
   | "delete"
   | "encode"
   | "decode"
+  | "keys"
   | "close"
 
 /** What an error is about. */
@@ -81,6 +82,9 @@ export class LimitExceeded extends Data.TaggedError("LIMIT_EXCEEDED")<
 /** The caller's `signal` fired; `cause` is the signal's own `reason`. */
 export class Aborted extends Data.TaggedError("ABORTED")<Fields> {}
 
+/** The adapter cannot do what was asked: it cannot list its keys, for instance. */
+export class Unsupported extends Data.TaggedError("UNSUPPORTED")<Fields> {}
+
 /** The cache was closed. */
 export class CacheClosed extends Data.TaggedError("CACHE_CLOSED")<Fields> {}
 
@@ -110,6 +114,7 @@ export type CacheLockingError =
   | DecodeFailed
   | LimitExceeded
   | Aborted
+  | Unsupported
   | CacheClosed
   | InvalidOption
 
@@ -130,6 +135,7 @@ const classes = [
   DecodeFailed,
   LimitExceeded,
   Aborted,
+  Unsupported,
   CacheClosed,
   InvalidOption
 ] as const

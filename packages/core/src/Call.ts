@@ -9,6 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { LocalClock } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
+import { isMissing } from "./Batch.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
 import type { Engine, Load } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
@@ -134,7 +135,7 @@ const arrange = Effect.fnUntraced(function* (
   since: number | undefined
 ) {
   const { engine, force, key, plan } = request
-  const { hooks, policy, signal } = plan
+  const { hooks, others, policy, signal } = plan
   const clock = fiber.getRef(Clock.Clock)
   const within = withinOf(fiber)
   const began = since ?? clock.currentTimeMillisUnsafe()
@@ -154,8 +155,10 @@ const arrange = Effect.fnUntraced(function* (
       signal,
       {
         deadline: began + policy.waitMax,
+        mine,
         evenLeading: !mine && policy.onWaitTimeout !== "fetch",
         soft: began + policy.softTimeout,
+        others,
         takes: (stale) => {
           const now = clock.currentTimeMillisUnsafe()
           return !force && allows(policy, stale, now >= began + policy.softTimeout, now)
@@ -184,6 +187,8 @@ const arrange = Effect.fnUntraced(function* (
           if (landing._tag === "Found") afterHit(request, fiber, landing.cost, landing)
           return yield* hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
+        // What another's batch has no value for, this caller's fetcher may have.
+        if (!mine && isMissing(exit.cause)) continue
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
         if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)
         return yield* failure
@@ -228,47 +233,58 @@ const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fib
   }
 })
 
-const aborted = ({ adapter }: Engine<any>, key: string, signal: AbortSignal): Effect.Effect<never, Aborted> =>
-  Effect.fail(
-    new Aborted({
-      context: { key, phase: "wait", adapter: adapter.name },
-      message: "the caller's signal was aborted",
-      cause: signal.reason
-    })
+const aborted = ({ adapter, counters }: Engine<any>, key: string, signal: AbortSignal): Effect.Effect<never, Aborted> =>
+  Effect.failSync(() =>
+    counters.erred(
+      new Aborted({
+        context: { key, phase: "wait", adapter: adapter.name },
+        message: "the caller's signal was aborted",
+        cause: signal.reason
+      })
+    )
   )
 
-const timedOut = ({ adapter }: Engine<any>, key: string, waited: number): Effect.Effect<never, WaitTimeout> =>
-  Effect.fail(
-    new WaitTimeout({
-      context: { key, phase: "wait", adapter: adapter.name },
-      message: `another's load took longer than waitMax; waited ${waited} ms`,
-      waited
-    })
+const timedOut = ({ adapter, counters }: Engine<any>, key: string, waited: number): Effect.Effect<never, WaitTimeout> =>
+  Effect.failSync(() =>
+    counters.erred(
+      new WaitTimeout({
+        context: { key, phase: "wait", adapter: adapter.name },
+        message: `another's load took longer than waitMax; waited ${waited} ms`,
+        waited
+      })
+    )
   )
 
-const reentrant = ({ adapter }: Engine<any>, key: string): Effect.Effect<never, ReentrantLoad> =>
-  Effect.fail(
-    new ReentrantLoad({
-      context: { key, phase: "fetch", adapter: adapter.name },
-      message: "a fetcher asks for a key whose load waits for this fetcher"
-    })
+const reentrant = ({ adapter, counters }: Engine<any>, key: string): Effect.Effect<never, ReentrantLoad> =>
+  Effect.failSync(() =>
+    counters.erred(
+      new ReentrantLoad({
+        context: { key, phase: "fetch", adapter: adapter.name },
+        message: "a fetcher asks for a key whose load waits for this fetcher"
+      })
+    )
   )
 
 const encoder = new TextEncoder()
 
 /** A key that the adapter would refuse. UTF-8 takes at most three bytes for a UTF-16 unit, so most keys are not measured. */
-export const checkKey = ({ adapter }: Engine<any>, key: string): Effect.Effect<never, LimitExceeded> | undefined => {
+export const checkKey = (
+  { adapter, counters }: Engine<any>,
+  key: string
+): Effect.Effect<never, LimitExceeded> | undefined => {
   const max = adapter.limits.keyBytes
   if (key.length * 3 <= max) return undefined
   const size = encoder.encode(key).byteLength
   if (size <= max) return undefined
-  return Effect.fail(
-    new LimitExceeded({
-      context: { key: key.slice(0, 64), phase: "options", adapter: adapter.name },
-      message: `the key has ${size} bytes; ${adapter.name} takes ${max}`,
-      limit: "keyBytes",
-      size,
-      max
-    })
+  return Effect.failSync(() =>
+    counters.erred(
+      new LimitExceeded({
+        context: { key: key.slice(0, 64), phase: "options", adapter: adapter.name },
+        message: `the key has ${size} bytes; ${adapter.name} takes ${max}`,
+        limit: "keyBytes",
+        size,
+        max
+      })
+    )
   )
 }

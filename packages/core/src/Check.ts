@@ -130,10 +130,10 @@ export const oneOf = <const A extends string>(
   throw invalid(option, value, words.map((word) => JSON.stringify(word)).join(", "))
 }
 
-/** A cache key: text, and not empty. */
+/** A cache key: text, not empty, and not one of our own records'. */
 export const key = (value: string): string => {
-  if (typeof value === "string" && value !== "") return value
-  throw invalid("key", value, "a string that is not empty")
+  if (typeof value === "string" && value !== "" && !value.startsWith("\u0001")) return value
+  throw invalid("key", value, "a string that is not empty and does not begin with U+0001")
 }
 
 /** Only options that exist: a misspelled one from JavaScript is told, not ignored. */

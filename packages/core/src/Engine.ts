@@ -14,6 +14,7 @@ import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
 import { type Flight, Flights } from "./Flight.ts"
 import type { Hooks } from "./Hooks.ts"
+import { millisBetween } from "./Latency.ts"
 import * as Lease from "./Lease.ts"
 import { Meter } from "./Metrics.ts"
 import type { Policy } from "./Policy.ts"
@@ -25,6 +26,8 @@ export interface Plan {
   readonly policy: Policy
   readonly hooks: Hooks<any, any, any> | undefined
   readonly signal: AbortSignal | undefined
+  /** Called when it turns out that another caller or process loads. */
+  readonly others?: (() => void) | undefined
 }
 
 /** Gives the value of a key. */
@@ -52,7 +55,10 @@ interface Trip {
   readonly load: Load
   readonly context: Context.Context<never>
   readonly owner: string
-  readonly behind: Behind | undefined
+  /** Load only if no more than this much freshness is left, for nobody. */
+  readonly early: number | undefined
+  /** Whether it has a place in the backlog. */
+  placed: boolean
 }
 
 interface Shared {
@@ -70,6 +76,9 @@ const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
 
 /** Keys whose failures are counted at once: the back-off of others begins anew. */
 const mostFailures = 1_000
+
+/** Turns after which counts are carried over to the metrics at once: between the requests of a Worker no timer runs. */
+const mostTurns = 256
 
 /** How many caches use what an adapter opened. */
 const users = new WeakMap<object, number>()
@@ -123,7 +132,7 @@ export class Engine<A> {
   private readonly failures = new Map<string, number>()
   private readonly own = new Set<Flight>()
   private readonly meter: Meter
-  private sinceCarried = 0
+  private turns = 0
 
   constructor(
     adapter: Adapter,
@@ -134,7 +143,8 @@ export class Engine<A> {
     context: Context.Context<never>
   ) {
     this.adapter = adapter
-    this.meter = new Meter(this.counters, context, name, adapter.name)
+    this.meter = new Meter(this.counters, context, name, adapter)
+    this.counters.onLoaded = this.meter.loaded
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
     this.shared = share(adapter, this.sealer.codec)
     this.backlog = new Backlog(refreshConcurrency)
@@ -154,53 +164,71 @@ export class Engine<A> {
   private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
     const owner = nameFlight(load.plan.policy.ownerId)
     const clock = Context.get(context, Clock.Clock)
-    const begin = (flight: Flight) => this.ask(flight, { load, context, owner, behind }, true)
+    const trip: Trip = { load, context, owner, early: behind?.early, placed: behind?.placed ?? false }
+    const begin = (flight: Flight) => {
+      this.own.add(flight)
+      this.ask(flight, trip, true)
+    }
     return flights.begin(load.key, clock, begin, behind !== undefined)
   }
 
   /**
    * Asks the store without the machinery of a turn: most of the time the answer is a fresh value, and that is all.
-   * A failure that may pass is asked again, once: the same owner still leads if only the reply was lost.
+   * A failure that may pass is asked again, once, though everybody may have left: the same owner still leads if only the
+   * reply was lost, and its lease is to be given back.
    */
   private ask(flight: Flight, trip: Trip, again: boolean): void {
-    const { behind, context, load, owner } = trip
-    const asking = Lease.asking(load.plan.policy, owner, load.force, behind?.early)
-    Effect.runForkWith(context)(this.adapter.acquire(load.key, asking)).addObserver((exit) => {
-      if (Exit.isSuccess(exit)) this.go(flight, trip, exit)
-      else if (again && !flight.ended && exit.cause.reasons.some(mayPass)) {
+    const { context, early, load, owner } = trip
+    const { clock } = flight
+    const began = again && this.counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
+    const asking = Lease.asking(load.plan.policy, owner, load.force, early)
+    const asked = Effect.suspend(() => this.adapter.acquire(load.key, asking))
+    Effect.runForkWith(context)(asked).addObserver((exit) => {
+      if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
         this.ask(flight, trip, false)
-      } else this.go(flight, trip, exit)
+        return
+      }
+      if (Exit.isSuccess(exit) && began !== undefined) {
+        this.counters.store.record(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
+      }
+      if (flight.ended) this.discard(trip, exit)
+      else this.go(flight, trip, exit)
+      if (flight.done) this.arrive(flight, trip)
     })
+  }
+
+  /** Everybody left while the store was asked: a lease that was granted all the same is for others. */
+  private discard({ context, load }: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
+    if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
+      Effect.runForkWith(context)(this.giveBack(load.key, asked.value.token))
+    }
   }
 
   /** Lands with a fresh value, or begins the turn with any other answer. */
   private go(flight: Flight, trip: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { behind, context, load, owner } = trip
+    const { context, early, load, owner } = trip
     const found = Exit.isSuccess(asked) ? asked.value : undefined
-    if (flight.ended) {
-      // Everybody left meanwhile: a lease that was granted all the same is for others.
-      if (found?._tag === "Leader") Effect.runForkWith(context)(this.giveBack(load.key, found.token))
-      return
-    }
-    const opened = found?._tag === "Hit" && behind === undefined ? this.sealer.openUnsafe(found.value) : undefined
+    const opened = found?._tag === "Hit" && early === undefined ? this.sealer.openUnsafe(found.value) : undefined
     if (opened !== undefined) {
       flight.land(Exit.succeed(Lease.hit(opened, found as Hit, false)))
       return
     }
-    let placed = behind?.placed ?? false
     const mayBegin = () => {
-      const later = () => this.loadBehind(load, context, { early: behind?.early ?? 0, placed: true })
-      placed ||= this.backlog.enter(load.key, later)
-      return placed
+      const later = () => this.loadBehind(load, context, { early: early ?? 0, placed: true })
+      trip.placed ||= this.backlog.enter(load.key, later)
+      return trip.placed
     }
-    this.own.add(flight)
-    const turn = Lease.take(this.turn(load, owner, flight, behind?.early, mayBegin), asked)
-    const done = Effect.sync(() => {
-      this.own.delete(flight)
-      this.answered()
-      if (placed) this.backlog.leave()
-    })
-    flight.run(Effect.ensuring(turn, done), context)
+    const turn = Lease.take(this.turn(load, owner, flight, early, mayBegin), asked)
+    const arrived = Effect.sync(() => this.arrive(flight, trip))
+    flight.run(Effect.ensuring(turn, arrived), context)
+  }
+
+  /** A flight is over: its place is for the next. Safe to repeat. */
+  private arrive(flight: Flight, trip: Trip): void {
+    if (!this.own.delete(flight)) return
+    if (++this.turns >= mostTurns) this.carry()
+    else this.answered()
+    if (trip.placed) this.backlog.leave()
   }
 
   private giveBack(key: string, token: Token): Effect.Effect<void> {
@@ -221,6 +249,7 @@ export class Engine<A> {
     const touched = Effect.matchEffect(this.adapter.touch(key, { freshFor }), {
       onFailure: (error) => {
         this.counters.adapterErrors++
+        this.counters.count("CACHE_SET_FAILED")
         return Effect.logWarning(`cache-locking: a sliding value could not be touched: ${error.message}`)
       },
       onSuccess: () => Effect.void
@@ -233,20 +262,25 @@ export class Engine<A> {
     for (const flights of Object.values<Flights>({ ...this.shared })) flights.detach(key)
   }
 
+  /** The same for all keys: who comes after an invalidation is not to join a load that began before it. */
+  overtakeAll(): void {
+    for (const flights of Object.values<Flights>({ ...this.shared })) flights.detachAll()
+  }
+
   /** How many callers of this process wait for a key now. */
   waiters(key: string): number {
     const { fallbacks, flights, refreshes } = this.shared
     return [flights, refreshes, fallbacks].reduce((sum, each) => sum + (each.get(key)?.size ?? 0), 0)
   }
 
-  /** Counts an answer towards the next carrying over of the counters to the metrics. */
+  /** Something was counted. */
   answered(): void {
-    if (++this.sinceCarried >= 128) this.carry()
+    this.meter.soon()
   }
 
   /** Carries the counters over to the metrics. */
   carry(): void {
-    this.sinceCarried = 0
+    this.turns = 0
     this.meter.carry()
   }
 

@@ -6,7 +6,7 @@
  * flags    1 byte   1 = tags, 2 = extra; a reader that meets any other cannot read on
  * codec    2 bytes  a fingerprint of the codec's name
  * cost     varint   milliseconds that the load took
- * tags     varint count, then for each: varint length, UTF-8 name, varint `seen`
+ * tags     varint count, then for each: varint length, UTF-8 name, varint length, UTF-8 version
  * extra    varint length, then that many bytes, which a reader may skip
  * payload  the rest
  * ```
@@ -19,12 +19,8 @@
 /** A tag of an entry. */
 export interface Tag {
   readonly name: string
-  /**
-   * The tag's latest invalidation that the load could know of when it began: an instant of the
-   * store's clock in whole milliseconds, 0 if there was none. The entry is valid while the
-   * tag's instant is not later.
-   */
-  readonly seen: number
+  /** The tag's version when the entry was loaded; the entry is valid while the tag still has it. */
+  readonly version: string
 }
 
 /** What is kept beside a value. */
@@ -74,16 +70,29 @@ export const decode = (bytes: Uint8Array, codec: string): Opened | undefined => 
   return reader.ok ? { cost, tags, payload: bytes.subarray(reader.at) } : undefined
 }
 
+/** The tags in an envelope of whatever codec; none if these bytes are no envelope, `undefined` if they cannot be read. */
+export const tagsOf = (bytes: Uint8Array): ReadonlyArray<Tag> | undefined => {
+  if (bytes.length < 5 || bytes[0] !== VERSION || (bytes[1]! & TAGS) === 0) return NO_TAGS
+  const reader = new Reader(bytes, 4)
+  reader.number()
+  const tags = reader.tags()
+  return reader.ok ? tags : undefined
+}
+
 const writeTags = (head: Array<number>, tags: ReadonlyArray<Tag>): void => {
   writeNumber(head, tags.length)
-  for (const { name, seen } of tags) {
-    // UTF-8 would change it, and its invalidation would then be missed.
-    if (!name.isWellFormed()) throw new TypeError("A tag has a lone surrogate, which UTF-8 cannot keep")
-    const text = encoder.encode(name)
-    writeNumber(head, text.length)
-    for (const byte of text) head.push(byte)
-    writeNumber(head, seen)
+  for (const { name, version } of tags) {
+    writeText(head, name)
+    writeText(head, version)
   }
+}
+
+const writeText = (head: Array<number>, text: string): void => {
+  // UTF-8 would change it, and an invalidation would then be missed.
+  if (!text.isWellFormed()) throw new TypeError("A tag has a lone surrogate, which UTF-8 cannot keep")
+  const bytes = encoder.encode(text)
+  writeNumber(head, bytes.length)
+  for (const byte of bytes) head.push(byte)
 }
 
 /** Seven bits a byte, the lowest first. Arithmetic, for bit operators end at 32 bits and instants do not. */
@@ -128,8 +137,7 @@ class Reader {
     const tags: Array<Tag> = []
     // A count that lies ends at the end of the bytes.
     for (let left = this.number(); left > 0 && this.ok; left--) {
-      const name = this.text()
-      tags.push({ name, seen: this.number() })
+      tags.push({ name: this.text(), version: this.text() })
     }
     return tags
   }

@@ -13,20 +13,27 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Landing, Phases, StaleValue } from "./Turn.ts"
 
-/** What a caller who waits is told. After any of these but `Following` it is no longer waiting. */
+/**
+ * What a caller who waits is told. That it waits for another process (`Following`), or for another caller of this one
+ * (`Joined`), is only by the way; after anything else it is no longer waiting.
+ */
 export type News =
   | { readonly _tag: "Landed"; readonly exit: Exit.Exit<Landing<any>, any> }
   | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
   | { readonly _tag: "TimedOut" }
   | { readonly _tag: "Following" }
+  | { readonly _tag: "Joined" }
 
 const following: News = { _tag: "Following" }
+const joined: News = { _tag: "Joined" }
 const timedOut: News = { _tag: "TimedOut" }
 
 /** A caller who waits for a flight. */
 export interface Waiter {
   /** Epoch milliseconds after which it is told `TimedOut`; `Infinity` for never. */
   readonly deadline: number
+  /** Whether it made the flight. */
+  readonly mine: boolean
   /** Whether the deadline holds while this very process loads. */
   readonly evenLeading: boolean
   /** Epoch milliseconds after which it may take a stale value that it did not take before; `Infinity` for never. */
@@ -105,7 +112,10 @@ export class Flight implements Phases<any> {
 
   leading(): void {
     this.phase = "leading"
-    for (const waiter of this.waiters) this.flights.arm(this, waiter)
+    for (const waiter of [...this.waiters]) {
+      this.flights.arm(this, waiter)
+      if (!waiter.mine) waiter.tell(joined)
+    }
   }
 
   following(): void {
@@ -128,6 +138,11 @@ export class Flight implements Phases<any> {
   private serve(stale: StaleValue<any>): News {
     this.background ||= this.phase === "leading"
     return { _tag: "Stale", stale }
+  }
+
+  /** Whether it has landed, or was ended. */
+  get done(): boolean {
+    return this.landed !== undefined || this.ended
   }
 
   /** Whether it loads for nobody but the store. */
@@ -156,6 +171,7 @@ export class Flight implements Phases<any> {
       this.waiters.add(waiter)
       this.flights.arm(this, waiter)
       if (this.phase === "following") waiter.tell(following)
+      else if (this.phase === "leading" && !waiter.mine) waiter.tell(joined)
       this.launch()
     }
   }
@@ -253,6 +269,11 @@ export class Flights {
   /** Lets nobody else join the flight of a key, which goes on for those who wait for it: its value is overtaken. */
   detach(key: string): void {
     this.byKey.delete(key)
+  }
+
+  /** The same for every key. */
+  detachAll(): void {
+    this.byKey.clear()
   }
 
   forget(key: string, flight: Flight): void {

@@ -7,13 +7,16 @@ import type { Flight, News, Waiter } from "./Flight.ts"
 const never = (): boolean => false
 
 /** What a caller wants of a flight. */
-export type Wish = Omit<Waiter, "tell">
+export interface Wish extends Omit<Waiter, "tell"> {
+  /** Called when it turns out that another caller or process loads. */
+  readonly others?: (() => void) | undefined
+}
 
 /** Waits for as long as it takes. */
-export const patient: Wish = { deadline: Infinity, evenLeading: false, soft: Infinity, takes: never }
+export const patient: Wish = { deadline: Infinity, mine: true, evenLeading: false, soft: Infinity, takes: never }
 
 /** What ends a wait. */
-export type Told = Exclude<News, { readonly _tag: "Following" }> | { readonly _tag: "Aborted" }
+export type Told = Exclude<News, { readonly _tag: "Following" | "Joined" }> | { readonly _tag: "Aborted" }
 
 /**
  * Waits for a flight's answer, and runs `onFollowing`, once, when another turns out to lead. The caller stays with
@@ -40,9 +43,11 @@ const following = "Following"
 /** What a flight tells one caller, kept until the caller looks. */
 class Inbox implements Waiter {
   readonly deadline: number
+  readonly mine: boolean
   readonly evenLeading: boolean
   readonly soft: number
   readonly takes: Waiter["takes"]
+  private readonly others: Wish["others"]
   private followed = false
   private unread: typeof following | undefined
   private told: Told | undefined
@@ -56,9 +61,11 @@ class Inbox implements Waiter {
     this.within = within
     this.signal = signal
     this.deadline = wish.deadline
+    this.mine = wish.mine
     this.evenLeading = wish.evenLeading
     this.soft = wish.soft
     this.takes = wish.takes
+    this.others = wish.others
     within?.waits(flight, 1)
     if (signal?.aborted) {
       this.told = { _tag: "Aborted" }
@@ -74,6 +81,8 @@ class Inbox implements Waiter {
   }
 
   tell(news: News | { readonly _tag: "Aborted" }): void {
+    if (news._tag === "Following" || news._tag === "Joined") this.others?.()
+    if (news._tag === "Joined") return
     if (news._tag !== "Following") this.told ??= news
     else if (this.followed) return
     else {

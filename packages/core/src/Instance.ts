@@ -8,6 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Adapter, AdapterError, LocalClock, Snapshot } from "./Adapter.ts"
 import { hooked } from "./Answering.ts"
+import { Batch, type FetchMany, isMissing } from "./Batch.ts"
 import {
   CacheClosed,
   CacheDeleteFailed,
@@ -20,10 +21,14 @@ import { type CallOptions, callNames, checked, planOf } from "./CallOptions.ts"
 import * as Check from "./Check.ts"
 import type { Engine, Fetcher, Plan } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
+import * as Invalidation from "./Invalidation.ts"
 import { Joiner } from "./Joiner.ts"
+import * as KeyPattern from "./KeyPattern.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
+import type { Sealed } from "./Sealed.ts"
 import type { Stats } from "./Stats.ts"
+import * as Tags from "./Tags.ts"
 
 /** Everything known of a key. Times are in milliseconds. */
 export interface Explanation {
@@ -43,10 +48,14 @@ export interface Explanation {
   readonly waitersHere: number
 }
 
-const setNames: ReadonlySet<string> = new Set(["cacheTtl", "staleWhileRevalidate", "staleIfError"])
+const setNames: ReadonlySet<string> = new Set(["cacheTtl", "staleWhileRevalidate", "staleIfError", "tags", "origin"])
 
 /** What `set` may decide for itself. */
-export type SetOptions<A> = Pick<Policy.Options<A>, "cacheTtl" | "staleWhileRevalidate" | "staleIfError">
+export interface SetOptions<in out A, out E = never, out R = never>
+  extends Pick<Policy.Options<A>, "cacheTtl" | "staleWhileRevalidate" | "staleIfError" | "tags"> {
+  /** Writes the value where it comes from, first: the cache changes only if that succeeds. */
+  readonly origin?: ((key: string, value: A) => Effect.Effect<unknown, E, R>) | undefined
+}
 
 /** See `Cache.Cache` for what the methods mean. */
 export class Instance<A> {
@@ -133,7 +142,7 @@ export class Instance<A> {
     force: boolean,
     fiber: Fiber.Fiber<unknown, unknown>
   ): Effect.Effect<Answer<A>, any, any> {
-    if (this.closed) return closed(key)
+    if (this.closed) return closed(this.engine, key)
     Check.key(key)
     Check.required("fetcher", fetcher)
     const plan = options === undefined ? this.plan : this.planOf(options)
@@ -151,40 +160,108 @@ export class Instance<A> {
     Effect.withFiber((fiber) => {
       const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock))
       if (hit !== undefined) return Effect.succeedSome(hit.value)
-      return Effect.flatMap(this.snapshot(key), ({ freshFor, value }) => {
-        if (value === undefined || freshFor <= 0) return this.absent
-        return Effect.flatMap(this.engine.sealer.unseal(key, value), (opened) => {
-          if (opened === undefined) return this.absent
-          this.engine.counters.hits++
-          return Effect.succeedSome(opened.value)
-        })
+      return Effect.map(this.peek(key), (found) => {
+        const { counters } = this.engine
+        if (found?.fresh !== undefined) counters.hits++
+        else counters.misses++
+        return found?.fresh === undefined ? Option.none<A>() : Option.some(found.fresh.value)
       })
     })
 
-  private readonly absent = Effect.sync(() => {
-    this.engine.counters.misses++
-    return Option.none<A>()
-  })
-
   readonly has = (key: string): Effect.Effect<boolean, CacheLockingError> =>
-    Effect.map(this.snapshot(key), ({ freshFor, value }) => value !== undefined && freshFor > 0)
+    Effect.map(this.peek(key), (found) => found.fresh !== undefined)
 
-  /** Reads what is there; `get` and `has` count nothing of it by themselves. */
-  private snapshot(key: string): Effect.Effect<Snapshot, CacheLockingError> {
-    return this.asking(key, "read", CacheGetFailed, (adapter) => adapter.read(key))
+  /** What is there, with its fresh value opened, if there is one and no tag of it was invalidated. */
+  private peek(key: string): Effect.Effect<Snapshot & { readonly fresh?: Sealed<A> | undefined }, CacheLockingError> {
+    const { sealer } = this.engine
+    return Effect.flatMap(
+      this.asking(key, "read", CacheGetFailed, (adapter) => adapter.read(key)),
+      (found) => {
+        if (found.value === undefined) return Effect.succeed(found)
+        return Effect.flatMap(sealer.unseal(key, found.value), (opened) => {
+          const tags = opened?.tags ?? []
+          const valid = this.asking(key, "read", CacheGetFailed, (adapter) => Tags.valid(adapter, tags))
+          return Effect.map(tags.length === 0 ? Effect.succeed(true) : valid, (yes) => {
+            if (!yes) return { ...found, value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 }
+            return found.freshFor > 0 ? { ...found, fresh: opened } : found
+          })
+        })
+      }
+    )
   }
 
-  readonly set = (key: string, value: A, options?: SetOptions<A>): Effect.Effect<void, CacheLockingError> =>
-    this.guard(key, () => {
-      const { engine } = this
+  readonly getMany = (keys: Iterable<string>): Effect.Effect<ReadonlyMap<string, A>, CacheLockingError> =>
+    Effect.suspend(() =>
+      Effect.map(
+        Effect.forEach(new Set(keys), (key) => Effect.map(this.get(key), (value) => [key, value] as const), {
+          concurrency: "unbounded"
+        }),
+        (found) => new Map(found.flatMap(([key, value]) => (Option.isSome(value) ? [[key, value.value] as const] : [])))
+      )
+    )
+
+  readonly getOrSetMany = (
+    keys: Iterable<string>,
+    fetchMany: FetchMany<A, any, any>,
+    options?: CallOptions<A, any, any>
+  ): Effect.Effect<ReadonlyMap<string, A>, any, any> =>
+    Effect.withFiber((fiber) =>
+      checked(() => {
+        Check.required("fetchMany", fetchMany)
+        const wanted = [...new Set(keys)]
+        const batch = new Batch<A, any, any>(wanted, fetchMany, fiber.context)
+        const plan = options === undefined ? this.plan : this.planOf(options)
+        const one = (key: string) => {
+          const settle = () => batch.settle(key)
+          const request = {
+            engine: this.engine,
+            key,
+            fetcher: () => batch.load(key),
+            plan: { ...plan, others: settle }
+          }
+          const answered = this.guard(key, () => resolve({ ...request, force: false }, fiber))
+          return Effect.ensuring(
+            Effect.catchCause(
+              Effect.map(answered, ({ value }) => [[key, value as A] as const]),
+              (cause) => (isMissing(cause) ? Effect.succeed([]) : Effect.failCause(cause))
+            ),
+            Effect.sync(settle)
+          )
+        }
+        return Effect.map(
+          Effect.forEach(wanted, one, { concurrency: "unbounded" }),
+          (found) => new Map<string, A>(found.flat())
+        )
+      })
+    )
+
+  readonly set = (key: string, value: A, options?: SetOptions<A, any, any>): Effect.Effect<void, any, any> =>
+    this.guard(key, (): Effect.Effect<void, any, any> => {
+      const { adapter, sealer } = this.engine
       if (options !== undefined) Check.known(options, setNames)
-      const policy = options === undefined ? this.plan.policy : Policy.make(options, this.plan.policy)
-      const lifetime = Policy.lifetimeOf(policy, value, key, Math.random())
+      const { origin, ...own } = options ?? {}
+      const write = Check.fn("origin", origin, undefined)
+      const policy = options === undefined ? this.plan.policy : Policy.make(own, this.plan.policy)
+      const names = Tags.of(policy.tags, key, value)
+      const whole = Policy.lifetimeOf(policy, value, key, Math.random())
+      const lifetime = names.length === 0 ? whole : Tags.bounded(whole)
       // Nothing to keep: what was there goes, as it would have been replaced.
-      if (lifetime.fresh + lifetime.stale <= 0) return Effect.asVoid(this.delete(key))
-      return Effect.flatMap(engine.sealer.seal(key, value, 0), (sealed) => {
-        engine.counters.sets++
-        return this.asking(key, "put", CacheSetFailed, (adapter) => adapter.put(key, { value: sealed, lifetime }))
+      const kept = lifetime.fresh + lifetime.stale > 0
+      const tags = this.asking(key, "read", CacheSetFailed, () => Tags.current(adapter, names))
+      const sealed = Effect.flatMap(kept ? tags : Effect.succeed([]), (tags) =>
+        sealer.seal(key, value, { cost: 0, tags })
+      )
+      return Effect.flatMap(sealed, (sealed) => {
+        const put = kept
+          ? this.asking(key, "put", CacheSetFailed, (adapter) => adapter.put(key, { value: sealed, lifetime }))
+          : Effect.asVoid(this.delete(key))
+        this.engine.counters.sets++
+        return write === undefined
+          ? put
+          : Effect.andThen(
+              Effect.suspend(() => write(key, value)),
+              put
+            )
       })
     })
 
@@ -194,13 +271,47 @@ export class Instance<A> {
       return this.asking(key, "delete", CacheDeleteFailed, (adapter) => adapter.delete(key))
     })
 
+  readonly deleteMany = (keys: Iterable<string>): Effect.Effect<number, CacheLockingError> =>
+    this.sweeping((): Effect.Effect<number, CacheLockingError> => {
+      const all = [...new Set(keys)].map(Check.key)
+      const tooLong = all.map((key) => Call.checkKey(this.engine, key)).find((refused) => refused !== undefined)
+      return tooLong ?? Invalidation.deleteMany(this.engine, all)
+    })
+
+  readonly invalidateTags = (tags: Iterable<string>): Effect.Effect<void, CacheLockingError> =>
+    this.sweeping(() => Invalidation.invalidateTags(this.engine, [...new Set(tags)].map(Tags.check)))
+
+  readonly invalidateTag = (tag: string): Effect.Effect<void, CacheLockingError> => this.invalidateTags([tag])
+
+  readonly invalidateWhere = (
+    pattern: string | { readonly prefix: string }
+  ): Effect.Effect<number, CacheLockingError> =>
+    this.sweeping(() => {
+      const prefix = typeof pattern === "object" ? pattern?.prefix : undefined
+      const given = typeof pattern === "string" && pattern !== "" ? KeyPattern.parse(pattern) : undefined
+      const meant = given ?? (typeof prefix === "string" ? KeyPattern.startingWith(prefix) : undefined)
+      if (meant === undefined)
+        throw Check.invalid("pattern", pattern, 'a pattern such as "user:*", or { prefix: "user:" }')
+      return Invalidation.deleteWhere(this.engine, meant)
+    })
+
+  readonly clear = (prefix = ""): Effect.Effect<number, CacheLockingError> => this.invalidateWhere({ prefix })
+
+  /** Runs what invalidates many keys; callers who come after it join no load that began before it. */
+  private sweeping<B>(f: () => Effect.Effect<B, CacheLockingError>): Effect.Effect<B, CacheLockingError> {
+    return Effect.ensuring(
+      Effect.suspend(() => (this.closed ? closed(this.engine, undefined) : checked(f))),
+      Effect.sync(() => this.engine.overtakeAll())
+    )
+  }
+
   readonly stats = (): Stats => {
     this.engine.carry()
-    return this.engine.counters.stats()
+    return this.engine.counters.stats(this.engine.adapter)
   }
 
   readonly explain = (key: string): Effect.Effect<Explanation, CacheLockingError> =>
-    Effect.map(this.snapshot(key), (found) => ({
+    Effect.map(this.peek(key), (found) => ({
       key,
       state: found.value === undefined ? "absent" : found.freshFor > 0 ? "fresh" : "stale",
       age: found.value === undefined ? undefined : found.age,
@@ -216,7 +327,7 @@ export class Instance<A> {
   private guard<B, E, R>(key: string, f: () => Effect.Effect<B, E, R>): Effect.Effect<B, E | CacheLockingError, R> {
     return Effect.suspend(() =>
       checked((): Effect.Effect<B, E | CacheLockingError, R> => {
-        if (this.closed) return closed(key)
+        if (this.closed) return closed(this.engine, key)
         Check.key(key)
         return Call.checkKey(this.engine, key) ?? f()
       })
@@ -230,12 +341,13 @@ export class Instance<A> {
     ask: (adapter: Adapter) => Effect.Effect<B, AdapterError>
   ): Effect.Effect<B, CacheLockingError> {
     const { adapter, counters } = this.engine
-    return this.guard(key, () =>
-      Effect.mapError(phase === "read" ? ask(adapter) : this.overtaking(key, ask(adapter)), (cause) => {
-        counters.adapterErrors++
-        return new Failed({ context: { key, phase, adapter: adapter.name }, message: cause.message, cause })
+    return this.guard(key, () => {
+      this.engine.answered()
+      return Effect.mapError(phase === "read" ? ask(adapter) : this.overtaking(key, ask(adapter)), (cause) => {
+        const context = { key, phase, adapter: adapter.name }
+        return counters.adapterErred<CacheLockingError>(new Failed({ context, message: cause.message, cause }))
       })
-    )
+    })
   }
 
   private overtaking<B, E>(key: string, write: Effect.Effect<B, E>): Effect.Effect<B, E> {
@@ -252,8 +364,10 @@ export class Instance<A> {
   })
 }
 
-const closed = (key: string): Effect.Effect<never, CacheClosed> =>
-  Effect.fail(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+const closed = ({ counters }: Engine<any>, key: string | undefined): Effect.Effect<never, CacheClosed> =>
+  Effect.failSync(() =>
+    counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+  )
 
 /** Answers a call that was checked. */
 export const resolve = (

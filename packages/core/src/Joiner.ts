@@ -4,6 +4,7 @@
  */
 import * as Exit from "effect/Exit"
 import { allows, ofFailure, ofLanding, ofStale } from "./Answering.ts"
+import { isMissing } from "./Batch.ts"
 import type { Engine, Plan } from "./Engine.ts"
 import type { Flight, News, Waiter } from "./Flight.ts"
 import type { Answer } from "./Outcome.ts"
@@ -16,7 +17,7 @@ export abstract class Joiner implements Waiter {
   private readonly plan: Plan
   protected readonly flight: Flight
   /** Whether this caller made the flight. */
-  private readonly mine: boolean
+  readonly mine: boolean
   /** When the caller began to wait. */
   protected readonly began: number
 
@@ -32,8 +33,8 @@ export abstract class Joiner implements Waiter {
   protected abstract end(exit: Exit.Exit<Answer<any>, any> | undefined, late: boolean): void
 
   /** Whether a caller with this plan may be one. */
-  static suits({ hooks, policy, signal }: Plan): boolean {
-    return hooks === undefined && signal === undefined && !Policy.followsHits(policy)
+  static suits({ hooks, others, policy, signal }: Plan): boolean {
+    return hooks === undefined && others === undefined && signal === undefined && !Policy.followsHits(policy)
   }
 
   get deadline(): number {
@@ -54,7 +55,7 @@ export abstract class Joiner implements Waiter {
   }
 
   tell(news: News): void {
-    if (news._tag !== "Following") this.end(this.exit(news), news._tag === "TimedOut")
+    if (news._tag !== "Following" && news._tag !== "Joined") this.end(this.exit(news), news._tag === "TimedOut")
   }
 
   private exit(news: News): Exit.Exit<Answer<any>, any> | undefined {
@@ -69,6 +70,7 @@ export abstract class Joiner implements Waiter {
         ? undefined
         : Exit.succeed(ofLanding(engine, landing, this.mine, this.began, flight.clock))
     }
+    if (!this.mine && isMissing(exit.cause)) return undefined
     return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
   }
 

@@ -16,6 +16,7 @@ import { Following } from "./Following.ts"
 import { lead, load } from "./Leading.ts"
 import type { Policy } from "./Policy.ts"
 import type { Sealed } from "./Sealed.ts"
+import * as Tags from "./Tags.ts"
 import { idle, type Landing, loaded, type Restore, type StaleValue, type Turn } from "./Turn.ts"
 
 /** What a turn asks the store for. */
@@ -42,7 +43,12 @@ export const take = <A, E, R>(
 export const bypass = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E, R> =>
   Effect.suspend(() => {
     turn.phases.leading()
-    return Effect.map(load(turn, undefined), (value) => loaded(value, "bypassed"))
+    const fetched = Effect.onError(load(turn, undefined), (cause) =>
+      Effect.sync(() => {
+        if (!turn.phases.ended) turn.counters.loadFailed(cause, false)
+      })
+    )
+    return Effect.map(fetched, (value) => loaded(value, "bypassed"))
   })
 
 const run = Effect.fnUntraced(function* (
@@ -58,7 +64,6 @@ const run = Effect.fnUntraced(function* (
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(turn, ask)) {
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
-      counters.adapterErrors++
       const error = getFailed(turn, asked.failure)
       if (turn.early !== undefined) return yield* Effect.as(turn.trouble(error), idle)
       if (policy.onAdapterError === "fail") return yield* Effect.fail(error)
@@ -68,9 +73,9 @@ const run = Effect.fnUntraced(function* (
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
       if (turn.early !== undefined) return idle
-      const opened = yield* sealer.unseal(key, found.value, unreadable)
+      const opened = yield* usable(turn, yield* sealer.unseal(key, found.value, unreadable))
       if (opened !== undefined) return hit(opened, found, following.led)
-      // What does not decode is as good as absent: lead beside it, or wait for whoever does.
+      // What does not decode, or was invalidated by a tag, is as good as absent: lead beside it, or wait for whoever does.
       const beside = ask.refreshWithin === undefined
       if (!beside) yield* following.wait(policy.leaseTtl, restore)
       ask = { ...ask, refreshWithin: beside ? Infinity : undefined }
@@ -99,6 +104,7 @@ const run = Effect.fnUntraced(function* (
     }
     const verdict = cooling(policy, found, following)
     if (verdict === "fetch") return yield* restore(bypass(turn))
+    if (verdict === "fail") counters.count("LOAD_COOLING")
     if (verdict === "fail") return yield* Effect.fail(failure === undefined ? coolingError(turn, found) : failure.error)
     phases.following()
     yield* restore(clock.sleep(Duration.millis(Math.ceil(found.retryIn) + 1)))
@@ -119,21 +125,38 @@ export const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, follow
 const acquire = ({ adapter, key }: Turn<any, any, any>, ask: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
   Effect.catch(adapter.acquire(key, ask), (error) => (error.retryable ? adapter.acquire(key, ask) : Effect.fail(error)))
 
-const getFailed = ({ adapter, key }: Turn<any, any, any>, cause: AdapterError): CacheGetFailed =>
-  new CacheGetFailed({ context: { key, phase: "acquire", adapter: adapter.name }, message: cause.message, cause })
+const getFailed = ({ adapter, counters, key }: Turn<any, any, any>, cause: AdapterError): CacheGetFailed =>
+  counters.adapterErred(
+    new CacheGetFailed({ context: { key, phase: "acquire", adapter: adapter.name }, message: cause.message, cause })
+  )
 
-/** A stale value, decoded; one that cannot be is none. */
+/** A value that was opened, unless one of its tags was invalidated. */
+const usable = (
+  turn: Turn<any, any, any>,
+  opened: Sealed<any> | undefined
+): Effect.Effect<Sealed<any> | undefined, CacheGetFailed> =>
+  opened === undefined || opened.tags.length === 0
+    ? Effect.succeed(opened)
+    : Effect.mapBoth(Tags.valid(turn.adapter, opened.tags), {
+        onFailure: (error) => getFailed(turn, error),
+        onSuccess: (valid) => (valid ? opened : undefined)
+      })
+
+/** A stale value, decoded; one that cannot be, or may not be served, is none. */
 const open = (
-  { key, sealer }: Turn<any, any, any>,
+  turn: Turn<any, any, any>,
   stale: Stale,
   clock: Clock.Clock,
   told: boolean
 ): Effect.Effect<StaleValue<any> | undefined> =>
-  Effect.match(sealer.unseal(key, stale.value, told), {
-    onFailure: () => undefined,
-    onSuccess: (opened) =>
-      opened && { value: opened.value, age: stale.age, staleFor: stale.staleFor, at: clock.currentTimeMillisUnsafe() }
-  })
+  Effect.match(
+    Effect.flatMap(turn.sealer.unseal(turn.key, stale.value, told), (opened) => usable(turn, opened)),
+    {
+      onFailure: () => undefined,
+      onSuccess: (opened) =>
+        opened && { value: opened.value, age: stale.age, staleFor: stale.staleFor, at: clock.currentTimeMillisUnsafe() }
+    }
+  )
 
 /** What to do while the key cools down: those who waited for the failed load share its failure. */
 const cooling = (policy: Policy, found: Cooling, following: Following): "wait" | "fail" | "fetch" =>

@@ -82,6 +82,7 @@ class Memory {
   private readonly maxBytes: number
   private readonly sizeOf: (value: Value, key: string) => number
   private grants = 0
+  private evicted = 0
   /**
    * Instants are kept from here on: for its first 24 days of life they are small integers, which V8
    * keeps without a box of their own.
@@ -93,8 +94,15 @@ class Memory {
     const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
     this.maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 1, default: Infinity })
     this.sizeOf = Check.fn("sizeOf", options.sizeOf, encodedSize)
-    this.values = this.maxBytes === Infinity ? new LRUCache({ max }) : new LRUCache({ max, maxSize: this.maxBytes })
+    const dispose = (_: Entry.Kept, __: string, reason: string) => {
+      if (reason === "evict") this.evicted++
+    }
+    const bounds = this.maxBytes === Infinity ? { max } : { max, maxSize: this.maxBytes }
+    this.values = new LRUCache({ ...bounds, dispose })
   }
+
+  /** Values that a bound pushed out. */
+  readonly evictions = (): number => this.evicted
 
   readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
     const kept = this.values.get(key)
@@ -139,7 +147,7 @@ class Memory {
       if (next !== entry) {
         if (next?.kept !== kept) {
           if (next?.kept === undefined) this.values.delete(key)
-          else this.values.set(key, next.kept, size === undefined ? undefined : { size })
+          else this.values.set(key, next.kept, this.sized(key, next.kept.value === kept?.value, size))
         }
         const turns = next?.lease !== undefined || next?.cooldown !== undefined
         if (turns || turn !== undefined) this.turns.set(key, turns ? { ...next, kept: undefined } : undefined, now)
@@ -150,6 +158,12 @@ class Memory {
   }
 
   readonly grant = (): Token => Token(`${++this.grants}`)
+
+  /** What the LRU is to count a value as, where bytes are bounded: what it was, if it is the same. */
+  private sized(key: string, same: boolean, size: number | undefined): { readonly size: number } | undefined {
+    if (this.maxBytes === Infinity) return undefined
+    return { size: size ?? (same ? this.values.info(key)?.size : undefined) ?? 1 }
+  }
 
   /** Measures a value where bytes are bounded, then writes it, or refuses it. */
   write<A>(
@@ -248,6 +262,7 @@ export const make = (options: Options = {}): Adapter => {
     },
     hitUnsafe: memory.hitUnsafe,
     valueUnsafe: memory.valueUnsafe,
+    evictions: memory.evictions,
     acquire: (key, options) =>
       memory.move(key, (entry, now) => Entry.acquire(entry, now, options, memory.grant), never),
     fill: (key, options) =>

@@ -1,12 +1,13 @@
 /**
  * The counters of every cache as Effect metrics.
  *
- * An update of an Effect metric costs more than a whole hit in memory, so counts are carried over in
- * batches: with every load, every 128 answers, at `stats()` and when the cache closes. Each metric has the
- * attributes `cache` and `adapter`.
+ * An update of an Effect metric costs more than a whole hit in memory, so counts are carried over in batches: at
+ * `stats()`, when the cache closes, and a second after something was counted. The duration of a load is told at once. What
+ * an adapter counts is carried over once, however many caches use it.
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
+import type { Adapter } from "./Adapter.ts"
 import type { Counters } from "./Counters.ts"
 
 const count = (name: string, description: string) =>
@@ -29,33 +30,111 @@ const metrics = {
   adapterErrors: count("adapter_errors", "Failed verbs of the adapter")
 } as const
 
-type Name = keyof typeof metrics
+const names = Object.keys(metrics) as ReadonlyArray<keyof typeof metrics>
 
-const names = Object.keys(metrics) as ReadonlyArray<Name>
+const errors = count("errors", "What went wrong, by kind")
+
+const evictions = count("evictions", "Values that the adapter's bounds pushed out")
+
+const tiers = {
+  hits: count("tier_hits", "Values found in a tier"),
+  misses: count("tier_misses", "Values not found in a tier"),
+  evictions: count("tier_evictions", "Values that a tier's bounds pushed out")
+} as const
+
+const durations = Metric.histogram("cache_locking_load_duration_milliseconds", {
+  description: "How long loads that succeeded took",
+  attributes: { unit: "ms" },
+  boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000]
+})
+
+/** What was carried over, by series. */
+type Carried = Map<string, number>
+
+const byAdapter = new WeakMap<object, Carried>()
+
+const carriedOf = (source: object): Carried => {
+  const carried = byAdapter.get(source) ?? new Map()
+  byAdapter.set(source, carried)
+  return carried
+}
+
+/** Older Workers have no weak references. */
+const weakly = <A extends object>(object: A): (() => A | undefined) => {
+  if (typeof WeakRef === "undefined") return () => object
+  const reference = new WeakRef(object)
+  return () => reference.deref()
+}
 
 /** Carries one cache's counts over to the metrics. */
 export class Meter {
-  private readonly carried = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>
+  private readonly own: Carried = new Map()
   private readonly counters: Counters
   private readonly context: Context.Context<never>
+  /** A timer is not to keep what nobody else keeps. */
+  private readonly adapter: () => Adapter | undefined
   private readonly attributes: { readonly cache: string; readonly adapter: string }
-  private series: { readonly [N in Name]: Metric.Counter<number> } | undefined
+  private durations: Metric.Histogram<number> | undefined = undefined
+  private waits = false
 
-  constructor(counters: Counters, context: Context.Context<never>, cache: string, adapter: string) {
+  constructor(counters: Counters, context: Context.Context<never>, cache: string, adapter: Adapter) {
     this.counters = counters
     this.context = context
-    this.attributes = { cache, adapter }
+    this.adapter = weakly(adapter)
+    this.attributes = { cache, adapter: adapter.name }
+  }
+
+  readonly loaded = (millis: number): void => {
+    this.durations ??= Metric.withAttributes(durations, this.attributes)
+    this.durations.updateUnsafe(millis, this.context)
+  }
+
+  /** Carries over in a second. Most have nothing to do. */
+  soon(): void {
+    if (!this.waits) this.wait()
+  }
+
+  private wait(): void {
+    this.waits = true
+    const timer: unknown = setTimeout(() => {
+      this.waits = false
+      this.carry()
+    }, 1_000)
+    // Keeps no process alive. In a browser, and in Workers, it is a number.
+    if (typeof timer === "object") (timer as NodeJS.Timeout).unref()
   }
 
   carry(): void {
-    this.series ??= Object.fromEntries(
-      names.map((name) => [name, Metric.withAttributes(metrics[name], this.attributes)])
-    ) as unknown as { readonly [N in Name]: Metric.Counter<number> }
-    for (const name of names) {
-      const more = this.counters[name] - this.carried[name]
-      if (more === 0) continue
-      this.carried[name] += more
-      this.series[name].updateUnsafe(more, this.context)
+    const { attributes, counters, own } = this
+    for (const name of names) this.add(own, name, metrics[name], counters[name], attributes)
+    for (const [kind, total] of Object.entries(counters.errors)) {
+      this.add(own, `error ${kind}`, errors, total, { ...attributes, kind })
     }
+    const adapter = this.adapter()
+    if (adapter === undefined) return
+    const about = { adapter: adapter.name }
+    if (adapter.evictions !== undefined) {
+      this.add(carriedOf(adapter.evictions), "", evictions, adapter.evictions(), about)
+    }
+    if (adapter.tiers === undefined) return
+    const carried = carriedOf(adapter.tiers)
+    for (const { name: tier, ...totals } of adapter.tiers()) {
+      for (const what of ["hits", "misses", "evictions"] as const) {
+        this.add(carried, `${what} ${tier}`, tiers[what], totals[what], { ...about, tier })
+      }
+    }
+  }
+
+  private add(
+    carried: Carried,
+    series: string,
+    metric: Metric.Counter<number>,
+    total: number,
+    attributes: { readonly [name: string]: string }
+  ): void {
+    const more = total - (carried.get(series) ?? 0)
+    if (more <= 0) return
+    carried.set(series, total)
+    Metric.withAttributes(metric, attributes).updateUnsafe(more, this.context)
   }
 }

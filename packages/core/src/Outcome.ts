@@ -36,7 +36,7 @@ export interface Meta {
   readonly leaseUntil?: number | undefined
   /**
    * Why the value is not cached: `"declined"` by `shouldCache` or a `cacheTtl` of 0, `"lost"` the lease (a delete or
-   * set came between, or it ended), `"set-failed"`, `"encode-failed"`, or `"bypassed"` the store by policy.
+   * set came between, or it ended), `"invalidated"` (one of its tags was, meanwhile), `"set-failed"`, `"encode-failed"`, or `"bypassed"` the store by policy.
    */
   readonly uncached?: Uncached | undefined
   /** The failure because of which a stale value was served. */

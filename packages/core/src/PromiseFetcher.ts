@@ -2,6 +2,7 @@
  * Fetchers and hooks that give promises, made effects.
  */
 import * as Effect from "effect/Effect"
+import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError } from "./CacheLockingError.ts"
 import type { Fetcher } from "./Engine.ts"
 import { Within } from "./Flight.ts"
@@ -17,6 +18,11 @@ export interface PromiseFetchContext<out A> extends FetchContext<A> {
 
 /** Gives the value of a key. What it throws or rejects with reaches the callers unchanged. */
 export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike<A> | A
+
+/** Gives the values of keys, as far as there are any: a Map, or pairs of key and value. */
+export type PromiseFetchMany<A> = (
+  keys: ReadonlyArray<string>
+) => PromiseLike<Iterable<readonly [key: string, value: A]>> | Iterable<readonly [key: string, value: A]>
 
 /** Functions called with what happened; what one throws or rejects with is the caller's. See `Hooks`. */
 export interface PromiseHooks<in A> {
@@ -42,7 +48,8 @@ const adapt =
       })
     )
 
-const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
+/** Runs what may throw or reject, as an effect that fails with just that. */
+export const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
   Effect.tryPromise({ try: async () => f(), catch: (error) => error })
 
 const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
@@ -64,3 +71,9 @@ export const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undef
 /** A fetcher that is none is left as it is, for the cache to refuse. */
 export const toFetcher = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
   typeof fetcher === "function" ? adapt(fetcher) : fetcher
+
+/** The same for a fetch of many keys. */
+export const toFetchMany = <A>(fetchMany: PromiseFetchMany<A>): FetchMany<A, unknown, never> =>
+  typeof fetchMany === "function"
+    ? (keys) => attempt(() => fetchMany(keys)) as Effect.Effect<Iterable<readonly [string, A]>, unknown>
+    : fetchMany

@@ -15,14 +15,9 @@ const reportLease = (
   phase: "renew" | "abandon",
   cause: AdapterError
 ): Effect.Effect<void> => {
-  turn.counters.adapterErrors++
-  return turn.trouble(
-    new LeaseFailed({
-      context: { key: turn.key, phase, adapter: turn.adapter.name },
-      message: cause.message,
-      cause
-    })
-  )
+  const { adapter, counters, key, trouble } = turn
+  const context = { key, phase, adapter: adapter.name }
+  return trouble(counters.adapterErred(new LeaseFailed({ context, message: cause.message, cause })))
 }
 
 /** Gives the lease back, perhaps with a cooldown and what everyone is to be told. */

@@ -23,10 +23,10 @@ export class Sealed<out A> implements Value {
   private source: Codec<any> | Uint8Array
 
   /** Use `seal`. */
-  constructor(value: A, codec: Codec<any>, info: number | Envelope.Info) {
+  constructor(value: A, source: Codec<any> | Uint8Array, info: number | Envelope.Info) {
     this.value = value
     this.info = info
-    this.source = codec
+    this.source = source
   }
 
   /** Whole milliseconds that the load took. */
@@ -80,6 +80,31 @@ export class Sealed<out A> implements Value {
 }
 
 /**
+ * Bytes that are read more than once: what they were decoded to stays with them. A near tier keeps these, so that its
+ * hits decode nothing.
+ */
+export class Copy implements Value {
+  readonly bytes: Uint8Array
+  private opened: Sealed<any> | undefined
+  private by: Codec<any> | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  /** What this very codec made of the bytes, if it was the last to be asked. */
+  openedBy<A>(codec: Codec<A>): Sealed<A> | undefined {
+    return this.by === codec ? this.opened : undefined
+  }
+
+  /** Keeps what a codec made of the bytes. */
+  keep<A>(codec: Codec<A>, opened: Sealed<A>): void {
+    this.by = codec
+    this.opened = opened
+  }
+}
+
+/**
  * Bytes that give no value: not an envelope of this codec (`"envelope"`), or the codec refused them (`"payload"`).
  * With `fatal` the codec was told to fail; otherwise it is a miss.
  */
@@ -110,19 +135,29 @@ export const seal = <A>(
  */
 export const unseal = <A>(value: Value, codec: Codec<A>): Sealed<A> | Unreadable | Promise<Sealed<A> | Unreadable> => {
   if (value instanceof Sealed) return value
+  const copy = value instanceof Copy ? value : undefined
+  const known = copy?.openedBy(codec)
+  if (known !== undefined) return known
   const opened = Envelope.decode(value.bytes, codec.name)
   if (opened === undefined) return new Unreadable("envelope", false)
   const info = compact(opened.cost, opened.tags)
+  const made = (decoded: A): Sealed<A> => {
+    const sealed = new Sealed(decoded, copy?.bytes ?? codec, info)
+    copy?.keep(codec, sealed)
+    return sealed
+  }
   const refused = (cause: unknown) => new Unreadable("payload", codec.onInvalid === "fail", cause)
   try {
     const decoded = codec.decode(opened.payload)
-    return codec.async === true && decoded instanceof Promise
-      ? decoded.then((value: A) => new Sealed(value, codec, info), refused)
-      : new Sealed(decoded as A, codec, info)
+    return codec.async === true && decoded instanceof Promise ? decoded.then(made, refused) : made(decoded as A)
   } catch (cause) {
     return refused(cause)
   }
 }
+
+/** The tags of a value, whatever its codec; `undefined` if they cannot be read. */
+export const tagsOf = (value: Value): ReadonlyArray<Envelope.Tag> | undefined =>
+  value instanceof Sealed ? value.tags : Envelope.tagsOf(value.bytes)
 
 const compact = (cost: number, tags: ReadonlyArray<Envelope.Tag>): number | Envelope.Info =>
   tags.length === 0 ? cost : { cost, tags }

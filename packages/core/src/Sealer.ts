@@ -8,8 +8,9 @@ import type { Adapter, Value } from "./Adapter.ts"
 import { DecodeFailed, EncodeFailed, LimitExceeded } from "./CacheLockingError.ts"
 import * as Codec from "./Codec.ts"
 import type { Counters } from "./Counters.ts"
+import type { Tag } from "./Envelope.ts"
 import { failureCodec } from "./FailureCodec.ts"
-import { Sealed, seal, Unreadable, unseal } from "./Sealed.ts"
+import { Copy, Sealed, seal, Unreadable, unseal } from "./Sealed.ts"
 
 /** A failure is a message, not a store of data. */
 const mostFailureBytes = 65_536
@@ -40,11 +41,15 @@ export class Sealer<A> {
    * Makes a value ready for the adapter. Unless it is kept by reference it goes through the codec and
    * back, so that the leader sees what everyone else will.
    */
-  seal(key: string, value: A, cost: number): Effect.Effect<Sealed<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
-    const sealed = seal(value, this.codec, { cost })
-    return this.byReference
-      ? Effect.succeed(sealed)
-      : Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
+  seal(
+    key: string,
+    value: A,
+    about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
+  ): Effect.Effect<Sealed<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
+    const sealed = seal(value, this.codec, about)
+    if (this.byReference) return Effect.succeed(sealed)
+    const checked = Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
+    return Effect.mapError(checked, (error) => this.counters.erred(error))
   }
 
   private encode(key: string, sealed: Sealed<any>): Effect.Effect<void, EncodeFailed> {
@@ -74,7 +79,8 @@ export class Sealer<A> {
         })
       )
     }
-    return Effect.flatMap(this.open({ bytes }), (opened) =>
+    // A copy keeps its bytes: they are not to be made again for the store.
+    return Effect.flatMap(this.open(new Copy(bytes)), (opened) =>
       opened instanceof Unreadable ? Effect.fail(this.decodeFailed(key, opened)) : Effect.succeed(opened)
     )
   }
@@ -92,9 +98,12 @@ export class Sealer<A> {
       opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
       (opened) => {
         if (opened instanceof Sealed) return Effect.succeed(opened)
+        if (!told || opened.fatal) {
+          this.counters.undecodable++
+          this.counters.count("DECODE_FAILED")
+        }
         if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
         if (told) return Effect.undefined
-        this.counters.undecodable++
         return Effect.as(
           Effect.logWarning(
             `cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`
@@ -105,15 +114,22 @@ export class Sealer<A> {
     )
   }
 
-  /** Opens a value that is here already, or answers nothing. */
+  /** Opens a value that is here already, and needs nobody else's word; or answers nothing. */
   unsealUnsafe(value: Value): Sealed<A> | undefined {
-    return value instanceof Sealed ? value : undefined
+    const opened = value instanceof Copy ? this.openedHere(value) : value
+    if (!(opened instanceof Sealed)) return undefined
+    return opened.tags.length === 0 || this.adapter.dropsTagged === true ? opened : undefined
   }
 
-  /** Opens a value if that needs no promise and goes well. */
+  private openedHere(copy: Copy): Value | Unreadable | undefined {
+    const { codec } = this
+    return copy.openedBy(codec) ?? (codec.async === true ? undefined : (unseal(copy, codec) as Sealed<A> | Unreadable))
+  }
+
+  /** Opens a value if that needs no promise, no look at tags, and goes well. */
   openUnsafe(value: Value): Sealed<A> | undefined {
     const opened = unseal(value, this.codec)
-    return opened instanceof Sealed ? opened : undefined
+    return opened instanceof Sealed && opened.tags.length === 0 ? opened : undefined
   }
 
   private decodeFailed(key: string, unreadable: Unreadable): DecodeFailed {

@@ -41,7 +41,7 @@ export interface FetchContext<out A> {
 export const unchanged: unique symbol = Symbol.for("@cache-locking/core/unchanged")
 
 /** Why a loaded value was not cached. */
-export type Uncached = "declined" | "lost" | "set-failed" | "encode-failed" | "bypassed"
+export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed"
 
 /** How a turn ended well. */
 export type Landing<A> =

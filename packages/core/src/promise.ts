@@ -25,7 +25,15 @@ import { Joiner } from "./Joiner.ts"
 import { withinNow } from "./Nesting.ts"
 import type { Answer } from "./Outcome.ts"
 import type * as Policy from "./Policy.ts"
-import { type PromiseFetcher, type PromiseHooks, toFetcher, withHooks } from "./PromiseFetcher.ts"
+import {
+  attempt,
+  type PromiseFetcher,
+  type PromiseFetchMany,
+  type PromiseHooks,
+  toFetcher,
+  toFetchMany,
+  withHooks
+} from "./PromiseFetcher.ts"
 import type { Stats } from "./Stats.ts"
 
 export type { Adapter } from "./Adapter.ts"
@@ -33,8 +41,8 @@ export type { Explanation } from "./Cache.ts"
 export * from "./CacheLockingError.ts"
 export * as Codec from "./Codec.ts"
 export * from "./Outcome.ts"
-export type { PromiseFetchContext, PromiseFetcher, PromiseHooks } from "./PromiseFetcher.ts"
-export type { Stats } from "./Stats.ts"
+export type { PromiseFetchContext, PromiseFetcher, PromiseFetchMany, PromiseHooks } from "./PromiseFetcher.ts"
+export type { ErrorKind, Stats, Timing } from "./Stats.ts"
 export * as WaitStrategy from "./WaitStrategy.ts"
 
 /** What one call may decide for itself. */
@@ -42,6 +50,12 @@ export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
   readonly hooks?: PromiseHooks<A> | undefined
   /** When it fires the caller's promise rejects at once with the signal's own `reason`. The load goes on for others. */
   readonly signal?: AbortSignal | undefined
+}
+
+/** What `set` may decide for itself. */
+export interface PromiseSetOptions<in out A> extends Omit<Cache.SetOptions<A>, "origin"> {
+  /** Writes the value where it comes from, first: the cache changes only if that succeeds. */
+  readonly origin?: ((key: string, value: A) => unknown) | undefined
 }
 
 /** What a cache is made of. */
@@ -58,8 +72,29 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A>
   /** The same, telling how the answer came about. */
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
+  /** The fresh values that there are. Never waits for a load. */
+  getMany(keys: Iterable<string>): Promise<Map<string, A>>
+  /**
+   * The values of many keys: `fetchMany` is asked once, for just those that nobody has and nobody else is loading. Keys for
+   * which it gives no value are not in the answer, and not cached.
+   */
+  getOrSetMany(
+    keys: Iterable<string>,
+    fetchMany: PromiseFetchMany<A>,
+    options?: PromiseCallOptions<A>
+  ): Promise<Map<string, A>>
   /** Writes a value. A load that began before it can no longer fill. */
-  set(key: string, value: A, options?: Cache.SetOptions<A>): Promise<void>
+  set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void>
+  /** Removes the values of keys, and tells how many there were. */
+  deleteMany(keys: Iterable<string>): Promise<number>
+  /** Invalidates every value that carries the tag, and the fill of every load that has begun. */
+  invalidateTag(tag: string): Promise<void>
+  /** The same for several tags. */
+  invalidateTags(tags: Iterable<string>): Promise<void>
+  /** Removes every key that matches (`*` any text, `?` one character), or that begins with a prefix. */
+  invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number>
+  /** Removes every key, or every key that begins with a prefix. */
+  clear(prefix?: string): Promise<number>
   /** Removes a value, and tells whether there was one. A load that began before it can no longer fill. */
   delete(key: string): Promise<boolean>
   /** Whether there is a fresh value. */
@@ -206,8 +241,44 @@ class Facade<A> implements PromiseCache<A> {
     return run(Effect.map(this.cache.get(key), Option.getOrUndefined))
   }
 
-  set(key: string, value: A, options?: Cache.SetOptions<A>): Promise<void> {
-    return run(this.cache.set(key, value, options))
+  async getMany(keys: Iterable<string>): Promise<Map<string, A>> {
+    return new Map(await run(this.cache.getMany(keys)))
+  }
+
+  async getOrSetMany(
+    keys: Iterable<string>,
+    fetchMany: PromiseFetchMany<A>,
+    options?: PromiseCallOptions<A>
+  ): Promise<Map<string, A>> {
+    const asked = this.cache.getOrSetMany(keys, toFetchMany(fetchMany), options && withHooks(options))
+    return new Map(await run(asked as Effect.Effect<ReadonlyMap<string, A>, unknown>))
+  }
+
+  set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void> {
+    const { origin, ...own } = options ?? {}
+    const write = typeof origin === "function" ? (key: string, value: A) => attempt(() => origin(key, value)) : origin
+    const set = this.cache.set(key, value, options && { ...own, origin: write })
+    return run(set as Effect.Effect<void, unknown>)
+  }
+
+  deleteMany(keys: Iterable<string>): Promise<number> {
+    return run(this.cache.deleteMany(keys))
+  }
+
+  invalidateTag(tag: string): Promise<void> {
+    return run(this.cache.invalidateTag(tag))
+  }
+
+  invalidateTags(tags: Iterable<string>): Promise<void> {
+    return run(this.cache.invalidateTags(tags))
+  }
+
+  invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number> {
+    return run(this.cache.invalidateWhere(pattern))
+  }
+
+  clear(prefix?: string): Promise<number> {
+    return run(this.cache.clear(prefix))
   }
 
   delete(key: string): Promise<boolean> {

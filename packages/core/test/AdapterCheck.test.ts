@@ -39,7 +39,7 @@ describe("checkAdapter", () => {
     ["redis", "it is a string"],
     [MemoryAdapter.make, "it is a function"],
     [Promise.resolve(), "await it"],
-    [{}, "it has no acquire, fill, abandon, renew, delete, put, read, limits"],
+    [{}, "it has no acquire, fill, abandon, renew, delete, put, touch, read, limits"],
     [{ ...MemoryAdapter.make(), renew: undefined }, "it has no renew"],
     [{ ...MemoryAdapter.make(), limits: undefined }, "it has no limits"]
   ])("says what %o is instead", (given, text) => {

@@ -420,6 +420,29 @@ describe("make", () => {
     })
   )
 
+  scenario("closing ends a background load that has only asked so far", (world) =>
+    Effect.gen(function* () {
+      const { adapter, verbs } = world.process((inner) => slow(remote(inner), 20))
+      const scope = yield* Scope.make()
+      const cache = yield* Scope.provide(
+        Cache.make<string>({ adapter, cacheTtl: 1000, earlyRefresh: { beta: 1e9 } }),
+        scope
+      )
+      const origin = new Origin()
+      yield* begin(cache.getOrSet("k", origin.gives(100)))
+      yield* advance(500)
+      yield* begin(cache.getOrSet("k", origin.gives(100)))
+      // The hit is here; the early refresh behind it has just asked.
+      yield* advance(25)
+      assert.deepStrictEqual(verbs, ["acquire", "fill", "acquire", "acquire"])
+      yield* begin(Scope.close(scope, Exit.void))
+      yield* advance(1000)
+      assert.strictEqual(origin.calls, 1)
+      assert.strictEqual(verbs.filter((verb) => verb === "fill").length, 1)
+      assert.isUndefined((yield* world.store.read("k")).lease)
+    })
+  )
+
   scenario("closing answers those who wait: the load goes on for them", (world) =>
     Effect.gen(function* () {
       const { adapter } = world.process(remote)

@@ -19,11 +19,13 @@ const samples: { readonly [T in Tag]: Extract<CacheLockingError, { readonly _tag
   WAIT_TIMEOUT: new Errors.WaitTimeout({ ...common, waited: 4000 }),
   LOAD_COOLING: new Errors.LoadCooling({ ...common, retryIn: 100 }),
   FETCH_TIMEOUT: new Errors.FetchTimeout({ ...common, timeout: 50 }),
+  REFRESH_FAILED: new Errors.RefreshFailed(common),
   REENTRANT_LOAD: new Errors.ReentrantLoad(common),
   ENCODE_FAILED: new Errors.EncodeFailed(common),
   DECODE_FAILED: new Errors.DecodeFailed(common),
   LIMIT_EXCEEDED: new Errors.LimitExceeded({ ...common, limit: "keyBytes", size: 300, max: 250 }),
   ABORTED: new Errors.Aborted(common),
+  UNSUPPORTED: new Errors.Unsupported(common),
   CACHE_CLOSED: new Errors.CacheClosed(common),
   INVALID_OPTION: new Errors.InvalidOption({ ...common, option: "waitMax", value: -1, accepted: "0 or more" })
 }
@@ -93,16 +95,18 @@ describe("matchCacheLockingError", () => {
       WAIT_TIMEOUT: () => 5,
       LOAD_COOLING: () => 6,
       FETCH_TIMEOUT: () => 7,
-      REENTRANT_LOAD: () => 8,
-      ENCODE_FAILED: () => 9,
-      DECODE_FAILED: () => 10,
-      LIMIT_EXCEEDED: () => 11,
-      ABORTED: () => 12,
-      CACHE_CLOSED: () => 13,
+      REFRESH_FAILED: () => 8,
+      REENTRANT_LOAD: () => 9,
+      ENCODE_FAILED: () => 10,
+      DECODE_FAILED: () => 11,
+      LIMIT_EXCEEDED: () => 12,
+      ABORTED: () => 13,
+      UNSUPPORTED: () => 14,
+      CACHE_CLOSED: () => 15,
       INVALID_OPTION: () => "last"
     }
     expect(all.map(([, error]) => matchCacheLockingError(error, handlers))).toEqual([
-      ...Array.from({ length: 13 }, (_, at) => at + 1),
+      ...Array.from({ length: 15 }, (_, at) => at + 1),
       "last"
     ])
     expectTypeOf(matchCacheLockingError(samples.ABORTED, handlers)).toEqualTypeOf<string | number>()

@@ -9,6 +9,7 @@ import type { CacheLockingError } from "../src/CacheLockingError.ts"
 import type { HookContext, Hooks, WaitHookContext } from "../src/Hooks.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import type { Answer } from "../src/Outcome.ts"
+import { faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
 import { advance, begin, beginMany, ended, flush, joinAll, scenario, waits } from "./support/Scenario.ts"
 import { remote, slow, withoutWatch } from "./support/Wrappers.ts"
@@ -1241,6 +1242,266 @@ describe("stale-if-error", () => {
       yield* advance(3500)
       const { meta } = yield* cache.getOrSet("k", new Origin().breaks())
       assert.strictEqual(meta.cache, "STALE")
+    })
+  )
+})
+
+describe("the soft time-out of a fetcher", () => {
+  const options = { cacheTtl: 1000, staleIfError: 60_000, fetchTimeout: { soft: 200 } }
+
+  for (const [kind, wrap] of kinds) {
+    scenario(`serves a stale value after it, and the load goes on, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache(options, wrap)
+        yield* soon(cache.set("k", "old"))
+        yield* advance(1955)
+        const origin = new Origin()
+        const callers = yield* beginMany(10, () => cache.getOrSet("k", origin.gives(2000)))
+        yield* advance(199)
+        assert.isTrue(callers.every(waits))
+        yield* advance(1)
+        for (const { meta, value } of yield* joinAll(callers)) {
+          assert.deepStrictEqual([value, meta.cache], ["old", "STALE"])
+          assert.closeTo(meta.staleFor!, 1200, 45)
+        }
+        yield* advance(2000)
+        assert.deepStrictEqual([origin.calls, origin.interrupted], [1, 0])
+        assert.deepInclude(yield* soon(cache.getOrSet("k", origin.gives())), { value: "v1" })
+      })
+    )
+  }
+
+  scenario("with nothing to serve waits on", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache(options, remote)
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(2000)))
+      yield* advance(1999)
+      assert.isTrue(waits(caller))
+      yield* advance(1)
+      assert.strictEqual((yield* Fiber.join(caller)).meta.cache, "MISS-LEADER")
+    })
+  )
+
+  scenario("is each caller's own, and quick loads are not hurt by it", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const hasty = yield* begin(cache.getOrSet("k", origin.gives(500), { fetchTimeout: { soft: 100 } }))
+      const patient = yield* begin(cache.getOrSet("k", origin.gives(500)))
+      yield* advance(100)
+      assert.deepStrictEqual([waits(hasty), waits(patient)], [false, true])
+      yield* advance(400)
+      assert.deepInclude(yield* Fiber.join(patient), { value: "v1" })
+      assert.deepInclude(yield* Fiber.join(hasty), { value: "old" })
+      yield* advance(1500)
+      const quick = yield* begin(cache.getOrSet("k", origin.gives(50), { fetchTimeout: { soft: 100 } }))
+      yield* advance(50)
+      assert.deepInclude(yield* Fiber.join(quick), { value: "v2" })
+    })
+  )
+
+  scenario("holds for a follower of another process, too", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache(options, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      yield* world.crash("k", 60_000)
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives()))
+      yield* advance(200)
+      assert.deepInclude(yield* Fiber.join(caller), { value: "old" })
+    })
+  )
+})
+
+describe("sliding", () => {
+  for (const [kind, wrap] of kinds) {
+    scenario(`each hit makes the value fresh anew, at most until maxAge, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, sliding: true, maxAge: 3000 }, wrap)
+        const origin = new Origin()
+        yield* soon(cache.getOrSet("k", origin.gives()))
+        for (let i = 0; i < 5; i++) {
+          yield* advance(455)
+          assert.strictEqual((yield* soon(cache.getOrSet("k", origin.gives()))).meta.cache, "HIT", `${i}`)
+        }
+        yield* advance(1100)
+        assert.strictEqual((yield* soon(cache.getOrSet("k", origin.gives()))).meta.cache, "MISS-LEADER")
+        assert.strictEqual(origin.calls, 2)
+      })
+    )
+  }
+
+  scenario("costs a command only when a tenth of the time has passed, and none for those who do not ask", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({ cacheTtl: 1000, sliding: true }, remote)
+      yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      for (let i = 0; i < 10; i++) yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      yield* flush
+      assert.strictEqual(process.count("touch"), 0)
+      yield* advance(100)
+      for (let i = 0; i < 10; i++) yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      yield* flush
+      assert.strictEqual(process.count("touch"), 1)
+    })
+  )
+
+  scenario("a touch that fails is nobody's answer", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, sliding: true }, (adapter) =>
+        faulty(remote(adapter), { touch: () => "fail" })
+      )
+      yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      yield* advance(500)
+      assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("w"))).meta.cache, "HIT")
+      yield* flush
+      assert.strictEqual(cache.stats().adapterErrors, 1)
+    })
+  )
+
+  scenario("never brings back what was deleted or put meanwhile", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, sliding: true }, (adapter) =>
+        faulty(remote(adapter), { touch: () => Effect.sleep(50) })
+      )
+      yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      yield* advance(500)
+      yield* cache.getOrSet("k", () => Effect.succeed("v"))
+      yield* cache.delete("k")
+      yield* advance(50)
+      assert.isFalse(yield* cache.has("k"))
+    })
+  )
+})
+
+describe("early refresh", () => {
+  /** So eager that every hit refreshes. */
+  const eager = { cacheTtl: 1000, earlyRefresh: { beta: 1e9 } }
+
+  for (const [kind, wrap] of kinds) {
+    scenario(`loads once behind a fresh value, which everyone is served, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache(eager, wrap)
+        const origin = new Origin()
+        yield* begin(cache.getOrSet("k", origin.gives(100)))
+        yield* advance(600)
+        const callers = yield* beginMany(100, () => cache.getOrSet("k", origin.gives(100)))
+        yield* advance(45)
+        const answers = yield* joinAll(callers)
+        assert.isTrue(answers.every(({ meta, value }) => value === "v1" && meta.cache === "HIT"))
+        yield* advance(200)
+        assert.strictEqual(origin.calls, 2)
+        assert.deepInclude(yield* soon(cache.getOrSet("k", origin.gives(100), { earlyRefresh: false })), { value: "v2" })
+      })
+    )
+  }
+
+  scenario("across processes is one load", (world) =>
+    Effect.gen(function* () {
+      const processes = yield* Effect.all([1, 2, 3, 4].map(() => world.cache(eager, remote)))
+      const origin = new Origin()
+      yield* begin(processes[0]!.cache.getOrSet("k", origin.gives(100)))
+      yield* advance(600)
+      const callers = yield* beginMany(100, (n) => processes[n % 4]!.cache.getOrSet("k", origin.gives(100)))
+      assert.isTrue((yield* joinAll(callers)).every(({ meta }) => meta.cache === "HIT"))
+      yield* advance(200)
+      assert.strictEqual(origin.calls, 2)
+    })
+  )
+
+  scenario("that fails is told to nobody but onError, and the value stays", (world) =>
+    Effect.gen(function* () {
+      const { told, hooks } = listen()
+      const { cache } = yield* world.cache({ ...eager, hooks }, remote)
+      const origin = new Origin()
+      yield* begin(cache.getOrSet("k", origin.gives(100)))
+      yield* advance(600)
+      assert.strictEqual((yield* cache.getOrSet("k", origin.breaks(10))).meta.cache, "HIT")
+      yield* advance(10)
+      assert.deepStrictEqual(
+        told.map(({ _tag }) => _tag),
+        ["REFRESH_FAILED"]
+      )
+      assert.deepInclude(yield* cache.getOrSet("k", origin.gives(), { earlyRefresh: false }), { value: "v1" })
+    })
+  )
+
+  scenario("is never wanted of a value that took no time, or never expires", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ earlyRefresh: { beta: 1e9 } }, remote)
+      const origin = new Origin()
+      yield* cache.getOrSet("quick", origin.gives(), { cacheTtl: 1000 })
+      yield* begin(cache.getOrSet("forever", origin.gives(100)))
+      yield* advance(100)
+      for (const key of ["quick", "forever"]) yield* cache.getOrSet(key, origin.gives(), { cacheTtl: 1000 })
+      yield* advance(100)
+      assert.strictEqual(origin.calls, 2)
+    })
+  )
+})
+
+describe("refreshConcurrency", () => {
+  scenario("so many loads behind stale values run at a time, the others in their turn, and all in the end", (world) =>
+    Effect.gen(function* () {
+      for (const [refreshConcurrency, most] of [
+        [undefined, 1],
+        [3, 3]
+      ] as const) {
+        const { cache } = yield* world.cache({ staleWhileRevalidate: 60_000, refreshConcurrency }, remote)
+        const keys = Array.from({ length: 10 }, (_, n) => `k${n}`)
+        for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
+        yield* advance(2000)
+        const origin = new Origin()
+        for (const key of keys) {
+          assert.strictEqual((yield* cache.getOrSet(key, origin.gives(100))).meta.cache, "STALE")
+        }
+        yield* advance(1100)
+        assert.deepStrictEqual([origin.calls, origin.most], [10, most])
+        for (const key of keys) assert.strictEqual((yield* cache.getOrSet(key, origin.gives())).meta.cache, "HIT")
+        for (const key of keys) yield* cache.delete(key)
+      }
+    })
+  )
+
+  scenario("a load that somebody waits for needs no turn", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
+      yield* cache.set("slow", "old")
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      yield* cache.getOrSet("slow", origin.gives(60_000))
+      yield* cache.getOrSet("k", origin.gives(10))
+      const waiting = yield* begin(cache.getOrSet("k", origin.gives(10), { staleWhileRevalidate: 0 }))
+      yield* advance(10)
+      assert.isFalse(waits(waiting))
+      const other = yield* begin(cache.getOrSet("new", origin.gives(10)))
+      yield* advance(10)
+      assert.isFalse(waits(other))
+      yield* advance(60_000)
+    })
+  )
+
+  scenario("one that fails, dies or interrupts itself gives its place to the next", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
+      for (const key of ["a", "b", "c", "d"]) yield* cache.set(key, "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      yield* cache.getOrSet("a", origin.breaks(10))
+      yield* cache.getOrSet(
+        "b",
+        origin.load(10, () => Effect.die("bug"))
+      )
+      yield* cache.getOrSet(
+        "c",
+        origin.load(10, () => Effect.interrupt)
+      )
+      yield* cache.getOrSet("d", origin.gives(10))
+      yield* advance(100)
+      assert.strictEqual(origin.calls, 4)
+      assert.deepInclude(yield* cache.getOrSet("d", origin.gives()), { value: "v4" })
     })
   )
 })

@@ -751,7 +751,7 @@ describe("the clock", () => {
         const { cache } = yield* world.cache({}, wrap)
         const { meta } = yield* cache.getOrSet("k", () => Effect.as(TestClock.setTime(900_000), "v"))
         assert.strictEqual(meta.cache, "MISS-LEADER")
-        assert.isAtLeast(cache.stats().meanLoadMillis, 0)
+        assert.strictEqual(cache.stats().latency.origin.count, 1)
         assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("w"))).value, "v")
       })
     )
@@ -801,6 +801,183 @@ describe("what is told", () => {
       assert.strictEqual(origin.calls, 1)
       yield* advance(100)
       assert.isFalse(waits(caller))
+    })
+  )
+})
+
+describe("the hard time-out of a fetcher", () => {
+  scenario("ends the load for all who wait, interrupts the fetcher, and begins a cooldown", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({ fetchTimeout: { hard: 500 } }, remote)
+      const origin = new Origin()
+      const callers = yield* beginMany(20, () => Effect.flip(cache.getOrSet("k", origin.gives(10_000))))
+      yield* advance(499)
+      assert.isTrue(callers.every(waits))
+      yield* advance(1)
+      for (const error of yield* joinAll(callers)) {
+        assert.deepInclude(error, { _tag: "FETCH_TIMEOUT", timeout: 500 })
+        assert.deepStrictEqual(error.context, { key: "k", phase: "fetch", adapter: "memory" })
+      }
+      assert.deepStrictEqual([origin.calls, origin.interrupted], [1, 1])
+      assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+      assert.isDefined((yield* world.store.read("k")).cooling)
+    })
+  )
+
+  scenario("is told to followers elsewhere as what it is", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({ fetchTimeout: { hard: 500 }, cooldown: 1000 }, remote)
+      const b = yield* world.cache({ cooldown: 1000 }, remote)
+      const origin = new Origin()
+      const leader = yield* begin(Effect.flip(a.cache.getOrSet("k", origin.gives(10_000))))
+      const follower = yield* begin(Effect.flip(b.cache.getOrSet("k", origin.gives(10_000))))
+      yield* advance(500)
+      assert.deepStrictEqual([(yield* Fiber.join(leader))._tag, (yield* Fiber.join(follower))._tag], ["FETCH_TIMEOUT", "FETCH_TIMEOUT"])
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
+  scenario("serves what staleIfError allows", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ fetchTimeout: { hard: 500 }, cacheTtl: 1000, staleIfError: 60_000 }, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(10_000)))
+      yield* advance(500)
+      const { meta, value } = yield* Fiber.join(caller)
+      assert.deepStrictEqual([value, meta.cache], ["old", "STALE"])
+      assert.deepInclude(meta.error, { _tag: "FETCH_TIMEOUT" })
+    })
+  )
+
+  scenario("holds for a fallback and for a load without the store, too", (world) =>
+    Effect.gen(function* () {
+      yield* world.crash("k", 60_000)
+      const options = { fetchTimeout: { hard: 500 }, waitMax: 100 }
+      const { cache } = yield* world.cache(options, remote)
+      const down = yield* world.cache({ ...options, onAdapterError: "fetch" }, (adapter) =>
+        faulty(remote(adapter), { acquire: () => "reject" })
+      )
+      const callers = yield* beginMany(2, (n) =>
+        Effect.flip((n === 0 ? cache : down.cache).getOrSet("k", new Origin().gives(10_000)))
+      )
+      yield* advance(600)
+      for (const error of yield* joinAll(callers)) assert.strictEqual(error._tag, "FETCH_TIMEOUT")
+    })
+  )
+})
+
+describe("a fetcher that says unchanged", () => {
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
+    scenario(`gives the stale value a new life without writing it again, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache, process } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, wrap)
+        yield* cache.set("k", "old")
+        yield* advance(2000)
+        const { meta, value } = yield* cache.getOrSet("k", ({ stale }) => Effect.succeed(stale!.unchanged))
+        assert.deepStrictEqual([value, meta.cache, meta.uncached], ["old", "MISS-LEADER", undefined])
+        assert.isUndefined(process.given("fill")[0].value)
+        assert.strictEqual(process.count("fill"), 1)
+        const again = yield* cache.getOrSet("k", () => Effect.die("loaded twice"))
+        assert.deepStrictEqual([again.value, again.meta.cache, again.meta.freshFor], ["old", "HIT", 1000])
+      })
+    )
+
+    scenario(`after the value went meanwhile writes it whole, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 500 }, wrap)
+        yield* cache.set("k", "old")
+        yield* advance(1400)
+        // Its stale window ends while the origin is asked.
+        const caller = yield* begin(cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 200)))
+        yield* advance(200)
+        const { meta, value } = yield* Fiber.join(caller)
+        assert.deepStrictEqual([value, meta.cache], ["old", "MISS-LEADER"])
+        assert.deepInclude(yield* cache.getOrSet("k", () => Effect.die("loaded twice")), { value: "old" })
+      })
+    )
+
+    scenario(`after a delete brings nothing back, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, wrap)
+        yield* cache.set("k", "old")
+        yield* advance(2000)
+        const caller = yield* begin(cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 100)))
+        yield* world.store.delete("k")
+        yield* advance(100)
+        assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "lost")
+        assert.isUndefined((yield* world.store.read("k")).value)
+        assert.strictEqual(cache.stats().leaseLost, 1)
+      })
+    )
+  }
+
+  scenario("though there is nothing stale caches no such thing", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache<any>({ cacheTtl: 1000, staleIfError: 60_000 })
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      let kept: unknown
+      yield* cache.getOrSet("k", ({ stale }) => {
+        kept = stale!.unchanged
+        return Effect.succeed("new")
+      })
+      const exit = yield* Effect.exit(cache.getOrSet("other", () => Effect.succeed(kept)))
+      assert.isTrue(Exit.isFailure(exit), String(exit))
+      assert.isFalse(yield* cache.has("other"))
+      assert.isUndefined((yield* world.store.read("other")).lease)
+    })
+  )
+
+  scenario("is asked by shouldCache and cacheTtl with the value itself", (world) =>
+    Effect.gen(function* () {
+      const given: Array<unknown> = []
+      const { cache } = yield* world.cache<string>({
+        cacheTtl: (value) => (given.push(value), 1000),
+        shouldCache: (value) => given.push(value) > 0,
+        staleIfError: 60_000
+      })
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      yield* cache.getOrSet("k", ({ stale }) => Effect.succeed(stale!.unchanged))
+      assert.deepStrictEqual(given, ["old", "old", "old"])
+    })
+  )
+
+  scenario("with a fill that fails is answered, and told uncached", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, (adapter) =>
+        faulty(remote(adapter), { fill: () => "reject" })
+      )
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const { meta, value } = yield* cache.getOrSet("k", ({ stale }) => Effect.succeed(stale!.unchanged))
+      assert.deepStrictEqual([value, meta.uncached], ["old", "set-failed"])
+      assert.isUndefined((yield* world.store.read("k")).lease)
+    })
+  )
+})
+
+describe("failures in a row", () => {
+  scenario("double the cooldown up to its bound; a success begins anew", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({ cooldown: 100, cooldownMax: 500 }, remote)
+      const origin = new Origin()
+      for (let i = 0; i < 5; i++) {
+        yield* Effect.exit(cache.getOrSet("k", origin.breaks()))
+        yield* advance(501)
+      }
+      yield* cache.getOrSet("k", origin.gives())
+      yield* cache.delete("k")
+      yield* Effect.exit(cache.getOrSet("k", origin.breaks()))
+      yield* Effect.exit(cache.getOrSet("other", origin.breaks()))
+      assert.deepStrictEqual(
+        process.given("abandon").map(({ cooldown }) => cooldown),
+        [100, 200, 400, 500, 500, 100, 100]
+      )
     })
   )
 })

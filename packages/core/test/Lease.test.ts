@@ -5,6 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestConsole from "effect/testing/TestConsole"
+import type { Adapter } from "../src/Adapter.ts"
+import * as Cache from "../src/Cache.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../src/CacheLockingError.ts"
 import * as Codec from "../src/Codec.ts"
 import type * as Policy from "../src/Policy.ts"
@@ -16,6 +18,7 @@ import {
   beginMany,
   bytesOf,
   ended,
+  flightsOf,
   flush,
   joinAll,
   scenario,
@@ -187,6 +190,41 @@ describe("acquire fails", () => {
       const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("v"))
       assert.strictEqual(meta.cache, "MISS-LEADER")
       assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("w"))).meta.cache, "HIT")
+    })
+  )
+
+  scenario("by a lost reply after everybody left: the lease is given back", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, (adapter) => slow(faulty(remote(adapter), { acquire: ["lose"] }), 20))
+      const origin = new Origin()
+      const caller = yield* begin(cache.getOrSet("k", origin.gives()))
+      yield* advance(5)
+      yield* Fiber.interrupt(caller)
+      yield* advance(100)
+      assert.isUndefined((yield* world.store.read("k")).lease)
+      assert.strictEqual(origin.calls, 0)
+    })
+  )
+
+  scenario("acquire that throws instead of failing is a defect, and blocks nothing", (world) =>
+    Effect.gen(function* () {
+      let bad = true
+      const far = remote(world.store)
+      const adapter: Adapter = {
+        ...far,
+        acquire: (key, options) => {
+          if (bad) throw new Error("a bug in the adapter")
+          return far.acquire(key, options)
+        }
+      }
+      const cache = yield* Cache.make<string>({ adapter })
+      for (const options of [undefined, { hooks: {} }]) {
+        const exit = yield* Effect.exit(cache.getOrSet("k", () => Effect.succeed("v"), options))
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+        assert.strictEqual(flightsOf(adapter), 0)
+      }
+      bad = false
+      assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("v"))).value, "v")
     })
   )
 

@@ -93,10 +93,10 @@ describe("least recently used", () => {
 })
 
 describe("maxBytes", () => {
-  it.effect("bounds the bytes of values and keys", () =>
+  it.effect("bounds the bytes of values", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
-      for (const key of ["a", "b", "c"]) yield* put(adapter, key, { bytes: new Uint8Array(32) })
+      for (const key of ["a", "b", "c"]) yield* put(adapter, key, { bytes: new Uint8Array(33) })
       assert.deepStrictEqual(yield* keysOf(adapter), ["a", "b", "c"])
       yield* put(adapter, "d", { bytes: new Uint8Array(40) })
       assert.deepStrictEqual(yield* keysOf(adapter), ["c", "d"])
@@ -107,7 +107,7 @@ describe("maxBytes", () => {
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
       yield* put(adapter, "k", bytesOf("old"))
-      const big = { bytes: new Uint8Array(100) }
+      const big = { bytes: new Uint8Array(101) }
       const token = yield* Effect.map(adapter.acquire("k", { owner: "a", leaseFor: 1000, force: true }), (found) =>
         found._tag === "Leader" ? found.token : assert.fail(found._tag)
       )
@@ -126,7 +126,7 @@ describe("maxBytes", () => {
   it.effect("takes a value that fits to the last byte", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
-      yield* put(adapter, "k", { bytes: new Uint8Array(99) })
+      yield* put(adapter, "k", { bytes: new Uint8Array(100) })
       assert.isTrue(yield* has(adapter, "k"))
       yield* put(adapter, "j", { bytes: new Uint8Array(0) })
       assert.deepStrictEqual(yield* keysOf(adapter), ["j"])
@@ -189,6 +189,23 @@ describe("maxBytes", () => {
         ) as Effect.Effect<unknown, AdapterError>
       )
       assert.strictEqual(error.reason, "Rejected")
+    })
+  )
+
+  it.effect("a value that is touched, or filled anew without bytes, keeps its size", () =>
+    Effect.gen(function* () {
+      const adapter = MemoryAdapter.make({ maxBytes: 100 })
+      yield* put(adapter, "k", { bytes: new Uint8Array(60) }, { fresh: 1000, stale: 1000 })
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 5000 }))
+      assert.strictEqual((yield* adapter.read("k")).freshFor, 5000)
+      yield* TestClock.adjust(5000)
+      const token = yield* lead(adapter, "k")
+      assert.isTrue(yield* adapter.fill("k", { token, lifetime }))
+      assert.deepInclude(yield* adapter.read("k"), { freshFor: 1000, value: { bytes: new Uint8Array(60) } })
+      yield* put(adapter, "j", { bytes: new Uint8Array(40) })
+      assert.deepStrictEqual(yield* keysOf(adapter), ["j", "k"])
+      yield* put(adapter, "i", { bytes: new Uint8Array(40) })
+      assert.deepStrictEqual(yield* keysOf(adapter), ["i", "j"])
     })
   )
 
@@ -397,17 +414,19 @@ describe("hitUnsafe", () => {
 })
 
 describe("keys", () => {
-  it.effect("lists what has a value, by prefix", () =>
+  it.effect("lists what has a value or is leased, each once, by prefix", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       for (const key of ["user:1", "user:2", "users", "post:1", ""]) if (key !== "") yield* put(adapter, key)
-      yield* lead(adapter, "user:led")
+      yield* lead(adapter, "user:led", "a", 1000)
+      yield* lead(adapter, "user:dead", "a", 5)
       yield* put(adapter, "user:stale", bytesOf("v"), { fresh: 0, stale: 1000 })
       yield* put(adapter, "user:gone", bytesOf("v"), { fresh: 5, stale: 0 })
       yield* TestClock.adjust(5)
-      assert.deepStrictEqual(yield* keysOf(adapter, "user:"), ["user:1", "user:2", "user:stale"])
+      assert.deepStrictEqual(yield* keysOf(adapter, "user:"), ["user:1", "user:2", "user:led", "user:stale"])
       assert.deepStrictEqual(yield* keysOf(adapter, "none"), [])
-      assert.strictEqual((yield* keysOf(adapter)).length, 5)
+      yield* lead(adapter, "user:stale")
+      assert.strictEqual((yield* keysOf(adapter)).length, 6)
     })
   )
 
@@ -506,6 +525,29 @@ describe("watch", () => {
       yield* put(adapter, "k")
       yield* Fiber.join(second.fiber)
       yield* Scope.close(second.scope, Exit.void)
+    })
+  )
+})
+
+describe("changes", () => {
+  it.effect("tells every key that is filled, put or deleted, as long as its scope lives", () =>
+    Effect.gen(function* () {
+      const adapter = MemoryAdapter.make()
+      const scope = yield* Scope.make()
+      const changed: Array<string> = []
+      yield* Scope.provide(
+        adapter.changes!({ changed: (key) => changed.push(key), lost: () => assert.fail(), restored: () => assert.fail() }),
+        scope
+      )
+      yield* put(adapter, "put")
+      const token = yield* lead(adapter, "fill")
+      yield* adapter.fill("fill", { token, value: bytesOf("v"), lifetime })
+      yield* adapter.delete("put")
+      yield* adapter.read("fill")
+      assert.deepStrictEqual(changed, ["put", "fill", "put"])
+      yield* Scope.close(scope, Exit.void)
+      yield* put(adapter, "after")
+      assert.strictEqual(changed.length, 3)
     })
   )
 })

@@ -2,6 +2,8 @@
  * The port over ioredis: `Redis` (Sentinel included) and `Cluster`.
  */
 import {
+  anyOf,
+  anywhere,
   asArguments,
   type Emitter,
   noop,
@@ -9,6 +11,8 @@ import {
   type PushEvents,
   type RedisPort,
   type Scan,
+  scanCount,
+  type Topic,
   Waiting
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
@@ -18,17 +22,17 @@ export interface IoRedisClient extends Emitter {
   readonly status: string
   connect(): Promise<unknown>
   getBuffer(key: string): Promise<unknown>
-  scanBuffer(cursor: string, match: "MATCH", pattern: string, count: "COUNT", keys: string): Promise<unknown>
 }
 
-/** Every client has these; ioredis's types leave them out. */
-interface Evaluating {
+/** Every client has these; ioredis's types leave some out. */
+interface Commands {
+  scanBuffer(...args: ReadonlyArray<string>): Promise<unknown>
   evalBuffer(...args: ReadonlyArray<string | Buffer | number>): Promise<unknown>
   evalshaBuffer(...args: ReadonlyArray<string | Buffer | number>): Promise<unknown>
 }
 
 /** The rest, which differs between the two. */
-interface Redis extends IoRedisClient, Evaluating {
+interface Redis extends IoRedisClient, Commands {
   readonly options: Options
   readonly stream?: Corkable
   duplicate(override: object): Subscribing
@@ -39,7 +43,7 @@ interface Corkable {
   uncork(): void
 }
 
-interface Cluster extends IoRedisClient, Evaluating {
+interface Cluster extends IoRedisClient, Commands {
   readonly options: Options
   readonly slots: ReadonlyArray<ReadonlyArray<string> | undefined>
   nodes(role: "master"): ReadonlyArray<Redis>
@@ -56,8 +60,10 @@ interface Options {
 interface Subscribing extends Emitter {
   connect(): Promise<unknown>
   subscribe(channel: string): Promise<unknown>
+  psubscribe(pattern: string): Promise<unknown>
   ssubscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
+  punsubscribe(pattern: string): Promise<unknown>
   sunsubscribe(channel: string): Promise<unknown>
   ping(): Promise<unknown>
   disconnect(): void
@@ -95,6 +101,7 @@ const subscriber = async (node: Redis, sharded: boolean, events: PushEvents, sig
     last = error
   })
   redis.on(sharded ? "smessage" : "message", events.message)
+  redis.on("pmessage", events.patternMessage)
   redis.on("end", () => events.lost(last))
   // The slot has moved to another node, and the subscription has ended here.
   redis.on("moved", events.lost)
@@ -104,17 +111,13 @@ const subscriber = async (node: Redis, sharded: boolean, events: PushEvents, sig
   } catch (error) {
     throw last ?? error
   }
-  return sharded
-    ? {
-        subscribe: (channel) => redis.ssubscribe(channel),
-        unsubscribe: (channel) => redis.sunsubscribe(channel),
-        ping: () => redis.ping()
-      }
-    : {
-        subscribe: (channel) => redis.subscribe(channel),
-        unsubscribe: (channel) => redis.unsubscribe(channel),
-        ping: () => redis.ping()
-      }
+  const send = (command: "subscribe" | "unsubscribe", { name, pattern }: Topic) =>
+    pattern ? redis[`p${command}`](name) : sharded ? redis[`s${command}`](name) : redis[command](name)
+  return {
+    subscribe: (topic) => send("subscribe", topic),
+    unsubscribe: (topic) => send("unsubscribe", topic),
+    ping: () => redis.ping()
+  }
 }
 
 /**
@@ -179,9 +182,9 @@ const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable |
 }
 
 const scanOf =
-  (node: IoRedisClient): Scan =>
-  (cursor, pattern, count) =>
-    node.scanBuffer(cursor, "MATCH", pattern, "COUNT", count)
+  (node: Commands): Scan =>
+  (cursor, pattern, type) =>
+    node.scanBuffer(cursor, "MATCH", pattern, "COUNT", scanCount, "TYPE", type)
 
 const masterAt = (cluster: Cluster, route: string): Redis | undefined =>
   cluster.nodes("master").find(({ options: { host, port } }) => `${host}:${port}` === route)
@@ -193,10 +196,11 @@ const overCluster = (cluster: Cluster): RedisPort => ({
   readsMaster: (cluster.options.scaleReads ?? "master") === "master",
   scans: async () => cluster.nodes("master").map(scanOf),
   routeOf: (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",
+  patternRoute: anywhere,
   push: async (route, events, signal) => {
-    const node = masterAt(cluster, route)
+    const node = route === anywhere ? anyOf(cluster.nodes("master")) : masterAt(cluster, route)
     if (node === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
-    return subscriber(node, true, events, signal)
+    return subscriber(node, route !== anywhere, events, signal)
   }
 })
 
@@ -206,6 +210,7 @@ const overRedis = (redis: Redis): RedisPort => ({
   readsMaster: true,
   scans: async () => [scanOf(redis)],
   routeOf: () => "",
+  patternRoute: "",
   push: async (_, events, signal) => {
     // A copy would outlive it: its end has been told.
     if (redis.status === "end") throw new Error("the client is closed")

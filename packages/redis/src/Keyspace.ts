@@ -31,14 +31,14 @@ const glob = (text: string): string => text.replace(/[\\*?[\]]/g, "\\$&")
 /** The name of the value's key. */
 export const nameOf = (prefix: string, key: string): string => `${prefix}{${key === "" ? empty : escaped(key)}}`
 
-/** The name of the lease's key, from that of the value's. */
+/** The name of the lease's key, from that of the value's. The same makes a pattern of leases from one of values. */
 export const leaseOf = (name: string): string => `${name}:lease`
 
-/** The pattern, for SCAN, of the names of values whose keys begin with `start`. */
+/** The pattern of the names of values whose keys begin with `start`; their channels have the same names. */
 export const patternOf = (prefix: string, start: string): string => `${glob(`${prefix}{${escaped(start)}`)}*}`
 
 /** The key behind the name of a value. */
 export const keyOf = (prefix: string, name: string): string => {
-  const tag = name.slice(prefix.length + 1, -1)
+  const tag = name.slice(prefix.length + 1, name.lastIndexOf("}"))
   return tag === empty ? "" : unescaped(tag)
 }

@@ -3,12 +3,16 @@
  */
 import {
   type Argument,
+  anyOf,
+  anywhere,
   asArguments,
   type Emitter,
   type Push,
   type PushEvents,
   type RedisPort,
   type Scan,
+  scanCount,
+  type Topic,
   Waiting
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
@@ -56,8 +60,10 @@ interface Subscribing extends Emitter {
   readonly isOpen: boolean
   connect(): Promise<unknown>
   subscribe(channel: string, listener: Listener): Promise<unknown>
+  pSubscribe(pattern: string, listener: Listener): Promise<unknown>
   sSubscribe(channel: string, listener: Listener): Promise<unknown>
   unsubscribe(channel: string, listener: Listener): Promise<unknown>
+  pUnsubscribe(pattern: string): Promise<unknown>
   sUnsubscribe(channel: string, listener: Listener): Promise<unknown>
   ping(): Promise<unknown>
   destroy(): void
@@ -101,18 +107,22 @@ const subscriber = async (node: Client, sharded: boolean, events: PushEvents, si
     if (redis.isOpen) redis.destroy()
   })
   await redis.connect()
-  const listener: Listener = (_, channel) => events.message(channel)
-  return sharded
-    ? {
-        subscribe: (channel) => redis.sSubscribe(channel, listener),
-        unsubscribe: (channel) => redis.sUnsubscribe(channel, listener),
-        ping: () => redis.ping()
-      }
-    : {
-        subscribe: (channel) => redis.subscribe(channel, listener),
-        unsubscribe: (channel) => redis.unsubscribe(channel, listener),
-        ping: () => redis.ping()
-      }
+  const listener: Listener = (message, channel) => events.message(channel, message)
+  return {
+    subscribe: ({ name, pattern }) =>
+      pattern
+        ? redis.pSubscribe(name, (message, channel) => events.patternMessage(name, channel, message))
+        : sharded
+          ? redis.sSubscribe(name, listener)
+          : redis.subscribe(name, listener),
+    unsubscribe: ({ name, pattern }: Topic) =>
+      pattern
+        ? redis.pUnsubscribe(name)
+        : sharded
+          ? redis.sUnsubscribe(name, listener)
+          : redis.unsubscribe(name, listener),
+    ping: () => redis.ping()
+  }
 }
 
 const evaluation = (
@@ -125,8 +135,8 @@ const evaluation = (
 
 const scanOf =
   (client: Client): Scan =>
-  (cursor, pattern, count) =>
-    client.sendCommand(["SCAN", cursor, "MATCH", pattern, "COUNT", count], asBytes)
+  (cursor, pattern, type) =>
+    client.sendCommand(["SCAN", cursor, "MATCH", pattern, "COUNT", scanCount, "TYPE", type], asBytes)
 
 const onEnd =
   (client: Emitter) =>
@@ -154,6 +164,7 @@ const overClient = (client: Client): RedisPort => {
       send(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args)),
     scans: async () => [scanOf(client)],
     routeOf: () => "",
+    patternRoute: "",
     push: async (_, events, signal) => {
       // A copy would outlive it: its end has been told.
       if (!client.isOpen) throw new Error("the client is closed")
@@ -184,10 +195,12 @@ const overCluster = (cluster: Cluster): RedisPort => {
       ),
     scans: async () => (await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))).map(scanOf),
     routeOf: (channel) => cluster.slots[slotOf(channel)]?.master.address ?? "",
+    patternRoute: anywhere,
     push: async (route, events, signal) => {
-      const master = cluster.masters.find(({ address }) => address === route)
+      const { masters } = cluster
+      const master = route === anywhere ? anyOf(masters) : masters.find(({ address }) => address === route)
       if (master === undefined) throw new Error(`no master of the cluster is at ${route || "any known address"}`)
-      return subscriber(await cluster.nodeClient(master), true, events, signal)
+      return subscriber(await cluster.nodeClient(master), route !== anywhere, events, signal)
     },
     onEnd: onEnd(cluster)
   }

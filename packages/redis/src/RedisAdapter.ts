@@ -40,11 +40,13 @@ export const make = (options: Options): Adapter => {
     renew: verbs.renew,
     delete: verbs.delete,
     put: verbs.put,
+    touch: verbs.touch,
     read: verbs.read,
     watch: resolved.watch ? verbs.watch : undefined,
+    changes: resolved.watch ? verbs.changes : undefined,
     keys: verbs.keys,
     deleteMany: verbs.deleteMany,
-    close: Effect.sync(resolved.subscriber.close)
+    close: verbs.close
   }
 }
 

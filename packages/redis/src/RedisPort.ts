@@ -10,20 +10,32 @@ export type Argument = string | Uint8Array
 
 /** What a connection that receives messages tells. */
 export interface PushEvents {
-  readonly message: (channel: string) => void
+  /** Of a channel that was subscribed to. */
+  readonly message: (channel: string, message: string) => void
+  /** Of a channel that a pattern matches. */
+  readonly patternMessage: (pattern: string, channel: string, message: string) => void
   /** The connection is gone, or has lost a subscription. Told at least once, perhaps again. */
   readonly lost: (cause: unknown) => void
 }
 
+/** A channel, or with `pattern` all whose names match. */
+export interface Topic {
+  readonly name: string
+  readonly pattern: boolean
+}
+
 /** A connection of our own that receives messages. */
 export interface Push {
-  readonly subscribe: (channel: string) => Promise<unknown>
-  readonly unsubscribe: (channel: string) => Promise<unknown>
+  readonly subscribe: (topic: Topic) => Promise<unknown>
+  readonly unsubscribe: (topic: Topic) => Promise<unknown>
   readonly ping: () => Promise<unknown>
 }
 
-/** Asks one node for a page of names. */
-export type Scan = (cursor: string, pattern: string, count: string) => Promise<unknown>
+/** Asks one node for a page of names of values (strings) or leases (hashes). */
+export type Scan = (cursor: string, pattern: string, type: "string" | "hash") => Promise<unknown>
+
+/** How many names one SCAN looks at. */
+export const scanCount = "1000"
 
 export interface RedisPort {
   /** Whether the client speaks to a cluster, where messages belong to a shard. */
@@ -51,6 +63,8 @@ export interface RedisPort {
   readonly scans: () => Promise<ReadonlyArray<Scan>>
   /** Names the node that has a key, and the messages of its channel: always the same one without a cluster. */
   readonly routeOf: (channel: string) => string
+  /** Where patterns are subscribed to; `anywhere` in a cluster. */
+  readonly patternRoute: string
   /** Opens a connection for messages to that node, which lasts until the signal. */
   readonly push: (route: string, events: PushEvents, signal: AbortSignal) => Promise<Push>
   /** Calls `listener` when the client is closed for good. Answers how to stop that. */
@@ -105,5 +119,14 @@ export const asBuffer = ({ buffer, byteLength, byteOffset }: Uint8Array): Buffer
 /** Arguments as clients want them. */
 export const asArguments = (args: ReadonlyArray<Argument>): Array<string | Buffer> =>
   args.map((arg) => (typeof arg === "string" ? arg : asBuffer(arg)))
+
+/**
+ * Any master of a cluster, since messages that patterns find visit all. It is a connection of its own: servers count the
+ * channels of shards apart, so a client would take the last one that is left for the end of all messages.
+ */
+export const anywhere = "*"
+
+/** One of them by chance, so that not all processes choose the same. */
+export const anyOf = <A>(nodes: ReadonlyArray<A>): A | undefined => nodes[Math.floor(Math.random() * nodes.length)]
 
 export const noop = (): void => {}

@@ -1,16 +1,20 @@
 /**
  * The verbs as Lua: `Entry` restated, one script each, on the store's clock alone.
  *
- * A cache key is two Redis keys in one hash slot. `KEYS[1]` is a string: the value behind a header of
- * 25 bytes (see `StoredValue`). `KEYS[2]` is a hash that lives while somebody leads (`owner`, `token`,
- * `until`) or the key cools down (`cooling`, `cause`), never both. Both carry Redis's own expiry, which
- * only collects: the scripts themselves compare instants, so nothing hangs on when Redis looks.
+ * A cache key is two Redis keys in one hash slot. `KEYS[1]` is a string: the value behind a header (see
+ * `StoredValue`). `KEYS[2]` is, while somebody leads, a hash (`owner`, `token`, `until`), and while the key
+ * cools down a list (until, and the cause if there is one): never both, and SCAN can tell them apart.
  *
- * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would
- * cut an infinity to an integer. A change is told on the channel that is named like the value's key;
- * `pcall`, so that a server that refuses to publish still stores.
+ * Both carry Redis's own expiry, which only collects: the scripts compare instants themselves. A value is
+ * kept at least as long as the lease beside it, so that whoever lists meets a key that always had one of
+ * them under one of its names: first the leases, then the values (see `Verbs.keys`).
+ *
+ * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would cut an infinity
+ * to an integer. A change is told on the channel that is named like the value's key: `value` when there
+ * may be another, `turn` when there is not. `pcall`, so that a server that refuses to publish still stores.
  */
 import { createHash } from "node:crypto"
+import { headerBytes } from "./StoredValue.ts"
 
 /** One script, and the digest by which Redis knows it. */
 export interface Script {
@@ -26,122 +30,168 @@ export interface Scripts {
   readonly renew: Script
   readonly delete: Script
   readonly put: Script
+  readonly touch: Script
   readonly read: Script
 }
+
+/** What `value` messages say; they are what `changes` passes on. */
+export const valueChanged = "value"
 
 const clock = `
 local t = redis.call("TIME")
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function after(ms) return ms == "inf" and math.huge or now + tonumber(ms) end
-local function instant(text) return text == "inf" and math.huge or tonumber(text) end
+local function number(text) return text == "inf" and math.huge or tonumber(text) end
 local function text(at) return at == math.huge and "inf" or string.format("%.0f", at) end
 local function expire(key, at)
-  if at == math.huge then redis.call("PERSIST", key) else redis.call("PEXPIREAT", key, text(at)) end
+  if at == math.huge then redis.call("PERSIST", key)
+  elseif at <= now then redis.call("DEL", key)
+  else redis.call("PEXPIREAT", key, text(at)) end
 end
 `
 
-/** The freshness that a record has left, or false if it is not one, or is over. */
-const freshness = `
-local function freshness(record)
-  if not record or #record < 25 or record:byte() ~= 1 then return false end
-  local freshUntil, keptUntil = struct.unpack(">dd", record, 10)
-  return now < keptUntil and freshUntil - now
+/** What a record says, or nil if it is not one of ours. */
+const header = `
+local function header(record)
+  if not record or #record < ${headerBytes} or record:byte() ~= 1 then return nil end
+  local filled, took, fresh, stale = struct.unpack(">dddd", record, 2)
+  return { filled = filled, freshUntil = filled + fresh, keptUntil = filled + fresh + stale }
+end
+local function stored() return header(redis.call("GETRANGE", KEYS[1], 0, ${headerBytes - 1})) end
+`
+
+/** The live lease, or nil. */
+const lease = `
+local function lease()
+  if redis.call("TYPE", KEYS[2]).ok ~= "hash" then return nil end
+  local l = redis.call("HMGET", KEYS[2], "owner", "token", "until")
+  local till = l[3] and number(l[3])
+  if not till or now >= till then return nil end
+  return { owner = l[1], token = l[2], till = till, name = l[2] .. ":" .. l[1] }
 end
 `
 
-const keep = `
-local function keep(value, fresh, stale)
-  local freshUntil = after(fresh)
-  local keptUntil = stale == "inf" and math.huge or freshUntil + tonumber(stale)
-  if keptUntil <= now then return redis.call("DEL", KEYS[1]) end
-  local record = struct.pack(">Bddd", 1, now, freshUntil, keptUntil) .. value
-  if keptUntil == math.huge then redis.call("SET", KEYS[1], record)
-  else redis.call("SET", KEYS[1], record, "PXAT", text(keptUntil)) end
+/** The live cooldown, or nil. */
+const cooldown = `
+local function cooldown()
+  if redis.call("TYPE", KEYS[2]).ok ~= "list" then return nil end
+  local c = redis.call("LRANGE", KEYS[2], 0, 1)
+  if now >= number(c[1]) then return nil end
+  return { till = c[1], cause = c[2] or false }
 end
 `
 
 /** Answers 0 at once unless `ARGV[1]` is the token of the live lease. */
 const held = `
-local lease = redis.call("HMGET", KEYS[2], "owner", "token", "until")
-if not (lease[3] and now < instant(lease[3]) and lease[2] .. ":" .. lease[1] == ARGV[1]) then return 0 end
+local lease = lease()
+if not lease or lease.name ~= ARGV[1] then return 0 end
+`
+
+const keep = `
+local function keep(value, took, fresh, stale)
+  redis.call("SET", KEYS[1], struct.pack(">Bdddd", 1, now, took, fresh, stale) .. value)
+  expire(KEYS[1], now + fresh + stale)
+end
 `
 
 /** ARGV: owner, leaseFor, refreshWithin, "1" if forced. */
-const acquire = `${clock}${freshness}
+const acquire = `${clock}${header}${lease}${cooldown}
 local record = redis.call("GET", KEYS[1])
-local fresh = freshness(record)
-if not fresh then record = false end
+local value = header(record)
+local kept = value ~= nil and now < value.keptUntil
+local fresh = kept and value.freshUntil - now or 0
 local force = ARGV[4] == "1"
-if fresh and fresh > 0 and not force and fresh > instant(ARGV[3]) then return { 0, now, record } end
-local turn = redis.call("HMGET", KEYS[2], "owner", "token", "until", "cooling", "cause")
-local leased = turn[3] and now < instant(turn[3])
-local cooling = turn[4] and now < instant(turn[4])
-local mine = leased and turn[1] == ARGV[1]
-if not force and ((leased and not mine) or cooling) then
-  if fresh and fresh > 0 then return { 0, now, record } end
-  if leased then return { 2, now, record, turn[3] } end
-  return { 3, now, record, turn[4], turn[5] }
+if fresh > 0 and not force and fresh > number(ARGV[3]) then return { 0, now, record } end
+local led, cooling = lease(), cooldown()
+local mine = led and led.owner == ARGV[1]
+if not force and ((led and not mine) or cooling) then
+  if fresh > 0 then return { 0, now, record } end
+  if led then return { 2, now, kept and record, text(led.till) } end
+  return { 3, now, kept and record, cooling.till, cooling.cause }
 end
-local token = mine and turn[2] or t[1] .. "." .. t[2]
-local till = after(ARGV[2])
+local token = mine and led.token or t[1] .. "." .. t[2]
+local till = now + number(ARGV[2])
 if not mine then redis.call("DEL", KEYS[2]) end
 redis.call("HSET", KEYS[2], "owner", ARGV[1], "token", token, "until", text(till))
 expire(KEYS[2], till)
-return { 1, now, record, token .. ":" .. ARGV[1] }
+if value then expire(KEYS[1], math.max(value.keptUntil, till)) end
+return { 1, now, kept and record, token .. ":" .. ARGV[1] }
 `
 
-/** ARGV: token, value, fresh, stale. */
-const fill = (wake: string) => `${clock}${keep}${held}
-keep(ARGV[2], ARGV[3], ARGV[4])
+/** ARGV: token, fresh, stale, and the value if there is a new one. */
+const fill = (wake: string) => `${clock}${header}${lease}${keep}${held}
+local seconds, micros = lease.token:match("^(%d+)%.(%d+)$")
+local took = math.max(0, now - seconds * 1000 - math.floor(micros / 1000))
+local fresh, stale = number(ARGV[2]), number(ARGV[3])
+if ARGV[4] then keep(ARGV[4], took, fresh, stale)
+else
+  local value = stored()
+  if not value or now >= value.keptUntil then return 0 end
+  redis.call("SETRANGE", KEYS[1], 1, struct.pack(">dddd", now, took, fresh, stale))
+  expire(KEYS[1], now + fresh + stale)
+end
 redis.call("DEL", KEYS[2])
 ${wake}
 return 1
 `
 
 /** ARGV: token, cooldown, and the cause if there is one. */
-const abandon = (wake: string) => `${clock}${held}
+const abandon = (wake: string) => `${clock}${header}${lease}${held}
 redis.call("DEL", KEYS[2])
 if ARGV[2] ~= "0" then
-  local till = after(ARGV[2])
-  redis.call("HSET", KEYS[2], "cooling", text(till))
-  if ARGV[3] then redis.call("HSET", KEYS[2], "cause", ARGV[3]) end
+  local till = now + number(ARGV[2])
+  redis.call("RPUSH", KEYS[2], text(till))
+  if ARGV[3] then redis.call("RPUSH", KEYS[2], ARGV[3]) end
   expire(KEYS[2], till)
 end
+local value = stored()
+if value then expire(KEYS[1], value.keptUntil) end
 ${wake}
 return 1
 `
 
 /** ARGV: token, leaseFor. */
-const renew = `${clock}${held}
-local till = after(ARGV[2])
+const renew = `${clock}${header}${lease}${held}
+local till = now + number(ARGV[2])
 redis.call("HSET", KEYS[2], "until", text(till))
 expire(KEYS[2], till)
+local value = stored()
+if value then expire(KEYS[1], math.max(value.keptUntil, till)) end
 return 1
 `
 
-const remove = (wake: string) => `${clock}${freshness}
-local had = freshness(redis.call("GETRANGE", KEYS[1], 0, 24))
+const remove = (wake: string) => `${clock}${header}
+local value = stored()
 if redis.call("DEL", KEYS[1], KEYS[2]) > 0 then ${wake} end
-return had and 1 or 0
+return value and now < value.keptUntil and 1 or 0
 `
 
 /** ARGV: value, fresh, stale. */
 const put = (wake: string) => `${clock}${keep}
-keep(ARGV[1], ARGV[2], ARGV[3])
+keep(ARGV[1], 0, number(ARGV[2]), number(ARGV[3]))
 redis.call("DEL", KEYS[2])
 ${wake}
 return 1
 `
 
-const read = `${clock}${freshness}
+/** ARGV: freshFor. */
+const touch = `${clock}${header}${lease}
+local value = stored()
+if not value or now >= value.freshUntil then return 0 end
+local fresh = now - value.filled + number(ARGV[1])
+redis.call("SETRANGE", KEYS[1], 17, struct.pack(">d", fresh))
+local led = lease()
+expire(KEYS[1], math.max(stored().keptUntil, led and led.till or 0))
+return 1
+`
+
+const read = `${clock}${header}${lease}${cooldown}
 local record = redis.call("GET", KEYS[1])
-local turn = redis.call("HMGET", KEYS[2], "owner", "until", "cooling", "cause")
-local leased = turn[2] and now < instant(turn[2])
-local cooling = turn[3] and now < instant(turn[3])
+local value = header(record)
+local led, cooling = lease(), cooldown()
 return {
-  now, freshness(record) and record,
-  leased and turn[1], leased and turn[2],
-  cooling and turn[3], cooling and turn[4]
+  now, value and now < value.keptUntil and record or false,
+  led and led.owner or false, led and text(led.till) or false,
+  cooling and cooling.till or false, cooling and cooling.cause or false
 }
 `
 
@@ -150,21 +200,28 @@ const script = (lua: string): Script => {
   return { lua: text, sha: createHash("sha1").update(text).digest("hex") }
 }
 
-const scripts = (publish: "PUBLISH" | "SPUBLISH"): Scripts => {
-  const wake = `redis.pcall("${publish}", KEYS[1], "")`
-  return {
-    acquire: script(acquire),
-    fill: script(fill(wake)),
-    abandon: script(abandon(wake)),
-    renew: script(renew),
-    delete: script(remove(wake)),
-    put: script(put(wake)),
-    read: script(read)
-  }
-}
+const tell = (command: "PUBLISH" | "SPUBLISH", payload: string): string =>
+  `redis.pcall("${command}", KEYS[1], "${payload}")`
+
+const scripts = (value: string, turn: string): Scripts => ({
+  acquire: script(acquire),
+  fill: script(fill(value)),
+  abandon: script(abandon(turn)),
+  renew: script(renew),
+  delete: script(remove(value)),
+  put: script(put(value)),
+  touch: script(touch),
+  read: script(read)
+})
 
 /** For a single server, whatever stands before it. */
-export const single: Scripts = scripts("PUBLISH")
+export const single: Scripts = scripts(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn"))
 
-/** For a cluster: the message stays on the shard that has the key, instead of visiting every node. */
-export const sharded: Scripts = scripts("SPUBLISH")
+/**
+ * For a cluster. Who waits for a key is told on the shard that has it, by the node that carried out the script.
+ * Those messages no pattern finds, so another one, for `changes`, visits every node.
+ */
+export const sharded: Scripts = scripts(
+  `${tell("SPUBLISH", valueChanged)} ${tell("PUBLISH", valueChanged)}`,
+  tell("SPUBLISH", "turn")
+)

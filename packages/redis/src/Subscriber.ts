@@ -1,28 +1,33 @@
 /**
- * Who waits for which change, over as few connections as the server allows: one, or one per master of a cluster.
+ * Who listens to which channel, over as few connections as the server allows: one; in a cluster one per master,
+ * and one for patterns.
  *
- * A connection is opened by the first who watches and closed when nobody has for a while. A channel is
- * subscribed to by its first watcher and left by its last. When a connection is lost all its watchers
- * are woken, since they may have missed something: they ask again, and whoever still has to wait opens
+ * A connection is opened by the first who listens and closed when nobody has for a while. A topic is
+ * subscribed to by its first listener and left by its last. When a connection is lost all its listeners
+ * are told, since they may have missed something, and whoever still wants to listen joins again, which opens
  * the next connection. So nothing here reconnects, and nothing is remembered of what is gone.
  */
-import * as Latch from "effect/Latch"
 import { isReply } from "./Failure.ts"
-import { noop, type Push, type RedisPort } from "./RedisPort.ts"
+import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "./RedisPort.ts"
 
-/** One who watches. */
-export interface Watcher {
+/** One who listens. */
+export interface Listener {
+  readonly told: (channel: string, message: string) => void
+  /** Nothing is told any more. */
+  readonly lost: () => void
+}
+
+/** A listener's place. */
+export interface Seat {
   /** Settles when the subscription is live, or cannot be. */
   readonly live: Promise<void>
-  /** Opens at the next change, or when one may have been missed. */
-  readonly changed: Latch.Latch
   readonly leave: () => void
 }
 
-/** How long a connection without watchers is kept. */
+/** How long a connection without listeners is kept. */
 const idleFor = 10_000
 
-/** How often a connection with watchers is asked whether it still stands. */
+/** How often a connection with listeners is asked whether it still stands. */
 const pingEvery = 15_000
 
 /** The promise, or a rejection when it takes too long. */
@@ -32,20 +37,28 @@ const within = <A>(promise: Promise<A>, timeout: number): Promise<A> =>
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 
-class Channel {
-  readonly watchers = new Set<Latch.Latch>()
+const idOf = ({ name, pattern }: Topic): string => (pattern ? `*${name}` : `=${name}`)
+
+/** One subscription, for all who listen to it. */
+class Subscription {
+  readonly topic: Topic
+  readonly listeners = new Set<Listener>()
   live: Promise<void> = Promise.resolve()
   isLive = false
 
-  wake(): void {
-    for (const latch of this.watchers) latch.openUnsafe()
+  constructor(topic: Topic) {
+    this.topic = topic
+  }
+
+  tell(channel: string, message: string): void {
+    for (const listener of [...this.listeners]) listener.told(channel, message)
   }
 }
 
 /** One connection. */
 class Line {
-  private readonly channels = new Map<string, Channel>()
-  /** Channels that are being left; who comes back waits for that. */
+  private readonly subscriptions = new Map<string, Subscription>()
+  /** What is being left; who comes back waits for that. */
   private readonly leaving = new Map<string, Promise<unknown>>()
   private readonly life = new AbortController()
   private readonly opened: Promise<Push>
@@ -60,9 +73,10 @@ class Line {
   constructor(port: RedisPort, route: string, timeout: number, onGone: () => void) {
     this.timeout = timeout
     this.onGone = onGone
-    const events = {
-      message: (name: string) => this.channels.get(name)?.wake(),
-      lost: (cause: unknown) => this.end(cause)
+    const events: PushEvents = {
+      message: (channel, message) => this.subscriptions.get(`=${channel}`)?.tell(channel, message),
+      patternMessage: (pattern, channel, message) => this.subscriptions.get(`*${pattern}`)?.tell(channel, message),
+      lost: (cause) => this.end(cause)
     }
     this.opened = within(port.push(route, events, this.life.signal), timeout)
     this.opened.then(
@@ -73,23 +87,22 @@ class Line {
     )
   }
 
-  join(name: string): Watcher {
+  join(topic: Topic, listener: Listener): Seat {
     clearTimeout(this.idle)
     this.pings ??= setInterval(() => this.ping(), pingEvery).unref()
-    let channel = this.channels.get(name)
-    if (channel === undefined) {
-      channel = new Channel()
-      this.channels.set(name, channel)
-      channel.live = this.subscribe(name, channel)
-      channel.live.catch(noop)
+    let subscription = this.subscriptions.get(idOf(topic))
+    if (subscription === undefined) {
+      subscription = new Subscription(topic)
+      this.subscriptions.set(idOf(topic), subscription)
+      subscription.live = this.subscribe(subscription)
+      subscription.live.catch(noop)
     }
-    const joined = channel
-    const changed = Latch.makeUnsafe()
-    joined.watchers.add(changed)
-    return { live: joined.live, changed, leave: () => this.leave(name, joined, changed) }
+    const joined = subscription
+    joined.listeners.add(listener)
+    return { live: joined.live, leave: () => this.leave(joined, listener) }
   }
 
-  /** Wakes everybody; those whose subscription was not live yet are told by its failure. */
+  /** Tells everybody; those whose subscription was not live yet are told by its failure. */
   end(cause: unknown): void {
     if (this.gone) return
     this.gone = true
@@ -97,50 +110,55 @@ class Line {
     this.stopTimers()
     this.onGone()
     this.life.abort()
-    for (const channel of this.channels.values()) channel.wake()
-    this.channels.clear()
+    const subscriptions = [...this.subscriptions.values()]
+    this.subscriptions.clear()
+    for (const { isLive, listeners } of subscriptions) {
+      if (isLive) for (const listener of [...listeners]) listener.lost()
+    }
   }
 
-  private async subscribe(name: string, channel: Channel): Promise<void> {
+  private async subscribe(subscription: Subscription): Promise<void> {
+    const id = idOf(subscription.topic)
     try {
       const push = await this.opened
-      await this.leaving.get(name)
+      await this.leaving.get(id)
       if (this.gone) throw this.cause
-      await within(push.subscribe(name), this.timeout)
+      await within(push.subscribe(subscription.topic), this.timeout)
       if (this.gone) throw this.cause
     } catch (error) {
-      if (this.channels.get(name) === channel) this.channels.delete(name)
-      // A refusal is the channel's alone; anything else says that the connection does not work.
+      if (this.subscriptions.get(id) === subscription) this.subscriptions.delete(id)
+      // A refusal is the topic's alone; anything else says that the connection does not work.
       if (isReply(error)) this.restWhenEmpty()
       else this.end(error)
       throw error
     }
-    channel.isLive = true
-    if (channel.watchers.size === 0) this.unsubscribe(name, channel)
+    subscription.isLive = true
+    if (subscription.listeners.size === 0) this.unsubscribe(subscription)
   }
 
-  private leave(name: string, channel: Channel, changed: Latch.Latch): void {
-    channel.watchers.delete(changed)
-    if (channel.watchers.size === 0 && channel.isLive) this.unsubscribe(name, channel)
+  private leave(subscription: Subscription, listener: Listener): void {
+    subscription.listeners.delete(listener)
+    if (subscription.listeners.size === 0 && subscription.isLive) this.unsubscribe(subscription)
   }
 
-  private unsubscribe(name: string, channel: Channel): void {
-    if (this.push === undefined || this.channels.get(name) !== channel) return
-    this.channels.delete(name)
-    const left = within(this.push.unsubscribe(name), this.timeout)
+  private unsubscribe(subscription: Subscription): void {
+    const id = idOf(subscription.topic)
+    if (this.push === undefined || this.subscriptions.get(id) !== subscription) return
+    this.subscriptions.delete(id)
+    const left = within(this.push.unsubscribe(subscription.topic), this.timeout)
       .catch((cause) => this.end(cause))
-      .finally(() => this.leaving.delete(name))
-    this.leaving.set(name, left)
+      .finally(() => this.leaving.delete(id))
+    this.leaving.set(id, left)
     this.restWhenEmpty()
   }
 
-  /** A connection that is dead without knowing it would keep its watchers waiting. */
+  /** A connection that is dead without knowing it would keep its listeners waiting. */
   private ping(): void {
     if (this.push !== undefined) within(this.push.ping(), this.timeout).catch((cause) => this.end(cause))
   }
 
   private restWhenEmpty(): void {
-    if (this.channels.size > 0 || this.gone) return
+    if (this.subscriptions.size > 0 || this.gone) return
     this.stopTimers()
     this.idle = setTimeout(() => this.end(undefined), idleFor).unref()
   }
@@ -152,7 +170,7 @@ class Line {
   }
 }
 
-/** The watchers of one client. */
+/** The listeners of one client. */
 export class Subscriber {
   private readonly port: RedisPort
   private readonly lines = new Map<string, Line>()
@@ -162,9 +180,9 @@ export class Subscriber {
     this.port = port
   }
 
-  /** Watches a channel; waits at most `timeout` milliseconds for each step of connecting and subscribing. */
-  join(channel: string, timeout: number): Watcher {
-    const route = this.port.routeOf(channel)
+  /** Listens to a topic; takes at most `timeout` milliseconds for each step of connecting and subscribing. */
+  join(topic: Topic, listener: Listener, timeout: number): Seat {
+    const route = topic.pattern ? this.port.patternRoute : this.port.routeOf(topic.name)
     let line = this.lines.get(route)
     if (line === undefined) {
       // Closing the client closes what was opened beside it, or the process would not end.
@@ -173,10 +191,10 @@ export class Subscriber {
       this.lines.set(route, opened)
       line = opened
     }
-    return line.join(channel)
+    return line.join(topic, listener)
   }
 
-  /** Closes all connections and wakes everybody. The next watcher opens anew. */
+  /** Closes all connections and tells everybody. The next who listens opens anew. */
   readonly close = (): void => {
     for (const line of [...this.lines.values()]) line.end(new Error("the adapter was closed"))
   }

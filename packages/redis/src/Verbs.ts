@@ -15,13 +15,16 @@ import {
   type Value
 } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Calls } from "./Calls.ts"
+import { ChangeFeed } from "./ChangeFeed.ts"
 import { failed } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
-import type { Argument, Scan } from "./RedisPort.ts"
+import type { Argument } from "./RedisPort.ts"
+import { causeOf, instantOf, isOne, nothing, numberOf, textOf } from "./Reply.ts"
 import type { Script } from "./Scripts.ts"
 import { type Sighting, storeNow } from "./Sightings.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -33,32 +36,9 @@ const atLeast = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.
 /** Some 30,000 years: beyond it Redis cannot count, and nobody needs to. */
 const tooLong = 1e15
 
-/** How many keys one SCAN looks at. */
-const scanCount = "1000"
-
 const deleteConcurrency = 256
 
-const bytesOf = (reply: unknown): Uint8Array | undefined =>
-  reply instanceof Uint8Array ? new Uint8Array(reply.buffer, reply.byteOffset, reply.byteLength) : undefined
-
-const textOf = (reply: unknown): string =>
-  reply instanceof Uint8Array ? Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString() : String(reply)
-
-const numberOf = (reply: unknown): number => (typeof reply === "number" ? reply : Number(textOf(reply)))
-
-const instantOf = (reply: unknown): number => {
-  const text = textOf(reply)
-  return text === "inf" ? Number.POSITIVE_INFINITY : Number(text)
-}
-
-const causeOf = (reply: unknown): Value | undefined => {
-  const bytes = bytesOf(reply)
-  return bytes && { bytes }
-}
-
-const isOne = (reply: unknown): boolean => numberOf(reply) === 1
-
-const nothing = (): void => {}
+const bytesOf = (value: Value | undefined): ReadonlyArray<Uint8Array> => (value === undefined ? [] : [value.bytes])
 
 /** Which adapter this is, and what it cannot do. */
 export const here: Pick<Adapter, "name" | "limits"> = { name: "redis", limits: Keyspace.limits }
@@ -68,10 +48,14 @@ export class Verbs {
   private readonly calls: Calls
   private readonly setup: Resolved
   private readonly prefix: string
+  /** The client's own included, for where no client adds it: channels and patterns. */
+  private readonly fullPrefix: string
+  private readonly feeds = new Set<ChangeFeed>()
 
   constructor(resolved: Resolved) {
     this.setup = resolved
     this.prefix = resolved.space.prefix
+    this.fullPrefix = resolved.port.keyPrefix + resolved.space.prefix
     this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
   }
 
@@ -87,13 +71,10 @@ export class Verbs {
     })
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
-    this.evaluate("fill", key, isOne, value, () => [token, value.bytes, ...spans(lifetime)])
+    this.evaluate("fill", key, isOne, value, () => [token, ...spans(lifetime), ...bytesOf(value)])
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
-    this.evaluate("abandon", key, isOne, cause, () => {
-      const args = [token, atLeast(cooldown ?? 0)]
-      return cause === undefined ? args : [...args, cause.bytes]
-    })
+    this.evaluate("abandon", key, isOne, cause, () => [token, atLeast(cooldown ?? 0), ...bytesOf(cause)])
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
     this.evaluate("renew", key, isOne, undefined, () => [token, atLeast(leaseFor)])
@@ -107,31 +88,67 @@ export class Verbs {
   readonly put: Adapter["put"] = (key, { lifetime, value }) =>
     this.evaluate("put", key, nothing, value, () => [value.bytes, ...spans(lifetime)])
 
+  readonly touch: Adapter["touch"] = (key, { freshFor }) =>
+    this.evaluate("touch", key, isOne, undefined, () => [atMost(freshFor)])
+
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
     this.evaluate("read", key, snapshot, undefined, () => [])
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limit.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
-    const channel = this.setup.port.keyPrefix + Keyspace.nameOf(this.prefix, key)
+    const { subscriber, timeout } = this.setup
+    const topic = { name: Keyspace.nameOf(this.fullPrefix, key), pattern: false }
     const join = Effect.acquireRelease(
-      Effect.sync(() => this.setup.subscriber.join(channel, this.setup.timeout)),
-      (watcher) => Effect.sync(watcher.leave)
+      Effect.sync(() => {
+        const changed = Latch.makeUnsafe()
+        const wake = () => {
+          changed.openUnsafe()
+        }
+        return { changed, seat: subscriber.join(topic, { told: wake, lost: wake }, timeout) }
+      }),
+      ({ seat }) => Effect.sync(seat.leave)
     )
-    const watched = Effect.flatMap(join, ({ changed, live }) =>
-      Effect.as(Effect.tryPromise({ try: () => live, catch: (error) => failed("watch", key, error) }), changed.await)
-    )
-    // Only a client that is connected knows the nodes of its cluster.
     return Effect.andThen(
-      this.calls.run("watch", key, () => Promise.resolve(), Effect.succeed),
-      watched
+      this.connected("watch", key),
+      Effect.flatMap(join, ({ changed, seat }) => Effect.as(this.settled("watch", key, seat.live), changed.await))
     )
   }
 
+  readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
+    const { subscriber, timeout } = this.setup
+    const feed = Effect.acquireRelease(
+      Effect.sync(() => {
+        const feed = new ChangeFeed(subscriber, this.fullPrefix, listener, timeout)
+        this.feeds.add(feed)
+        return feed
+      }),
+      (feed) =>
+        Effect.sync(() => {
+          this.feeds.delete(feed)
+          feed.stop()
+        })
+    )
+    return Effect.andThen(
+      this.connected("changes", undefined),
+      Effect.flatMap(feed, ({ live }) => this.settled("changes", undefined, live))
+    )
+  }
+
+  /**
+   * First the leases, then the values: a key that has one of them all the time is met, because a fill puts the
+   * value there before it ends the lease, and a value is not collected while there is a lease beside it.
+   */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.flatMap(
       Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans, Effect.succeed)),
-      (scan) => Stream.paginate("0", (cursor) => this.page(scan, cursor, start))
+      (scan) => {
+        const values = Keyspace.patternOf(this.fullPrefix, start)
+        return Stream.concat(
+          Stream.paginate("0", (cursor) => this.page(() => scan(cursor, Keyspace.leaseOf(values), "hash"))),
+          Stream.paginate("0", (cursor) => this.page(() => scan(cursor, values, "string")))
+        )
+      }
     )
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
@@ -139,6 +156,13 @@ export class Verbs {
       Effect.forEach(keys, this.delete, { concurrency: deleteConcurrency }),
       (gone) => gone.filter(Boolean).length
     )
+
+  /** Ends what listens here, and the connections for messages, which other adapters over the client open anew. */
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
+    for (const feed of this.feeds) feed.close()
+    this.feeds.clear()
+    this.setup.subscriber.close()
+  })
 
   /** One plain GET; the script after all when the value is gone or no longer fresh enough. */
   private peek(
@@ -204,7 +228,7 @@ export class Verbs {
   }
 
   private evaluate<A>(
-    operation: Exclude<Operation, "acquire" | "watch" | "keys" | "acquireMany" | "deleteMany">,
+    operation: Exclude<Operation, "acquire" | "watch" | "changes" | "keys" | "acquireMany" | "deleteMany">,
     key: string,
     answer: (reply: unknown) => A,
     value: Value | undefined,
@@ -225,19 +249,22 @@ export class Verbs {
     })
   }
 
-  private page(scan: Scan, cursor: string, start: string) {
-    const prefix = this.setup.port.keyPrefix + this.prefix
-    return this.calls.run(
-      "keys",
-      undefined,
-      () => scan(cursor, Keyspace.patternOf(prefix, start), scanCount),
-      (reply) => {
-        const [next, names] = reply as readonly [unknown, ReadonlyArray<unknown>]
-        const keys = names.map((name) => Keyspace.keyOf(prefix, textOf(name)))
-        const after = textOf(next)
-        return Effect.succeed([keys, after === "0" ? Option.none<string>() : Option.some(after)] as const)
-      }
-    )
+  private page(send: () => Promise<unknown>) {
+    return this.calls.run("keys", undefined, send, (reply) => {
+      const [next, names] = reply as readonly [unknown, ReadonlyArray<unknown>]
+      const keys = names.map((name) => Keyspace.keyOf(this.fullPrefix, textOf(name)))
+      const cursor = textOf(next)
+      return Effect.succeed([keys, cursor === "0" ? Option.none<string>() : Option.some(cursor)] as const)
+    })
+  }
+
+  /** Only a client that is connected knows the nodes of its cluster. */
+  private connected(operation: Operation, key: string | undefined): Effect.Effect<void, AdapterError> {
+    return this.calls.run(operation, key, () => Promise.resolve(), Effect.succeed)
+  }
+
+  private settled(operation: Operation, key: string | undefined, live: Promise<void>) {
+    return Effect.tryPromise({ try: () => live, catch: (error) => failed(operation, key, error) })
   }
 }
 
@@ -252,12 +279,8 @@ const withoutHit = (tag: number, now: number, stale: Stale | undefined, rest: Re
 const snapshot = (reply: unknown): Snapshot => {
   const [at, record, owner, until, cooling, cause] = reply as ReadonlyArray<unknown>
   const now = numberOf(at)
-  const stored = StoredValue.decode(record)
   return {
-    value: stored?.value,
-    freshFor: stored === undefined ? 0 : Math.max(0, stored.freshUntil - now),
-    keptFor: stored === undefined ? 0 : stored.keptUntil - now,
-    age: stored === undefined ? 0 : StoredValue.ageOf(stored, now),
+    ...StoredValue.snapshot(StoredValue.decode(record), now),
     lease: owner === null ? undefined : { owner: textOf(owner), endsIn: instantOf(until) - now },
     cooling: cooling === null ? undefined : { retryIn: instantOf(cooling) - now, cause: causeOf(cause) }
   }

@@ -130,6 +130,43 @@ describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }
   })
 })
 
+describe.each(clients)("the changes in a cluster, with $kind", ({ kind, open }) => {
+  it("are told from every shard, over a connection of their own", async (context) => {
+    if (cluster instanceof Unavailable) return context.skip(cluster.message)
+    const { seeds } = cluster
+    const prefix = `ch ${kind}`
+    const adapter = closing(RedisAdapter.make({ client: await open(seeds), prefix }))
+    const there = closing(RedisAdapter.make({ client: await open(seeds), prefix }))
+    const heard: Array<string> = []
+    const scope = Scope.makeUnsafe()
+    const listener = {
+      changed: (key: string) => heard.push(key),
+      lost: () => heard.push("lost"),
+      restored: () => heard.push("restored")
+    }
+    await run(Scope.provide(adapter.changes!(listener), scope))
+    // Watching and leaving beside it, on every shard.
+    for (const { leave } of await Promise.all(keys.map((key) => watched(adapter, key)))) await leave()
+    for (const key of keys) {
+      const { token } = await lead(there, key)
+      expect(await run(there.fill(key, { token, value: text(key), lifetime: lifetime(minute) }))).toBe(true)
+      expect(await run(there.touch(key, { freshFor: minute }))).toBe(true)
+      const again = await lead(there, key, "again", { force: true })
+      expect(await run(there.fill(key, { token: again.token, lifetime: lifetime(minute) }))).toBe(true)
+      const last = await lead(there, key, "last", { force: true })
+      expect(await run(there.abandon(key, { token: last.token }))).toBe(true)
+    }
+    const twice = keys.flatMap((key) => [key, key]).sort()
+    for (let i = 0; i < 100 && heard.length < twice.length; i++) await sleep(20)
+    expect([...heard].sort()).toEqual(twice)
+    await Promise.all(keys.map((key) => lead(there, `led ${key}`)))
+    const listed = new Set(await run(Stream.runCollect(adapter.keys!(""))))
+    expect([...listed].sort()).toEqual([...keys, ...keys.map((key) => `led ${key}`)].sort())
+    await run(Scope.close(scope, Exit.void))
+    await run(there.deleteMany!([...keys, ...keys.map((key) => `led ${key}`)]))
+  })
+})
+
 /** Last: it changes who the masters are. */
 describe("a cluster that loses a master", () => {
   it("wakes the watchers there, loses no other key, and goes on", async (context) => {
@@ -144,8 +181,8 @@ describe("a cluster that loses a master", () => {
     })
     expect(there.length).toBeGreaterThan(0)
     const watchers = await Promise.all(keys.map((key) => watched(adapter, key)))
-    // Replication is asynchronous: what the replica has is what survives.
-    await sleep(100)
+    // What was not replicated is lost: here it is.
+    await Promise.all(client.nodes("master").map((node) => node.wait(1, 10_000)))
     await victim.kill()
     await Promise.all(watchers.filter((_, i) => there.includes(keys[i]!)).map(({ changed }) => changed))
     await Promise.all(watchers.map(({ leave }) => leave()))

@@ -14,6 +14,7 @@ const claims: Claims = {
   keys: true,
   acquireMany: false,
   deleteMany: true,
+  changes: true,
   hitUnsafe: false,
   close: true,
   clock: "store"

@@ -53,8 +53,10 @@ const verbs = (adapter: Adapter): ReadonlyArray<Effect.Effect<unknown, AdapterEr
   adapter.delete("k"),
   adapter.put("k", { value: text("a secret"), lifetime: lifetime(minute) }),
   adapter.read("k"),
+  adapter.touch("k", { freshFor: 1_000 }),
   adapter.deleteMany!(["k"]),
-  Effect.scoped(adapter.watch!("k"))
+  Effect.scoped(adapter.watch!("k")),
+  Effect.scoped(adapter.changes!({ changed: () => {}, lost: () => {}, restored: () => {} }))
 ]
 
 /** All verbs fail, typed, retryable and in time. */

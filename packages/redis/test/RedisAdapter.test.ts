@@ -1,4 +1,4 @@
-import { InvalidOption } from "@cache-locking/core"
+import { InvalidOption, type Token } from "@cache-locking/core"
 import { Redis as RedisServer, type Server } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -98,7 +98,7 @@ describe("keys and values", () => {
     expect(await client.keys("keys{*")).toEqual([])
   })
 
-  it("lists only what has a value, page by page", async () => {
+  it("lists what has a value or is led, page by page, and nothing else", async () => {
     const { adapter } = open("pages")
     const many = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
     await run(
@@ -106,10 +106,68 @@ describe("keys and values", () => {
         concurrency: 100
       })
     )
-    await lead(adapter, "k-leased")
+    await lead(adapter, "k-led")
+    const cooling = await lead(adapter, "k-cooling")
+    await run(adapter.abandon("k-cooling", { token: cooling.token, cooldown: minute }))
+    const abandoned = await lead(adapter, "k-abandoned")
+    await run(adapter.abandon("k-abandoned", { token: abandoned.token }))
     const listed = new Set(await run(Stream.runCollect(adapter.keys!("k"))))
-    expect([...listed].sort()).toEqual(many.sort())
+    expect([...listed].sort()).toEqual([...many, "k-led"].sort())
     expect(await run(adapter.deleteMany!(many))).toBe(2_500)
+  })
+
+  describe("a listing of many pages meets every key that always has a value or a lease", () => {
+    const ballast = Array.from({ length: 5_000 }, (_, i) => `ballast${i}`)
+    const keys = Array.from({ length: 100 }, (_, i) => `key${i}`)
+    const forAll = (f: (key: string) => Promise<unknown>) => Promise.all(keys.map(f))
+
+    /** Lists all, and does something when the first page has come in which there is such a key. */
+    const listing = async (prefix: string, first: (key: string) => boolean, then: () => Promise<unknown>) => {
+      const { adapter } = open(prefix)
+      const put = (key: string) => adapter.put(key, { value: value(1), lifetime: lifetime(minute) })
+      await run(Effect.forEach(ballast, put, { concurrency: 500, discard: true }))
+      const listed = new Set<string>()
+      let met = false
+      await run(
+        Stream.runForEachArray(adapter.keys!(""), (page) =>
+          Effect.promise(async () => {
+            for (const key of page) listed.add(key)
+            if (met || !page.some(first)) return
+            met = true
+            await then()
+          })
+        )
+      )
+      expect(met).toBe(true)
+      expect(keys.filter((key) => !listed.has(key))).toEqual([])
+    }
+
+    it("that is filled meanwhile", async () => {
+      const { adapter } = open("filled")
+      const tokens = new Map<string, Token>()
+      await forAll(async (key) => tokens.set(key, (await lead(adapter, key)).token))
+      await listing(
+        "filled",
+        () => true,
+        () =>
+          forAll((key) =>
+            run(adapter.fill(key, { token: tokens.get(key)!, value: value(1), lifetime: lifetime(minute) }))
+          )
+      )
+    })
+
+    it("whose value ends meanwhile, beside a lease", async () => {
+      const { adapter } = open("ended")
+      await forAll((key) => run(adapter.put(key, { value: value(1), lifetime: lifetime(0, 1_500) })))
+      await listing(
+        "ended",
+        (key) => key.startsWith("ballast"),
+        async () => {
+          await forAll((key) => lead(adapter, key))
+          await sleep(1_550)
+        }
+      )
+    })
   })
 
   it("refuses what is too large, or not text, and changes nothing", async () => {
@@ -152,10 +210,11 @@ describe("keys and values", () => {
     const error = await failureOf(adapter.acquire("k", ask("me")))
     expect(error).toMatchObject({ _tag: "AdapterError", operation: "acquire", key: "k", reason: "Rejected" })
     expect(error.message).toContain("WRONGTYPE")
-    await client.del("wrong{k}")
-    await client.set("wrong{k}:lease", "x")
-    const secret = text("do not show me")
-    const failure = await failureOf(adapter.fill("k", { token: "t" as never, value: secret, lifetime: lifetime(1) }))
+    await client.acl("SETUSER", "reader", "on", ">pw", "~*", "+@all", "-set")
+    const reader = ioredis(server.url.replace("redis://", "redis://reader:pw@"))
+    const refusing = RedisAdapter.make({ client: reader, prefix: "wrong" })
+    const failure = await failureOf(refusing.put("p", { value: text("do not show me"), lifetime: lifetime(1) }))
+    expect(failure).toMatchObject({ operation: "put", reason: "Rejected" })
     const shown = JSON.stringify([failure, failure.cause, Object.entries(failure.cause as object)])
     expect(failure.cause).not.toHaveProperty("command")
     expect(shown).not.toContain("do not show me")
@@ -168,7 +227,7 @@ describe("prefixes", () => {
     const [a, ab] = [RedisAdapter.make({ client, prefix: "a" }), RedisAdapter.make({ client, prefix: "ab" })]
     await fillWith(a, "bk", Uint8Array.of(1))
     expect((await run(ab.acquire("k", ask("me"))))._tag).toBe("Leader")
-    expect([...(await run(Stream.runCollect(ab.keys!(""))))]).toEqual([])
+    expect([...(await run(Stream.runCollect(ab.keys!(""))))]).toEqual(["k"])
     expect([...(await run(Stream.runCollect(a.keys!(""))))]).toEqual(["bk"])
   })
 
@@ -218,7 +277,15 @@ describe("what is left behind", () => {
     expect(await ttl()).toEqual({ "expiry{k}:lease": near(30_000) })
     await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(5_000, 15_000) }))
     expect(await ttl()).toEqual({ "expiry{k}": near(20_000) })
-    const again = await lead(adapter, "k", "me", { refreshWithin: minute })
+    // A value stays as long as a lease beside it, for whoever lists; it is no longer told than it lives.
+    const again = await lead(adapter, "k", "me", { refreshWithin: minute, leaseFor: 30_000 })
+    expect(await ttl()).toEqual({ "expiry{k}": near(30_000), "expiry{k}:lease": near(30_000) })
+    expect((await run(adapter.read("k"))).keptFor).toBeLessThanOrEqual(20_000)
+    expect(await run(adapter.renew("k", { token: again.token, leaseFor: 40_000 }))).toBe(true)
+    expect(await ttl()).toEqual({ "expiry{k}": near(40_000), "expiry{k}:lease": near(40_000) })
+    expect(await run(adapter.touch("k", { freshFor: 4_000 }))).toBe(true)
+    expect(await ttl()).toEqual({ "expiry{k}": near(40_000), "expiry{k}:lease": near(40_000) })
+    expect(await run(adapter.touch("k", { freshFor: 5_000 }))).toBe(true)
     await run(adapter.abandon("k", { token: again.token, cooldown: 3_000, cause: value(1) }))
     expect(await ttl()).toEqual({ "expiry{k}": near(20_000), "expiry{k}:lease": near(3_000) })
     await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute, Number.POSITIVE_INFINITY) }))
@@ -299,6 +366,7 @@ describe("commands", () => {
     const verbs = {
       renew: adapter.renew("k", { token, leaseFor: 1_000 }),
       read: adapter.read("k"),
+      touch: adapter.touch("k", { freshFor: 1_000 }),
       abandon: adapter.abandon("k", { token }),
       put: adapter.put("k", { value: value(1), lifetime: lifetime(minute) }),
       delete: adapter.delete("k")
@@ -322,6 +390,38 @@ describe("commands", () => {
   })
 })
 
+describe("a value that is unchanged", () => {
+  it("begins its lifetime anew without travelling", async () => {
+    const proxy = await proxyTo(server)
+    const adapter = RedisAdapter.make({ client: ioredis(proxy.url()), prefix: "unchanged" })
+    const large = new Uint8Array(100_000).fill(7)
+    const first = await lead(adapter, "k")
+    await sleep(30)
+    await run(adapter.fill("k", { token: first.token, value: { bytes: large }, lifetime: lifetime(50, minute) }))
+    const found = hit(await run(adapter.acquire("k", ask("you"))))
+    expect(found.took).toBeGreaterThanOrEqual(29)
+    expect(found.took).toBeLessThan(1_000)
+    await sleep(60)
+    const { stale, token } = await lead(adapter, "k")
+    expect(stale?.took).toBe(found.took)
+    const before = proxy.stats.bytesUp
+    expect(await run(adapter.fill("k", { token, lifetime: lifetime(minute) }))).toBe(true)
+    expect(await run(adapter.touch("k", { freshFor: minute }))).toBe(true)
+    expect(proxy.stats.bytesUp - before).toBeLessThan(5_000)
+    const again = hit(await run(adapter.acquire("k", ask("you"))))
+    expect(again.value.bytes).toEqual(large)
+    expect(again.age).toBeLessThan(1_000)
+    expect(again.took).not.toBe(found.took)
+  })
+
+  it("is not there any more when it was deleted, and the lease goes on without a value", async () => {
+    const { adapter } = open("gone")
+    const { token } = await lead(adapter, "k")
+    expect(await run(adapter.fill("k", { token, lifetime: lifetime(minute) }))).toBe(false)
+    expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
+  })
+})
+
 describe("a hit by GET", () => {
   it("tells the freshness and the age of the store's clock", async () => {
     const { adapter } = open("truth")
@@ -340,6 +440,23 @@ describe("a hit by GET", () => {
       expect(age - truth.age).toBeLessThan(50)
       expect(age + freshFor).toBeCloseTo(first.age + first.freshFor, 3)
     }
+  })
+
+  it("goes by a touch, by whomever", async () => {
+    const { adapter } = open("touched")
+    const other = open("touched").adapter
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(1_000, minute) }))
+    for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("k", ask("you"))))
+    expect(await run(other.touch("k", { freshFor: 300 }))).toBe(true)
+    expect(hit(await run(adapter.acquire("k", ask("you")))).freshFor).toBeLessThanOrEqual(300)
+    expect(await run(other.touch("k", { freshFor: minute }))).toBe(true)
+    expect(hit(await run(adapter.acquire("k", ask("you")))).freshFor).toBeGreaterThan(minute - 1_000)
+    expect(await run(other.touch("k", { freshFor: 100 }))).toBe(true)
+    await sleep(110)
+    const found = await lead(adapter, "k")
+    expect(found.stale?.staleFor).toBeGreaterThanOrEqual(0)
+    expect((await run(adapter.read("k"))).keptFor).toBeGreaterThan(minute - 1_000)
+    expect(await run(other.touch("k", { freshFor: minute }))).toBe(false)
   })
 
   it("is none when the value is stale, refreshed early, replaced or deleted", async () => {
@@ -425,7 +542,8 @@ describe("options", () => {
   })
 
   it("may leave out watching", () => {
-    expect(RedisAdapter.make({ client: ioredis(server.url), watch: false }).watch).toBeUndefined()
+    const adapter = RedisAdapter.make({ client: ioredis(server.url), watch: false })
+    expect([adapter.watch, adapter.changes]).toEqual([undefined, undefined])
   })
 })
 

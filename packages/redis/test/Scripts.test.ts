@@ -33,7 +33,11 @@ const move = fc.oneof(
       force: fc.constantFrom(undefined, false, true)
     })
   },
-  { weight: 3, arbitrary: fc.record({ verb: fc.constant("fill" as const), token, bytes, lifetime }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ verb: fc.constant("fill" as const), token, bytes: fc.option(bytes, { freq: 3 }), lifetime })
+  },
+  { weight: 2, arbitrary: fc.record({ verb: fc.constant("touch" as const), freshFor: time }) },
   {
     weight: 2,
     arbitrary: fc.record({ verb: fc.constant("abandon" as const), token, cooldown: time, bytes: fc.option(bytes) })
@@ -66,22 +70,24 @@ class Model {
         return found
       }
       case "fill":
-        return this.step(Entry.fill(this.entry, this.now, { ...move, token, value: move }))
+        return this.step(Entry.fill(this.entry, this.now, { ...move, token, value: valueOf(move.bytes) }))
       case "abandon":
-        return this.step(Entry.abandon(this.entry, this.now, { ...move, token, cause: causeOf(move.bytes) }))
+        return this.step(Entry.abandon(this.entry, this.now, { ...move, token, cause: valueOf(move.bytes) }))
       case "renew":
         return this.step(Entry.renew(this.entry, this.now, { ...move, token }))
       case "delete":
         return this.step(Entry.remove(this.entry, this.now))
       case "put":
         return this.step(Entry.put(this.now, { ...move, value: move }))
+      case "touch":
+        return this.step(Entry.touch(this.entry, this.now, move))
       case "read":
         return Entry.read(this.entry, this.now)
     }
   }
 }
 
-const causeOf = (bytes: Uint8Array | null): Value | undefined => (bytes === null ? undefined : { bytes })
+const valueOf = (bytes: Uint8Array | null): Value | undefined => (bytes === null ? undefined : { bytes })
 
 /** The same over the adapter. */
 class Real {
@@ -104,15 +110,17 @@ class Real {
         return found
       }
       case "fill":
-        return run(adapter.fill(key, { ...move, token, value: move }))
+        return run(adapter.fill(key, { ...move, token, value: valueOf(move.bytes) }))
       case "abandon":
-        return run(adapter.abandon(key, { ...move, token, cause: causeOf(move.bytes) }))
+        return run(adapter.abandon(key, { ...move, token, cause: valueOf(move.bytes) }))
       case "renew":
         return run(adapter.renew(key, { ...move, token }))
       case "delete":
         return run(adapter.delete(key))
       case "put":
         return run(adapter.put(key, { ...move, value: move }))
+      case "touch":
+        return run(adapter.touch(key, move))
       case "read":
         return run(adapter.read(key))
     }

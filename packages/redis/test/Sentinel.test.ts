@@ -1,5 +1,7 @@
 import { orUnavailable, RedisSentinel, Unavailable } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { Redis } from "ioredis"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
@@ -24,12 +26,15 @@ it("works before and after a failover, with the scripts, the watchers and what w
   const { token } = await lead(adapter, "led")
   await run(adapter.put("kept", { value: value(1), lifetime: lifetime(minute) }))
   for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("kept", ask("you"))))
-  const woken = run(Effect.scoped(Effect.flatten(adapter.watch!("led"))))
-  await sleep(200)
+  const scope = Scope.makeUnsafe()
+  const woken = await run(Scope.provide(adapter.watch!("led"), scope))
+  // What was not replicated is lost: here it is.
+  expect(await client.wait(1, 10_000)).toBe(1)
 
   await sentinel.killMaster()
   // The connection is lost: whoever waits asks again.
-  await woken
+  await run(woken)
+  await run(Scope.close(scope, Exit.void))
   const began = performance.now()
   let failures = 0
   for (;;) {

@@ -1,5 +1,4 @@
 /** What takes too long to wait for with a real server: idling, and a connection that is dead without knowing it. */
-import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Push, PushEvents, RedisPort } from "../src/RedisPort.ts"
 import { Subscriber } from "../src/Subscriber.ts"
@@ -19,6 +18,7 @@ const fake = (push: Partial<Push> = {}) => {
   const listeners = new Set<() => void>()
   const port = {
     routeOf: (channel: string) => channel.slice(0, 1),
+    patternRoute: "a",
     push: async (route: string, events: PushEvents, signal: AbortSignal) => {
       lines.push({ route, events, signal })
       return { subscribe: async () => 1, unsubscribe: async () => 0, ping: async () => "PONG", ...push }
@@ -33,17 +33,23 @@ const fake = (push: Partial<Push> = {}) => {
 
 const isOpen = (line: { signal: AbortSignal }) => !line.signal.aborted
 
-const isWoken = (watcher: { changed: { await: Effect.Effect<void> } }) =>
-  Effect.runPromise(Effect.timeoutOption(watcher.changed.await, 0)).then((option) => option._tag === "Some")
+const joined = (subscriber: Subscriber, name: string, pattern = false) => {
+  const heard: Array<string> = []
+  const listener = {
+    told: (channel: string, message: string) => heard.push(`${channel} ${message}`),
+    lost: () => heard.push("lost")
+  }
+  return { heard, ...subscriber.join({ name, pattern }, listener, 100) }
+}
 
 describe("a connection", () => {
   it("is kept a while without watchers, and then closed", async () => {
     const { lines, listeners, subscriber } = fake()
-    const first = subscriber.join("a1", 100)
+    const first = joined(subscriber, "a1")
     await first.live
     first.leave()
     await vi.advanceTimersByTimeAsync(9_000)
-    const second = subscriber.join("a2", 100)
+    const second = joined(subscriber, "a2")
     await second.live
     await vi.advanceTimersByTimeAsync(60_000)
     expect(lines.map(isOpen)).toEqual([true])
@@ -56,7 +62,7 @@ describe("a connection", () => {
 
   it("is one per node", async () => {
     const { lines, subscriber } = fake()
-    const watchers = ["a1", "a2", "b1"].map((channel) => subscriber.join(channel, 100))
+    const watchers = ["a1", "a2", "b1"].map((channel) => joined(subscriber, channel))
     await Promise.all(watchers.map(({ live }) => live))
     expect(lines.map(({ route }) => route)).toEqual(["a", "b"])
     subscriber.close()
@@ -66,19 +72,18 @@ describe("a connection", () => {
 
   it("that does not answer is given up, and its watchers are woken", async () => {
     const { lines, subscriber } = fake({ ping: never })
-    const watcher = subscriber.join("a", 100)
+    const watcher = joined(subscriber, "a")
     await watcher.live
     await vi.advanceTimersByTimeAsync(14_000)
     expect(lines.map(isOpen)).toEqual([true])
     await vi.advanceTimersByTimeAsync(1_200)
     expect(lines.map(isOpen)).toEqual([false])
-    vi.useRealTimers()
-    expect(await isWoken(watcher)).toBe(true)
+    expect(watcher.heard).toEqual(["lost"])
   })
 
   it("that does not answer a subscription in time is given up", async () => {
     const { lines, subscriber } = fake({ subscribe: never })
-    const watcher = subscriber.join("a", 100)
+    const watcher = joined(subscriber, "a")
     const failure = expect(watcher.live).rejects.toThrow("no answer within 100 ms")
     await vi.advanceTimersByTimeAsync(101)
     await failure
@@ -88,20 +93,31 @@ describe("a connection", () => {
 
   it("is not given up for a refusal", async () => {
     const { lines, subscriber } = fake({ subscribe: () => Promise.reject(new Error("NOPERM no")) })
-    await expect(subscriber.join("a", 100).live).rejects.toThrow("NOPERM")
+    await expect(joined(subscriber, "a").live).rejects.toThrow("NOPERM")
     expect(lines.map(isOpen)).toEqual([true])
     await vi.advanceTimersByTimeAsync(11_000)
     expect(lines.map(isOpen)).toEqual([false])
   })
 
-  it("wakes its watchers alone when it is lost", async () => {
+  it("tells each its own, and its end", async () => {
     const { lines, subscriber } = fake()
-    const [a, b] = [subscriber.join("a", 100), subscriber.join("b", 100)]
+    const [one, other, all] = [joined(subscriber, "a1"), joined(subscriber, "a2"), joined(subscriber, "a*", true)]
+    await Promise.all([one.live, other.live, all.live])
+    lines[0]!.events.message("a1", "x")
+    lines[0]!.events.patternMessage("a*", "a1", "x")
+    lines[0]!.events.message("a3", "x")
+    other.leave()
+    subscriber.close()
+    expect([one.heard, other.heard, all.heard]).toEqual([["a1 x", "lost"], [], ["a1 x", "lost"]])
+  })
+
+  it("tells its listeners alone when it is lost", async () => {
+    const { lines, subscriber } = fake()
+    const [a, b] = [joined(subscriber, "a"), joined(subscriber, "b")]
     await Promise.all([a.live, b.live])
     lines[0]!.events.lost(new Error("gone"))
-    vi.useRealTimers()
-    expect([await isWoken(a), await isWoken(b)]).toEqual([true, false])
-    await subscriber.join("a", 100).live
+    expect([a.heard, b.heard]).toEqual([["lost"], []])
+    await joined(subscriber, "a").live
     expect(lines.map(({ route }) => route)).toEqual(["a", "b", "a"])
   })
 })

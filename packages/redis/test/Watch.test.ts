@@ -211,11 +211,127 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
       const error = await failureOf(Effect.scoped(adapter.watch!("k")))
       expect(error).toBeInstanceOf(AdapterError)
       expect(error).toMatchObject({ operation: "watch", key: "k", reason: "Rejected" })
+      const deaf = { changed: () => {}, lost: () => {}, restored: () => {} }
+      const refusal = await failureOf(Effect.scoped(adapter.changes!(deaf)))
+      expect(refusal).toMatchObject({ operation: "changes", reason: "Rejected" })
     }
     const { token } = await lead(adapter, "k")
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
     expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
     expect(await run(adapter.delete("k"))).toBe(true)
+  })
+
+  it("tells the changes of all keys, and of no other prefix", async () => {
+    const { adapter, there } = await opened("feed")
+    const other = closing(RedisAdapter.make({ client: await open(server.url), prefix: `${kind}-fee` }))
+    const heard: Array<string> = []
+    const listener = {
+      changed: (key: string) => heard.push(key),
+      lost: () => heard.push("lost"),
+      restored: () => heard.push("restored")
+    }
+    const scope = Scope.makeUnsafe()
+    await run(Scope.provide(adapter.changes!(listener), scope))
+    const keys = ["a", "", "{}", "d*"]
+    for (const key of keys) {
+      const { token } = await lead(there, key)
+      await run(there.renew(key, { token, leaseFor: 1_000 }))
+      await run(there.fill(key, { token, value: value(1), lifetime: lifetime(minute) }))
+      await run(there.touch(key, { freshFor: minute }))
+      await run(there.put(key, { value: value(2), lifetime: lifetime(minute) }))
+      await run(there.delete(key))
+      await run(there.abandon(key, { token: (await lead(there, key)).token }))
+      await run(other.put(key, { value: value(2), lifetime: lifetime(minute) }))
+    }
+    await until("the changes", () => heard.length >= 12)
+    await sleep(20)
+    expect(heard).toEqual(keys.flatMap((key) => [key, key, key]))
+    await run(Scope.close(scope, Exit.void))
+    await run(there.put("a", { value: value(2), lifetime: lifetime(minute) }))
+    await sleep(20)
+    expect(heard.length).toBe(12)
+    await until("the unsubscribing", async () => Number(await admin.pubsub("NUMPAT")) === 0)
+  })
+
+  it("tells the changes to all who listen over one subscription, and the last to go ends it", async () => {
+    const { adapter, client, there } = await opened("feeds*[a]")
+    const patterns = async () => Number(await admin.pubsub("NUMPAT"))
+    const before = await connections()
+    const same = RedisAdapter.make({ client, prefix: `${kind}-feeds*[a]` })
+    const similar = RedisAdapter.make({ client, prefix: `${kind}-feeds and a` })
+    const listeners = await Promise.all(
+      [adapter, adapter, same, same].map(async (adapter) => {
+        const scope = Scope.makeUnsafe()
+        const heard: Array<string> = []
+        const listener = { changed: (key: string) => heard.push(key), lost: () => {}, restored: () => {} }
+        await run(Scope.provide(adapter.changes!(listener), scope))
+        return { heard, leave: () => run(Scope.close(scope, Exit.void)) }
+      })
+    )
+    const watcher = await watch(adapter, "*")
+    expect([await patterns(), await connections()]).toEqual([1, before + 1])
+    await run(similar.put("*", { value: value(1), lifetime: lifetime(minute) }))
+    await run(there.put("*", { value: value(1), lifetime: lifetime(minute) }))
+    await until("the wake-up", () => watcher.state.woken === 1)
+    await until("the changes", () => listeners.every(({ heard }) => heard.length === 1))
+    expect(listeners.map(({ heard }) => heard)).toEqual([["*"], ["*"], ["*"], ["*"]])
+    await watcher.leave()
+    const [last, ...others] = listeners
+    await Promise.all(others.map(({ leave }) => leave()))
+    await run(there.delete("*"))
+    await until("the change", () => last!.heard.length === 2)
+    expect(await patterns()).toBe(1)
+    await last!.leave()
+    await until("the unsubscribing", async () => (await patterns()) === 0)
+  })
+
+  it("goes on to tell changes when another adapter over the client is closed", async () => {
+    const { adapter, client, there } = await opened("beside")
+    const other = closing(RedisAdapter.make({ client, prefix: "another" }))
+    const heard: Array<string> = []
+    const listener = (name: string) => ({
+      changed: (key: string) => heard.push(`${name} ${key}`),
+      lost: () => heard.push(`${name} lost`),
+      restored: () => heard.push(`${name} restored`)
+    })
+    const scope = Scope.makeUnsafe()
+    await run(Scope.provide(adapter.changes!(listener("this")), scope))
+    await run(Scope.provide(other.changes!(listener("other")), scope))
+    await run(other.close!)
+    await until("the return", () => heard.at(-1) === "this restored")
+    await run(there.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await until("the change", () => heard.at(-1) === "this k")
+    expect(heard).toEqual(["other lost", "this lost", "this restored", "this k"])
+    await run(Scope.close(scope, Exit.void))
+  })
+
+  it("says when changes may be missed, and when no longer", async () => {
+    const { there } = await opened("relost")
+    const proxy = await proxyTo(server)
+    const adapter = closing(RedisAdapter.make({ client: await open(proxy.url()), prefix: `${kind}-relost` }))
+    const heard: Array<string> = []
+    const scope = Scope.makeUnsafe()
+    const listener = {
+      changed: (key: string) => heard.push(key),
+      lost: () => heard.push("lost"),
+      restored: () => heard.push("restored")
+    }
+    await run(Scope.provide(adapter.changes!(listener), scope))
+    for (let i = 0; i < 2; i++) {
+      await proxy.refuse()
+      proxy.cut()
+      await until("the loss", () => heard.at(-1) === "lost")
+      await sleep(100)
+      await proxy.heal()
+      await until("the return", () => heard.at(-1) === "restored")
+      await run(there.put(`k${i}`, { value: value(1), lifetime: lifetime(minute) }))
+      await until("the change", () => heard.at(-1) === `k${i}`)
+    }
+    expect(heard).toEqual(["lost", "restored", "k0", "lost", "restored", "k1"])
+    await run(adapter.close!)
+    await sleep(150)
+    expect(heard.at(-1)).toBe("lost")
+    await run(Scope.close(scope, Exit.void))
   })
 
   it("ends with its client", async () => {
@@ -226,6 +342,24 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     await until("the wake-up", () => state.woken === 1)
     await until("the unsubscribing", async () => (await channels()).length === 0)
     await leave()
+  })
+})
+
+describe("what listening costs", () => {
+  it("is one command to begin and one to end", async () => {
+    admin = ioredis(server.url)
+    const proxy = await proxyTo(server)
+    const adapter = closing(RedisAdapter.make({ client: ioredis(proxy.url()), prefix: "listening" }))
+    await run(adapter.acquire("warm", ask("me")))
+    proxy.resetCommands()
+    const scope = Scope.makeUnsafe()
+    const ignore = () => {}
+    for (let i = 0; i < 3; i++) {
+      await run(Scope.provide(adapter.changes!({ changed: ignore, lost: ignore, restored: ignore }), scope))
+    }
+    await run(Scope.close(scope, Exit.void))
+    await until("the unsubscribing", async () => Number(await admin.pubsub("NUMPAT")) === 0)
+    expect(proxy.commands().map(({ name }) => name)).toEqual(["PSUBSCRIBE", "PUNSUBSCRIBE"])
   })
 })
 

@@ -4,7 +4,14 @@ import { Redis as Redis6 } from "ioredis6"
 import { createClient } from "redis"
 import type { Address } from "../Suite.ts"
 
-const connected = async <C extends { connect(): Promise<unknown> }>(client: C): Promise<C> => {
+interface Client {
+  connect(): Promise<unknown>
+  on(event: "error", listener: () => void): unknown
+}
+
+const connected = async <C extends Client>(client: C): Promise<C> => {
+  // Whoever waits for an answer is told.
+  client.on("error", () => {})
   await client.connect()
   return client
 }

@@ -13,7 +13,7 @@ const bounds = { ttl: 60_000, leaseTtl: 5_000 }
 let stamps = 0
 
 const launch = (peer: Peer, at: ReadonlyArray<Address>): Promise<Array<Ship>> =>
-  Promise.all(at.map((redis) => Ship.launch({ peer: peer.name, redis, bounds })))
+  Ship.launchAll(at.map((redis) => ({ peer: peer.name, redis, bounds })))
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((all, n) => all + n, 0)
 

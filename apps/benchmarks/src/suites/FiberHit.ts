@@ -60,7 +60,8 @@ export const FiberHit: Suite = {
   about:
     "One fiber asks for one cached key again and again. `an effect that only answers` is `Effect.withFiber` giving a constant.",
   isolated: true,
-  rounds: 15,
+  rounds: 18,
+  generations: 3,
   metrics: [{ key: "time", title: "per hit", unit: "ns", ratio: true }],
   contenders: [
     contender(Floor, open(undefined), { floor: true }),

@@ -79,7 +79,8 @@ export const HotKey: Suite = {
   title: "A hot key among 100,000 entries",
   about: "The same key again and again: in a cache that holds nothing else, and in one that holds 99,999 more. No TTL.",
   isolated: true,
-  rounds: 11,
+  rounds: 10,
+  generations: 2,
   metrics: [
     { key: "alone", title: "alone", unit: "ns" },
     { key: "among", title: "among 100,000", unit: "ns", ratio: true },

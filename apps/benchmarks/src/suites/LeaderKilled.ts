@@ -13,12 +13,12 @@ let stamps = 0
 const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
   const callers = quick ? 5 : 50
   const leaseTtl = quick ? 600 : 1_500
-  const launch = () => Ship.launch({ peer: peer.name, redis: redis!, bounds: { ttl: 60_000, leaseTtl } })
-  const others = await Promise.all(Array.from({ length: followers }, launch))
+  const order = { peer: peer.name, redis: redis!, bounds: { ttl: 60_000, leaseTtl } }
+  const others = await Ship.launchAll(Array.from({ length: followers }, () => order))
 
   const sample = async () => {
     const key = `killed:${process.pid.toString(36)}:${(++stamps).toString(36)}`
-    const leader = await launch()
+    const leader = await Ship.launch(order)
     const loading = leader.loading()
     // It will never tell.
     leader.round({ key, callers: 1, loadMillis: 60_000 }).catch(() => {})

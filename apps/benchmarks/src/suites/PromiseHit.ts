@@ -89,7 +89,8 @@ export const PromiseHit: Suite = {
   title: "Warm hit through a Promise",
   about: "One cached key, awaited again and again, one call after the other.",
   isolated: true,
-  rounds: 15,
+  rounds: 18,
+  generations: 3,
   metrics: [{ key: "time", title: "per hit", unit: "ns", ratio: true }],
   contenders: contenders(one),
   targets: faster,
@@ -103,7 +104,8 @@ export const ConcurrentHit: Suite = {
     "One cached key, asked 1,000 times before the first answer is awaited, with `Promise.all`. " +
     "async-cache-dedupe gives all of them one promise, a hit like a load.",
   isolated: true,
-  rounds: 15,
+  rounds: 18,
+  generations: 3,
   metrics: [{ key: "time", title: "per hit", unit: "ns", ratio: true }],
   contenders: contenders(many),
   verdict

@@ -150,7 +150,8 @@ export const RedisHit: Suite = {
     "*Commands* are what the client sends for one hit.",
   isolated: true,
   redis: true,
-  rounds: 15,
+  rounds: 16,
+  generations: 2,
   metrics: [
     { key: "time", title: "per hit", unit: "ns", ratio: true },
     { key: "commands", title: "commands", unit: "count" }

@@ -31,8 +31,12 @@ export const magnifier = (recording: Recording): Drawing | undefined => {
   const moment = decisive(recording)
   if (moment === undefined) return undefined
   const { lease, loaded } = moment
+  // Who had an answer before, or died, was not woken by this.
   const rows = bands(recording, loaded).filter(
-    ({ key, process }) => key === lease.key && process.killedAt === undefined
+    ({ key, loading, process, waiting }) =>
+      key === lease.key &&
+      process.killedAt === undefined &&
+      [...loading, ...waiting].some(({ end, ended }) => ended !== undefined && end >= loaded)
   )
   const ends = rows.flatMap(({ loading, waiting }) => [...loading, ...waiting].map(({ end }) => end))
   const last = ends.reduce((latest, end) => Math.max(latest, end), loaded)

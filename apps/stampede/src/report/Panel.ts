@@ -15,6 +15,9 @@ export const width = 1000
 const gutter = 112
 const margin = 10
 const heading = 44
+
+/** Above the bands, where something is said of all of them. */
+const notice = 18
 const axis = 30
 const between = 7
 
@@ -33,7 +36,11 @@ export const panel = (recording: Recording, extent: number, load: number, top: n
   const rows = bands(recording, recording.end ?? start + extent)
   const height = bandHeight(rows.length)
   const tops = new Map<Band, number>()
-  let y = top + heading
+  const noticed = recording.sightings.some(
+    ({ event }) => event.name === "deleted" || (event.name === "abandoned" && event.cooldown > 0)
+  )
+  const first = top + heading + (noticed ? notice : 0)
+  let y = first
   for (const [i, band] of rows.entries()) {
     if (i > 0) y += band.process === rows[i - 1]!.process ? 2 : between
     tops.set(band, y)
@@ -48,7 +55,7 @@ export const panel = (recording: Recording, extent: number, load: number, top: n
       title(recording, top),
       rows.map((band) => bandPicture(band, { top: tops.get(band)!, height, scale })),
       rows.map((band, i) => names(recording, band, tops.get(band)!, height, band.process !== rows[i - 1]?.process)),
-      ticks(scale, start, load, top + heading, bottom),
+      ticks(scale, start, load, first, bottom),
       coolings(
         recording,
         scale,
@@ -63,21 +70,27 @@ export const panel = (recording: Recording, extent: number, load: number, top: n
       ),
       kills(recording, scale, tops, height),
       wakes(recording, scale, tops, height),
-      deletes(recording, scale, top + heading, bottom)
+      deletes(recording, scale, first, bottom)
     )
   }
 }
 
-const title = ({ contender: name, loads, title }: Recording, top: number): Markup =>
-  all(
-    el("text", { class: "title", x: 0, y: top + 18 }, title),
-    el("text", { class: "about", x: 0, y: top + 35 }, contender(name).about),
-    el(
-      "text",
-      { class: "count", x: width - margin, y: top + 18, "text-anchor": "end" },
-      counted(loads.length, "origin call")
-    )
+const title = (recording: Recording, top: number): Markup => {
+  const right = { x: width - margin, "text-anchor": "end" }
+  const outdated = recording.afterwards.some(({ current, version }) => version !== undefined && version !== current)
+  const deleted = recording.sightings.some(({ event }) => event.name === "deleted")
+  return all(
+    el("text", { class: "title", x: 0, y: top + 18 }, recording.title),
+    el("text", { class: "about", x: 0, y: top + 35 }, contender(recording.contender).about),
+    el("text", { class: "count", y: top + 18, ...right }, counted(recording.loads.length, "origin call")),
+    deleted &&
+      el(
+        "text",
+        { class: outdated ? "event-text" : "about", y: top + 35, ...right },
+        outdated ? "what was deleted is in the cache again" : "what was deleted did not come back"
+      )
   )
+}
 
 const styles: { readonly [role: string]: string } = {
   killed: "role dead",
@@ -138,7 +151,9 @@ const leaseLine = (recording: Recording, lease: LeaseRecord, scale: Scale, top: 
   const killed = lease.ended === "expired" ? recording.processes[lease.process]!.killedAt : undefined
   const end = lease.ended === "refused" ? (deleted?.asked ?? lease.end) : lease.end
   const x = scale.x(end)
+  const renewals = lease.renewals.map((at) => `M${scale.x(at)} ${y - 4}V${y}`).join("")
   return all(
+    renewals !== "" && el("path", { class: "lease", d: renewals }),
     el("path", { class: "lease", d: `M${scale.x(lease.from)} ${y}H${scale.x(killed ?? end)}` }),
     killed === undefined
       ? el("path", { class: "lease", d: `M${x} ${y - 5}V${y + 3}` })

@@ -57,6 +57,7 @@ export const picture = `
 .picture .event-text { fill: var(--error); font-weight: 600; }
 .picture .woken { fill: var(--lease); }
 .picture .asks { fill: var(--lease); opacity: .55; }
+.picture .halo { paint-order: stroke; stroke: var(--band); stroke-width: 5px; stroke-linejoin: round; }
 .picture .fills { fill: var(--done); }
 `
 

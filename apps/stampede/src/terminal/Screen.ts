@@ -78,7 +78,8 @@ export class Screen implements Audience, Disposable {
     const calls = counted(recording.loads.length, "origin call")
     const answers = `${count(done)}/${count(recording.expected)} answered`
     const mark = pen.style(recording.end === undefined ? "cyan" : "green", pen.signs.bar)
-    const line = `${title.padEnd(pen.width < 60 ? 0 : 25)} ${calls.padStart(pen.width < 60 ? 0 : 18)}  ${answers}`
+    if (pen.width < 60) return `${mark} ${pen.wrap(`${title}: ${calls}, ${answers}`, 2).join("\n  ")}`
+    const line = `${title.padEnd(25)} ${calls.padStart(18)}  ${answers}`
     return `${mark} ${line}`
   }
 

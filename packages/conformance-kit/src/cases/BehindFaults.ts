@@ -97,6 +97,53 @@ export const behindFaults = [
     hits(yield* w.ask(w.here), value("next"), "at the end")
   }),
 
+  prove("fill without a value, its reply lost: it has happened, and asked again it is not held", function* (w) {
+    const { failing, peer } = behind(w)
+    yield* w.filled(w.there, value("v"), { fresh: 0, stale: w.time.long })
+    yield* w.time.past(0)
+    const token = yield* w.lead(peer)
+    const fill = peer.fill(w.key, { token, lifetime: w.longLife })
+    yield* failing("fill", "lose-reply", fill)
+    hits(yield* w.ask(w.there), value("v"), "another, in between")
+    same(yield* fill, false, "the fill asked again")
+    hits(yield* w.ask(w.there), value("v"), "another, at the end")
+  }),
+
+  prove("fill without a value, a copy of it late: neither a delete nor the next load is undone", function* (w) {
+    const { next, peer } = behind(w)
+    yield* w.filled(w.there, value("v"))
+    const token = yield* w.lead(peer, w.key, { refreshWithin: Infinity })
+    const late = w.time.units(3)
+    next("fill", { duplicateAfter: late })
+    yield* w.refill(peer, token)
+    yield* w.there.delete(w.key)
+    const after = yield* w.lead(w.there)
+    yield* w.time.past(late)
+    follows(yield* w.ask(w.here), "another, after the copy came")
+    yield* w.fill(w.there, after, value("next"))
+    hits(yield* w.ask(w.here), value("next"), "at the end")
+  }),
+
+  prove("touch, its reply or its request lost: asked again it touches", function* (w) {
+    const { failing, peer } = behind(w)
+    yield* w.filled(w.there, value("v"))
+    const touch = peer.touch(w.key, { freshFor: 4 * w.time.long })
+    for (const fault of ["lose-reply", "lose-request"] as const) {
+      yield* failing("touch", fault, touch)
+      same(yield* touch, true, "the touch asked again")
+      holds((yield* w.there.read(w.key)).freshFor > 3 * w.time.long, "the touch asked again did nothing")
+    }
+  }),
+
+  prove("touch, delayed beyond the freshness: it finds nothing fresh, and brings nothing back", function* (w) {
+    const { next, peer } = behind(w)
+    const fresh = w.time.units(2)
+    yield* w.filled(w.there, value("v"), { fresh, stale: w.time.long })
+    next("touch", { delayRequest: fresh + w.time.unit + w.time.tick })
+    same(yield* peer.touch(w.key, { freshFor: w.time.long }), false, "the late touch")
+    same((yield* w.there.read(w.key)).freshFor, 0, "freshFor after the late touch")
+  }),
+
   prove("abandon, its reply lost: another leads, and asked again it takes nothing", function* (w) {
     const { failing, peer } = behind(w)
     const token = yield* w.lead(peer)
@@ -157,11 +204,12 @@ export const behindFaults = [
 
   prove("every verb sent twice: the story ends as if each were sent once", function* (w) {
     const { next, peer } = behind(w)
-    for (const operation of ["acquire", "renew", "fill", "put", "abandon", "read"] as const)
+    for (const operation of ["acquire", "renew", "fill", "touch", "put", "abandon", "read"] as const)
       next(operation, "duplicate")
     const token = yield* w.lead(peer)
     same(yield* peer.renew(w.key, { token, leaseFor: w.time.long }), true, "renew")
     yield* w.fill(peer, token, value("v"))
+    same(yield* peer.touch(w.key, { freshFor: w.time.long }), true, "touch")
     same((yield* peer.read(w.key)).value?.bytes, value("v").bytes, "read")
     yield* peer.put(w.key, { value: value("put"), lifetime: w.longLife })
     const refresh = yield* w.lead(peer, w.key, { refreshWithin: Infinity })

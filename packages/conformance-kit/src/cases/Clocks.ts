@@ -90,6 +90,26 @@ export const clocks = [
 
   prove(
     "13",
+    "a peer whose clock is ten minutes off touches and fills without a value for the same times",
+    function* (w) {
+      for (const skew of skews) {
+        const { key, lifetime } = brief(w)
+        yield* w.filled(w.here, value("v"), { fresh: 10 * minutes, stale: 0 }, key)
+        holds(yield* skewed(skew, w.there.touch(key, { freshFor: lifetime.fresh })), "touching through that peer")
+        const touched = hits(yield* w.ask(w.here, key), value("v"), `after a touch ${skew / minutes} minutes off`)
+        between(touched.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor after a touch")
+        const token = yield* skewed(skew, w.lead(w.there, key, { refreshWithin: Infinity }))
+        yield* w.refill(w.here, token, lifetime, key)
+        const filled = hits(yield* skewed(skew, w.ask(w.there, key)), value("v"), "after the fill")
+        between(filled.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor after the fill")
+        between(filled.took, 0, minutes, "took, by a lease of that peer and a fill of the other")
+      }
+    },
+    alone
+  ),
+
+  prove(
+    "13",
     "a peer whose clock is ten minutes off never hits what expired",
     function* (w) {
       for (const skew of skews) {

@@ -19,6 +19,12 @@ const allApart = Effect.fnUntraced(function* (w: World, keys: ReadonlyArray<stri
   for (const [index, key] of keys.entries()) {
     hits(yield* w.ask(w.there, key), value(`${index}`), `the value of ${JSON.stringify(key)}`)
   }
+  const [touched] = keys
+  same(yield* w.there.touch(touched!, { freshFor: 4 * w.time.long }), true, `touching ${JSON.stringify(touched)}`)
+  for (const key of keys) {
+    const { freshFor } = yield* w.here.read(key)
+    same(freshFor > 2 * w.time.long, key === touched, `whether ${JSON.stringify(key)} was touched`)
+  }
   for (const [index, key] of keys.entries()) {
     same(yield* w.there.delete(key), true, `deleting ${JSON.stringify(key)}`)
     const next = keys[index + 1]
@@ -196,6 +202,7 @@ const refused = Effect.fnUntraced(function* (w: World, key: string) {
     w.ask(w.here, key),
     w.here.put(key, { value: value("v"), lifetime: w.longLife }),
     w.here.delete(key),
+    w.here.touch(key, { freshFor: w.time.long }),
     w.here.read(key)
   ]) {
     const result = yield* Effect.result(verb)

@@ -11,6 +11,7 @@ const worthless = Effect.fnUntraced(function* (w: World, peer: Adapter, token: T
   const before = yield* peer.read(key)
   const late = { token, value: value("late"), lifetime: w.longLife }
   same(yield* peer.fill(key, late), false, `fill with ${what}`)
+  same(yield* peer.fill(key, { token, lifetime: w.longLife }), false, `fill without a value, with ${what}`)
   same(yield* peer.renew(key, { token, leaseFor: w.time.long }), false, `renew with ${what}`)
   same(yield* peer.abandon(key, { token }), false, `abandon with ${what}`)
   same(yield* peer.abandon(key, { token, cooldown: w.time.long }), false, `abandon and cool down with ${what}`)

@@ -87,6 +87,8 @@ export const limits = [
     const lifetime = w.longLife
     yield* refused(w.ask(w.here, key), "acquire of a key one byte over the limit")
     yield* refused(w.here.fill(key, { token, value: value("v"), lifetime }), "fill of a key over the limit")
+    yield* refused(w.here.fill(key, { token, lifetime }), "fill without a value of a key over the limit")
+    yield* refused(w.here.touch(key, { freshFor: 1000 }), "touch of a key over the limit")
     yield* refused(w.here.abandon(key, { token }), "abandon of a key over the limit")
     yield* refused(w.here.renew(key, { token, leaseFor: 1000 }), "renew of a key over the limit")
     yield* refused(w.here.put(key, { value: value("v"), lifetime }), "put of a key over the limit")

@@ -12,6 +12,18 @@ const prove = (name: string, steps: Steps) => proveAny("listing", name, steps, {
 const listed = (w: World, prefix: string) =>
   Effect.map(Stream.runCollect(w.there.keys!(prefix)), (found) => [...new Set(found)].sort())
 
+/** As many keys with the prefix as a case may want. */
+const named = (prefix: string) =>
+  ["a", "b", "c", "d", "e", "f", "g"].map((end) => prefix + end) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string
+  ]
+
 const put = (w: World, keys: ReadonlyArray<string>) =>
   Effect.forEach(keys, (key) => w.here.put(key, { value: value("v"), lifetime: w.longLife }), { concurrency: 10 })
 
@@ -23,15 +35,9 @@ export const listing = [
     same(yield* listed(w, prefix), mine.sort(), "the keys with the prefix")
   }),
 
-  prove("lists a key whose value is stale, and none without a value", function* (w) {
+  prove("lists keys that have a value, fresh or stale, and keys that are leased, and no others", function* (w) {
     const prefix = w.name()
-    const [stale, led, cooling, deleted, refreshed] = ["s", "l", "c", "d", "r"].map((end) => prefix + end) as [
-      string,
-      string,
-      string,
-      string,
-      string
-    ]
+    const [stale, led, cooling, deleted, refreshed, forced, freed] = named(prefix)
     yield* w.here.put(stale, { value: value("v"), lifetime: { fresh: 0, stale: w.time.long } })
     yield* w.lead(w.here, led)
     const token = yield* w.lead(w.here, cooling)
@@ -39,8 +45,81 @@ export const listing = [
     yield* put(w, [deleted, refreshed])
     yield* w.here.delete(deleted)
     yield* w.lead(w.here, refreshed, { refreshWithin: Infinity })
+    yield* w.lead(w.here, forced, { force: true })
+    const given = yield* w.lead(w.here, freed)
+    yield* w.here.abandon(freed, { token: given })
     yield* w.time.past(0)
-    same(yield* listed(w, prefix), [refreshed, stale].sort(), "the keys with a value")
+    same(yield* listed(w, prefix), [stale, led, refreshed, forced].sort(), "the keys with a value or a lease")
+  }),
+
+  prove("lists a leased key until its lease ends, and once where there is a value too", function* (w) {
+    const prefix = w.name()
+    const [crashed, both, renewed, deleted] = named(prefix)
+    const leaseFor = w.time.units(2)
+    yield* w.lead(w.here, crashed, { leaseFor })
+    const token = yield* w.lead(w.here, renewed, { leaseFor: w.time.long })
+    yield* w.there.renew(renewed, { token, leaseFor: w.time.long })
+    yield* put(w, [both])
+    yield* w.lead(w.here, both, { refreshWithin: Infinity, leaseFor })
+    yield* w.lead(w.here, deleted)
+    yield* w.there.delete(deleted)
+    yield* w.time.past(leaseFor)
+    same(yield* listed(w, prefix), [both, renewed].sort(), "the keys, when two leases have ended")
+  }),
+
+  prove("lists leased keys by the prefix, as they were given", function* (w) {
+    const name = w.name()
+    const odd = ["a b", "{x}", "}", "é", "漢🙂", ":lease", "a:b", "%41", "\\", "'\"", "*", ""].map((end) => name + end)
+    yield* Effect.forEach([...odd, `lease:${name}`, `a${name}`, name.toUpperCase()], (key) => w.lead(w.here, key))
+    same(yield* listed(w, name), odd.sort(), "the leased keys")
+    same(yield* listed(w, `${name}*`), [`${name}*`], "the leased keys that begin with an asterisk")
+  }),
+
+  prove("lists every key that is there from beginning to end, whatever becomes of the others", function* (w) {
+    const prefix = w.name()
+    const keys = (kind: string, count: number) =>
+      Array.from({ length: count }, (_, index) => `${prefix}${kind}${index}`)
+    const [staying, going, coming] = [keys("s", 150), keys("g", 150), keys("c", 150)]
+    yield* put(
+      w,
+      going.flatMap((key, index) => [key, staying[index]!])
+    )
+    const churn = Effect.all(
+      [
+        Effect.forEach(going, (key) => w.here.delete(key), { concurrency: 5 }),
+        put(w, coming),
+        Effect.forEach(staying, (key) => w.here.touch(key, { freshFor: 2 * w.time.long }), { concurrency: 5 })
+      ],
+      { concurrency: "unbounded" }
+    )
+    const [found] = yield* Effect.all([listed(w, prefix), churn], { concurrency: "unbounded" })
+    same(
+      staying.filter((key) => !found.includes(key)),
+      [],
+      "keys that were there from beginning to end and are not listed"
+    )
+  }),
+
+  prove("lists every leased key that is filled while the others are listed", function* (w) {
+    for (const at of [1, 40, 80]) {
+      const prefix = w.name()
+      const values = Array.from({ length: 60 }, (_, index) => `${prefix}v${index}`)
+      const led = Array.from({ length: 60 }, (_, index) => `${prefix}l${index}`)
+      yield* put(w, values)
+      const tokens = yield* Effect.forEach(led, (key) => w.lead(w.here, key), { concurrency: 10 })
+      const fill = Effect.forEach(led, (key, index) => w.fill(w.here, tokens[index]!, value("v"), w.longLife, key), {
+        concurrency: 10
+      })
+      const found = new Set<string>()
+      yield* Stream.runForEach(w.there.keys!(prefix), (key) =>
+        Effect.suspend(() => (found.add(key).size === at ? Effect.asVoid(fill) : Effect.void))
+      )
+      same(
+        [...values, ...led].filter((key) => !found.has(key)),
+        [],
+        `keys that are not listed, of which some were filled after ${at} were`
+      )
+    }
   }),
 
   prove("lists no expired key", function* (w) {

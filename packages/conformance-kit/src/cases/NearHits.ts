@@ -4,6 +4,7 @@ import { prove as proveAny, type Steps } from "../Case.ts"
 import { lagOf } from "../Claims.ts"
 import { between, hits, holds, same } from "../Expect.ts"
 import { now } from "../Time.ts"
+import { NotApplicable } from "../Verdict.ts"
 import { value, type World } from "../World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("near hits", name, steps, { needs: "hitUnsafe" })
@@ -74,6 +75,23 @@ export const nearHits = [
     yield* w.there.delete(w.key)
     yield* settled(w)
     for (const peer of w.both) holds(near(peer, w.key) === undefined, "a near hit of a deleted value")
+  }),
+
+  prove("a touch is seen by near hits as by read", function* (w) {
+    if (lagOf(w.claims) !== 0) throw new NotApplicable("near hits lag, and a touch is told to nobody")
+    yield* seen(w, "v")
+    yield* w.there.touch(w.key, { freshFor: 4 * w.time.long })
+    for (const peer of w.both) {
+      const hit = near(peer, w.key)
+      if (hit !== undefined) between(hit.freshFor, 0, 4 * w.time.long + w.time.tolerance, "freshFor after a touch")
+    }
+    const freshFor = w.time.units(2)
+    yield* w.there.touch(w.key, { freshFor })
+    yield* w.time.past(freshFor)
+    for (const peer of w.both) {
+      holds(near(peer, w.key) === undefined, "a near hit of a value that was touched to end")
+      holds(peer.valueUnsafe?.(w.key, clock()) === undefined, "a near value that was touched to end")
+    }
   }),
 
   prove("what the other peer replaced is no near hit", function* (w) {

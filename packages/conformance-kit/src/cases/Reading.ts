@@ -8,7 +8,7 @@ export const reading = [
   prove("read", "nothing there is told as nothing", function* (w) {
     for (const peer of w.both) {
       const found = yield* peer.read(w.key)
-      same([found.freshFor, found.keptFor, found.age], [0, 0, 0], "freshFor, keptFor and age")
+      same([found.freshFor, found.keptFor, found.age, found.took], [0, 0, 0, 0], "freshFor, keptFor, age and took")
       same([found.value, found.lease, found.cooling], [undefined, undefined, undefined], "value, lease and cooling")
     }
   }),

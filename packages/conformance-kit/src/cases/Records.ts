@@ -2,7 +2,7 @@
 
 import * as Effect from "effect/Effect"
 import { prove } from "../Case.ts"
-import { follows, hits, holds, leads } from "../Expect.ts"
+import { follows, hits, holds, leads, same } from "../Expect.ts"
 import { value, type World } from "../World.ts"
 
 /** Some backends have a shortest expiry, and some keep a record a little longer than it matters. */
@@ -58,6 +58,28 @@ export const records = [
       hits(yield* w.ask(w.there), value("v"), "the endless value")
       yield* w.there.delete(w.key)
       yield* expiring(w, 0, "a delete of an endless value")
+    },
+    needs
+  ),
+
+  prove(
+    "12",
+    "a touch and a fill without a value set what the backend itself will collect, and when",
+    function* (w) {
+      const endless = { fresh: Infinity, stale: 0 }
+      yield* w.here.put(w.key, { value: value("v"), lifetime: endless })
+      yield* w.there.touch(w.key, { freshFor: w.time.long })
+      yield* expiring(w, w.time.long, "a touch that ended an endless value")
+      yield* w.there.touch(w.key, { freshFor: Infinity })
+      const token = yield* w.lead(w.here, w.key, { refreshWithin: Infinity })
+      yield* w.refill(w.here, token)
+      yield* expiring(w, w.time.long, "a fill without a value that ended an endless one")
+      yield* w.there.delete(w.key)
+      yield* w.there.touch(w.key, { freshFor: Infinity })
+      yield* expiring(w, 0, "a touch of a deleted value")
+      const missing = yield* w.lead(w.here)
+      same(yield* w.here.fill(w.key, { token: missing, lifetime: endless }), false, "a fill without a value of nothing")
+      yield* expiring(w, w.time.long, "a fill without a value of nothing")
     },
     needs
   ),

@@ -22,6 +22,7 @@ const verbs = (w: World) => {
     ["renew", here.renew(w.name(), { token, leaseFor: w.time.long })],
     ["delete", here.delete(w.name())],
     ["put", here.put(w.name(), { value: value("v"), lifetime })],
+    ["touch", here.touch(w.name(), { freshFor: w.time.long })],
     ["read", here.read(w.name())]
   ]
   return all

@@ -46,6 +46,14 @@ const changes: ReadonlyArray<Change> = [
     (w) => Effect.map(w.lead(w.here), (token) => w.here.abandon(w.key, { token, cooldown: w.time.long }))
   ],
   ["a put", (w) => Effect.map(w.lead(w.here), () => w.here.put(w.key, { value: value("v"), lifetime: w.longLife }))],
+  [
+    "a fill without a value",
+    (w) =>
+      Effect.map(
+        Effect.andThen(w.filled(w.here, value("v")), w.lead(w.here, w.key, { refreshWithin: Infinity })),
+        (token) => w.here.fill(w.key, { token, lifetime: w.longLife })
+      )
+  ],
   ["a delete under a lease", (w) => Effect.map(w.lead(w.here), () => w.here.delete(w.key))],
   ["a delete of a value", (w) => Effect.map(w.filled(w.here, value("v")), () => w.here.delete(w.key))]
 ]
@@ -62,7 +70,7 @@ export const watchingCases = [
     })
   ),
 
-  ...changes.slice(0, 4).map(([name, prepare]) =>
+  ...changes.slice(0, 5).map(([name, prepare]) =>
     prove(`${name} wakes a watcher on the same peer`, function* (w) {
       const change = yield* prepare(w)
       const { waiting } = yield* watching(w.here, w.key)
@@ -187,6 +195,21 @@ export const watchingCases = [
       concurrency: 10
     })
     yield* Fiber.joinAll(fibers)
+  }),
+
+  prove("a touch wakes nobody", function* (w) {
+    yield* w.filled(w.here, value("v"))
+    const { waiting } = yield* watching(w.there, w.key)
+    const own = yield* watching(w.here, w.key)
+    const fibers = yield* Effect.forEach([waiting, own.waiting], (one) => Effect.forkChild(one))
+    yield* w.time.sleep(w.time.unit)
+    for (const freshFor of [2 * w.time.long, w.time.long / 2]) {
+      same(yield* w.here.touch(w.key, { freshFor }), true, "touching")
+      yield* w.time.sleep(w.time.units(3))
+      for (const fiber of fibers) holds(fiber.pollUnsafe() === undefined, "a touch woke a watcher")
+    }
+    yield* w.here.delete(w.key)
+    for (const fiber of fibers) yield* woken(Fiber.join(fiber), "a delete, after touches")
   }),
 
   prove("a change by a token that lost wakes nobody into a change", function* (w) {

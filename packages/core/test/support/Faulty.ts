@@ -59,6 +59,7 @@ export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
     renew: (key, options) => apply("renew", adapter.renew(key, options)),
     delete: (key) => apply("delete", adapter.delete(key)),
     put: (key, options) => apply("put", adapter.put(key, options)),
+    touch: (key, options) => apply("touch", adapter.touch(key, options)),
     read: (key) => apply("read", adapter.read(key)),
     watch: watch && ((key) => apply("watch", watch(key)))
   }

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Adapter } from "../../src/Adapter.ts"
 
 /** The verbs of the contract that take a key. */
-export type Verb = "acquire" | "fill" | "abandon" | "renew" | "delete" | "put" | "read" | "watch"
+export type Verb = "acquire" | "fill" | "abandon" | "renew" | "delete" | "put" | "touch" | "read" | "watch"
 
 /** An adapter that notes which of its verbs were called, in order. */
 export class Recorded {
@@ -25,7 +25,7 @@ export class Recorded {
           this.calls.push({ verb, key, options: rest[0] })
           this.pending++
           return Effect.ensuring(
-            f(key, ...rest),
+            Effect.suspend(() => f(key, ...rest)),
             Effect.sync(() => {
               this.pending--
             })
@@ -41,6 +41,7 @@ export class Recorded {
       renew: note("renew", inner.renew),
       delete: note("delete", inner.delete),
       put: note("put", inner.put),
+      touch: note("touch", inner.touch),
       read: note("read", inner.read),
       watch:
         watch &&

@@ -28,7 +28,7 @@ export const remote = ({ hitUnsafe: _, keepsReferences: __, ...adapter }: Adapte
   ...adapter,
   identity: adapter.identity ?? {},
   acquire: (key, options) => Effect.map(adapter.acquire(key, options), readAcquired),
-  fill: (key, options) => adapter.fill(key, { ...options, value: read(options.value) }),
+  fill: (key, options) => adapter.fill(key, { ...options, value: options.value && read(options.value) }),
   abandon: (key, options) => adapter.abandon(key, { ...options, cause: options.cause && read(options.cause) }),
   put: (key, options) => adapter.put(key, { ...options, value: read(options.value) }),
   read: (key) =>
@@ -57,6 +57,7 @@ export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Ada
     renew: (key, options) => late(adapter.renew(key, options)),
     delete: (key) => late(adapter.delete(key)),
     put: (key, options) => late(adapter.put(key, options)),
+    touch: (key, options) => late(adapter.touch(key, options)),
     read: (key) => late(adapter.read(key)),
     watch: watch && ((key) => late(watch(key)))
   }

@@ -1,0 +1,98 @@
+import { type DefaultTreeAdapterTypes, type ErrorCodes, parse } from "parse5"
+import { describe, expect, it } from "vitest"
+import { report } from "../src/report/Report.ts"
+import type { Outcome } from "../src/Stampede.ts"
+import { run } from "./support/Run.ts"
+
+type Node = DefaultTreeAdapterTypes.Node
+
+const elements = (node: Node): ReadonlyArray<DefaultTreeAdapterTypes.Element> => [
+  ...("tagName" in node ? [node] : []),
+  ...("childNodes" in node ? node.childNodes.flatMap(elements) : [])
+]
+
+const text = (node: Node): string =>
+  "value" in node ? node.value : "childNodes" in node ? node.childNodes.map(text).join("") : ""
+
+const parsed = (html: string) => {
+  const errors: Array<ErrorCodes> = []
+  const document = parse(html, { onParseError: ({ code }) => errors.push(code as ErrorCodes) })
+  return { errors, all: elements(document) }
+}
+
+const nasty = `"><script>alert('x')</script>&amp;<b`
+
+/** Whatever makes a browser fetch something. */
+const fetching = ["src", "href", "xlink:href", "srcset", "action", "data", "poster", "background"]
+
+const check = (outcome: Outcome) => {
+  const html = report(outcome, "/tmp/a.html")
+  const { all, errors } = parsed(html)
+  expect(errors).toEqual([])
+  expect(
+    all.filter(({ tagName }) => ["script", "link", "img", "iframe", "object", "embed", "base"].includes(tagName))
+  ).toEqual([])
+  expect(all.flatMap(({ attrs }) => attrs.filter(({ name }) => fetching.includes(name)))).toEqual([])
+  expect(all.flatMap(({ attrs }) => attrs.filter(({ name }) => name.startsWith("on")))).toEqual([])
+  expect(html).not.toMatch(/https?:\/\/|@import|url\((?!#)/)
+  return { all, html }
+}
+
+describe("the report", () => {
+  it("is well-formed, needs nothing but itself, and escapes keys", async () => {
+    const outcome = await run("--processes", "2", "--callers", "4", "--load", "30ms", "--keys", `${nasty},product:2`)
+    const { all, html } = check(outcome)
+    expect(html).not.toContain("<script")
+    expect(html).toContain("&lt;script&gt;")
+    const told = all
+      .filter(({ tagName }) => tagName === "body")
+      .map(text)
+      .join("")
+    expect(told).toContain(nasty)
+
+    // Who cannot see the picture is told the same.
+    const pictures = all.filter(({ attrs, tagName }) => tagName === "svg" && attrs.some(({ name }) => name === "role"))
+    expect(pictures.length).toBeGreaterThan(0)
+    const ids = new Set(all.flatMap(({ attrs }) => attrs.filter(({ name }) => name === "id").map(({ value }) => value)))
+    for (const { attrs } of pictures) {
+      const labels = attrs.find(({ name }) => name === "aria-labelledby")!.value.split(" ")
+      for (const label of labels) expect(ids).toContain(label)
+    }
+    expect(all.filter(({ tagName }) => tagName === "caption" || tagName === "th").length).toBeGreaterThan(3)
+    expect(all.filter(({ tagName }) => tagName === "h1")).toHaveLength(1)
+    expect(ids.size).toBe(all.flatMap(({ attrs }) => attrs.filter(({ name }) => name === "id")).length)
+  })
+
+  it("tells of a kill and a takeover", async () => {
+    const outcome = await run(
+      "--check",
+      "--kill",
+      "--processes",
+      "3",
+      "--callers",
+      "10",
+      "--load",
+      "100ms",
+      "--lease",
+      "300ms"
+    )
+    const { all } = check(outcome)
+    const told = all.filter(({ tagName }) => tagName === "text").map(text)
+    expect(told).toContain("killed")
+    expect(told).toContain("takes over")
+  })
+
+  it("is small, however many callers there are", async () => {
+    const outcome = await run("--check", "--callers", "2000", "--load", "50ms")
+    expect(outcome.kept).toBe(true)
+    expect(report(outcome, "a.html").length).toBeLessThan(200_000)
+  })
+
+  it("can be the picture alone", async () => {
+    const outcome = await run("--check", "--processes", "2", "--callers", "2", "--load", "20ms", "--keys", nasty)
+    const svg = report(outcome, "/tmp/a.svg")
+    expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
+    expect(svg).not.toContain("<script")
+    expect(svg).toContain("--load:")
+  })
+})

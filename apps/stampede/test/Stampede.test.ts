@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest"
+import { json } from "../src/Json.ts"
+import { leases } from "../src/Recording.ts"
+import { run } from "./support/Run.ts"
+
+const calls = ({ figures }: Awaited<ReturnType<typeof run>>) => figures.map(({ originCalls }) => originCalls)
+
+describe("a cold key, over the embedded store", () => {
+  it("is loaded once for each key by all processes together", async () => {
+    const outcome = await run("--processes", "4", "--callers", "50", "--keys", "3", "--load", "150ms")
+    const [, , cached] = outcome.figures
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(calls(outcome)).toEqual([200, 12, 3])
+    expect(cached).toMatchObject({ answered: 200, failed: 0, died: 0, unanswered: 0, outdatedKeys: 0 })
+    for (const key of outcome.settings.keys) {
+      expect(outcome.recordings[2]!.loads.filter((load) => load.key === key)).toHaveLength(1)
+    }
+    // Asked, watched, asked, left, asked: for each key, however many callers there are.
+    expect(cached!.storeCommands!.most).toBeLessThanOrEqual(3 * 6)
+  })
+
+  it("is loaded once by a single process with a single caller", async () => {
+    const outcome = await run("--check", "--processes", "1", "--callers", "1", "--load", "20ms")
+    expect(calls(outcome)).toEqual([1])
+    expect(outcome.kept).toBe(true)
+  })
+
+  it("is loaded once when callers come one after the other", async () => {
+    const outcome = await run("--check", "--callers", "20", "--spread", "150ms", "--load", "50ms")
+    expect(calls(outcome)).toEqual([1])
+    expect(outcome.kept).toBe(true)
+  })
+
+  it("is loaded once by an origin that can do one thing at a time, long before the naive way is through", async () => {
+    const outcome = await run("--processes", "2", "--callers", "5", "--load", "20ms", "--capacity", "1")
+    expect(calls(outcome)).toEqual([10, 2, 1])
+    expect(outcome.figures[0]!.wall).toBeGreaterThan(outcome.figures[2]!.wall)
+  })
+})
+
+describe("with --kill", () => {
+  it("one process takes over, once, when the lease ends: two origin calls in all", async () => {
+    const outcome = await run("--check", "--kill", "--callers", "50", "--load", "200ms", "--lease", "500ms")
+    const [recording] = outcome.recordings
+    const [figures] = outcome.figures
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(figures).toMatchObject({ originCalls: 2, takeovers: 1, answered: 150, died: 50, unanswered: 0 })
+    const [first, second, ...more] = leases(recording!)
+    expect(more).toEqual([])
+    expect(first).toMatchObject({ ended: "expired" })
+    expect(second).toMatchObject({ ended: "filled", takesOver: first })
+    // Not before: the lease protects whom nobody can ask.
+    expect(second!.from).toBeGreaterThanOrEqual(first!.until - 2)
+    expect(recording!.processes.filter(({ killedAt }) => killedAt !== undefined).map(({ index }) => index)).toEqual([
+      first!.process
+    ])
+  })
+})
+
+describe("the other scenarios", () => {
+  it("expiry: nobody waits, one load, and the new value is there afterwards", async () => {
+    const outcome = await run("--check", "--scenario", "expiry", "--callers", "50")
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(outcome.figures[0]).toMatchObject({ originCalls: 1, stale: 200, outdatedKeys: 0 })
+  })
+
+  it("failing: one call per cooldown, and everyone gets the fetcher's own error", async () => {
+    const outcome = await run(
+      "--check",
+      "--scenario",
+      "failing",
+      "--callers",
+      "51",
+      "--load",
+      "100ms",
+      "--cooldown",
+      "1s"
+    )
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(outcome.figures[0]).toMatchObject({ answered: 0, failed: 204, unanswered: 0 })
+    const errors = outcome.recordings[0]!.processes.flatMap(({ callers }) => callers.map(({ error }) => error))
+    expect(new Set(errors)).toEqual(new Set(["OriginDown"]))
+    // The waves come at once, while the key cools down, and after that.
+    expect(outcome.figures[0]!.originCalls).toBe(2)
+  })
+
+  it("delete: the late fill is refused, where others let the deleted value come back", async () => {
+    const outcome = await run("--scenario", "delete", "--callers", "20", "--load", "300ms")
+    const [naive, single, cached] = outcome.figures
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(naive!.outdatedKeys).toBe(1)
+    expect(single!.outdatedKeys).toBe(1)
+    expect(cached).toMatchObject({ originCalls: 2, refusedFills: 1, outdatedKeys: 0, answered: 80 })
+  })
+})
+
+describe("what came of it", () => {
+  it("is told to machines as JSON", async () => {
+    const outcome = await run("--check", "--callers", "5", "--load", "20ms")
+    const told = JSON.parse(json(outcome))
+    expect(told).toMatchObject({ kept: true, settings: { callers: 5, capacity: null }, store: expect.any(String) })
+    expect(told.runs).toHaveLength(1)
+    expect(told.runs[0]).toMatchObject({ contender: "cache-locking", originCalls: 1, answered: 20 })
+    expect(told.runs[0].processes).toHaveLength(4)
+    expect(told.runs[0].events[0]).toMatchObject({ at: 0 })
+  })
+})

@@ -1,0 +1,8 @@
+import { parse } from "../../src/Arguments.ts"
+import * as Stampede from "../../src/Stampede.ts"
+
+const nobody: Stampede.Audience = { opened: () => {}, started: () => {}, finished: () => {} }
+
+/** A stampede in real processes, as the command line would begin it. */
+export const run = (...args: ReadonlyArray<string>): Promise<Stampede.Outcome> =>
+  Stampede.run(parse(["--no-report", ...args], {}), nobody, new AbortController().signal)

@@ -1,0 +1,171 @@
+import { assert, describe } from "@effect/vitest"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Origin } from "./support/Origin.ts"
+import { advance, begin, flush, scenario } from "./support/Scenario.ts"
+import { remote } from "./support/Wrappers.ts"
+
+class Down extends Data.TaggedError("Down")<{}> {}
+
+const keys = ["a", "b", "c", "d"]
+
+for (const [kind, wrap] of [
+  ["memory", undefined],
+  ["a remote store", remote]
+] as const) {
+  describe(`getOrSetMany, over ${kind}`, () => {
+    scenario("asks once, for just what is missing, and fills what came", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        yield* cache.set("b", "old b")
+        const asked: Array<ReadonlyArray<string>> = []
+        const fetchMany = (wanted: ReadonlyArray<string>) => {
+          asked.push(wanted)
+          return Effect.delay(
+            Effect.succeed(wanted.filter((key) => key !== "d").map((key) => [key, `new ${key}`] as const)),
+            10
+          )
+        }
+        const caller = yield* begin(cache.getOrSetMany([...keys, "a"], fetchMany))
+        yield* advance(10)
+        const expected = [
+          ["a", "new a"],
+          ["b", "old b"],
+          ["c", "new c"]
+        ]
+        assert.deepStrictEqual([...(yield* Fiber.join(caller))], expected as never)
+        assert.deepStrictEqual(asked, [["a", "c", "d"]])
+        assert.deepStrictEqual([...(yield* cache.getMany(keys))], expected as never)
+        // What had no value is nobody's failure: the key is free at once.
+        const own = yield* cache.getOrSet("d", () => Effect.succeed("own"))
+        assert.deepStrictEqual([own.value, own.meta.cache], ["own", "MISS-LEADER"])
+      })
+    )
+
+    scenario("waits for keys that others load, in this process and in another", (world) =>
+      Effect.gen(function* () {
+        const a = yield* world.cache({}, wrap)
+        const b = yield* world.cache({}, wrap)
+        const origin = new Origin()
+        const here = yield* begin(a.cache.getOrSet("a", origin.gives(100)))
+        const there = yield* begin(b.cache.getOrSet("b", origin.gives(100)))
+        const asked: Array<ReadonlyArray<string>> = []
+        const many = yield* begin(
+          a.cache.getOrSetMany(keys, (wanted) => {
+            asked.push(wanted)
+            return Effect.succeed(wanted.map((key) => [key, "batch"] as const))
+          })
+        )
+        assert.deepStrictEqual(asked, [["c", "d"]])
+        yield* advance(100)
+        assert.strictEqual((yield* Fiber.join(many)).size, 4)
+        assert.strictEqual((yield* Fiber.join(many)).get("c"), "batch")
+        yield* Fiber.join(here)
+        yield* Fiber.join(there)
+        assert.strictEqual(origin.calls, 2)
+      })
+    )
+
+    scenario("two batches at once: each key is fetched once", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        const counts = new Map<string, number>()
+        const fetchMany = (wanted: ReadonlyArray<string>) => {
+          for (const key of wanted) counts.set(key, (counts.get(key) ?? 0) + 1)
+          return Effect.delay(Effect.succeed(wanted.map((key) => [key, key] as const)), 10)
+        }
+        const first = yield* begin(cache.getOrSetMany(["a", "b", "c"], fetchMany))
+        const second = yield* begin(cache.getOrSetMany(["b", "c", "d"], fetchMany))
+        yield* advance(10)
+        assert.strictEqual((yield* Fiber.join(first)).size, 3)
+        assert.strictEqual((yield* Fiber.join(second)).size, 3)
+        assert.deepStrictEqual([...counts.values()], [1, 1, 1, 1])
+      })
+    )
+
+    scenario("a fetch that fails is the caller's failure, and one call", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cooldown: 0 }, wrap)
+        let calls = 0
+        const failed = yield* Effect.flip(
+          cache.getOrSetMany(keys, () => {
+            calls++
+            return Effect.fail(new Down())
+          })
+        )
+        assert.strictEqual(failed._tag, "Down")
+        assert.strictEqual(calls, 1)
+      })
+    )
+
+    scenario("a caller that leaves ends the fetch, and gives every lease back", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        let interrupted = 0
+        const caller = yield* begin(
+          cache.getOrSetMany(keys, () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)))
+        )
+        yield* Fiber.interrupt(caller)
+        yield* flush
+        assert.strictEqual(interrupted, 1)
+        for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
+      })
+    )
+
+    scenario("somebody who joined a key of the batch, for which it has no value, loads it alone", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        const many = yield* begin(cache.getOrSetMany(["a"], () => Effect.delay(Effect.succeed([]), 10)))
+        const joined = yield* begin(cache.getOrSet("a", () => Effect.succeed("own")))
+        yield* advance(10)
+        assert.strictEqual((yield* Fiber.join(many)).size, 0)
+        assert.deepInclude(yield* Fiber.join(joined), { value: "own" })
+      })
+    )
+  })
+}
+
+describe("invalidation of many", () => {
+  scenario("deleteMany, invalidateWhere and clear void the loads under way", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache()
+      yield* Effect.forEach(["user:1", "user:2", "page:1"], (key) => cache.set(key, key))
+      const origin = new Origin()
+      const loading = yield* begin(cache.getOrSet("user:3", origin.gives(100)))
+      assert.strictEqual(yield* cache.invalidateWhere("user:*"), 3)
+      yield* advance(100)
+      assert.strictEqual((yield* Fiber.join(loading)).meta.uncached, "lost")
+      assert.deepStrictEqual(
+        [...(yield* cache.getMany(["user:1", "user:2", "user:3", "page:1"]))],
+        [["page:1", "page:1"]]
+      )
+      yield* cache.invalidateTag("any")
+      assert.strictEqual(yield* cache.clear(), 1)
+      assert.isTrue((yield* world.store.read("\u0001tag:any")).value !== undefined)
+      assert.strictEqual(yield* cache.deleteMany(["x", "y"]), 0)
+    })
+  )
+
+  scenario("an adapter that cannot list says so, and what to do", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, ({ keys: _, ...adapter }) => adapter)
+      const refused = yield* Effect.flip(cache.clear())
+      assert.strictEqual(refused._tag, "UNSUPPORTED")
+      assert.include(refused.message, "tag")
+      assert.deepInclude(yield* Effect.flip(cache.invalidateWhere("")), { _tag: "INVALID_OPTION", option: "pattern" })
+    })
+  )
+
+  scenario("set writes to the origin first, and the cache changes only if that succeeds", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache()
+      const order: Array<string> = []
+      yield* cache.set("k", "1", { origin: (key, value) => Effect.sync(() => order.push(`${key}=${value}`)) })
+      assert.deepStrictEqual([order, (yield* cache.getMany(["k"])).get("k")], [["k=1"], "1"])
+      const failed = yield* Effect.flip(cache.set("k", "2", { origin: () => Effect.fail(new Down()) }))
+      assert.strictEqual(failed._tag, "Down")
+      assert.strictEqual((yield* cache.getMany(["k"])).get("k"), "1")
+    })
+  )
+})
