@@ -9,6 +9,7 @@ import { type AdapterSetup, factsOf, serving } from "./AdapterSetup.ts"
 export const claims: Claims = {
   watch: true,
   keys: true,
+  changes: true,
   acquireMany: false,
   deleteMany: true,
   hitUnsafe: false,

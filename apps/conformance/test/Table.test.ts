@@ -13,6 +13,7 @@ const run: Capabilities.Run = {
   capabilities: {
     watch: true,
     keys: false,
+    changes: false,
     acquireMany: false,
     deleteMany: false,
     hitUnsafe: false,

@@ -27,7 +27,7 @@ describe.skipIf(server instanceof Unavailable)(`over a real Redis${missing}`, ()
   })
 
   it("a killed leader is followed by one other", async () => {
-    const outcome = await run("--check", "--url", url, "--kill", "--callers", "50", "--lease", "500ms")
+    const outcome = await run("--check", "--url", url, "--kill", "--callers", "50", "--lease", "800ms")
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
     expect(outcome.figures[0]).toMatchObject({ originCalls: 2, takeovers: 1, answered: 150, died: 50 })
   })

@@ -74,7 +74,7 @@ describe("the report", () => {
       "--load",
       "100ms",
       "--lease",
-      "300ms"
+      "600ms"
     )
     const { all } = check(outcome)
     const told = all.filter(({ tagName }) => tagName === "text").map(text)

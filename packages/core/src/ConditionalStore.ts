@@ -26,7 +26,7 @@ export interface Found<Version> {
 
 /** A backend that writes if unchanged. */
 export interface ConditionalStore<Version = string>
-  extends Pick<Adapter, "name" | "limits" | "identity" | "watch" | "keys" | "close"> {
+  extends Pick<Adapter, "name" | "limits" | "identity" | "watch" | "keys" | "changes" | "close"> {
   readonly read: (key: string) => Effect.Effect<Found<Version>, AdapterError>
   /**
    * Writes the entry, or removes it when there is none, if the version is still the one that was read
@@ -109,6 +109,7 @@ export const make = <Version>(store: ConditionalStore<Version>, retries: Retries
     read: (key) => move("read", key, undefined, (entry, now) => [Entry.read(entry, now), entry]),
     watch: store.watch,
     keys: store.keys,
+    changes: store.changes,
     close: store.close
   }
 }

@@ -76,39 +76,68 @@ class Pair {
       Effect.forEach(found, (one, index) => this.settle(keys[index]!, options, one), { concurrency: 16 })
     )
 
-  readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) =>
-    value === undefined
-      ? this.prolong("fill", key, lifetime.fresh + lifetime.stale, this.leases.fill(key, { token, lifetime }))
-      : this.write("fill", key, value, lifetime, (named) =>
-          Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
-            const old = held ? this.overtaken.get(token) : VersionName.parse(named)
-            this.overtaken.delete(token)
-            return this.discard(old)
-          })
-        )
+  readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) => {
+    if (value === undefined) {
+      const fill = Effect.tap(this.leases.fill(key, { token, lifetime }), () => this.forget(token))
+      return this.prolong("fill", key, () => lifetime.fresh + lifetime.stale, fill)
+    }
+    return this.write("fill", key, value, lifetime, (named) =>
+      Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
+        const old = held ? this.overtaken.get(token) : VersionName.parse(named)
+        this.overtaken.delete(token)
+        return this.discard(old)
+      })
+    )
+  }
 
   readonly touch: Adapter["touch"] = (key, options) =>
-    Limit.refusal(this, "touch", key) ??
-    Effect.flatMap(this.leases.read(key), ({ freshFor, keptFor }) =>
-      this.prolong("touch", key, options.freshFor + Math.max(0, keptFor - freshFor), this.leases.touch(key, options))
+    this.prolong(
+      "touch",
+      key,
+      ({ freshFor, keptFor }) => {
+        if (freshFor === 0) return undefined
+        return keptFor === Infinity ? Infinity : options.freshFor + keptFor - freshFor
+      },
+      this.leases.touch(key, options)
     )
 
-  /** Writes a version again, under its own name, so that it lives as long as the verb makes its name live. */
+  /**
+   * Runs a verb that gives the version that is there another lifetime, after the version was written again under its
+   * own name where it must live longer.
+   *
+   * @param lives how long, in milliseconds, by what is there; nothing where the verb would be refused
+   */
   private prolong(
     operation: Operation,
     key: string,
-    ttl: number,
+    lives: (there: Snapshot) => number | undefined,
     verb: Effect.Effect<boolean, AdapterError>
   ): Effect.Effect<boolean, AdapterError> {
-    return Effect.flatMap(this.leases.read(key), (snapshot) => {
-      const name = snapshot.value && VersionName.parse(snapshot.value)
-      if (name === undefined) return Effect.succeed(false)
-      return Effect.flatMap(this.get(operation, key, name), (bytes) =>
-        bytes === undefined
-          ? Effect.succeed(false)
-          : Effect.andThen(this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart)), verb)
-      )
+    const prolonged = Effect.flatMap(this.leases.read(key), (there) => {
+      const name = there.value && VersionName.parse(there.value)
+      const ttl = lives(there)
+      if (name === undefined || ttl === undefined) return Effect.succeed(false)
+      return Effect.flatMap(this.get(operation, key, name), (bytes) => {
+        if (bytes === undefined) return Effect.succeed(false)
+        // Never written to live shorter: the verb may yet be refused, and then the name lives on.
+        if (ttl <= there.keptFor) return verb
+        const written = this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart))
+        return Effect.tap(Effect.andThen(written, verb), (done) =>
+          done ? Effect.void : this.discardUnnamed(key, name)
+        )
+      })
     })
+    return Limit.refusal(this, operation, key) ?? prolonged
+  }
+
+  /** A version that was written again while its name was taken away would be left behind. */
+  private discardUnnamed(key: string, name: string): Effect.Effect<void> {
+    if (this.values.delete === undefined) return Effect.void
+    return Effect.ignore(
+      Effect.flatMap(this.leases.read(key), ({ value }) =>
+        value !== undefined && VersionName.parse(value) === name ? Effect.void : this.discard(name)
+      )
+    )
   }
 
   readonly put: Adapter["put"] = (key, { value, lifetime }) =>
@@ -120,10 +149,7 @@ class Pair {
     Limit.refusal(this, "delete", key) ?? this.overtaking(key, this.leases.delete(key))
 
   readonly abandon: Adapter["abandon"] = (key, options) =>
-    Effect.tap(this.leases.abandon(key, options), () => {
-      this.overtaken.delete(options.token)
-      return Effect.void
-    })
+    Effect.tap(this.leases.abandon(key, options), () => this.forget(options.token))
 
   readonly read: Adapter["read"] = (key) => Limit.refusal(this, "read", key) ?? this.readSettled(key)
 
@@ -233,6 +259,10 @@ class Pair {
     this.overtaken.set(token, name)
     const oldest = this.overtaken.size > remembered ? this.overtaken.keys().next().value : undefined
     if (oldest !== undefined) this.overtaken.delete(oldest)
+  }
+
+  private forget(token: string): Effect.Effect<void> {
+    return Effect.sync(() => void this.overtaken.delete(token))
   }
 
   /** Runs a verb that takes the key's name away, then removes the version it named. */

@@ -63,6 +63,7 @@ export const setup: AdapterSetup = {
         claims: {
           watch: false,
           keys: false,
+          changes: false,
           acquireMany: false,
           deleteMany: false,
           hitUnsafe: false,

@@ -16,6 +16,7 @@ export const setup: AdapterSetup = {
         claims: {
           watch: true,
           keys: true,
+          changes: true,
           acquireMany: false,
           deleteMany: false,
           hitUnsafe: true,

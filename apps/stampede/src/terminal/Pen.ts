@@ -34,7 +34,7 @@ const letters: typeof blocks = {
 }
 
 const widest = 120
-const narrowest = 24
+const narrowest = 38
 
 export class Pen {
   readonly signs: typeof blocks

@@ -43,7 +43,7 @@ export class Screen implements Audience, Disposable {
 
   readonly started = (contender: Contender, recording: Recording): void => {
     if (!this.pen.live) {
-      this.print(`${contender.title}: ${contender.about} …`)
+      this.paragraph(`${contender.title}: ${contender.about} …`)
       return
     }
     const draw = () => this.update(this.progress(contender, recording))
@@ -78,7 +78,7 @@ export class Screen implements Audience, Disposable {
     const calls = counted(recording.loads.length, "origin call")
     const answers = `${count(done)}/${count(recording.expected)} answered`
     const mark = pen.style(recording.end === undefined ? "cyan" : "green", pen.signs.bar)
-    if (pen.width < 60) return `${mark} ${pen.wrap(`${title}: ${calls}, ${answers}`, 2).join("\n  ")}`
+    if (pen.width < 76) return `${mark} ${pen.wrap(`${title}: ${calls}, ${answers}`, 2).join("\n  ")}`
     const line = `${title.padEnd(25)} ${calls.padStart(18)}  ${answers}`
     return `${mark} ${line}`
   }
@@ -111,7 +111,7 @@ export class Screen implements Audience, Disposable {
       for (const line of strip(recording, scale, extent(recording), pen)) print(line)
     }
     print(axis(scale, pen))
-    print(legend(recordings, pen))
+    for (const line of legend(recordings, pen)) print(line)
   }
 
   private story({ recordings }: Outcome): void {

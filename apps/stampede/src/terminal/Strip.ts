@@ -105,17 +105,33 @@ export const axis = (scale: number, pen: Pen): string => {
 }
 
 /** What the signs mean, for the runs shown. */
-export const legend = (recordings: ReadonlyArray<Recording>, pen: Pen): string => {
-  const failed = recordings.some(({ processes }) =>
-    processes.some(({ callers }) => callers.some(({ how }) => how === "failed"))
-  )
-  const killed = recordings.some(({ processes }) => processes.some(({ killedAt }) => killedAt !== undefined))
-  const sign = (cell: Exclude<Cell, "nothing">, meaning: string) =>
-    `${pen.style(colours[cell], pen.signs[cell])} ${pen.dim(meaning)}`
-  return [
-    sign("load", "calls the origin"),
-    sign("wait", "waits"),
-    failed ? sign("failed", "given the error") : sign("done", "answered"),
-    ...(killed ? [sign("killed", "killed"), sign("lease", "lease goes on"), sign("leaseEnd", "lease ends")] : [])
-  ].join("  ")
+export const legend = (recordings: ReadonlyArray<Recording>, pen: Pen): ReadonlyArray<string> => {
+  const processes = recordings.flatMap(({ processes }) => processes)
+  const failed = processes.some(({ callers }) => callers.some(({ how }) => how === "failed"))
+  const killed = processes.some(({ killedAt }) => killedAt !== undefined)
+  const entries: ReadonlyArray<readonly [cell: Exclude<Cell, "nothing">, meaning: string]> = [
+    ["load", "calls the origin"],
+    ["wait", "waits"],
+    failed ? ["failed", "given the error"] : ["done", "answered"],
+    ...(killed
+      ? ([
+          ["killed", "killed"],
+          ["lease", "lease goes on"],
+          ["leaseEnd", "lease ends"]
+        ] as const)
+      : [])
+  ]
+  const lines: Array<string> = []
+  let room = 0
+  for (const [cell, meaning] of entries) {
+    const width = meaning.length + 4
+    const text = `${pen.style(colours[cell], pen.signs[cell])} ${pen.dim(meaning)}`
+    if (lines.length > 0 && width <= room) lines.push(`${lines.pop()}  ${text}`)
+    else {
+      lines.push(text)
+      room = pen.width + 2
+    }
+    room -= width
+  }
+  return lines
 }
