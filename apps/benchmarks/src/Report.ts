@@ -32,7 +32,7 @@ export const report = (suites: ReadonlyArray<Suite>, { machine, redis, results, 
 cache-locking beside the caches people use today, all in one run.
 
 - **How.** Each contender runs in a process of its own; all are open at once and measured in turn, round after round, the
-  order shifted each time. A figure is the median of the rounds, the quartiles in brackets. *÷ floor* is the median of
+  order shifted each time. A figure is the median of the rounds, the quartiles in brackets. _÷ floor_ is the median of
   the ratios to the first row of the same round: compare these, the figures themselves belong to this machine.
 - **Fair.** Every contender loads and answers the same values, checked as they come, and loads are counted: one that answers wrongly or
   loads too often ends with an error instead of a row. Peers are set up as their own documentation does, with the bounds and the TTL named here.

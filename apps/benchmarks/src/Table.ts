@@ -58,21 +58,26 @@ export const tableOf = (suite: Suite, result: Result): Table => {
   }
 }
 
+const widthsOf = ({ head, rows }: Table): Array<number> =>
+  head.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column]!.length)))
+
+/** The first column begins at the left, figures end at the right. */
+const padded = (row: ReadonlyArray<string>, widths: ReadonlyArray<number>): Array<string> =>
+  row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+
 /** For a terminal. */
-export const plain = ({ head, rows }: Table): string => {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)))
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-        .join("  ")
-    )
-    .join("\n")
+export const plain = (table: Table): string => {
+  const widths = widthsOf(table)
+  return [table.head, ...table.rows].map((row) => padded(row, widths).join("  ")).join("\n")
 }
 
-export const markdown = ({ head, rows }: Table): string =>
-  [
-    `| ${head.join(" | ")} |`,
-    `|${head.map((_, column) => (column === 0 ? " --- " : " ---: ")).join("|")}|`,
-    ...rows.map((row) => `| ${row.join(" | ")} |`)
+/** As the formatter of this repository has it. */
+export const markdown = (table: Table): string => {
+  const widths = widthsOf(table)
+  const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+  return [
+    line(padded(table.head, widths)),
+    line(widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`))),
+    ...table.rows.map((row) => line(padded(row, widths)))
   ].join("\n")
+}

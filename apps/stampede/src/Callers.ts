@@ -16,15 +16,16 @@ export class OriginDown extends Error {
   override readonly name = "OriginDown"
 }
 
-/** Runs all callers. Settles when the last one has its answer. */
+/** Runs all callers, and fills in their records. Settles when the last one has its answer. */
 export const run = async (
   { callers, keys }: Orders,
   start: number,
   get: Get,
-  channel: ParentChannel
+  channel: ParentChannel,
+  records: Array<CallerRecord>
 ): Promise<void> => {
-  const records: Array<CallerRecord> = []
-  const progress = setInterval(() => channel.tell("progress", { answered: records.length }), progressEvery)
+  const tell = () => channel.tell("progress", { answered: records.length, last: records.at(-1)?.end ?? start })
+  const progress = setInterval(tell, progressEvery)
 
   const call = async (key: number): Promise<void> => {
     const begin = now()
@@ -44,12 +45,12 @@ export const run = async (
       await until(start + after)
       const begin = now()
       const calls = wave.map(({ key }) => call(key))
-      channel.tell("began", { callers: wave.map(({ key }) => ({ key, begin })) })
+      channel.tell("began", { after, begin })
       await Promise.all(calls)
     })
   )
   clearInterval(progress)
-  channel.tell("answered", { callers: records })
+  tell()
 }
 
 const until = (instant: number): Promise<void> =>

@@ -25,7 +25,7 @@ export class Hand {
     this.child = fork(script, [], {
       serialization: "advanced",
       // Twelve processes compile the same modules: the first leaves its work to the others.
-      env: { NODE_COMPILE_CACHE: join(tmpdir(), "stampede-compile-cache"), ...process.env },
+      env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...process.env },
       // What a worker prints is for people, and not part of the output.
       stdio: ["ignore", 2, 2, "ipc"]
     })

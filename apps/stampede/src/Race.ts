@@ -40,6 +40,7 @@ export class Race {
   readonly recording: Recording
   private readonly parts: Parts
   private readonly origin: Origin
+  private readonly callers: Orders["callers"]
   private readonly attachments: Array<Attachment> = []
   /** What is to happen half-way through a load, and is waited for. */
   private readonly incidents: Array<Promise<void>> = []
@@ -54,6 +55,10 @@ export class Race {
       failing: scenario.failing === true,
       onLoad: (load) => this.begun(load)
     })
+    this.callers = Array.from({ length: settings.callers }, (_, caller) => ({
+      key: caller % settings.keys.length,
+      after: scenario.after(caller, settings)
+    }))
     this.recording = {
       contender: contender.name,
       title: contender.title,
@@ -69,6 +74,7 @@ export class Race {
           began: [],
           callers: [],
           answered: 0,
+        answeredAt: 0,
           killedAt: undefined,
           commands: undefined
         })
@@ -111,18 +117,10 @@ export class Race {
       place: attachment.place,
       prefix,
       keys: settings.keys,
-      callers: this.callers(),
+      callers: this.callers,
       policy: this.policy()
     }
     record.pid = (await hand.channel.ask("prepare", orders)).pid
-  }
-
-  private callers(): Orders["callers"] {
-    const { scenario, settings } = this.parts
-    return Array.from({ length: settings.callers }, (_, caller) => ({
-      key: caller % settings.keys.length,
-      after: scenario.after(caller, settings)
-    }))
   }
 
   private policy(): Policy {
@@ -141,13 +139,12 @@ export class Race {
 
   private listen({ channel, index }: Hand, record: ProcessRecord): void {
     channel.onAsk("load", ({ key }) => this.origin.load(index, key))
-    channel.onTell("began", ({ callers }) => void record.began.push(...callers))
-    channel.onTell("progress", ({ answered }) => {
-      record.answered = answered
+    channel.onTell("began", ({ after, begin }) => {
+      for (const caller of this.callers) if (caller.after === after) record.began.push({ key: caller.key, begin })
     })
-    channel.onTell("answered", ({ callers }) => {
-      record.callers = callers
-      record.answered = callers.length
+    channel.onTell("progress", ({ answered, last }) => {
+      record.answered = answered
+      record.answeredAt = last
     })
     channel.onTell("saw", (sighting) => {
       // What is done before the start is not part of the story.
@@ -174,7 +171,7 @@ export class Race {
     const over = (): boolean =>
       !this.origin.busy &&
       processes.every(
-        ({ callers, killedAt }) => killedAt !== undefined || callers.length === this.parts.settings.callers
+        ({ answered, killedAt }) => killedAt !== undefined || answered === this.parts.settings.callers
       )
     while (!over() && !this.parts.signal.aborted) await pause(5)
     await Promise.all(this.incidents)

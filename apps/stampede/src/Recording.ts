@@ -66,10 +66,12 @@ export interface ProcessRecord {
   pid: number
   /** Those who have set out. */
   readonly began: Array<{ readonly key: number; readonly begin: number }>
-  /** Those who were answered; complete once the process says so. */
+  /** How those fared who were answered; known when it is over. */
   callers: ReadonlyArray<CallerRecord>
   /** Answers so far. */
   answered: number
+  /** When the last of them was given. */
+  answeredAt: number
   killedAt: number | undefined
   /** Commands that it sent to the store, by name, in order; `undefined` if nobody could count them. */
   commands: ReadonlyArray<string> | undefined

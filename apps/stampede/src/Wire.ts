@@ -84,6 +84,8 @@ export interface ToWorker {
     readonly delete: readonly [{ readonly key: string }, undefined]
     /** Answers when no lease is held here any more, with the adapter's verbs so far. */
     readonly settle: readonly [undefined, { readonly verbs: ReadonlyArray<string> }]
+    /** How each caller fared who has had an answer. Asked when it is over: telling it costs time that callers would wait. */
+    readonly callers: readonly [undefined, ReadonlyArray<CallerRecord>]
     /** What a newcomer would find in the cache now: the version of each key. */
     readonly look: readonly [undefined, ReadonlyArray<number | undefined>]
     readonly close: readonly [undefined, undefined]
@@ -101,10 +103,10 @@ export interface ToParent {
     readonly store: readonly [StoreCall, StoreAnswer]
   }
   readonly tells: {
-    /** The callers who have set out just now. */
-    readonly began: { readonly callers: ReadonlyArray<{ readonly key: number; readonly begin: number }> }
-    readonly progress: { readonly answered: number }
-    readonly answered: { readonly callers: ReadonlyArray<CallerRecord> }
+    /** The callers who were to set out so long after the start have done so. */
+    readonly began: { readonly after: number; readonly begin: number }
+    /** So many have had their answer, the last one then. */
+    readonly progress: { readonly answered: number; readonly last: number }
     readonly saw: Sighting
     readonly unwatch: { readonly id: number }
   }

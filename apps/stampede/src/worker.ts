@@ -5,6 +5,7 @@ import { createCache, type PromiseCache } from "@cache-locking/core/promise"
 import * as Callers from "./Callers.ts"
 import { Channel } from "./Channel.ts"
 import { contender, contenders, type Get } from "./Contender.ts"
+import type { CallerRecord } from "./Recording.ts"
 import type { Connection } from "./Store.ts"
 import { store } from "./Stores.ts"
 import type { Orders, OriginValue, ParentChannel, Policy } from "./Wire.ts"
@@ -19,6 +20,7 @@ interface Post {
   readonly witness: Witness
   readonly cache: PromiseCache<OriginValue>
   readonly get: Get
+  readonly records: Array<CallerRecord>
 }
 
 const optionsOf = (
@@ -46,7 +48,7 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
     return answered.value
   }
   await warmUp(orders, cache)
-  return { orders, connection, witness, cache, get: contender(orders.contender).make(cache, load) }
+  return { orders, connection, witness, cache, get: contender(orders.contender).make(cache, load), records: [] }
 }
 
 /** A server that has run for a while has been through this code, and has its connections and scripts. */
@@ -73,8 +75,8 @@ const serve = (channel: ParentChannel): void => {
     return { pid: process.pid }
   })
   channel.onTell("go", async ({ at }) => {
-    const { get, orders } = await here()
-    await Callers.run(orders, at, get, channel)
+    const { get, orders, records } = await here()
+    await Callers.run(orders, at, get, channel, records)
   })
   channel.onAsk("prime", async ({ staleFor, value }) => {
     const { cache } = await here()
@@ -91,6 +93,7 @@ const serve = (channel: ParentChannel): void => {
     await witness.settled()
     return { verbs: witness.verbs }
   })
+  channel.onAsk("callers", async () => (await here()).records)
   channel.onAsk("look", async () => {
     const { cache, orders } = await here()
     return Promise.all(orders.keys.map(async (key) => (await cache.get(key))?.version))

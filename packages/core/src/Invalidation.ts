@@ -28,14 +28,10 @@ export const deleteMany = (
       Effect.forEach(keys, (key) => adapter.delete(key), { concurrency }),
       (existed) => existed.filter(Boolean).length
     )
-  return Effect.mapError(deleted, (cause) => {
-    counters.adapterErrors++
-    return new CacheDeleteFailed({
-      context: { phase: "delete", adapter: adapter.name },
-      message: cause.message,
-      cause
-    })
-  })
+  const context = { phase: "delete", adapter: adapter.name } as const
+  return Effect.mapError(deleted, (cause) =>
+    counters.adapterErred(new CacheDeleteFailed({ context, message: cause.message, cause }))
+  )
 }
 
 /** Makes every value with one of these tags invalid, wherever it is. */
@@ -43,10 +39,11 @@ export const invalidateTags = (
   { adapter, counters }: Engine<any>,
   tags: ReadonlyArray<string>
 ): Effect.Effect<void, CacheSetFailed> =>
-  Effect.mapError(Tags.invalidate(adapter, tags), (cause) => {
-    counters.adapterErrors++
-    return new CacheSetFailed({ context: { phase: "put", adapter: adapter.name }, message: cause.message, cause })
-  })
+  Effect.mapError(Tags.invalidate(adapter, tags), (cause) =>
+    counters.adapterErred(
+      new CacheSetFailed({ context: { phase: "put", adapter: adapter.name }, message: cause.message, cause })
+    )
+  )
 
 /**
  * Deletes the keys that match: those that have a value, and those that are being loaded. Answers how many were
@@ -57,18 +54,14 @@ export const deleteWhere = (
   pattern: KeyPattern
 ): Effect.Effect<number, CacheDeleteFailed | CacheGetFailed | Unsupported> => {
   const { adapter, counters } = engine
+  const context = { phase: "keys", adapter: adapter.name } as const
   if (adapter.keys === undefined) {
-    return Effect.fail(
-      new Unsupported({
-        context: { phase: "keys", adapter: adapter.name },
-        message: `${adapter.name} cannot list its keys; give values a tag and invalidate that`
-      })
-    )
+    const message = `${adapter.name} cannot list its keys; give values a tag and invalidate that`
+    return Effect.failSync(() => counters.erred(new Unsupported({ context, message })))
   }
-  const listed = Stream.mapError(adapter.keys(pattern.prefix), (cause: AdapterError) => {
-    counters.adapterErrors++
-    return new CacheGetFailed({ context: { phase: "keys", adapter: adapter.name }, message: cause.message, cause })
-  })
+  const listed = Stream.mapError(adapter.keys(pattern.prefix), (cause: AdapterError) =>
+    counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
+  )
   return listed.pipe(
     Stream.filter((key) => !Tags.isOwn(key) && pattern.matches(key)),
     Stream.grouped(page),

@@ -79,8 +79,9 @@ export class Sealer<A> {
         })
       )
     }
-    // A copy keeps its bytes: they are not to be made again for the store.
-    return Effect.flatMap(this.open(new Copy(bytes)), (opened) =>
+    // A store that takes the bytes is not to have them made again; one that keeps the object does without them.
+    const again = this.adapter.keepsReferences === true ? { bytes } : new Copy(bytes)
+    return Effect.flatMap(this.open(again), (opened) =>
       opened instanceof Unreadable ? Effect.fail(this.decodeFailed(key, opened)) : Effect.succeed(opened)
     )
   }
@@ -116,19 +117,21 @@ export class Sealer<A> {
 
   /** Opens a value that is here already, and needs nobody else's word; or answers nothing. */
   unsealUnsafe(value: Value): Sealed<A> | undefined {
-    const opened = value instanceof Copy ? this.openedHere(value) : value
+    const opened = value instanceof Copy ? this.openNow(value) : value
     if (!(opened instanceof Sealed)) return undefined
     return opened.tags.length === 0 || this.adapter.dropsTagged === true ? opened : undefined
   }
 
-  private openedHere(copy: Copy): Value | Unreadable | undefined {
+  /** What needs no promise. */
+  private openNow(value: Value): Value | Unreadable | undefined {
     const { codec } = this
-    return copy.openedBy(codec) ?? (codec.async === true ? undefined : (unseal(copy, codec) as Sealed<A> | Unreadable))
+    if (codec.async !== true) return unseal(value, codec) as Sealed<A> | Unreadable
+    return value instanceof Copy ? value.openedBy(codec) : value
   }
 
   /** Opens a value if that needs no promise, no look at tags, and goes well. */
   openUnsafe(value: Value): Sealed<A> | undefined {
-    const opened = unseal(value, this.codec)
+    const opened = this.openNow(value)
     return opened instanceof Sealed && opened.tags.length === 0 ? opened : undefined
   }
 

@@ -622,7 +622,7 @@ describe("the one call", () => {
     const [codec, adapter] = await once()
     // The value that the codec was kept with goes, too.
     await Effect.runPromise(MemoryAdapter.processWide().delete("gc"))
-    for (let i = 0; i < 20 && (codec!.deref() ?? adapter!.deref()) !== undefined; i++) {
+    for (let i = 0; i < 400 && (codec!.deref() ?? adapter!.deref()) !== undefined; i++) {
       await new Promise((resolve) => setTimeout(resolve, 5))
       gc()
     }

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { type Adapter, AdapterError, type Value } from "../src/Adapter.ts"
+import { type Adapter, AdapterError, Token, type Value } from "../src/Adapter.ts"
 import * as ConditionalStore from "../src/ConditionalStore.ts"
 import * as EntryRecord from "../src/EntryRecord.ts"
 import { Blobs } from "./fixtures/Blobs.ts"
@@ -24,7 +25,7 @@ describe("ConditionalStore", () => {
       yield* adapter.put("k", { value: value("v"), lifetime })
       blobs.reads = blobs.writes = 0
       const found = yield* adapter.acquire("k", { owner: "a", leaseFor: 100 })
-      assert.deepStrictEqual(found, { _tag: "Hit", value: value("v"), freshFor: 1000, age: 0 })
+      assert.deepStrictEqual(found, { _tag: "Hit", value: value("v"), freshFor: 1000, age: 0, took: 0 })
       assert.deepStrictEqual([blobs.reads, blobs.writes], [1, 0])
       yield* adapter.read("k")
       assert.deepStrictEqual([blobs.reads, blobs.writes], [2, 0])
@@ -87,6 +88,102 @@ describe("ConditionalStore", () => {
     })
   )
 
+  it.effect("a fill without a value costs one read and one write, keeps the bytes and begins the lifetime anew", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      yield* TestClock.adjust(1200)
+      const token = yield* lead(adapter, "k")
+      yield* TestClock.adjust(40)
+      blobs.reads = blobs.writes = 0
+      assert.isTrue(yield* adapter.fill("k", { token, lifetime: { fresh: 300, stale: 0 } }))
+      assert.deepStrictEqual([blobs.reads, blobs.writes], [1, 1])
+      assert.strictEqual(blobs.map.get("k")?.ttl, 300)
+      const found = yield* adapter.acquire("k", { owner: "b", leaseFor: 100 })
+      assert.deepStrictEqual(found, { _tag: "Hit", value: value("v"), freshFor: 300, age: 0, took: 40 })
+    })
+  )
+
+  it.effect("a fill without a value, overtaken by a delete and the owner's next lease, brings nothing back", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      yield* TestClock.adjust(1000)
+      const token = yield* lead(adapter, "k")
+      blobs.beforeWrite = (key) =>
+        Effect.sync(() => {
+          blobs.beforeWrite = () => Effect.void
+          blobs.map.delete(key)
+        })
+      const filling = yield* Effect.forkChild(adapter.fill("k", { token, lifetime }))
+      yield* TestClock.adjust(1000)
+      assert.isFalse(yield* Fiber.join(filling))
+      const next = yield* lead(adapter, "k")
+      blobs.writes = 0
+      assert.isFalse(yield* adapter.fill("k", { token: next, lifetime }))
+      assert.strictEqual(blobs.writes, 0)
+      assert.strictEqual((yield* adapter.read("k")).value, undefined)
+    })
+  )
+
+  it.effect("a touch costs one read and one write, tells the store the new end, and writes nothing in vain", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      assert.isFalse(yield* adapter.touch("k", { freshFor: 5000 }))
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      yield* TestClock.adjust(400)
+      blobs.reads = blobs.writes = 0
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 5000 }))
+      assert.deepStrictEqual([blobs.reads, blobs.writes], [1, 1])
+      assert.strictEqual(blobs.map.get("k")?.ttl, 5500)
+      assert.deepInclude(yield* adapter.read("k"), { value: value("v"), freshFor: 5000, keptFor: 5500, age: 400 })
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 10 }))
+      assert.strictEqual(blobs.map.get("k")?.ttl, 510)
+      yield* TestClock.adjust(10)
+      blobs.writes = 0
+      assert.isFalse(yield* adapter.touch("k", { freshFor: 5000 }))
+      assert.strictEqual(blobs.writes, 0)
+      assert.deepInclude(yield* adapter.read("k"), { freshFor: 0, keptFor: 500 })
+    })
+  )
+
+  it.effect("a touch that is overtaken by a fill decides again, on what was filled", () =>
+    Effect.gen(function* () {
+      const blobs = new Blobs()
+      const adapter = ConditionalStore.make(blobs.store)
+      yield* adapter.put("k", { value: value("old"), lifetime })
+      blobs.beforeWrite = () =>
+        Effect.suspend(() => {
+          blobs.beforeWrite = () => Effect.void
+          return adapter.put("k", { value: value("new"), lifetime: { fresh: 100, stale: 7 } })
+        })
+      const touching = yield* Effect.forkChild(adapter.touch("k", { freshFor: 5000 }))
+      yield* TestClock.adjust(1000)
+      assert.isTrue(yield* Fiber.join(touching))
+      const { keptFor, freshFor, value: kept } = yield* adapter.read("k")
+      assert.deepStrictEqual(kept, value("new"))
+      assert.strictEqual(keptFor - freshFor, 7)
+    })
+  )
+
+  it("watches, lists, tells changes and closes as the store does", () => {
+    const { store } = new Blobs()
+    const verbs = {
+      watch: () => Effect.succeed(Effect.never),
+      keys: () => Stream.make("k"),
+      changes: () => Effect.void,
+      close: Effect.void
+    }
+    const adapter = ConditionalStore.make({ ...store, ...verbs })
+    for (const verb of ["watch", "keys", "changes", "close"] as const) {
+      assert.strictEqual(adapter[verb], verbs[verb] as unknown)
+      assert.strictEqual(ConditionalStore.make(store)[verb], undefined)
+    }
+  })
+
   it.effect("goes by the store's clock where the store tells it", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
@@ -143,6 +240,8 @@ describe("ConditionalStore", () => {
         yield* Effect.flip(adapter.acquire(long, { owner: "a", leaseFor: 1 })),
         yield* Effect.flip(adapter.read(long)),
         yield* Effect.flip(adapter.delete("lone \ud800")),
+        yield* Effect.flip(adapter.touch(long, { freshFor: 1 })),
+        yield* Effect.flip(adapter.fill(long, { token: Token("t"), lifetime })),
         yield* Effect.flip(adapter.put("k", { value: big, lifetime }))
       ]
       assert.deepStrictEqual(
@@ -151,6 +250,8 @@ describe("ConditionalStore", () => {
           ["acquire", "Rejected"],
           ["read", "Rejected"],
           ["delete", "Rejected"],
+          ["touch", "Rejected"],
+          ["fill", "Rejected"],
           ["put", "Rejected"]
         ]
       )

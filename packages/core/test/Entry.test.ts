@@ -22,6 +22,9 @@ const story = () => {
       take(Entry.acquire(entry, now, { owner, leaseFor: 100, ...options }, () => Token(`t${++grants}`))),
     fill: (now: number, token: string, given: Value = v, lifetime: Lifetime = { fresh: 1000, stale: 500 }) =>
       take(Entry.fill(entry, now, { token: Token(token), value: given, lifetime })),
+    refill: (now: number, token: string, lifetime: Lifetime = { fresh: 1000, stale: 500 }) =>
+      take(Entry.fill(entry, now, { token: Token(token), lifetime })),
+    touch: (now: number, freshFor: number) => take(Entry.touch(entry, now, { freshFor })),
     abandon: (now: number, token: string, options: { cooldown?: number; cause?: Value } = {}) =>
       take(Entry.abandon(entry, now, { token: Token(token), ...options })),
     renew: (now: number, token: string, leaseFor = 100) =>
@@ -58,7 +61,7 @@ describe("acquire", () => {
   it("hits a fresh value, then leads with the stale one, then leads with nothing", () => {
     const key = story()
     key.put(0)
-    expect(key.acquire(999, "a")).toEqual({ _tag: "Hit", value: v, freshFor: 1, age: 999 })
+    expect(key.acquire(999, "a")).toEqual({ _tag: "Hit", value: v, freshFor: 1, age: 999, took: 0 })
     expect(key.acquire(1000, "a")).toMatchObject({ _tag: "Leader", stale: { value: v, age: 1000, staleFor: 0 } })
     expect(key.acquire(1050, "b")).toMatchObject({ _tag: "Follower", stale: { value: v, age: 1050, staleFor: 50 } })
     expect(key.acquire(1500, "b")).toEqual({ _tag: "Leader", token: "t2", stale: undefined })
@@ -71,7 +74,7 @@ describe("acquire", () => {
     expect(key.acquire(900, "a", { refreshWithin: 100 })).toEqual({
       _tag: "Leader",
       token: "t1",
-      stale: { value: v, age: 900, staleFor: 0 }
+      stale: { value: v, age: 900, took: 0, staleFor: 0 }
     })
     expect(key.acquire(900, "b", { refreshWithin: 100 })._tag).toBe("Hit")
     expect(key.acquire(901, "a", { refreshWithin: 100 })).toMatchObject({ _tag: "Leader", token: "t1" })
@@ -98,7 +101,7 @@ describe("acquire", () => {
   it("refreshes a value that never expires when asked for any freshness", () => {
     const key = story()
     key.put(0, v, { fresh: Infinity, stale: 0 })
-    expect(key.acquire(hour, "a")).toEqual({ _tag: "Hit", value: v, freshFor: Infinity, age: hour })
+    expect(key.acquire(hour, "a")).toEqual({ _tag: "Hit", value: v, freshFor: Infinity, age: hour, took: 0 })
     expect(key.acquire(hour, "a", { refreshWithin: Infinity })).toMatchObject({
       _tag: "Leader",
       stale: { staleFor: 0 }
@@ -151,6 +154,151 @@ describe("fill", () => {
     expect(key.fill(1, "t1", v, { fresh: 0, stale: 0 })).toBe(true)
     expect(key.read(1)).toMatchObject({ value: undefined, keptFor: 0 })
     expect(key.acquire(1, "b")).toMatchObject({ _tag: "Leader", stale: undefined })
+  })
+})
+
+describe("fill without a value", () => {
+  it("begins the lifetime of the value that is there anew, and ends the lease", () => {
+    const key = story()
+    key.put(0, v, { fresh: 100, stale: 1000 })
+    key.acquire(200, "a")
+    expect(key.refill(250, "t1", { fresh: 300, stale: 50 })).toBe(true)
+    expect(key.acquire(260, "b")).toEqual({ _tag: "Hit", value: v, freshFor: 290, age: 10, took: 50 })
+    expect(key.read(260)).toMatchObject({ keptFor: 340, lease: undefined })
+    expect(key.refill(261, "t1")).toBe(false)
+  })
+
+  it("gives a fresh value another lifetime, also a shorter one", () => {
+    const key = story()
+    key.put(0)
+    key.acquire(10, "a", { refreshWithin: Infinity })
+    expect(key.refill(20, "t1", { fresh: 5, stale: 0 })).toBe(true)
+    expect(key.acquire(24, "b")._tag).toBe("Hit")
+    expect(key.acquire(25, "b")).toMatchObject({ _tag: "Leader", stale: undefined })
+  })
+
+  it("changes nothing where there is no value any more, and the lease goes on", () => {
+    for (const prepare of [
+      () => {},
+      (key: ReturnType<typeof story>) => key.put(0, v, { fresh: 10, stale: 10 }),
+      (key: ReturnType<typeof story>) => [key.put(0), key.remove(1)]
+    ]) {
+      const key = story()
+      prepare(key)
+      key.acquire(20, "a")
+      const before = key.entry()
+      expect(key.refill(30, "t1")).toBe(false)
+      expect(key.entry()).toBe(before)
+      expect(key.acquire(31, "b")).toMatchObject({ _tag: "Follower", stale: undefined })
+      expect(key.fill(32, "t1", w)).toBe(true)
+    }
+  })
+
+  it("is refused with a lost token, and prolongs nothing", () => {
+    const key = story()
+    key.put(0)
+    key.acquire(0, "a", { refreshWithin: Infinity })
+    const before = key.entry()
+    expect(key.refill(100, "t1", { fresh: hour, stale: 0 })).toBe(false)
+    expect(key.refill(50, "t0", { fresh: hour, stale: 0 })).toBe(false)
+    expect(key.entry()).toBe(before)
+    key.put(101, w)
+    expect(key.refill(102, "t1", { fresh: hour, stale: 0 })).toBe(false)
+    expect(key.read(102)).toMatchObject({ value: w, freshFor: 999 })
+  })
+})
+
+describe("touch", () => {
+  it("makes a fresh value stay fresh so long from now, longer or shorter, and changes nothing else", () => {
+    const key = story()
+    key.acquire(0, "a")
+    key.fill(30, "t1")
+    key.acquire(40, "b", { refreshWithin: Infinity })
+    const { cooldown, kept, lease } = key.entry()!
+    for (const freshFor of [5000, 10, Infinity, 100]) {
+      expect(key.touch(50, freshFor)).toBe(true)
+      expect(key.read(50)).toMatchObject({ value: v, freshFor, keptFor: freshFor + 500, age: 20, took: 30 })
+      expect(key.entry()).toEqual({
+        kept: { ...kept, lifetime: { fresh: 20 + freshFor, stale: 500 } },
+        lease,
+        cooldown
+      })
+    }
+    expect(key.acquire(149, "c")).toMatchObject({ _tag: "Hit", freshFor: 1, age: 119, took: 30 })
+    expect(key.fill(139, "t2", w)).toBe(true)
+  })
+
+  it("finds nothing where nothing is fresh", () => {
+    const key = story()
+    expect(key.touch(0, 100)).toBe(false)
+    expect(key.entry()).toBeUndefined()
+    key.put(0)
+    for (const now of [1000, 1499, 1500, hour]) {
+      const before = key.entry()
+      expect(key.touch(now, 100)).toBe(false)
+      expect(key.entry()).toBe(before)
+    }
+    key.acquire(1600, "a")
+    key.abandon(1601, "t1", { cooldown: 50 })
+    expect(key.touch(1602, 100)).toBe(false)
+    expect(key.read(1602).cooling).toEqual({ retryIn: 49, cause: undefined })
+  })
+
+  it("for no time makes the value stale", () => {
+    const key = story()
+    key.put(0)
+    expect(key.touch(10, 0)).toBe(true)
+    expect(key.read(10)).toMatchObject({ freshFor: 0, keptFor: 500 })
+    expect(key.touch(10, 100)).toBe(false)
+    expect(key.acquire(12, "a")).toMatchObject({ _tag: "Leader", stale: { staleFor: 2, age: 12 } })
+  })
+
+  it("leaves the lifetime of other values that share it alone", () => {
+    const shared = { fresh: 1000, stale: 500 }
+    const [touched, other] = [story(), story()]
+    touched.put(0, v, shared)
+    other.put(0, v, shared)
+    touched.touch(10, 10)
+    expect(other.read(10)).toMatchObject({ freshFor: 990, keptFor: 1490 })
+    expect(shared).toEqual({ fresh: 1000, stale: 500 })
+  })
+
+  it("counts from now also when the clock was set back", () => {
+    const key = story()
+    key.put(hour)
+    expect(key.touch(0, 100)).toBe(true)
+    expect(key.read(0)).toMatchObject({ freshFor: 100, keptFor: 600, age: 0 })
+  })
+})
+
+describe("took", () => {
+  it("is from the grant to the fill, whatever renewals, retries and refusals lie between", () => {
+    const key = story()
+    key.acquire(0, "a")
+    key.renew(50, "t1")
+    key.acquire(90, "a")
+    key.acquire(95, "b")
+    key.fill(120, "t1")
+    expect(key.acquire(130, "c")).toMatchObject({ _tag: "Hit", took: 120 })
+    expect(key.read(130).took).toBe(120)
+    expect(key.acquire(1200, "c")).toMatchObject({ _tag: "Leader", stale: { took: 120 } })
+    expect(key.acquire(1250, "d")).toMatchObject({ _tag: "Follower", stale: { took: 120 } })
+    key.refill(1260, "t2")
+    expect(key.read(1260).took).toBe(60)
+  })
+
+  it("is counted from the owner's own grant, also a forced one, and never below nothing", () => {
+    const key = story()
+    key.acquire(0, "a")
+    key.acquire(70, "b", { force: true })
+    key.fill(80, "t2")
+    expect(key.read(80).took).toBe(10)
+    key.acquire(90, "c", { force: true })
+    key.fill(60, "t3")
+    expect(key.read(80).took).toBe(0)
+    key.acquire(100, "d", { force: true })
+    key.put(150)
+    expect(key.read(150).took).toBe(0)
   })
 })
 
@@ -230,6 +378,7 @@ describe("read", () => {
       freshFor: 0,
       keptFor: 250,
       age: 1250,
+      took: 0,
       lease: { owner: "a", endsIn: 50 },
       cooling: undefined
     })
@@ -238,6 +387,7 @@ describe("read", () => {
       freshFor: 0,
       keptFor: 0,
       age: 0,
+      took: 0,
       lease: undefined,
       cooling: undefined
     })
@@ -271,7 +421,9 @@ type Event = { readonly dt: number } & (
       readonly refreshWithin: number | undefined
       readonly force: boolean
     }
-  | { readonly do: "fill"; readonly token: number; readonly lifetime: Lifetime }
+  /** `anew`: without a value. */
+  | { readonly do: "fill"; readonly token: number; readonly lifetime: Lifetime; readonly anew: boolean }
+  | { readonly do: "touch"; readonly freshFor: number }
   | { readonly do: "abandon"; readonly token: number; readonly cooldown: number }
   | { readonly do: "renew"; readonly token: number; readonly leaseFor: number }
   | { readonly do: "put"; readonly lifetime: Lifetime }
@@ -303,7 +455,24 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       force: fc.integer({ min: 0, max: 9 }).map((n) => n === 0)
     })
   },
-  { weight: 3, arbitrary: fc.record({ dt: time, do: fc.constant("fill" as const), token, lifetime }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      dt: time,
+      do: fc.constant("fill" as const),
+      token,
+      lifetime,
+      anew: fc.integer({ min: 0, max: 2 }).map((n) => n === 0)
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      dt: time,
+      do: fc.constant("touch" as const),
+      freshFor: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(Infinity))
+    })
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -335,6 +504,8 @@ interface Ledger {
   readonly granted: ReadonlyArray<Token>
   /** Tokens that can never fill again: consumed, voided or superseded. */
   readonly dead: ReadonlySet<Token>
+  /** When the latest grant was made. */
+  readonly since: number
   /** When the latest grant ends, by its grant and renewals. */
   readonly until: number
   readonly stored: ReadonlyMap<Value, { readonly at: number; readonly lifetime: Lifetime }>
@@ -346,6 +517,7 @@ const play = (events: ReadonlyArray<Event>, judge: (step: Step) => void): void =
   const dead = new Set<Token>()
   const stored = new Map<Value, { at: number; lifetime: Lifetime }>()
   let entry: Entry.Entry | undefined
+  let since = 0
   let until = 0
   let now = 1000
   for (const [index, event] of events.entries()) {
@@ -358,22 +530,25 @@ const play = (events: ReadonlyArray<Event>, judge: (step: Step) => void): void =
       event.do === "acquire"
         ? Entry.acquire(entry, now, event, () => Token(`t${index}`))
         : event.do === "fill"
-          ? Entry.fill(entry, now, { token: used!, value: given, lifetime: event.lifetime })
+          ? Entry.fill(entry, now, { token: used!, value: event.anew ? undefined : given, lifetime: event.lifetime })
           : event.do === "abandon"
             ? Entry.abandon(entry, now, { token: used!, cooldown: event.cooldown, cause: given })
             : event.do === "renew"
               ? Entry.renew(entry, now, { token: used!, leaseFor: event.leaseFor })
               : event.do === "put"
                 ? Entry.put(now, { value: given, lifetime: event.lifetime })
-                : event.do === "delete"
-                  ? Entry.remove(entry, now)
-                  : [Entry.read(entry, now), entry]
-    judge({ event, now, before, after, answer, used, ledger: { granted, dead, until, stored } })
+                : event.do === "touch"
+                  ? Entry.touch(entry, now, event)
+                  : event.do === "delete"
+                    ? Entry.remove(entry, now)
+                    : [Entry.read(entry, now), entry]
+    judge({ event, now, before, after, answer, used, ledger: { granted, dead, since, until, stored } })
     if (event.do === "acquire") {
       const found = answer as Acquired
       if (found._tag === "Leader" && found.token !== granted.at(-1)) {
         for (const old of granted) dead.add(old)
         granted.push(found.token)
+        since = now
       }
       if (found._tag === "Leader") until = now + event.leaseFor
     }
@@ -381,8 +556,14 @@ const play = (events: ReadonlyArray<Event>, judge: (step: Step) => void): void =
     if ((event.do === "fill" || event.do === "abandon") && answer === true) dead.add(used!)
     if (event.do === "put" || event.do === "delete") for (const old of granted) dead.add(old)
     if (event.do === "put" || (event.do === "fill" && answer === true)) {
+      const kept = event.do === "fill" && event.anew ? [...stored.keys()][0]! : given
       stored.clear()
-      stored.set(given, { at: now, lifetime: event.lifetime })
+      stored.set(kept, { at: now, lifetime: event.lifetime })
+    }
+    if (event.do === "touch" && answer === true) {
+      for (const [kept, { at, lifetime }] of stored) {
+        stored.set(kept, { at, lifetime: { fresh: now - at + event.freshFor, stale: lifetime.stale } })
+      }
     }
     if (event.do === "delete") stored.clear()
     entry = after
@@ -398,6 +579,10 @@ const always = (judge: (step: Step) => void): void => {
 
 const canFill = (entry: Entry.Entry | undefined, now: number, token: Token): boolean =>
   Entry.fill(entry, now, { token, value: v, lifetime: { fresh: 1, stale: 0 } })[0]
+
+/** Whether what was stored is there, by the ledger. */
+const isKept = ({ stored }: Ledger, now: number): boolean =>
+  [...stored.values()].some(({ at, lifetime }) => now < at + lifetime.fresh + lifetime.stale)
 
 const probe: AcquireOptions = { owner: "probe", leaseFor: 10 }
 
@@ -425,9 +610,11 @@ describe("in every story", () => {
   })
 
   it("a lease is held exactly while its time lasts and nothing has ended it, even if nobody took it", () => {
-    always(({ now, answer, used, ledger }) => {
+    always(({ event, now, answer, used, ledger }) => {
       if (used === undefined) return
-      expect(answer).toBe(used === ledger.granted.at(-1) && !ledger.dead.has(used) && now < ledger.until)
+      const held = used === ledger.granted.at(-1) && !ledger.dead.has(used) && now < ledger.until
+      const lacking = event.do === "fill" && event.anew && !isKept(ledger, now)
+      expect(answer).toBe(held && !lacking)
     })
   })
 
@@ -498,6 +685,31 @@ describe("in every story", () => {
     })
   })
 
+  it("a touch changes nothing but the freshness of a fresh value, and a fill without a value no bytes", () => {
+    always(({ before, after, now, event, answer }) => {
+      const [then, next] = [Entry.read(before, now), Entry.read(after, now)]
+      if (event.do === "touch") {
+        expect(answer).toBe(then.freshFor > 0)
+        const { freshFor } = answer === true ? event : then
+        const gone = answer === true && freshFor + before!.kept!.lifetime.stale === 0
+        expect(next).toMatchObject(gone ? { value: undefined, freshFor: 0 } : { value: then.value, freshFor })
+        if (!gone) expect([next.age, next.took]).toEqual([then.age, then.took])
+        expect([next.lease, next.cooling]).toEqual([then.lease, then.cooling])
+        expect(after?.kept?.lifetime.stale).toBe(before?.kept?.lifetime.stale)
+      }
+      if (event.do === "fill" && event.anew && answer === true) expect(after!.kept!.value).toBe(before!.kept!.value)
+    })
+  })
+
+  it("what a load took is the time since its grant, for as long as the value is there", () => {
+    always(({ before, after, now, event, answer, ledger }) => {
+      if (event.do === "put") expect(after!.kept!.took).toBe(0)
+      else if (event.do === "fill" && answer === true) {
+        expect(after!.kept!.took).toBe(Math.max(0, now - ledger.since))
+      } else if (after?.kept !== undefined) expect(after.kept.took).toBe(before!.kept!.took)
+    })
+  })
+
   it("the same owner asking the same again gets the same answer and changes nothing more", () => {
     always(({ event, now, answer, after }) => {
       if (event.do !== "acquire") return
@@ -511,14 +723,16 @@ describe("in every story", () => {
     always(({ event, now, used, after }) => {
       const again: Entry.Move<unknown> =
         event.do === "fill"
-          ? Entry.fill(after, now, { token: used!, value: w, lifetime: event.lifetime })
+          ? Entry.fill(after, now, { token: used!, value: event.anew ? undefined : w, lifetime: event.lifetime })
           : event.do === "abandon"
             ? Entry.abandon(after, now, { token: used! })
             : event.do === "renew"
               ? Entry.renew(after, now, { token: used!, leaseFor: event.leaseFor })
               : event.do === "delete"
                 ? Entry.remove(after, now)
-                : [undefined, after]
+                : event.do === "touch"
+                  ? Entry.touch(after, now, event)
+                  : [undefined, after]
       expect(Entry.read(again[1], now)).toEqual(Entry.read(after, now))
     })
   })

@@ -10,17 +10,25 @@ const text = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => text.
 
 const entry: fc.Arbitrary<Entry> = fc
   .record({
-    kept: fc.option(fc.record({ value, filledAt: instant, lifetime: fc.record({ fresh: instant, stale: instant }) }), {
+    kept: fc.option(
+      fc.record({
+        value,
+        filledAt: instant,
+        took: instant,
+        lifetime: fc.record({ fresh: instant, stale: instant })
+      }),
+      { nil: undefined }
+    ),
+    lease: fc.option(fc.record({ owner: text, token: text.map(Token), since: instant, until: instant }), {
       nil: undefined
     }),
-    lease: fc.option(fc.record({ owner: text, token: text.map(Token), until: instant }), { nil: undefined }),
     cooldown: fc.option(fc.record({ until: instant, cause: fc.option(value, { nil: undefined }) }), { nil: undefined })
   })
   .filter((entry) => Object.values(entry).some((part) => part !== undefined))
 
 const sample: Entry = {
-  kept: { value: { bytes: Uint8Array.of(1, 2, 3) }, filledAt: 10, lifetime: { fresh: 5, stale: Infinity } },
-  lease: { owner: "é", token: Token("t"), until: 99 },
+  kept: { value: { bytes: Uint8Array.of(1, 2, 3) }, filledAt: 10, took: 7, lifetime: { fresh: 5, stale: Infinity } },
+  lease: { owner: "é", token: Token("t"), since: 90, until: 99 },
   cooldown: undefined
 }
 
@@ -33,9 +41,9 @@ describe("EntryRecord", () => {
     )
   })
 
-  it("adds 31 bytes to a value and nothing for what is not there", () => {
-    const kept = { value: { bytes: new Uint8Array(100) }, filledAt: 0, lifetime: { fresh: 1, stale: 1 } }
-    expect(EntryRecord.encode({ kept, lease: undefined, cooldown: undefined }).byteLength).toBe(131)
+  it("adds 39 bytes to a value and nothing for what is not there", () => {
+    const kept = { value: { bytes: new Uint8Array(100) }, filledAt: 0, took: 0, lifetime: { fresh: 1, stale: 1 } }
+    expect(EntryRecord.encode({ kept, lease: undefined, cooldown: undefined }).byteLength).toBe(139)
   })
 
   it("has a record for nothing, which is nothing again", () => {
@@ -44,9 +52,15 @@ describe("EntryRecord", () => {
   })
 
   it("keeps an owner that begins with a byte order mark", () => {
-    const lease = { owner: "\ufeffa", token: Token("\ufeff"), until: 1 }
+    const lease = { owner: "\ufeffa", token: Token("\ufeff"), since: 0, until: 1 }
     const given: Entry = { kept: undefined, lease, cooldown: undefined }
     expect(EntryRecord.decode(EntryRecord.encode(given))).toEqual(given)
+  })
+
+  it("keeps apart what each number says", () => {
+    const { kept, lease } = EntryRecord.decode(EntryRecord.encode(sample))!
+    expect([kept!.filledAt, kept!.took, kept!.lifetime.fresh, kept!.lifetime.stale]).toEqual([10, 7, 5, Infinity])
+    expect([lease!.since, lease!.until]).toEqual([90, 99])
   })
 
   it("reads a record inside a larger buffer", () => {

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm"
 import { describe, expect, expectTypeOf, it, vi } from "vitest"
 import { EncodeFailed } from "../src/CacheLockingError.ts"
 import * as Codec from "../src/Codec.ts"
-import { Sealed, seal, Unreadable, unseal } from "../src/Sealed.ts"
+import { Copy, Sealed, seal, tagsOf, Unreadable, unseal } from "../src/Sealed.ts"
 
 const counted = () => {
   const encode = vi.fn(Codec.default.encode)
@@ -147,6 +147,41 @@ describe("unseal", () => {
     expect(got).toMatchObject({ reason: "payload", fatal: true, cause: expect.any(TypeError) })
     const late = { ...later, name: "string", onInvalid: "fail" } as const
     expect(await unseal(damaged, late)).toMatchObject({ reason: "payload", fatal: true })
+  })
+})
+
+describe("Copy", () => {
+  it("is opened once by a codec, keeps its bytes, and is not another codec's", () => {
+    const codec = counted()
+    const { bytes } = seal({ a: 1 }, codec, { tags })
+    const copy = new Copy(bytes)
+    expect(copy.openedBy(codec)).toBeUndefined()
+    const opened = unseal(copy, codec) as Sealed<any>
+    expect(unseal(copy, codec)).toBe(opened)
+    expect(copy.openedBy(codec)).toBe(opened)
+    expect(opened.bytes).toBe(bytes)
+    expect(codec.decode).toHaveBeenCalledTimes(1)
+    expect(unseal(copy, counted())).not.toBe(opened)
+    expect(unseal(copy, Codec.string)).toBeInstanceOf(Unreadable)
+  })
+
+  it("is there at once when an asynchronous codec has opened it", async () => {
+    const sealed = seal("x", later)
+    await sealed.encode()
+    const copy = new Copy(sealed.bytes)
+    const opened = await unseal(copy, later)
+    expect(unseal(copy, later)).toBe(opened)
+  })
+})
+
+describe("tagsOf", () => {
+  it("tells the tags of a value, whatever its codec", () => {
+    const sealed = seal("x", Codec.string, { tags })
+    expect(tagsOf(sealed)).toBe(sealed.tags)
+    expect(tagsOf({ bytes: sealed.bytes })).toEqual(tags)
+    expect(tagsOf({ bytes: seal("x", Codec.string).bytes })).toEqual([])
+    expect(tagsOf({ bytes: new TextEncoder().encode("no envelope") })).toEqual([])
+    expect(tagsOf({ bytes: sealed.bytes.subarray(0, 8) })).toBeUndefined()
   })
 })
 

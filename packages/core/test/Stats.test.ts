@@ -205,6 +205,13 @@ describe("counters", () => {
       (adapter) => faulty(remote(adapter), { fill: always("reject"), abandon: always("reject") })
     ],
     [
+      "a store that cannot list its keys",
+      { errors: { UNSUPPORTED: 1 } },
+      (cache) => Effect.flip(cache.invalidateWhere({ prefix: "k" })),
+      {},
+      ({ keys: _, ...adapter }) => adapter
+    ],
+    [
       "a store that cannot be read, written, deleted from",
       {
         adapterErrors: 3,

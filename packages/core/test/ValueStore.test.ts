@@ -36,7 +36,8 @@ describe("withLeases", () => {
         _tag: "Hit",
         value: value("v"),
         freshFor: 1000,
-        age: 0
+        age: 0,
+        took: 0
       })
       assert.deepStrictEqual([values.sets, values.gets], [1, 1])
       const named = (yield* leases.read("k")).value
@@ -60,7 +61,7 @@ describe("withLeases", () => {
       const { adapter } = setup()
       yield* filled(adapter, "k", "v")
       yield* TestClock.adjust(1100)
-      const stale = { value: value("v"), age: 1100, staleFor: 100 }
+      const stale = { value: value("v"), age: 1100, took: 0, staleFor: 100 }
       const leader = yield* adapter.acquire("k", asked)
       assert.deepInclude(leader, { _tag: "Leader", stale })
       assert.deepInclude(yield* adapter.acquire("k", { ...asked, owner: "b" }), { _tag: "Follower", stale })
@@ -203,6 +204,159 @@ describe("withLeases", () => {
     })
   )
 
+  it.effect("a fill without a value writes the same version for longer, and names nothing anew", () =>
+    Effect.gen(function* () {
+      const { adapter, leases, values } = setup()
+      yield* filled(adapter, "k", "v")
+      const [name] = values.map.keys()
+      const named = (yield* leases.read("k")).value
+      yield* TestClock.adjust(1100)
+      const token = yield* lead(adapter, "k")
+      yield* TestClock.adjust(30)
+      assert.isTrue(yield* adapter.fill("k", { token, lifetime: { fresh: 7000, stale: 0 } }))
+      assert.deepStrictEqual([...values.map], [[name, { bytes: value("v").bytes, ttl: 67_000 }]])
+      assert.deepStrictEqual((yield* leases.read("k")).value, named)
+      const found = yield* adapter.acquire("k", asked)
+      assert.deepStrictEqual(found, { _tag: "Hit", value: value("v"), freshFor: 7000, age: 0, took: 30 })
+      assert.isFalse(yield* adapter.fill("k", { token, lifetime }))
+    })
+  )
+
+  it.effect("a fill without a value brings no version back that is gone, and the lease goes on", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      const first = yield* lead(adapter, "k")
+      assert.isFalse(yield* adapter.fill("k", { token: first, lifetime }))
+      assert.isTrue(yield* adapter.fill("k", { token: first, value: value("v"), lifetime }))
+      yield* TestClock.adjust(1000)
+      const token = yield* lead(adapter, "k")
+      values.map.clear()
+      assert.isFalse(yield* adapter.fill("k", { token, lifetime }))
+      assert.strictEqual(values.map.size, 0)
+      assert.deepInclude(yield* adapter.acquire("k", { ...asked, owner: "b" }), { _tag: "Follower" })
+      assert.isTrue(yield* adapter.fill("k", { token, value: value("w"), lifetime }))
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("w") })
+    })
+  )
+
+  it.effect("a fill without a value removes nothing that is named, also when it is followed by one with a value", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const adapter = ValueStore.withLeases(values.removing, MemoryAdapter.make())
+      yield* filled(adapter, "k", "v")
+      for (let round = 0; round < 3; round++) {
+        yield* TestClock.adjust(1100)
+        const token = yield* lead(adapter, "k")
+        assert.isTrue(yield* adapter.fill("k", { token, lifetime }))
+        assert.strictEqual(values.map.size, 1)
+        assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("v") })
+      }
+      yield* TestClock.adjust(1100)
+      yield* filled(adapter, "k", "w")
+      assert.strictEqual(values.map.size, 1)
+    })
+  )
+
+  it.effect("a touch lets the version live as long as its name, and a shorter one costs no bytes", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      yield* filled(adapter, "k", "v")
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 7000 }))
+      assert.deepStrictEqual([...values.map.values()], [{ bytes: value("v").bytes, ttl: 67_500 }])
+      assert.deepInclude(yield* adapter.read("k"), { value: value("v"), freshFor: 7000, keptFor: 7500 })
+      values.sets = 0
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 10 }))
+      assert.strictEqual(values.sets, 0)
+      assert.deepInclude(yield* adapter.read("k"), { value: value("v"), freshFor: 10, keptFor: 510 })
+    })
+  )
+
+  it.effect("an endless version is touched to end, and one with an end to have none", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      const ttls = () => [...values.map.values()].map(({ ttl }) => ttl)
+      yield* adapter.put("k", { value: value("v"), lifetime: { fresh: Infinity, stale: 0 } })
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 5000 }))
+      assert.deepStrictEqual(ttls(), [Infinity])
+      assert.deepInclude(yield* adapter.read("k"), { value: value("v"), freshFor: 5000 })
+      yield* adapter.put("k", { value: value("w"), lifetime })
+      values.map.delete([...values.map.keys()][0]!)
+      assert.isTrue(yield* adapter.touch("k", { freshFor: Infinity }))
+      assert.deepStrictEqual(ttls(), [Infinity])
+      assert.isTrue(yield* adapter.touch("k", { freshFor: Infinity }))
+      assert.deepStrictEqual(ttls(), [Infinity])
+    })
+  )
+
+  it.effect("what is refused shortens no version's life, and moves no bytes for what is not fresh", () =>
+    Effect.gen(function* () {
+      const { adapter, values } = setup()
+      const old = yield* lead(adapter, "k")
+      yield* adapter.put("k", { value: value("v"), lifetime: { fresh: 500_000, stale: 500_000 } })
+      assert.isFalse(yield* adapter.fill("k", { token: old, lifetime: { fresh: 1, stale: 0 } }))
+      assert.deepStrictEqual(
+        [...values.map.values()].map(({ ttl }) => ttl),
+        [1_060_000]
+      )
+      yield* TestClock.adjust(500_000)
+      values.sets = values.gets = 0
+      assert.isFalse(yield* adapter.touch("k", { freshFor: 5000 }))
+      assert.deepStrictEqual([values.sets, values.gets], [0, 0])
+      assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Leader" })
+    })
+  )
+
+  it.effect("a version that is deleted while it is written again is not left behind", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const leases = MemoryAdapter.make()
+      const plain = ValueStore.withLeases(values.removing, leases)
+      const overtaken = ValueStore.withLeases(
+        {
+          ...values.removing,
+          get: (name) => Effect.tap(values.removing.get(name), () => Effect.ignore(plain.delete("k")))
+        },
+        leases
+      )
+      yield* filled(plain, "k", "v")
+      assert.isFalse(yield* overtaken.touch("k", { freshFor: 5000 }))
+      assert.strictEqual(values.map.size, 0)
+      yield* filled(plain, "k", "v")
+      yield* TestClock.adjust(1000)
+      const token = yield* lead(plain, "k")
+      assert.isFalse(yield* overtaken.fill("k", { token, lifetime }))
+      assert.strictEqual(values.map.size, 0)
+    })
+  )
+
+  it.effect("failures of touches and fills without a value are told as this adapter's own", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const adapter = ValueStore.withLeases(values.store, {
+        ...MemoryAdapter.make(),
+        limits: { keyBytes: 100, valueBytes: 1000, tick: 1, clock: "store" }
+      })
+      const token = yield* lead(adapter, "k")
+      const long = "k".repeat(101)
+      assert.deepInclude(yield* Effect.flip(adapter.touch(long, { freshFor: 1 })), {
+        operation: "touch",
+        reason: "Rejected"
+      })
+      assert.deepInclude(yield* Effect.flip(adapter.fill(long, { token, lifetime })), {
+        operation: "fill",
+        reason: "Rejected"
+      })
+      yield* adapter.put("k", { value: value("v"), lifetime })
+      values.broken = true
+      assert.deepInclude(yield* Effect.flip(adapter.touch("k", { freshFor: 5000 })), {
+        adapter: "values+memory",
+        operation: "touch",
+        reason: "Unavailable"
+      })
+      assert.deepInclude(yield* adapter.read("k").pipe(Effect.flip), { operation: "read" })
+    })
+  )
+
   it.effect("goes by the value store's size and refuses more before anything is written", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
@@ -237,7 +391,11 @@ describe("withLeases", () => {
       const { adapter, leases } = setup()
       yield* filled(adapter, "k", "v")
       assert.deepStrictEqual(yield* Stream.runCollect(adapter.keys!("")), ["k"])
+      const token = yield* lead(adapter, "led")
+      assert.deepStrictEqual((yield* Stream.runCollect(adapter.keys!(""))).toSorted(), ["k", "led"])
+      yield* adapter.abandon("led", { token })
       assert.strictEqual(adapter.watch, leases.watch)
+      assert.strictEqual(adapter.changes, leases.changes)
       assert.strictEqual(adapter.hitUnsafe, undefined)
       assert.strictEqual(adapter.keepsReferences, undefined)
     })

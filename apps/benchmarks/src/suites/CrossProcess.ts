@@ -83,8 +83,8 @@ export const CrossProcess: Suite = {
   name: "cross-process",
   title: "4 processes × 250 callers on one cold key, over Redis",
   about:
-    "A load of 200 ms. *Loads* are what reaches the origin. *Beyond the load* is what a caller waited less 200 ms, over all 1,000 callers. " +
-    "*Commands* are what the clients sent, counted by a proxy in runs of their own, the most of three; subscriptions are in, connecting is not.",
+    "A load of 200 ms. _Loads_ are what reaches the origin. _Beyond the load_ is what a caller waited less 200 ms, over all 1,000 callers. " +
+    "_Commands_ are what the clients sent, counted by a proxy in runs of their own, the most of three; subscriptions are in, connecting is not.",
   isolated: false,
   redis: true,
   rounds: 9,

@@ -43,7 +43,7 @@ export const LeaderKilled: Suite = {
   title: "The leader is killed in the middle of its load",
   about:
     "One process loads under a lease of 1.5 s and is killed (SIGKILL) after 250 ms; three more processes with 50 callers each want the key. " +
-    "*Takeover* is the time from the lease's end, counted from the first load's begin, to the second load's begin. A cache without leases has none: every process loads.",
+    "_Takeover_ is the time from the lease's end, counted from the first load's begin, to the second load's begin. A cache without leases has none: every process loads.",
   isolated: false,
   redis: true,
   rounds: 7,

@@ -147,7 +147,7 @@ export const RedisHit: Suite = {
   title: "Hit in Redis, 50 at a time",
   about:
     "100 keys of 100 bytes that are all in Redis, and no memory in front of it; 50 callers, each asking for the next key as soon as it has one. " +
-    "*Commands* are what the client sends for one hit.",
+    "_Commands_ are what the client sends for one hit.",
   isolated: true,
   redis: true,
   rounds: 16,

@@ -116,8 +116,8 @@ export const Stampede: Suite = {
   name: "stampede",
   title: "1,000 callers of one process on one cold key",
   about:
-    "A load of 20 ms; 1,000 callers at once. *Beyond the load* is the time from the first call to the last answer, less 20 ms: " +
-    "a timer's own lateness is in it, for the floors too. *Bytes* are what one waiting caller holds, its promise or fiber included.",
+    "A load of 20 ms; 1,000 callers at once. _Beyond the load_ is the time from the first call to the last answer, less 20 ms: " +
+    "a timer's own lateness is in it, for the floors too. _Bytes_ are what one waiting caller holds, its promise or fiber included.",
   isolated: true,
   rounds: 11,
   metrics: [

@@ -12,6 +12,9 @@ import { colours, picture as styles } from "./Theme.ts"
 
 const between = 26
 
+/** Around a picture that stands alone. */
+const rim = 14
+
 /** Fills that are not one colour. */
 const patterns = el(
   "defs",
@@ -48,15 +51,15 @@ const svg = ({ alone, body, description, height, id, title }: Parts): Markup =>
     "svg",
     {
       class: "picture",
-      ...(alone ? { xmlns: "http://www.w3.org/2000/svg", width, height } : {}),
-      viewBox: `0 0 ${width} ${Math.ceil(height)}`,
+      ...(alone ? { xmlns: "http://www.w3.org/2000/svg", width: width + 2 * rim, height } : {}),
+      viewBox: alone ? `${-rim} 0 ${width + 2 * rim} ${Math.ceil(height)}` : `0 0 ${width} ${Math.ceil(height)}`,
       role: "img",
       "aria-labelledby": `${id}-title ${id}-description`
     },
     el("title", { id: `${id}-title` }, title),
     el("desc", { id: `${id}-description` }, description),
     alone ? el("style", {}, new Markup(colours + styles)) : undefined,
-    alone ? el("rect", { width, height, style: "fill: var(--paper)" }) : undefined,
+    alone ? el("rect", { x: -rim, width: width + 2 * rim, height, style: "fill: var(--paper)" }) : undefined,
     id === "timeline" ? patterns : undefined,
     body
   )
