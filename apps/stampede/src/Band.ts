@@ -63,7 +63,7 @@ const guess = ({ begin, end, ended }: Caller, loads: ReadonlyMap<number, Load>):
 }
 
 function* callers(
-  { began, callers, killedAt }: ProcessRecord,
+  { answered, answeredAt, began, callers, killedAt }: ProcessRecord,
   key: number,
   until: number
 ): Iterable<{ readonly call: number | undefined; readonly row: Caller }> {
@@ -72,15 +72,11 @@ function* callers(
     const { begin, call, end, how } = caller
     yield { call, row: { begin, end, ended: how === "failed" ? "failed" : "answered" } }
   }
-  // A process tells of its callers when all have ended; until then, only that they set out is known.
+  // A process tells of its callers when all is over; until then, only that they set out is known, and how many are back.
   if (callers.length > 0) return
-  for (const { begin, key: wanted } of began) {
-    if (wanted !== key) continue
-    yield {
-      call: undefined,
-      row: { begin, end: killedAt ?? until, ended: killedAt === undefined ? "unanswered" : "died" }
-    }
-  }
+  const ended = killedAt !== undefined ? "died" : answered >= began.length ? "answered" : "unanswered"
+  const end = killedAt ?? (ended === "answered" ? answeredAt : until)
+  for (const { begin, key: wanted } of began) if (wanted === key) yield { call: undefined, row: { begin, end, ended } }
 }
 
 /** What a process did, in two or three words. */

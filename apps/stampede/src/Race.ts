@@ -74,7 +74,7 @@ export class Race {
           began: [],
           callers: [],
           answered: 0,
-        answeredAt: 0,
+          answeredAt: 0,
           killedAt: undefined,
           commands: undefined
         })
@@ -95,11 +95,15 @@ export class Race {
     if (scenario.primed) await this.prime(crew)
     for (const attachment of this.attachments) attachment.reset()
 
-    const limit = headStart + scenario.lasts(settings) + patience
+    // Every caller may call the origin, and wait until it has room.
+    const queue = Math.ceil(this.recording.expected / settings.capacity) * settings.load
+    const limit = headStart + scenario.lasts(settings) + queue + patience
     const story = this.stampede(crew).then(() => this.settle(crew))
     const late = pause(limit, `not all callers had an answer after ${Math.round(limit / 1000)} s`, { ref: false })
     this.recording.trouble = (await crew.unlessFailed(Promise.race([story, late]))) ?? undefined
     this.recording.end = now()
+    const told = this.told(crew)
+    await crew.unlessFailed(Promise.race([told, pause(patience, undefined, { ref: false })]))
     await crew.dismiss()
     return this.recording
   }
@@ -168,15 +172,22 @@ export class Race {
     for (const hand of crew.hands) hand.channel.tell("go", { at })
     this.recording.start = at
     const { processes } = this.recording
-    const over = (): boolean =>
-      !this.origin.busy &&
-      processes.every(
-        ({ answered, killedAt }) => killedAt !== undefined || answered === this.parts.settings.callers
-      )
-    while (!over() && !this.parts.signal.aborted) await pause(5)
+    const on = (): boolean =>
+      (this.origin.busy ||
+        processes.some(({ answered, killedAt }) => killedAt === undefined && answered < this.parts.settings.callers)) &&
+      this.recording.end === undefined &&
+      !this.parts.signal.aborted
+    while (on()) await pause(5)
     await Promise.all(this.incidents)
     // A kill at the very end leaves a load behind that somebody has to take over.
-    while (!over() && !this.parts.signal.aborted) await pause(5)
+    while (on()) await pause(5)
+  }
+
+  /** How the callers fared. */
+  private async told(crew: Crew): Promise<void> {
+    await crew.together(async (hand) => {
+      this.recording.processes[hand.index]!.callers = await hand.channel.ask("callers", undefined)
+    })
   }
 
   /** Everything that the stampede began has ended: count, and look what is left. */

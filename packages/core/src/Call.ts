@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type { LocalClock } from "./Adapter.ts"
+import type { LocalClock, LocalHit } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { isMissing } from "./Batch.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
@@ -29,23 +29,24 @@ export interface Request extends Load {
 export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
   const hit = engine.adapter.hitUnsafe?.(key, clock)
   const opened = hit && engine.sealer.unsealUnsafe(hit.value)
-  if (opened === undefined) return undefined
-  engine.counters.hits++
-  engine.answered()
-  return { value: opened.value, meta: { cache: "HIT", age: hit!.age, freshFor: hit!.freshFor } }
+  return opened && countHit(engine, opened, hit)
 }
 
 /** The same for a call with whatever options. */
 export const ownHit = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): Answer<any> | undefined => {
   const { engine, force, key, plan } = request
   if (force || plan.signal?.aborted === true) return undefined
-  const clock = fiber.getRef(Clock.Clock)
-  const answer = localHit(engine, key, clock)
-  if (answer !== undefined && Policy.followsHits(plan.policy)) {
-    const value = engine.adapter.valueUnsafe?.(key, clock)
-    afterHit(request, fiber, (value && engine.sealer.unsealUnsafe(value))?.cost ?? 0, answer.meta)
-  }
-  return answer
+  const hit = engine.adapter.hitUnsafe?.(key, fiber.getRef(Clock.Clock))
+  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
+  if (opened === undefined) return undefined
+  if (Policy.followsHits(plan.policy)) afterHit(request, fiber, opened.cost, hit!)
+  return countHit(engine, opened, hit!)
+}
+
+const countHit = (engine: Engine<any>, { value }: Sealed<any>, { age, freshFor }: LocalHit): Answer<any> => {
+  engine.counters.hits++
+  engine.answered()
+  return { value, meta: { cache: "HIT", age, freshFor } }
 }
 
 /**

@@ -59,12 +59,20 @@ const carriedOf = (source: object): Carried => {
   return carried
 }
 
-/** Older Workers have no weak references. */
-const weakly = <A extends object>(object: A): (() => A | undefined) => {
-  if (typeof WeakRef === "undefined") return () => object
+// Two functions: closures of one share what either of them keeps.
+const strong =
+  <A>(object: A) =>
+  (): A =>
+    object
+
+const weak = <A extends object>(object: A): (() => A | undefined) => {
   const reference = new WeakRef(object)
   return () => reference.deref()
 }
+
+/** Older Workers have no weak references. */
+const weakly = <A extends object>(object: A): (() => A | undefined) =>
+  typeof WeakRef === "undefined" ? strong(object) : weak(object)
 
 /** Carries one cache's counts over to the metrics. */
 export class Meter {

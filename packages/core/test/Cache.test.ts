@@ -631,6 +631,119 @@ describe("the one call", () => {
   })
 })
 
+describe("random histories", () => {
+  /** A small random number generator, so that a seed tells all. */
+  const dice = (seed: number) => {
+    let state = seed * 2654435761
+    return (below: number): number => {
+      state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
+      return Math.floor((state / 2 ** 32) * below)
+    }
+  }
+
+  /** Takes time on the way there and back, and now and then fails or loses the reply. */
+  const shaky = (adapter: Adapter, roll: (below: number) => number): Adapter => {
+    const fault = (): Fault | undefined =>
+      [undefined, "fail", "lose"][Math.max(0, roll(40) - 37)] as Fault | undefined
+    const verbs = { acquire: fault, fill: fault, abandon: fault, renew: fault, delete: fault, put: fault, read: fault }
+    const late = Effect.suspend(() => Effect.sleep(roll(12)))
+    const delayed: Adapter = faulty(adapter, {
+      acquire: () => late,
+      fill: () => late,
+      abandon: () => late,
+      renew: () => late,
+      delete: () => late,
+      put: () => late
+    })
+    const lossy = faulty(delayed, verbs)
+    const back =
+      <A extends ReadonlyArray<any>, B, E>(verb: (...args: A) => Effect.Effect<B, E>) =>
+      (...args: A): Effect.Effect<B, E> =>
+        Effect.tap(verb(...args), () => late)
+    return { ...lossy, acquire: back(lossy.acquire), fill: back(lossy.fill), delete: back(lossy.delete) }
+  }
+
+  for (let seed = 1; seed <= 400; seed++) {
+    scenario(`${seed}: nothing older than the last delete or set is ever cached, nobody waits for ever`, (world) =>
+      Effect.gen(function* () {
+        const roll = dice(seed)
+        const processes = yield* Effect.all(
+          [0, 1, 2].map(() =>
+            world.cache<number>(
+              {
+                leaseTtl: 60 + roll(100),
+                waitMax: 100 + roll(300),
+                cooldown: roll(30),
+                cacheTtl: 30 + roll(200),
+                onLeaseLost: roll(2) === 0 ? "finish" : "interrupt",
+                onWaitTimeout: (["fetch", "fail", "stale"] as const)[roll(3)]
+              },
+              (adapter) => shaky(remote(adapter), roll)
+            )
+          )
+        )
+        /** The truth at the origin, and how much of it every cache must know. */
+        let version = 0
+        let invalidated = 0
+        const invalidatedBy = [0, 0, 0]
+        // Who joins an asking under way is answered by a reply that may have left the store a round trip ago.
+        const known = (of: number) => Effect.delay(Effect.sync(() => (invalidated = Math.max(invalidated, of))), 30)
+        const wrong: Array<string> = []
+        const fetcher = () =>
+          Effect.suspend(() => {
+            const seen = version
+            return Effect.andThen(
+              Effect.sleep(roll(150)),
+              roll(10) === 0 ? Effect.fail("origin") : roll(20) === 0 ? Effect.die("bug") : Effect.succeed(seen)
+            )
+          })
+        const ask = (p: number) =>
+          Effect.suspend(() => {
+            const everywhere = invalidated
+            const here = invalidatedBy[p]!
+            const { cache } = processes[p]!
+            const asked = roll(6) === 0 ? cache.refresh("k", fetcher) : cache.getOrSet("k", fetcher)
+            return Effect.map(asked, ({ meta, value }) => {
+              const cached = meta.cache === "HIT" || (meta.cache === "MISS-LEADER" && meta.uncached === undefined)
+              if (cached && value < everywhere) wrong.push(`${meta.cache} gives ${value} after ${everywhere}`)
+              if (value < here) wrong.push(`${meta.cache} gives ${value} after this process wrote ${here}`)
+            })
+          })
+        const invalidate = (p: number) =>
+          Effect.suspend(() => {
+            const written = ++version
+            const { cache } = processes[p]!
+            const done = roll(3) === 0 ? cache.set("k", written) : cache.delete("k")
+            return Effect.flatMap(done as Effect.Effect<unknown, CacheLockingError>, () => {
+              invalidatedBy[p] = Math.max(invalidatedBy[p]!, written)
+              return Effect.forkDetach(known(written))
+            })
+          })
+        const calls: Array<Fiber.Fiber<unknown, unknown>> = []
+        // One writer at a time, as one row of a database has; readers as they come.
+        const writer = yield* Effect.forkChild(
+          Effect.forEach(
+            Array.from({ length: 15 }),
+            () => Effect.andThen(Effect.sleep(20 + roll(120)), Effect.exit(Effect.suspend(() => invalidate(roll(3))))),
+            { discard: true }
+          )
+        )
+        for (let step = 0; step < 80; step++) {
+          calls.push(yield* Effect.forkChild(Effect.exit(ask(roll(3)))))
+          if (roll(6) === 0) yield* Effect.forkChild(Fiber.interrupt(calls[roll(calls.length)]!))
+          yield* advance(roll(40))
+        }
+        yield* advance(10_000)
+        assert.deepStrictEqual(wrong, [])
+        assert.isFalse(waits(writer))
+        assert.isTrue(calls.every((call) => !waits(call)))
+        const { cooling, lease } = yield* world.store.read("k")
+        assert.deepStrictEqual([lease, cooling], [undefined, undefined])
+      })
+    )
+  }
+})
+
 describe("options that are not what they should be", () => {
   const good = { adapter: MemoryAdapter.make() }
   const bad: ReadonlyArray<readonly [option: string, value: unknown, accepted: RegExp]> = [

@@ -75,7 +75,7 @@ export const CacheLocking: Peer = {
 
 /** The same inside a fiber. */
 export const CacheLockingFiber: FiberPeer = {
-  name: "cache-locking (fiber)",
+  name: "cache-locking in a fiber",
   packages,
   ours: true,
   memory: (load, { maxEntries, ttl }) =>

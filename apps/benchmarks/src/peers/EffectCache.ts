@@ -19,7 +19,7 @@ export const EffectCache: Peer = {
 
 /** The same inside a fiber. */
 export const EffectCacheFiber: FiberPeer = {
-  name: "Effect Cache (fiber)",
+  name: "Effect Cache in a fiber",
   packages,
   memory: (load, bounds) => {
     const cache = make(load, bounds)

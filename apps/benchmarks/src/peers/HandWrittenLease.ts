@@ -98,5 +98,5 @@ const peer = (name: string, subscribes: boolean): Peer => ({
   }
 })
 
-export const HandWrittenLease = peer("a hand-written lease, pub/sub", true)
-export const HandWrittenPolling = peer("a hand-written lease, polling 50 ms", false)
+export const HandWrittenLease = peer("hand-written lease (pub/sub)", true)
+export const HandWrittenPolling = peer("hand-written lease (polling, 50 ms)", false)

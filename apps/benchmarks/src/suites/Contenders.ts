@@ -14,7 +14,7 @@ export const contender = <P extends Peer | FiberPeer>(
   open: (peer: P, setting: Setting, who: string) => Promise<Probe>,
   { as, floor }: About = {}
 ): Contender => {
-  const name = as === undefined ? peer.name : `${peer.name}, ${as}`
+  const name = as === undefined ? peer.name : `${peer.name} (${as})`
   return {
     name,
     packages: peer.packages,

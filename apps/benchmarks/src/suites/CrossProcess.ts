@@ -96,12 +96,15 @@ export const CrossProcess: Suite = {
     { key: "all", title: "commands, all", unit: "count" }
   ],
   contenders: [CacheLocking, HandWrittenLease, HandWrittenPolling, ...redisPeers].map((peer) => contender(peer, open)),
-  verdict: ({ max, median, others }) => [
-    `${CacheLocking.name} loads ${max(CacheLocking.name, "loads")} time(s); ${others
-      .map((name) => `${name} ${median(name, "loads")}`)
-      .join(", ")}.`,
-    "Who loads in every process has no other process to wait for, and so ends sooner after its load: four loads buy that."
-  ],
+  verdict: ({ max, median, others }) => {
+    const every = others.filter((name) => median(name, "loads") >= 4)
+    return [
+      `Loads: ${max(CacheLocking.name, "loads")} with ${CacheLocking.name}; one in every process with ${every.join(", ")}.`,
+      "Who loads in every process has no other process to wait for, and so ends sooner after its load: three loads too many buy that.",
+      `A process of ${CacheLocking.name} sends at most ${max(CacheLocking.name, "most")} commands however many callers it has; ` +
+        "where every caller asks Redis before it looks for the others, it is one command for each and more."
+    ]
+  },
   targets: [
     { text: "exactly one load", met: ({ max }) => max(CacheLocking.name, "loads") === 1 },
     { text: "at most 6 commands from any process", met: ({ max }) => max(CacheLocking.name, "most") <= 6 }

@@ -79,7 +79,7 @@ const bare = (name: string): boolean => name.startsWith("lru-cache") || name ===
 const faster: Suite["targets"] = ["no TTL", "TTL 1 h"].map((ttl) => ({
   text: `with ${ttl} faster than every peer that is not a bare map or LRU map`,
   met: ({ others, ratio }) =>
-    others.every((other) => bare(other) || ratio(`${CacheLocking.name}, ${ttl}`, other, "time") < 1)
+    others.every((other) => bare(other) || ratio(`${CacheLocking.name} (${ttl})`, other, "time") < 1)
 }))
 
 const verdict: Suite["verdict"] = (rows) => rows.ours.map((name) => compared(rows, name, "time", speed))
