@@ -7,7 +7,7 @@ import type { FleetMessage, FleetOrder, Round } from "./FleetWorker.ts"
 /** What one process made of a round. */
 export interface Report {
   readonly durations: ReadonlyArray<number>
-  /** When its loads began. */
+  /** When its loads began. Those that begin in the background are added until the next round. */
   readonly loads: ReadonlyArray<number>
 }
 

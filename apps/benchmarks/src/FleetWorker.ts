@@ -10,6 +10,8 @@ export interface FleetOrder {
   readonly peer: string
   readonly redis: Address
   readonly bounds: RedisBounds
+  /** Values are served beyond their time for so many milliseconds. */
+  readonly stale?: number
 }
 
 export interface Round {
@@ -30,14 +32,16 @@ export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6
 
 const tell = (message: FleetMessage): void => void process.send!(message)
 
-const serve = async ({ bounds, peer, redis }: FleetOrder): Promise<void> => {
+const serve = async ({ bounds, peer: name, redis, stale }: FleetOrder): Promise<void> => {
   let loadMillis = 0
   const load: Load = async (key) => {
     tell({ type: "loading", at: machineNow() })
     await sleep(loadMillis)
     return valueOf(key)
   }
-  const opened: Opened = await redisPeerOf(peer)!.redis!(load, redis, bounds)
+  const peer = redisPeerOf(name)!
+  const opened: Opened =
+    stale === undefined ? await peer.redis!(load, redis, bounds) : await peer.stale!(load, redis, { ...bounds, stale })
 
   const round = async ({ callers, key, loadMillis: millis }: Round): Promise<void> => {
     loadMillis = millis

@@ -9,6 +9,9 @@ const letters = "abcdefghijklmnopqrstuvwxyz0123456789".repeat(3)
 export const valueOf = (key: string): string =>
   Buffer.from(`${key}|${letters}`.slice(0, 100), "latin1").toString("latin1")
 
+/** The key that a value belongs to. */
+export const keyOf = (value: string): string => value.slice(0, value.indexOf("|"))
+
 /** Counts its loads. */
 export class Origin {
   loads = 0

@@ -41,7 +41,7 @@ export interface Metric {
   readonly key: string
   /** The column's heading. */
   readonly title: string
-  readonly unit: "ns" | "ms" | "bytes" | "count" | "times" | "per second"
+  readonly unit: "ns" | "µs" | "ms" | "bytes" | "count" | "times"
   /** Whether a column of ratios to the floor follows. */
   readonly ratio?: boolean
   readonly digits?: number

@@ -2,12 +2,16 @@
 import type { Suite } from "./Suite.ts"
 import { CrossProcess } from "./suites/CrossProcess.ts"
 import { EntryMemory } from "./suites/EntryMemory.ts"
+import { Expiry } from "./suites/Expiry.ts"
 import { FiberHit } from "./suites/FiberHit.ts"
 import { HotKey } from "./suites/HotKey.ts"
 import { LeaderKilled } from "./suites/LeaderKilled.ts"
+import { ManyKeys } from "./suites/ManyKeys.ts"
 import { ConcurrentHit, PromiseHit } from "./suites/PromiseHit.ts"
 import { RedisHit, RedisMiss } from "./suites/RedisHit.ts"
 import { Stampede } from "./suites/Stampede.ts"
+import { TaggedHit } from "./suites/TaggedHit.ts"
+import { TieredHit } from "./suites/TieredHit.ts"
 
 export const suites: ReadonlyArray<Suite> = [
   FiberHit,
@@ -18,7 +22,11 @@ export const suites: ReadonlyArray<Suite> = [
   EntryMemory,
   RedisHit,
   RedisMiss,
+  TaggedHit,
+  ManyKeys,
+  TieredHit,
   CrossProcess,
+  Expiry,
   LeaderKilled
 ]
 

@@ -13,7 +13,7 @@ const digitsOf = ({ digits, unit }: Metric, x: number): number => {
   return unit === "ms" ? 1 : 0
 }
 
-const units = { ns: " ns", ms: " ms", bytes: "", count: "", times: "×", "per second": "/s" }
+const units = { ns: " ns", µs: " µs", ms: " ms", bytes: "", count: "", times: "×" }
 
 const figure = (metric: Metric, summary: Summary | undefined): string => {
   if (summary === undefined) return "–"

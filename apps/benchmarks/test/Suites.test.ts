@@ -16,6 +16,9 @@ const counts: Record<string, ReadonlyArray<string>> = {
   stampede: ["one load"],
   "redis-hit": ["one command"],
   "redis-miss": ["two commands"],
+  "tagged-hit": ["at most one command more"],
+  "tiered-hit": ["no command"],
+  expiry: ["one load"],
   "cross-process": ["exactly one load", "at most 6 commands"],
   "leader-killed": ["two loads"]
 }

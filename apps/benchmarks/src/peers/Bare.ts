@@ -50,6 +50,30 @@ const bareRedis = (
 })
 
 export const BareRedis6 = bareRedis("plain ioredis 6", ioredis6, ["ioredis6"])
+/** `MGET`, and after a load one pipeline of `SET`. */
+export const BareMany: Peer = {
+  name: "plain ioredis 6",
+  packages: ["ioredis6"],
+  many: async (load, at, { ttl }) => {
+    const client = await ioredis6(at)
+    return {
+      getMany: async (keys) => {
+        const found = await client.mget([...keys])
+        const missing = keys.filter((_, i) => found[i] === null)
+        if (missing.length === 0) return found as Array<string>
+        const loaded = await load(missing)
+        const pipeline = client.pipeline()
+        for (const [i, key] of missing.entries()) pipeline.set(key, loaded[i]!, "PX", ttl)
+        await pipeline.exec()
+        return [...found.filter((value) => value !== null), ...loaded]
+      },
+      close: async () => {
+        await client.quit()
+      }
+    }
+  }
+}
+
 export const BareRedis5 = bareRedis("plain ioredis 5", ioredis5, ["ioredis"])
 
 export const BareNodeRedis: Peer = {

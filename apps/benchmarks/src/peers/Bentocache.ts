@@ -1,23 +1,43 @@
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
-import { redisDriver } from "bentocache/drivers/redis"
+import { redisBusDriver, redisDriver } from "bentocache/drivers/redis"
 import type { Load } from "../Origin.ts"
+import type { Address } from "../Suite.ts"
 import type { Opened, Peer } from "./Peer.ts"
 
-const over = (store: ReturnType<typeof bentostore>, load: Load, ttl: number | null): Opened => {
+interface More {
+  readonly tags?: Array<string>
+  readonly grace?: number
+  readonly timeout?: number
+}
+
+const over = (store: ReturnType<typeof bentostore>, load: Load, ttl: number | null, more: More = {}): Opened => {
   const cache = new BentoCache({ default: "store", stores: { store } })
   return {
-    get: (key) => cache.getOrSet({ key, factory: () => load(key), ttl }),
+    get: (key) => cache.getOrSet({ key, factory: () => load(key), ttl, ...more }),
     close: () => cache.disconnectAll()
   }
 }
+
+/** It makes clients of its own, of ioredis 5. */
+const connection = ({ host, port }: Address) => ({ host, port })
+
+const far = (at: Address) => bentostore().useL2Layer(redisDriver({ connection: connection(at) }))
 
 export const Bentocache: Peer = {
   name: "bentocache",
   packages: ["bentocache"],
   memory: (load, { maxEntries, ttl }) =>
     over(bentostore().useL1Layer(memoryDriver({ maxItems: maxEntries })), load, ttl ?? null),
-  redis: async (load, { host, port }, { ttl }) =>
-    // It makes a client of its own: one of ioredis 5.
-    over(bentostore().useL2Layer(redisDriver({ connection: { host, port } })), load, ttl)
+  redis: async (load, at, { ttl }) => over(far(at), load, ttl),
+  tiered: async (load, at, { ttl }) =>
+    over(
+      far(at)
+        .useL1Layer(memoryDriver({ maxItems: 10_000 }))
+        .useBus(redisBusDriver({ connection: connection(at) })),
+      load,
+      ttl
+    ),
+  tagged: async (load, at, { ttl }) => over(far(at), load, ttl, { tags: ["users"] }),
+  stale: async (load, at, { stale, ttl }) => over(far(at), load, ttl, { grace: stale, timeout: 0 })
 }

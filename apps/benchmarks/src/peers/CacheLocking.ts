@@ -1,4 +1,4 @@
-import { Cache, MemoryAdapter } from "@cache-locking/core"
+import { Cache, MemoryAdapter, Tiered } from "@cache-locking/core"
 import { type Adapter, createCache } from "@cache-locking/core/promise"
 import { RedisAdapter } from "@cache-locking/redis"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,8 @@ import type { FiberOpened, FiberPeer, Opened, Peer } from "./Peer.ts"
 
 interface Policy {
   readonly cacheTtl: number
+  readonly staleWhileRevalidate?: number
+  readonly tags?: ReadonlyArray<string>
   readonly leaseTtl?: number
   readonly waitMax?: number
 }
@@ -70,6 +72,33 @@ export const CacheLocking: Peer = {
   redis: async (load, at, options) => {
     const { adapter, quit } = await over(at)
     return overPromises(load, adapter, redisPolicy(options), quit)
+  },
+  tiered: async (load, at, options) => {
+    const { adapter, quit } = await over(at)
+    return overPromises(load, Tiered.make([{ maxEntries: 10_000 }, adapter]), redisPolicy(options), quit)
+  },
+  tagged: async (load, at, options) => {
+    const { adapter, quit } = await over(at)
+    return overPromises(load, adapter, { ...redisPolicy(options), tags: ["users"] }, quit)
+  },
+  stale: async (load, at, { stale, ...options }) => {
+    const { adapter, quit } = await over(at)
+    return overPromises(load, adapter, { ...redisPolicy(options), staleWhileRevalidate: stale }, quit)
+  },
+  many: async (load, at, options) => {
+    const { adapter, quit } = await over(at)
+    const cache = createCache<string>({ adapter, ...redisPolicy(options) })
+    const fetchMany = async (keys: ReadonlyArray<string>) => {
+      const values = await load(keys)
+      return keys.map((key, i) => [key, values[i]!] as const)
+    }
+    return {
+      getMany: async (keys) => (await cache.getOrSetMany(keys, fetchMany)).values(),
+      close: async () => {
+        await cache.close()
+        await quit()
+      }
+    }
   }
 }
 

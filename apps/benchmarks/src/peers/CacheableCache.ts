@@ -21,5 +21,35 @@ export const CacheableCache: Peer = {
   packages: ["cacheable"],
   memory: (load, { maxEntries, ttl }) =>
     over(new Cacheable({ primary: createKeyv({ lruSize: maxEntries }) }), load, ttl),
-  redis: async (load, at, { ttl }) => over(new Cacheable({ primary: await keyvOverRedis(at) }), load, ttl)
+  redis: async (load, at, { ttl }) => over(new Cacheable({ primary: await keyvOverRedis(at) }), load, ttl),
+  tiered: async (load, at, { ttl }) =>
+    over(new Cacheable({ primary: createKeyv({ lruSize: 10_000 }), secondary: await keyvOverRedis(at) }), load, ttl),
+  tagged: async (load, at, { ttl }) => {
+    const cache = new Cacheable({ primary: await keyvOverRedis(at), tags: true })
+    return {
+      // `getOrSet` takes no tags.
+      get: async (key) => {
+        const found = await cache.get<string>(key)
+        if (found !== undefined) return found
+        const value = await load(key)
+        await cache.set(key, value, { ttl, tags: ["users"] })
+        return value
+      },
+      close: () => cache.disconnect()
+    }
+  },
+  many: async (load, at, { ttl }) => {
+    const cache = new Cacheable({ primary: await keyvOverRedis(at) })
+    return {
+      getMany: async (keys) => {
+        const found = await cache.getMany<string>([...keys])
+        const missing = keys.filter((_, i) => found[i] === undefined)
+        if (missing.length === 0) return found as Array<string>
+        const loaded = await load(missing)
+        await cache.setMany(missing.map((key, i) => ({ key, value: loaded[i]!, ttl })))
+        return [...found.filter((value) => value !== undefined), ...loaded]
+      },
+      close: () => cache.disconnect()
+    }
+  }
 }

@@ -1,6 +1,28 @@
 import { Loader, RedisCache } from "layered-loader"
+import { keyOf, type Load } from "../Origin.ts"
+import type { Address } from "../Suite.ts"
 import { ioredis6 } from "./Clients.ts"
-import { nothing, type Peer } from "./Peer.ts"
+import { nothing, type Opened, type Peer } from "./Peer.ts"
+
+const over = async (
+  load: Load,
+  at: Address,
+  far: ConstructorParameters<typeof RedisCache>[1],
+  near?: { readonly maxItems: number; readonly ttlInMsecs: number }
+): Promise<Opened> => {
+  const client = await ioredis6(at)
+  const loader = new Loader<string>({
+    ...(near === undefined ? {} : { inMemoryCache: near }),
+    asyncCache: new RedisCache<string>(client, far),
+    dataSourceGetOneFn: load
+  })
+  return {
+    get: (key) => loader.get(key) as Promise<string>,
+    close: async () => {
+      await client.quit()
+    }
+  }
+}
 
 export const LayeredLoader: Peer = {
   name: "layered-loader",
@@ -12,14 +34,21 @@ export const LayeredLoader: Peer = {
     })
     return { get: (key) => loader.get(key) as Promise<string>, close: nothing }
   },
-  redis: async (load, at, { ttl }) => {
+  redis: (load, at, { ttl }) => over(load, at, { ttlInMsecs: ttl }),
+  tiered: (load, at, { ttl }) => over(load, at, { ttlInMsecs: ttl }, { maxItems: 10_000, ttlInMsecs: ttl }),
+  // It refreshes before a value expires, which comes to the same.
+  stale: (load, at, { stale, ttl }) =>
+    over(load, at, { ttlInMsecs: ttl + stale, ttlLeftBeforeRefreshInMsecs: stale, ttlCacheTtl: 5_000 }),
+  many: async (load, at, { ttl }) => {
     const client = await ioredis6(at)
     const loader = new Loader<string>({
       asyncCache: new RedisCache<string>(client, { ttlInMsecs: ttl }),
-      dataSourceGetOneFn: load
+      cacheKeyFromValueResolver: keyOf,
+      dataSourceGetOneFn: async (key) => (await load([key]))[0],
+      dataSourceGetManyFn: async (keys) => [...(await load(keys))]
     })
     return {
-      get: (key) => loader.get(key) as Promise<string>,
+      getMany: (keys) => loader.getMany([...keys]),
       close: async () => {
         await client.quit()
       }

@@ -22,14 +22,39 @@ export interface Peer {
   readonly ours?: boolean
   /** Values in this process. */
   readonly memory?: (load: Load, bounds: Bounds) => Opened | Promise<Opened>
-  /** Values in Redis and nowhere else. `ttl` in milliseconds. */
-  readonly redis?: (load: Load, at: Address, options: RedisBounds) => Promise<Opened>
+  /** Values in Redis and nowhere else. */
+  readonly redis?: OpenRedis
+  /** Values in Redis, and copies of them in this process. */
+  readonly tiered?: OpenRedis
+  /** Values in Redis, each with one tag by which it could be invalidated. */
+  readonly tagged?: OpenRedis
+  /** Values in Redis that are served while they are loaded anew, when they are older than `ttl`. */
+  readonly stale?: (load: Load, at: Address, options: StaleBounds) => Promise<Opened>
+  /** Many values in Redis, asked for at once. */
+  readonly many?: (load: LoadMany, at: Address, options: RedisBounds) => Promise<OpenedMany>
 }
 
+export type OpenRedis = (load: Load, at: Address, options: RedisBounds) => Promise<Opened>
+
+/** Gives the values of keys, in their order. */
+export type LoadMany = (keys: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>
+
+export interface OpenedMany {
+  /** In any order. */
+  readonly getMany: (keys: ReadonlyArray<string>) => Promise<Iterable<string>>
+  readonly close: () => Promise<void>
+}
+
+/** In milliseconds. */
 export interface RedisBounds {
   readonly ttl: number
-  /** For those that hold leases, in milliseconds. */
+  /** For those that hold leases. */
   readonly leaseTtl: number
+}
+
+export interface StaleBounds extends RedisBounds {
+  /** How long beyond `ttl` a value may be served. */
+  readonly stale: number
 }
 
 /** A cache asked from within a fiber. */
