@@ -9,7 +9,19 @@ import * as Setups from "../src/Setups.ts"
 const names = Setups.names()
 
 it("there is a setup per adapter and backend", () => {
-  expect(names).toEqual(["memory", "memory-conditional", "memory-values", "redis", "redis-cluster", "valkey"])
+  expect(names).toEqual([
+    "memory",
+    "memory-conditional",
+    "memory-tiered",
+    "memory-tiered-bus",
+    "memory-values",
+    "redis",
+    "redis-cluster",
+    "redis-cluster-tiered",
+    "redis-tiered",
+    "valkey",
+    "valkey-tiered"
+  ])
 })
 
 // Servers are started while tests are collected: which tests there are depends on them.

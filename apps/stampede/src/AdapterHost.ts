@@ -19,6 +19,7 @@ export class AdapterHost implements AsyncDisposable {
     this.adapter = adapter
     this.channel = channel
     channel.onAsk("store", (call) => {
+      if (call.verb === "changes") console.error("H call")
       this.commands.push(call.verb)
       return Effect.runPromise(
         Effect.match(this.run(call), {
@@ -28,7 +29,7 @@ export class AdapterHost implements AsyncDisposable {
       )
     })
     channel.onTell("unwatch", ({ id }) => {
-      this.commands.push("unwatch")
+      this.commands.push("unwatch"); console.error("H unwatch", id)
       this.leave(id)
     })
   }
@@ -59,6 +60,8 @@ export class AdapterHost implements AsyncDisposable {
         return adapter.read(call.key)
       case "watch":
         return this.watch(call.key, call.options.id)
+      case "changes":
+        return this.changes(call.key, call.options.id)
     }
   }
 
@@ -70,6 +73,22 @@ export class AdapterHost implements AsyncDisposable {
       const changed = yield* Scope.provide(this.adapter.watch!(key), scope)
       const wake = Effect.sync(() => this.channel.tell("woken", { id }))
       yield* Effect.forkIn(Effect.andThen(Effect.ignore(changed), wake), scope)
+      return undefined
+    })
+  }
+
+  /** Answers when the subscription is live; tells of every change of a key that begins so. */
+  private changes(prefix: string, id: number): Effect.Effect<undefined, AdapterError> {
+    console.error("H changes", prefix, id)
+    return Effect.gen({ self: this }, function* () {
+      const scope = yield* Scope.make()
+      this.watches.set(id, scope)
+      const changed = (key: string) => {
+        if (key.startsWith(prefix)) this.channel.tell("changed", { id, key })
+      }
+      // The channel and the parent's memory live and end together: nothing is lost before this process ends.
+      const listener = { changed, lost: () => {}, restored: () => {} }
+      yield* Scope.provide(this.adapter.changes!(listener), scope)
       return undefined
     })
   }

@@ -4,7 +4,7 @@
  *
  * A demonstration's adapter: it trusts its parent and knows no time-outs.
  */
-import { type Adapter, AdapterError, type Limits, type Operation } from "@cache-locking/core"
+import { type Adapter, AdapterError, type ChangeListener, type Limits, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { ParentChannel, StoreCall } from "./Wire.ts"
@@ -21,8 +21,10 @@ const limits: Limits = {
 /** An adapter over the channel to the parent, whose keys all begin with `prefix` there. */
 export const make = (channel: ParentChannel, prefix: string): Adapter => {
   const watchers = new Map<number, Latch.Latch>()
-  let watched = 0
+  const listeners = new Map<number, ChangeListener>()
+  let subscriptions = 0
   channel.onTell("woken", ({ id }) => watchers.get(id)?.openUnsafe())
+  channel.onTell("changed", ({ id, key }) => console.error("W changed", id, key) as any || listeners.get(id)?.changed(key.slice(prefix.length)))
 
   const failed = (operation: Operation, key: string, reason: AdapterError["reason"], message: string) =>
     new AdapterError({ adapter: name, operation, key, reason, message })
@@ -37,6 +39,22 @@ export const make = (channel: ParentChannel, prefix: string): Adapter => {
         answered.ok
           ? Effect.succeed(answered.answer as A)
           : Effect.fail(failed(call.verb, call.key, answered.reason, answered.message))
+    )
+
+  /** A number by which the parent tells, until the scope closes. */
+  const subscribed = <L>(all: Map<number, L>, make: () => L) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const listener = make()
+        const id = ++subscriptions
+        all.set(id, listener)
+        return { id, listener }
+      }),
+      ({ id }) =>
+        Effect.sync(() => {
+          all.delete(id)
+          channel.tell("unwatch", { id })
+        })
     )
 
   return {
@@ -55,19 +73,13 @@ export const make = (channel: ParentChannel, prefix: string): Adapter => {
     read: (key) => call({ verb: "read", key }),
     watch: (key) =>
       Effect.flatMap(
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            const latch = Latch.makeUnsafe()
-            watchers.set(++watched, latch)
-            return { id: watched, latch }
-          }),
-          ({ id }) =>
-            Effect.sync(() => {
-              watchers.delete(id)
-              channel.tell("unwatch", { id })
-            })
-        ),
-        ({ id, latch }) => Effect.as(call({ verb: "watch", key, options: { id } }), latch.await)
+        subscribed(watchers, () => Latch.makeUnsafe()),
+        ({ id, listener }) => Effect.as(call({ verb: "watch", key, options: { id } }), listener.await)
+      ),
+    changes: (listener) =>(console.error("W changes"), 0) ||
+      Effect.flatMap(
+        subscribed(listeners, () => listener),
+        ({ id }) => Effect.tapError(call({ verb: "changes", key: "", options: { id } }), (e) => Effect.sync(() => console.error("ERR", e)))
       )
   }
 }

@@ -4,14 +4,14 @@
  */
 import { setTimeout as pause } from "node:timers/promises"
 import { now } from "./Clock.ts"
-import type { Contender } from "./Contender.ts"
+import { type Contender, withLeases } from "./Contender.ts"
 import { Crew, type Hand } from "./Crew.ts"
 import { Origin } from "./Origin.ts"
 import type { Load, ProcessRecord, Recording } from "./Recording.ts"
 import type { Scenario } from "./Scenario.ts"
 import type { Settings } from "./Settings.ts"
 import type { Attachment, OpenStore } from "./Store.ts"
-import type { Orders, Policy } from "./Wire.ts"
+import type { Orders, Policy, Priming } from "./Wire.ts"
 
 /** Between the order to start and the start, so that every process has heard it. */
 const headStart = 50
@@ -82,6 +82,7 @@ export class Race {
       loads: this.origin.loads,
       sightings: [],
       afterwards: [],
+      change: undefined,
       trouble: undefined
     }
   }
@@ -92,7 +93,7 @@ export class Race {
     this.crew = crew
     await using attached = new AsyncDisposableStack()
     await crew.together((hand) => this.prepare(hand, attached))
-    if (scenario.primed) await this.prime(crew)
+    if (scenario.primed) await this.prime(crew, scenario.primed(settings))
     for (const attachment of this.attachments) attachment.reset()
 
     // Every caller may call the origin, and wait until it has room.
@@ -109,7 +110,7 @@ export class Race {
   }
 
   private async prepare(hand: Hand, attached: AsyncDisposableStack): Promise<void> {
-    const { contender, prefix, settings, store } = this.parts
+    const { contender, prefix, scenario, settings, store } = this.parts
     const attachment = attached.use(await store.attach(hand.channel))
     const record = this.recording.processes[hand.index]!
     this.attachments[hand.index] = attachment
@@ -122,7 +123,8 @@ export class Race {
       prefix,
       keys: settings.keys,
       callers: this.callers,
-      policy: this.policy()
+      policy: this.policy(),
+      near: scenario.near === true && contender === withLeases
     }
     record.pid = (await hand.channel.ask("prepare", orders)).pid
   }
@@ -137,6 +139,7 @@ export class Race {
       staleWhileRevalidate: 0,
       cooldown: 100,
       onCooling: "wait",
+      beta: 0,
       ...scenario.policy?.(settings)
     }
   }
@@ -156,21 +159,42 @@ export class Race {
     })
   }
 
-  /** Puts a value there that is expired, and out of date. */
-  private async prime(crew: Crew): Promise<void> {
-    const { settings } = this.parts
-    for (const key of settings.keys) {
-      const value = { key, version: this.origin.version(key), call: 0 }
-      await crew.unlessFailed(crew.hands[0]!.channel.ask("prime", { value, staleFor: Math.max(1, settings.swr) }))
-      this.origin.update(key)
-    }
-    await pause(expiry)
+  /** Puts values there. */
+  private async prime(crew: Crew, priming: Priming): Promise<void> {
+    const { scenario, settings } = this.parts
+    await crew.unlessFailed(this.put(crew.hands[0]!, priming))
+    if (!scenario.sets) for (const key of settings.keys) this.origin.update(key)
+    if (scenario.near) await crew.together((hand) => hand.channel.ask("warm", undefined))
+    await pause(scenario.near ? passing : expiry)
+  }
+
+  /** One process puts the origin's rows there, as they are. */
+  private async put({ channel }: Hand, priming: Priming): Promise<void> {
+    await Promise.all(
+      this.parts.settings.keys.map((key) =>
+        channel.ask("prime", { value: { key, version: this.origin.version(key), call: 0 }, priming })
+      )
+    )
+  }
+
+  private async change(crew: Crew, priming: Priming): Promise<void> {
+    if (this.parts.signal.aborted) return
+    for (const key of this.recording.keys) this.origin.update(key)
+    const counts = this.attachments.map((attachment) => attachment.commands()?.length)
+    const before = counts.reduce((sum, n) => (sum === undefined || n === undefined ? undefined : sum + n), 0)
+    await this.put(crew.hands[0]!, priming)
+    this.recording.change = { at: now(), before }
   }
 
   private async stampede(crew: Crew): Promise<void> {
     const at = now() + headStart
     for (const hand of crew.hands) hand.channel.tell("go", { at })
     this.recording.start = at
+    const { scenario, settings } = this.parts
+    if (scenario.sets && scenario.primed) {
+      const priming = scenario.primed(settings)
+      this.incidents.push(pause(headStart + scenario.sets(settings)).then(() => this.change(crew, priming)))
+    }
     const { processes } = this.recording
     const on = (): boolean =>
       (this.origin.busy ||

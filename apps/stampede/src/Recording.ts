@@ -91,6 +91,8 @@ export interface Recording {
   readonly sightings: Array<ProcessSighting>
   /** What is in the cache afterwards: per key, the version, and whether that is the origin's own. */
   afterwards: ReadonlyArray<{ readonly version: number | undefined; readonly current: number }>
+  /** When somebody had set new values, if so, and the commands that the store was sent before. */
+  change: { readonly at: number; readonly before: number | undefined } | undefined
   /** What went wrong with the run itself, if something did. */
   trouble: string | undefined
 }

@@ -5,7 +5,7 @@
 import type { Figures } from "./Figures.ts"
 import type { Recording } from "./Recording.ts"
 import type { Settings } from "./Settings.ts"
-import type { Policy } from "./Wire.ts"
+import type { Policy, Priming } from "./Wire.ts"
 
 /** One promise, and whether it was kept. */
 export interface Finding {
@@ -23,8 +23,12 @@ export interface Scenario {
   readonly options: ReadonlyArray<"kill" | "spread" | "swr" | "cooldown">
   /** How many milliseconds after the start this caller of a process sets out. */
   readonly after: (caller: number, settings: Settings) => number
-  /** A value is there before, expired a moment ago, and the origin's row has changed since. */
-  readonly primed?: boolean
+  /** A value is there before, and unless somebody sets another later, the origin's row has changed since. */
+  readonly primed?: (settings: Settings) => Priming
+  /** So long after the start the origin's rows change, and one process sets the new values. */
+  readonly sets?: (settings: Settings) => number
+  /** With leases there is a near tier in each process, and it is warm. */
+  readonly near?: boolean
   /** The origin fails every call. */
   readonly failing?: boolean
   /** Half-way through the first load the origin's rows change, and the keys are deleted. */

@@ -32,6 +32,8 @@ export type StoreCall =
   | { readonly verb: "delete"; readonly key: string }
   | { readonly verb: "read"; readonly key: string }
   | { readonly verb: "watch"; readonly key: string; readonly options: { readonly id: number } }
+  /** Of all keys that begin so. */
+  | { readonly verb: "changes"; readonly key: string; readonly options: { readonly id: number } }
 
 /** What the store answered, or how it failed. */
 export type StoreAnswer =
@@ -63,6 +65,18 @@ export interface Orders {
   /** For each caller, which key it wants and how many milliseconds after the start. */
   readonly callers: ReadonlyArray<{ readonly key: number; readonly after: number }>
   readonly policy: Policy
+  /** Whether there is a near tier in each process. */
+  readonly near: boolean
+}
+
+/** How a value is put there, in milliseconds. */
+export interface Priming {
+  /** How long it is fresh. */
+  readonly fresh: number
+  /** How long it is kept as stale after that. */
+  readonly stale: number
+  /** How long its load took; 0: nobody loaded it, it was set. */
+  readonly took: number
 }
 
 /** How the caches of the workers behave, in milliseconds. */
@@ -73,14 +87,18 @@ export interface Policy {
   readonly staleWhileRevalidate: number
   readonly cooldown: number
   readonly onCooling: "wait" | "fail"
+  /** XFetch's, for early refreshes; 0 for none. */
+  readonly beta: number
 }
 
 /** What a worker understands. */
 export interface ToWorker {
   readonly asks: {
     readonly prepare: readonly [Orders, { readonly pid: number }]
-    /** Writes a value that is expired at once, and kept as stale. */
-    readonly prime: readonly [{ readonly value: OriginValue; readonly staleFor: number }, undefined]
+    /** Writes a value. */
+    readonly prime: readonly [{ readonly value: OriginValue; readonly priming: Priming }, undefined]
+    /** Asks for the keys until that needs no command, where there is a near tier. */
+    readonly warm: readonly [undefined, undefined]
     readonly delete: readonly [{ readonly key: string }, undefined]
     /** Answers when no lease is held here any more, with the adapter's verbs so far. */
     readonly settle: readonly [undefined, { readonly verbs: ReadonlyArray<string> }]
@@ -93,6 +111,7 @@ export interface ToWorker {
   readonly tells: {
     readonly go: { readonly at: number }
     readonly woken: { readonly id: number }
+    readonly changed: { readonly id: number; readonly key: string }
   }
 }
 

@@ -1,6 +1,8 @@
 /**
  * One process of the stampede: it does what its parent says, and ends when its parent does.
  */
+import { setTimeout as pause } from "node:timers/promises"
+import { Tiered } from "@cache-locking/core"
 import { createCache, type PromiseCache } from "@cache-locking/core/promise"
 import * as Callers from "./Callers.ts"
 import { Channel } from "./Channel.ts"
@@ -13,6 +15,10 @@ import { Witness } from "./Witness.ts"
 
 const warmUps = { rounds: 10, callers: 100 }
 
+/** The near tier, and how often a value may be asked for before it has to be there. */
+const near = { maxEntries: 1_000, ttl: "1 minute" } as const
+const warmings = 500
+
 /** What there is once the orders have come. */
 interface Post {
   readonly orders: Orders
@@ -24,11 +30,12 @@ interface Post {
 }
 
 const optionsOf = (
-  { cacheTtl, cooldown, leaseTtl, onCooling, staleWhileRevalidate, waitMax }: Policy,
+  { beta, cacheTtl, cooldown, leaseTtl, onCooling, staleWhileRevalidate, waitMax }: Policy,
   process: number
 ) => ({
   cacheTtl,
   cooldown,
+  earlyRefresh: { beta },
   leaseTtl,
   onCooling,
   staleWhileRevalidate,
@@ -41,7 +48,8 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
   const witness = new Witness(connection.adapter, (sighting) => {
     if (orders.keys.includes(sighting.key)) channel.tell("saw", sighting)
   })
-  const cache = createCache<OriginValue>({ adapter: witness.adapter, ...optionsOf(orders.policy, orders.process) })
+  const adapter = orders.near ? Tiered.make([near, witness.adapter]) : witness.adapter
+  const cache = createCache<OriginValue>({ adapter, ...optionsOf(orders.policy, orders.process) })
   const load = async (key: string): Promise<OriginValue> => {
     const answered = await channel.ask("load", { key })
     if (!answered.ok) throw new Callers.OriginDown(answered.message)
@@ -78,9 +86,23 @@ const serve = (channel: ParentChannel): void => {
     const { get, orders, records } = await here()
     await Callers.run(orders, at, get, channel, records)
   })
-  channel.onAsk("prime", async ({ staleFor, value }) => {
+  channel.onAsk("prime", async ({ priming: { fresh, stale, took }, value }) => {
     const { cache } = await here()
-    await cache.set(value.key, value, { cacheTtl: 1, staleWhileRevalidate: staleFor })
+    const lifetime = { cacheTtl: fresh, staleWhileRevalidate: stale }
+    if (took === 0) await cache.set(value.key, value, lifetime)
+    else await cache.getOrSet(value.key, () => pause(took, value), lifetime)
+    return undefined
+  })
+  channel.onAsk("warm", async () => {
+    const { get, orders, witness } = await here()
+    console.error("WARM", orders.near, post && (await post).cache.stats().tiers, JSON.stringify(witness.verbs.slice(-5)));
+    for (let round = 0; round < warmings; round++) {
+      if (round < 3 || round === 499) console.error("R", round, witness.verbs.length, JSON.stringify((await here()).cache.stats().tiers), await import("effect/Effect").then((E) => E.runPromise(witness.adapter.read(orders.keys[0]!))))
+      const asked = witness.verbs.length
+      await Promise.all(orders.keys.map(get))
+      if (!orders.near || witness.verbs.length === asked) break
+      await pause(2)
+    }
     return undefined
   })
   channel.onAsk("delete", async ({ key }) => {
@@ -110,3 +132,9 @@ const serve = (channel: ParentChannel): void => {
 process.on("SIGINT", () => {})
 process.on("disconnect", () => process.exit())
 serve(new Channel(process))
+const { NearTier } = await import("../../../packages/core/src/NearTier.ts")
+for (const m of ["trust", "distrust", "keep", "isCurrent"] as const) {
+  const o = (NearTier.prototype as any)[m]
+  let n = 0
+  ;(NearTier.prototype as any)[m] = function (...a: any) { const r = o.apply(this, a); if (n++ < 4) console.error("P", m, m === "isCurrent" ? [r, this.trusted, this.floor, a[0].mark] : r, m === "keep" ? [a[4], a[3]] : ""); return r }
+}

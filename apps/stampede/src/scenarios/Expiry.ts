@@ -12,7 +12,7 @@ export const Expiry: Scenario = {
       : `Hot values have just expired; for ${setting(swr)} they may be served stale while one flight each loads anew.`,
   options: ["spread", "swr"],
   after: (caller, { callers, spread }) => (spread * caller) / Math.max(1, callers - 1),
-  primed: true,
+  primed: ({ swr }) => ({ fresh: 1, stale: Math.max(1, swr), took: 0 }),
   policy: ({ swr }) => ({ staleWhileRevalidate: swr }),
   measure: "waited",
   lasts: ({ load, spread }) => spread + load,

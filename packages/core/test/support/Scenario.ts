@@ -1,5 +1,3 @@
-import { createRequire } from "node:module"
-const require = createRequire(import.meta.url)
 /** A test with many processes over one store, at whose end nothing may be left. */
 import { assert, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
@@ -115,7 +113,6 @@ export class World {
 
   /** Nothing is under way any more. */
   assertIdle(): void {
-    console.log("deepest", (globalThis as any).deepest, this.sleeping)
     assert.deepStrictEqual(
       {
         flights: this.flights,
@@ -135,11 +132,6 @@ const counted = (clock: Clock.Clock, world: World): Clock.Clock => ({
   sleep: (duration) =>
     Effect.suspend(() => {
       world.sleeping++
-      const { promise } = { promise: 0 }
-      void promise
-      if (Error.stackTraceLimit !== 10000) Error.stackTraceLimit = 10000
-      const depth = new Error().stack!.split("\n").length
-      if (depth > (globalThis as any).deepest || (globalThis as any).deepest === undefined) { (globalThis as any).deepest = depth; if (depth > 100) require("node:fs").writeFileSync("/tmp/deep.log", new Error().stack!) }
       return Effect.ensuring(
         clock.sleep(duration),
         Effect.sync(() => {
