@@ -1,19 +1,8 @@
 /** A child process that answers one message with one message. */
-import { type ChildProcess, fork } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { forkSource } from "./Fork.ts"
 import type { Probe, Sample } from "./Suite.ts"
 import type { Order, Question, Reply } from "./Worker.ts"
-
-/** Runs our TypeScript as this process does, whoever started it: a test runner's own flags are not for children. */
-export const forkSource = (url: URL, args: ReadonlyArray<string>): ChildProcess =>
-  fork(url, args, {
-    execArgv: [
-      "--expose-gc",
-      // Or V8 may let go of megabytes of code while we weigh a cache.
-      "--no-flush-bytecode",
-      "--conditions=cache-locking-source"
-    ],
-    stdio: ["ignore", "ignore", "inherit", "ipc"]
-  })
 
 /** A probe in a process of its own. */
 export class Child implements Probe {

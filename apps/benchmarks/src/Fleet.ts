@@ -1,8 +1,8 @@
 /** Processes over one Redis, each with a cache and callers of its own. */
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { forkSource } from "./Child.ts"
 import type { FleetMessage, FleetOrder, Round } from "./FleetWorker.ts"
+import { forkSource } from "./Fork.ts"
 
 /** What one process made of a round. */
 export interface Report {

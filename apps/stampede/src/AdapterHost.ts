@@ -19,7 +19,6 @@ export class AdapterHost implements AsyncDisposable {
     this.adapter = adapter
     this.channel = channel
     channel.onAsk("store", (call) => {
-      if (call.verb === "changes") console.error("H call")
       this.commands.push(call.verb)
       return Effect.runPromise(
         Effect.match(this.run(call), {
@@ -29,7 +28,7 @@ export class AdapterHost implements AsyncDisposable {
       )
     })
     channel.onTell("unwatch", ({ id }) => {
-      this.commands.push("unwatch"); console.error("H unwatch", id)
+      this.commands.push("unwatch")
       this.leave(id)
     })
   }
@@ -79,7 +78,6 @@ export class AdapterHost implements AsyncDisposable {
 
   /** Answers when the subscription is live; tells of every change of a key that begins so. */
   private changes(prefix: string, id: number): Effect.Effect<undefined, AdapterError> {
-    console.error("H changes", prefix, id)
     return Effect.gen({ self: this }, function* () {
       const scope = yield* Scope.make()
       this.watches.set(id, scope)

@@ -24,7 +24,7 @@ export const make = (channel: ParentChannel, prefix: string): Adapter => {
   const listeners = new Map<number, ChangeListener>()
   let subscriptions = 0
   channel.onTell("woken", ({ id }) => watchers.get(id)?.openUnsafe())
-  channel.onTell("changed", ({ id, key }) => console.error("W changed", id, key) as any || listeners.get(id)?.changed(key.slice(prefix.length)))
+  channel.onTell("changed", ({ id, key }) => listeners.get(id)?.changed(key.slice(prefix.length)))
 
   const failed = (operation: Operation, key: string, reason: AdapterError["reason"], message: string) =>
     new AdapterError({ adapter: name, operation, key, reason, message })
@@ -76,10 +76,10 @@ export const make = (channel: ParentChannel, prefix: string): Adapter => {
         subscribed(watchers, () => Latch.makeUnsafe()),
         ({ id, listener }) => Effect.as(call({ verb: "watch", key, options: { id } }), listener.await)
       ),
-    changes: (listener) =>(console.error("W changes"), 0) ||
+    changes: (listener) =>
       Effect.flatMap(
         subscribed(listeners, () => listener),
-        ({ id }) => Effect.tapError(call({ verb: "changes", key: "", options: { id } }), (e) => Effect.sync(() => console.error("ERR", e)))
+        ({ id }) => call({ verb: "changes", key: "", options: { id } })
       )
   }
 }

@@ -95,9 +95,7 @@ const serve = (channel: ParentChannel): void => {
   })
   channel.onAsk("warm", async () => {
     const { get, orders, witness } = await here()
-    console.error("WARM", orders.near, post && (await post).cache.stats().tiers, JSON.stringify(witness.verbs.slice(-5)));
     for (let round = 0; round < warmings; round++) {
-      if (round < 3 || round === 499) console.error("R", round, witness.verbs.length, JSON.stringify((await here()).cache.stats().tiers), await import("effect/Effect").then((E) => E.runPromise(witness.adapter.read(orders.keys[0]!))))
       const asked = witness.verbs.length
       await Promise.all(orders.keys.map(get))
       if (!orders.near || witness.verbs.length === asked) break
@@ -132,9 +130,3 @@ const serve = (channel: ParentChannel): void => {
 process.on("SIGINT", () => {})
 process.on("disconnect", () => process.exit())
 serve(new Channel(process))
-const { NearTier } = await import("../../../packages/core/src/NearTier.ts")
-for (const m of ["trust", "distrust", "keep", "isCurrent"] as const) {
-  const o = (NearTier.prototype as any)[m]
-  let n = 0
-  ;(NearTier.prototype as any)[m] = function (...a: any) { const r = o.apply(this, a); if (n++ < 4) console.error("P", m, m === "isCurrent" ? [r, this.trusted, this.floor, a[0].mark] : r, m === "keep" ? [a[4], a[3]] : ""); return r }
-}

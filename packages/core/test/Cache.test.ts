@@ -643,8 +643,7 @@ describe("random histories", () => {
 
   /** Takes time on the way there and back, and now and then fails or loses the reply. */
   const shaky = (adapter: Adapter, roll: (below: number) => number): Adapter => {
-    const fault = (): Fault | undefined =>
-      [undefined, "fail", "lose"][Math.max(0, roll(40) - 37)] as Fault | undefined
+    const fault = (): Fault | undefined => [undefined, "fail", "lose"][Math.max(0, roll(40) - 37)] as Fault | undefined
     const verbs = { acquire: fault, fill: fault, abandon: fault, renew: fault, delete: fault, put: fault, read: fault }
     const late = Effect.suspend(() => Effect.sleep(roll(12)))
     const delayed: Adapter = faulty(adapter, {
@@ -687,7 +686,11 @@ describe("random histories", () => {
         let invalidated = 0
         const invalidatedBy = [0, 0, 0]
         // Who joins an asking under way is answered by a reply that may have left the store a round trip ago.
-        const known = (of: number) => Effect.delay(Effect.sync(() => (invalidated = Math.max(invalidated, of))), 30)
+        const known = (of: number) =>
+          Effect.delay(
+            Effect.sync(() => (invalidated = Math.max(invalidated, of))),
+            30
+          )
         const wrong: Array<string> = []
         const fetcher = () =>
           Effect.suspend(() => {

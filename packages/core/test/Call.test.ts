@@ -1392,7 +1392,9 @@ describe("early refresh", () => {
         assert.isTrue(answers.every(({ meta, value }) => value === "v1" && meta.cache === "HIT"))
         yield* advance(200)
         assert.strictEqual(origin.calls, 2)
-        assert.deepInclude(yield* soon(cache.getOrSet("k", origin.gives(100), { earlyRefresh: false })), { value: "v2" })
+        assert.deepInclude(yield* soon(cache.getOrSet("k", origin.gives(100), { earlyRefresh: false })), {
+          value: "v2"
+        })
       })
     )
   }

@@ -392,7 +392,10 @@ describe("leaving", () => {
       const b = yield* world.cache({ leaseTtl: 300 }, (adapter) => slow(remote(adapter), 4))
       const origin = new Origin()
       let seed = 7
-      const random = (below: number) => (seed = (seed * 1103515245 + 12345) % 2147483648) % below
+      const random = (below: number) => {
+        seed = (seed * 1103515245 + 12345) % 2147483648
+        return seed % below
+      }
       const callers: Array<Fiber.Fiber<unknown, unknown>> = []
       for (let i = 0; i < 300; i++) {
         const { cache } = random(2) === 0 ? a : b

@@ -350,7 +350,12 @@ describe("what a strategy is told", () => {
       const told: Array<boolean> = []
       yield* world.crash("k", 1000)
       const { cache } = yield* world.cache(
-        { waitStrategy: ({ watching }) => (told.push(watching), 400) },
+        {
+          waitStrategy: ({ watching }) => {
+            told.push(watching)
+            return 400
+          }
+        },
         (adapter) => ({
           ...remote(adapter),
           watch: () => Effect.succeed(Effect.delay(Effect.fail(down("watch")), 100))

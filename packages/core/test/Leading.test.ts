@@ -832,14 +832,20 @@ describe("the hard time-out of a fetcher", () => {
       const leader = yield* begin(Effect.flip(a.cache.getOrSet("k", origin.gives(10_000))))
       const follower = yield* begin(Effect.flip(b.cache.getOrSet("k", origin.gives(10_000))))
       yield* advance(500)
-      assert.deepStrictEqual([(yield* Fiber.join(leader))._tag, (yield* Fiber.join(follower))._tag], ["FETCH_TIMEOUT", "FETCH_TIMEOUT"])
+      assert.deepStrictEqual(
+        [(yield* Fiber.join(leader))._tag, (yield* Fiber.join(follower))._tag],
+        ["FETCH_TIMEOUT", "FETCH_TIMEOUT"]
+      )
       assert.strictEqual(origin.calls, 1)
     })
   )
 
   scenario("serves what staleIfError allows", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ fetchTimeout: { hard: 500 }, cacheTtl: 1000, staleIfError: 60_000 }, remote)
+      const { cache } = yield* world.cache(
+        { fetchTimeout: { hard: 500 }, cacheTtl: 1000, staleIfError: 60_000 },
+        remote
+      )
       yield* cache.set("k", "old")
       yield* advance(2000)
       const caller = yield* begin(cache.getOrSet("k", new Origin().gives(10_000)))
@@ -892,7 +898,9 @@ describe("a fetcher that says unchanged", () => {
         yield* cache.set("k", "old")
         yield* advance(1400)
         // Its stale window ends while the origin is asked.
-        const caller = yield* begin(cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 200)))
+        const caller = yield* begin(
+          cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 200))
+        )
         yield* advance(200)
         const { meta, value } = yield* Fiber.join(caller)
         assert.deepStrictEqual([value, meta.cache], ["old", "MISS-LEADER"])
@@ -905,7 +913,9 @@ describe("a fetcher that says unchanged", () => {
         const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, wrap)
         yield* cache.set("k", "old")
         yield* advance(2000)
-        const caller = yield* begin(cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 100)))
+        const caller = yield* begin(
+          cache.getOrSet("k", ({ stale }) => Effect.delay(Effect.succeed(stale!.unchanged), 100))
+        )
         yield* world.store.delete("k")
         yield* advance(100)
         assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "lost")
@@ -936,7 +946,10 @@ describe("a fetcher that says unchanged", () => {
     Effect.gen(function* () {
       const given: Array<unknown> = []
       const { cache } = yield* world.cache<string>({
-        cacheTtl: (value) => (given.push(value), 1000),
+        cacheTtl: (value) => {
+          given.push(value)
+          return 1000
+        },
         shouldCache: (value) => given.push(value) > 0,
         staleIfError: 60_000
       })

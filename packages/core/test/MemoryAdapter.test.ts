@@ -136,7 +136,13 @@ describe("maxBytes", () => {
   it.effect("sizeOf is asked once per value, with the value and its key", () =>
     Effect.gen(function* () {
       const asked: Array<unknown> = []
-      const adapter = MemoryAdapter.make({ maxBytes: 100, sizeOf: (value, key) => (asked.push([value, key]), 40) })
+      const adapter = MemoryAdapter.make({
+        maxBytes: 100,
+        sizeOf: (value, key) => {
+          asked.push([value, key])
+          return 40
+        }
+      })
       const a = bytesOf("a")
       yield* put(adapter, "a", a)
       const token = yield* lead(adapter, "b")
@@ -536,7 +542,11 @@ describe("changes", () => {
       const scope = yield* Scope.make()
       const changed: Array<string> = []
       yield* Scope.provide(
-        adapter.changes!({ changed: (key) => changed.push(key), lost: () => assert.fail(), restored: () => assert.fail() }),
+        adapter.changes!({
+          changed: (key) => changed.push(key),
+          lost: () => assert.fail(),
+          restored: () => assert.fail()
+        }),
         scope
       )
       yield* put(adapter, "put")

@@ -166,7 +166,12 @@ describe("custom", () => {
 
   it("is given the context as it is", () => {
     let given: unknown
-    of(WaitStrategy.custom((told) => ((given = told), 1)))
+    of(
+      WaitStrategy.custom((told) => {
+        given = told
+        return 1
+      })
+    )
     assert.deepStrictEqual(given, context)
   })
 })
@@ -259,8 +264,14 @@ describe("in a turn", () => {
         const times: Array<number> = []
         yield* world.store.delete("k")
         yield* world.crash("k", 2000)
-        const { cache } = yield* world.cache({ waitStrategy: ({ random }) => (times.push(random), 500) }, (adapter) =>
-          withoutWatch(remote(adapter))
+        const { cache } = yield* world.cache(
+          {
+            waitStrategy: ({ random }) => {
+              times.push(random)
+              return 500
+            }
+          },
+          (adapter) => withoutWatch(remote(adapter))
         )
         yield* begin(Random.withSeed(cache.getOrSet("k", new Origin().gives()), "seed"))
         yield* advance(2002)
