@@ -22,6 +22,7 @@ export const chronicle = (recording: Recording): ReadonlyArray<Entry> => {
     ...leases(recording).flatMap((lease) => turn(recording, lease)),
     ...kills(recording),
     ...deletes(recording),
+    ...changes(recording),
     ...waits(recording),
     ...wakes(recording),
     ...last(recording)
@@ -104,6 +105,16 @@ const deletes = (recording: Recording): ReadonlyArray<Entry> =>
         ]
       : []
   )
+
+const changes = ({ change, keys }: Recording): ReadonlyArray<Entry> =>
+  change === undefined
+    ? []
+    : [
+        {
+          at: change.at,
+          text: `${capitalised(processes([0]))} has set ${keys.length === 1 ? "a new value" : "new values"}: the origin has changed.`
+        }
+      ]
 
 /** Who met another leader, once per process and key. */
 const waits = (recording: Recording): ReadonlyArray<Entry> => {

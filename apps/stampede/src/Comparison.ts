@@ -45,6 +45,13 @@ export const comparison = ({ figures, recordings, settings }: Outcome): Comparis
       row(`${what}, p99`, at("p99")),
       row(`${what}, max`, at("max")),
       row("store commands", ({ storeCommands }) => (storeCommands === undefined ? "–" : count(storeCommands.total))),
+      ...(figures.some(({ commandsBefore }) => commandsBefore !== undefined)
+        ? [
+            row("… before the change", ({ commandsBefore }) =>
+              commandsBefore === undefined ? "–" : count(commandsBefore)
+            )
+          ]
+        : []),
       row("… busiest process", ({ storeCommands }) => (storeCommands === undefined ? "–" : count(storeCommands.most))),
       ...(any(({ takeovers }) => takeovers) ? [row("takeovers", ({ takeovers }) => count(takeovers))] : []),
       ...(name === "delete"

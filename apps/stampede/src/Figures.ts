@@ -29,6 +29,8 @@ export interface Figures {
   readonly beyondLoad: Spread | undefined
   /** Commands sent to the store, by all and by the busiest process; `undefined` if they could not be counted. */
   readonly storeCommands: { readonly total: number; readonly most: number } | undefined
+  /** Those of them that were sent before somebody set new values, where somebody did. */
+  readonly commandsBefore: number | undefined
   /** From the start to the last answer. */
   readonly wall: number
   /** Leases that ended with nobody to fill, and that another took. */
@@ -71,6 +73,7 @@ export const figures = (recording: Recording, load: number): Figures => {
     waited: spread(waits),
     beyondLoad: spread(waits.map((wait) => Math.max(0, wait - load))),
     storeCommands: commands(recording),
+    commandsBefore: recording.change?.before,
     wall: callers.reduce((last, { end }) => Math.max(last, end), start) - start,
     takeovers: leases(recording).filter(({ takesOver }) => takesOver !== undefined).length,
     refusedFills: leases(recording).filter(({ ended }) => ended === "refused").length,

@@ -56,13 +56,20 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
     return answered.value
   }
   await warmUp(orders, cache)
-  return { orders, connection, witness, cache, get: contender(orders.contender).make(cache, load), records: [] }
+  return {
+    orders,
+    connection,
+    witness,
+    cache,
+    get: contender(orders.contender).make(cache, load, orders.near),
+    records: []
+  }
 }
 
 /** A server that has run for a while has been through this code, and has its connections and scripts. */
-const warmUp = async ({ process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
+const warmUp = async ({ near, process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
   for (const { make, name } of contenders) {
-    const get = make(cache, async (key) => ({ key, version: 0, call: 0 }))
+    const get = make(cache, async (key) => ({ key, version: 0, call: 0 }), near)
     for (let round = 0; round < warmUps.rounds; round++) {
       const key = `warm-up:${process}:${name}:${round}`
       // Each caller for itself would be a stampede of its own.

@@ -75,7 +75,7 @@ describe("the arguments", () => {
   it("answer --help with every scenario and store", () => {
     const help = answer("--help")
     expect(help.exitCode).toBe(0)
-    for (const word of ["cold", "expiry", "failing", "delete", "memory", "redis", "--kill"])
+    for (const word of ["cold", "expiry", "early", "failing", "delete", "tiers", "memory", "redis", "--kill"])
       expect(help.message).toContain(word)
   })
 })
@@ -93,7 +93,7 @@ describe("arguments that cannot be used", () => {
     [["--lease", "1ms"], "--lease", "1ms", "from 50ms"],
     [["--capacity", "0"], "--capacity", "0", "from 1"],
     [["--store", "floppy"], "--store", "floppy", "memory, redis"],
-    [["--scenario", "warm"], "--scenario", "warm", "cold, expiry, failing, delete"],
+    [["--scenario", "warm"], "--scenario", "warm", "cold, expiry, early, failing, delete, tiers"],
     [["--url", "http://example.org"], "--url", "http://example.org", "redis://…"],
     [["--url", "nonsense"], "--url", "nonsense", "redis://…"],
     [["--store", "memory", "--url", "redis://h"], "--url", "redis://…", "with --store memory, no URL"],

@@ -32,6 +32,12 @@ describe.skipIf(server instanceof Unavailable)(`over a real Redis${missing}`, ()
     expect(outcome.figures[0]).toMatchObject({ originCalls: 2, takeovers: 1, answered: 150, died: 50 })
   })
 
+  it("warm hits of a near tier cost no command, and a change reaches every process", async () => {
+    const outcome = await run("--check", "--url", url, "--scenario", "tiers", "--callers", "50")
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(outcome.figures[0]).toMatchObject({ originCalls: 0, commandsBefore: 0, answered: 200 })
+  })
+
   it("says what it runs on, without the password", async () => {
     const { store } = await run("--check", "--url", url, "--callers", "1", "--load", "10ms")
     expect(store).toMatch(/^(Redis|Valkey) \d/)

@@ -66,6 +66,36 @@ describe("the other scenarios", () => {
     expect(outcome.figures[0]).toMatchObject({ originCalls: 1, stale: 200, outdatedKeys: 0 })
   })
 
+  it("early: one load before the expiry, for which nobody waits, where the others wait at it", async () => {
+    const outcome = await run("--scenario", "early", "--callers", "50", "--load", "150ms")
+    const [naive, single, cached] = outcome.figures
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(naive!.originCalls).toBeGreaterThan(1)
+    expect(single!.originCalls).toBeGreaterThan(1)
+    expect(cached).toMatchObject({ originCalls: 1, answered: 200, unanswered: 0, outdatedKeys: 0 })
+    const hows = outcome.recordings[2]!.processes.flatMap(({ callers }) => callers.map(({ how }) => how))
+    expect(new Set(hows)).toEqual(new Set(["hit"]))
+  })
+
+  it("early: is thought of by few callers, of several keys, too", async () => {
+    const outcome = await run("--check", "--scenario", "early", "--callers", "4", "--keys", "2", "--load", "50ms")
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(calls(outcome)).toEqual([2])
+  })
+
+  it("tiers: a warm hit costs no command near, and one without; a change reaches every process", async () => {
+    const outcome = await run("--scenario", "tiers", "--callers", "50")
+    const [naive, , cached] = outcome.figures
+    expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(calls(outcome)).toEqual([0, 0, 0])
+    // Each of 200 callers asked, and one process set the value.
+    expect(naive!.storeCommands!.total).toBe(201)
+    expect(naive!.commandsBefore).toBeGreaterThan(0)
+    // Set by one, asked for anew once by each of the others.
+    expect(cached).toMatchObject({ commandsBefore: 0, storeCommands: { total: 4, most: 1 }, answered: 200 })
+    for (const { callers } of outcome.recordings[2]!.processes) expect(callers.at(-1)).toMatchObject({ version: 2 })
+  })
+
   it("failing: one call per cooldown, and everyone gets the fetcher's own error", async () => {
     const outcome = await run(
       "--check",
