@@ -91,8 +91,9 @@ describe("the other scenarios", () => {
     // Each of 200 callers asked, and one process set the value.
     expect(naive!.storeCommands!.total).toBe(201)
     expect(naive!.commandsBefore).toBeGreaterThan(0)
-    // Set by one, asked for anew once by each of the others.
-    expect(cached).toMatchObject({ commandsBefore: 0, storeCommands: { total: 4, most: 1 }, answered: 200 })
+    expect(cached).toMatchObject({ commandsBefore: 0, answered: 200, outdatedKeys: 0 })
+    // Set by one, and asked for anew by each, at most again if the news arrives meanwhile.
+    expect(cached!.storeCommands!.total).toBeLessThanOrEqual(3 * 4)
     for (const { callers } of outcome.recordings[2]!.processes) expect(callers.at(-1)).toMatchObject({ version: 2 })
   })
 

@@ -298,7 +298,8 @@ export class Flights {
     const sleeper = this.sleepers.get(clock)
     if (until === Infinity || (sleeper !== undefined && sleeper.until <= until)) return
     sleeper?.fiber.interruptUnsafe()
-    const wait = Duration.millis(Math.max(0, until - clock.currentTimeMillisUnsafe()))
+    // Whole milliseconds: a sleep of a part of one may end before the deadline, and begin again without end.
+    const wait = Duration.millis(Math.max(0, Math.ceil(until - clock.currentTimeMillisUnsafe())))
     const fiber = Effect.runFork(
       Effect.andThen(
         clock.sleep(wait),
