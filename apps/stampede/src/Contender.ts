@@ -20,12 +20,7 @@ export interface Contender {
   readonly title: string
   /** What it does, for those who read the report. */
   readonly about: string
-  readonly make: (
-    cache: PromiseCache<OriginValue>,
-    load: (key: string) => Promise<OriginValue>,
-    /** Whether the cache has a near tier. */
-    near: boolean
-  ) => Get
+  readonly make: (cache: PromiseCache<OriginValue>, load: (key: string) => Promise<OriginValue>) => Get
 }
 
 /** Looks, and if nothing fresh is there, loads and writes: what everybody writes first. */
@@ -47,8 +42,8 @@ const single: Contender = {
   name: "single-flight",
   title: "one flight per process",
   about: "the same, shared by the callers of one process: what most cache libraries do",
-  make: (cache, load, near) => {
-    const get = naive.make(cache, load, near)
+  make: (cache, load) => {
+    const get = naive.make(cache, load)
     const flights = new Map<string, Promise<Got>>()
     return async (key) => {
       const running = flights.get(key)
@@ -68,9 +63,8 @@ const leases: Contender = {
   name: "cache-locking",
   title: "cache-locking",
   about: "getOrSet: one flight of all processes loads, under a lease",
-  make: (cache, load, near) => async (key) => {
-    // Called without options, `getOrSetWithMeta` does not look for copies near.
-    const { meta, value } = await cache.getOrSetWithMeta(key, () => load(key), ...(near ? [{}] : []))
+  make: (cache, load) => async (key) => {
+    const { meta, value } = await cache.getOrSetWithMeta(key, () => load(key))
     return { how: hows[meta.cache], value }
   }
 }

@@ -61,7 +61,7 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
     connection,
     witness,
     cache,
-    get: contender(orders.contender).make(cache, load, orders.near),
+    get: contender(orders.contender).make(cache, load),
     records: []
   }
 }
@@ -69,7 +69,7 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
 /** A server that has run for a while has been through this code, and has its connections and scripts. */
 const warmUp = async ({ near, process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
   for (const { make, name } of contenders) {
-    const get = make(cache, async (key) => ({ key, version: 0, call: 0 }), near)
+    const get = make(cache, async (key) => ({ key, version: 0, call: 0 }))
     for (let round = 0; round < warmUps.rounds; round++) {
       const key = `warm-up:${process}:${name}:${round}`
       // Each caller for itself would be a stampede of its own.

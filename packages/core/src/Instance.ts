@@ -158,7 +158,7 @@ export class Instance<A> {
 
   readonly get = (key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
     Effect.withFiber((fiber) => {
-      const hit = this.hitUnsafe(key, fiber.getRef(Clock.Clock))
+      const hit = this.closed ? undefined : Call.localHit(this.engine, key, fiber.getRef(Clock.Clock))
       if (hit !== undefined) return Effect.succeedSome(hit.value)
       return Effect.map(this.peek(key), (found) => {
         const { counters } = this.engine

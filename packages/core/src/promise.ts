@@ -193,7 +193,8 @@ class Facade<A> implements PromiseCache<A> {
   }
 
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    return this.ask(key, fetcher, options, true)
+    const hit = options === undefined ? this.cache.hitUnsafe(key, clock) : undefined
+    return hit === undefined ? this.ask(key, fetcher, options, true) : Promise.resolve(hit)
   }
 
   private ask(

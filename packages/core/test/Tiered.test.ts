@@ -12,6 +12,7 @@ import * as Cache from "../src/Cache.ts"
 import { InvalidOption } from "../src/CacheLockingError.ts"
 import * as Codec from "../src/Codec.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
+import { createCache } from "../src/promise.ts"
 import { seal } from "../src/Sealed.ts"
 import { tagKey } from "../src/TagKey.ts"
 import * as Tags from "../src/Tags.ts"
@@ -97,6 +98,27 @@ const refused = (f: () => unknown): InvalidOption => {
 }
 
 describe("copies", () => {
+  it.live("a warm near hit asks nobody through the promise facade either, whichever way it is asked", () =>
+    Effect.promise(async () => {
+      const far = new Recorded(remote(MemoryAdapter.make()))
+      const adapter = Tiered.make([{}, far.adapter])
+      const plain = createCache<string>({ adapter, cacheTtl: "1 hour" })
+      const sliding = createCache<string>({ adapter, cacheTtl: "1 hour", sliding: true, earlyRefresh: true })
+      const load = async () => "v"
+      await plain.getOrSet("k", load)
+      await plain.getOrSet("k", load)
+      const asked = far.verbs.length
+      for (const cache of [plain, sliding]) {
+        assert.strictEqual(await cache.getOrSet("k", load), "v")
+        assert.deepInclude(await cache.getOrSetWithMeta("k", load), { value: "v" })
+        assert.strictEqual((await cache.getOrSetWithMeta("k", load, {})).meta.cache, "HIT")
+        assert.strictEqual(await cache.get("k"), "v")
+      }
+      assert.deepStrictEqual(far.verbs.slice(asked), [])
+      await Promise.all([plain.close(), sliding.close()])
+    })
+  )
+
   it.effect("a warm near hit asks nobody, decodes once, and is counted", () =>
     Effect.gen(function* () {
       const { a, b } = pair()
