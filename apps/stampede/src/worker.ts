@@ -67,7 +67,7 @@ const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> =>
 }
 
 /** A server that has run for a while has been through this code, and has its connections and scripts. */
-const warmUp = async ({ near, process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
+const warmUp = async ({ process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
   for (const { make, name } of contenders) {
     const get = make(cache, async (key) => ({ key, version: 0, call: 0 }))
     for (let round = 0; round < warmUps.rounds; round++) {

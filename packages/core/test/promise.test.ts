@@ -291,16 +291,18 @@ describe("a signal", () => {
       const recorded = new Recorded(make())
       const cache = createCache<string>({ adapter: recorded.adapter })
       const controller = new AbortController()
+      const begun = gate()
       const fired = gate()
       const load = ({ signal }: Api.PromiseFetchContext<string>) =>
         new Promise<string>((_, reject) => {
+          begun.open()
           signal.addEventListener("abort", () => {
             fired.open()
             reject(signal.reason)
           })
         })
       const caller = rejection(cache.getOrSet("k", load, { signal: controller.signal }))
-      await sleep(8)
+      await begun.opened
       controller.abort("enough")
       assert.strictEqual(await caller, "enough")
       await fired.opened
@@ -541,13 +543,18 @@ describe("closing", () => {
     const cache = createCache<string>({ adapter: MemoryAdapter.make(), cacheTtl: 5, staleWhileRevalidate: "1 minute" })
     await cache.set("k", "old")
     await sleep(10)
+    const begun = gate()
     const fired = gate()
     await cache.getOrSet(
       "k",
-      ({ signal }) => new Promise<string>(() => signal.addEventListener("abort", () => fired.open()))
+      ({ signal }) =>
+        new Promise<string>(() => {
+          begun.open()
+          signal.addEventListener("abort", () => fired.open())
+        })
     )
     // The caller with the stale value has its answer before the fetcher's first step.
-    await sleep(2)
+    await begun.opened
     await cache.close()
     await fired.opened
   })
