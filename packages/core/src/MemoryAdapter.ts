@@ -24,6 +24,7 @@ import {
 } from "./Adapter.ts"
 import * as Check from "./Check.ts"
 import * as Entry from "./Entry.ts"
+import { Sealed } from "./Sealed.ts"
 
 /** How a memory adapter is bounded. */
 export interface Options {
@@ -74,8 +75,18 @@ class Turns {
   }
 }
 
+/** A value in the LRU: its bytes and times, or a `Sealed` that holds the times itself. */
+interface Row extends Omit<Entry.Kept, "value"> {
+  readonly held: Value
+}
+
+const rowOf = ({ filledAt, lifetime, took, value }: Entry.Kept): Row =>
+  value instanceof Sealed ? value.keep(filledAt, took, lifetime) : { held: value, filledAt, took, lifetime }
+
+const keptOf = ({ filledAt, held, lifetime, took }: Row): Entry.Kept => ({ value: held, filledAt, took, lifetime })
+
 class Memory {
-  private readonly values: LRUCache<string, Entry.Kept>
+  private readonly values: LRUCache<string, Row>
   private readonly turns = new Turns()
   private readonly listeners = new Set<ChangeListener>()
   private readonly watchers = new Map<string, Set<Latch.Latch>>()
@@ -94,7 +105,7 @@ class Memory {
     const max = Check.integer("maxEntries", options.maxEntries, { min: 1, default: defaultMaxEntries })
     this.maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 1, default: Infinity })
     this.sizeOf = Check.fn("sizeOf", options.sizeOf, encodedSize)
-    const dispose = (_: Entry.Kept, __: string, reason: string) => {
+    const dispose = (_: Row, __: string, reason: string) => {
       if (reason === "evict") this.evicted++
     }
     const bounds = this.maxBytes === Infinity ? { max } : { max, maxSize: this.maxBytes }
@@ -107,7 +118,7 @@ class Memory {
   readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
     const kept = this.values.get(key)
     if (kept === undefined) return undefined
-    const { lifetime, value } = kept
+    const { held: value, lifetime } = kept
     // Reading the clock would cost as much as all the rest.
     if (lifetime.fresh === Infinity) return { value, freshFor: Infinity, age: undefined }
     const age = this.now(clock) - kept.filledAt
@@ -119,7 +130,7 @@ class Memory {
     const kept = this.values.get(key)
     if (kept === undefined) return undefined
     const { fresh } = kept.lifetime
-    return fresh === Infinity || this.now(clock) - kept.filledAt < fresh ? kept.value : undefined
+    return fresh === Infinity || this.now(clock) - kept.filledAt < fresh ? kept.held : undefined
   }
 
   private now(clock: LocalClock): number {
@@ -140,14 +151,15 @@ class Memory {
   ): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
       const now = this.now(fiber.getRef(Clock.Clock))
-      const kept = this.values.get(key)
+      const row = this.values.get(key)
+      const kept = row && keptOf(row)
       const turn = this.turns.get(key)
       const entry = kept === undefined ? turn : { kept, lease: turn?.lease, cooldown: turn?.cooldown }
       const [answer, next] = f(entry, now)
       if (next !== entry) {
         if (next?.kept !== kept) {
           if (next?.kept === undefined) this.values.delete(key)
-          else this.values.set(key, next.kept, this.sized(key, next.kept.value === kept?.value, size))
+          else this.values.set(key, rowOf(next.kept), this.sized(key, next.kept.value === kept?.value, size))
         }
         const turns = next?.lease !== undefined || next?.cooldown !== undefined
         if (turns || turn !== undefined) this.turns.set(key, turns ? { ...next, kept: undefined } : undefined, now)
@@ -228,8 +240,8 @@ class Memory {
         Effect.sync(() => {
           const now = this.now(clock)
           const keys = new Set<string>()
-          for (const [key, kept] of this.values.entries()) {
-            if (key.startsWith(prefix) && now < Entry.keptUntil(kept)) keys.add(key)
+          for (const [key, row] of this.values.entries()) {
+            if (key.startsWith(prefix) && now < Entry.keptUntil(keptOf(row))) keys.add(key)
           }
           for (const [key, { lease }] of this.turns.all()) {
             if (key.startsWith(prefix) && lease !== undefined && now < lease.until) keys.add(key)

@@ -4,7 +4,7 @@
  * An adapter in the process keeps the `Sealed` itself, by reference, and nothing is ever
  * encoded; one that leaves the process reads `bytes`, and they are made then, once.
  */
-import type { Value } from "./Adapter.ts"
+import type { Lifetime, Value } from "./Adapter.ts"
 import { EncodeFailed } from "./CacheLockingError.ts"
 import type { Codec } from "./Codec.ts"
 import * as Envelope from "./Envelope.ts"
@@ -27,6 +27,11 @@ export class Sealed<out A> implements Value {
     this.value = value
     this.info = info
     this.source = source
+  }
+
+  /** The same, with what a memory keeps beside it. */
+  keep(filledAt: number, took: number, lifetime: Lifetime): KeptSealed<A> {
+    return new KeptSealed(this.value, this.source, this.info, filledAt, took, lifetime)
   }
 
   /** Whole milliseconds that the load took. */
@@ -101,6 +106,33 @@ export class Copy implements Value {
   keep<A>(codec: Codec<A>, opened: Sealed<A>): void {
     this.by = codec
     this.opened = opened
+  }
+}
+
+/** A `Sealed` in a memory, with when and for how long: one object instead of two, for there are many. */
+export class KeptSealed<out A> extends Sealed<A> {
+  readonly filledAt: number
+  readonly took: number
+  readonly lifetime: Lifetime
+
+  /** Use `keep`. */
+  constructor(
+    value: A,
+    source: Codec<any> | Uint8Array,
+    info: number | Envelope.Info,
+    filledAt: number,
+    took: number,
+    lifetime: Lifetime
+  ) {
+    super(value, source, info)
+    this.filledAt = filledAt
+    this.took = took
+    this.lifetime = lifetime
+  }
+
+  /** The value, as an adapter answers it. */
+  get held(): Value {
+    return this
   }
 }
 
