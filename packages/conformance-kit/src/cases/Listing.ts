@@ -112,7 +112,11 @@ export const listing = [
       })
       const found = new Set<string>()
       yield* Stream.runForEach(w.there.keys!(prefix), (key) =>
-        Effect.suspend(() => (found.add(key).size === at ? Effect.asVoid(fill) : Effect.void))
+        Effect.suspend(() => {
+          // A key may be listed again: that is not to fill again.
+          const another = !found.has(key)
+          return found.add(key).size === at && another ? Effect.asVoid(fill) : Effect.void
+        })
       )
       same(
         [...values, ...led].filter((key) => !found.has(key)),
