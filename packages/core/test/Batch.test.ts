@@ -147,6 +147,46 @@ describe("invalidation of many", () => {
     })
   )
 
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
+    scenario(`what is invalidated while a batch is fetched is not filled by it, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags: (key) => [`tag:${key}`] }, wrap)
+        const many = yield* begin(
+          cache.getOrSetMany(keys, (wanted) =>
+            Effect.delay(Effect.succeed(wanted.map((key) => [key, key] as const)), 100)
+          )
+        )
+        yield* advance(50)
+        yield* cache.delete("a")
+        yield* cache.invalidateTag("tag:b")
+        yield* cache.invalidateWhere("c*")
+        yield* advance(50)
+        assert.strictEqual((yield* Fiber.join(many)).size, 4)
+        assert.deepStrictEqual([...(yield* cache.getMany(keys))], [["d", "d"]])
+        yield* advance(100_000)
+        assert.deepStrictEqual([...(yield* cache.getMany(keys))], [["d", "d"]])
+      })
+    )
+
+    scenario(`what is deleted while it is refreshed behind a stale value stays deleted, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: "1 hour" }, wrap)
+        yield* cache.set("k", "old")
+        yield* advance(2000)
+        const origin = new Origin()
+        assert.strictEqual((yield* cache.getOrSet("k", origin.gives(100))).meta.cache, "STALE")
+        yield* advance(50)
+        yield* cache.delete("k")
+        yield* advance(100)
+        assert.deepStrictEqual([...(yield* cache.getMany(["k"]))], [])
+        assert.strictEqual(origin.calls, 1)
+      })
+    )
+  }
+
   scenario("an adapter that cannot list says so, and what to do", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({}, ({ keys: _, ...adapter }) => adapter)
