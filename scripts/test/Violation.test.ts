@@ -62,9 +62,9 @@ describe("the dependency check", () => {
   })
 
   it("refuses a sideways import", () => {
-    write("packages/core/src/MemoryAdapter.ts", `export * from "./ValueStore.ts"`)
+    write("packages/core/src/ConditionalStore.ts", `export * from "./ValueStore.ts"`)
     write("packages/core/src/ValueStore.ts", "export const x = 1")
-    expect(check()).toEqual([expect.stringMatching(/ValueStore stands beside MemoryAdapter/)])
+    expect(check()).toEqual([expect.stringMatching(/ValueStore stands beside ConditionalStore/)])
   })
 
   it("refuses a module without a place", () => {
