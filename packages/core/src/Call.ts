@@ -13,12 +13,13 @@ import { isMissing } from "./Batch.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
 import type { Engine, Load } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
-import { patient, wait } from "./Inbox.ts"
+import { Inbox, patient } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
 import { withinOf } from "./Nesting.ts"
 import type { Answer, Meta } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
 import type { Sealed } from "./Sealed.ts"
+import type { Restore } from "./Turn.ts"
 
 /** A caller's request, and the cache that it is made of. */
 export interface Request extends Load {
@@ -130,54 +131,60 @@ export const waitOn = (
   left === undefined ? arrange(request, fiber, since) : outOfTime(request, fiber, since, left)
 
 /** The long way. `since`: when the caller began to wait, if it already has. */
-const arrange = Effect.fnUntraced(function* (
+const arrange = (
   request: Request,
   fiber: Fiber.Fiber<unknown, unknown>,
   since: number | undefined
+): Effect.Effect<Answer<any>, any, any> =>
+  // Whoever makes a flight must join it, and whoever joins one must leave it: interruption comes only while it waits.
+  Effect.flatten(Effect.uninterruptibleMask((restore) => arranging(request, fiber, since, restore)))
+
+const arranging = Effect.fnUntraced(function* (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  since: number | undefined,
+  restore: Restore
 ) {
   const { engine, force, key, plan } = request
   const { hooks, others, policy, signal } = plan
   const clock = fiber.getRef(Clock.Clock)
   const within = withinOf(fiber)
   const began = since ?? clock.currentTimeMillisUnsafe()
-  if (signal?.aborted) return yield* aborted(engine, key, signal)
   const tooLong = checkKey(engine, key)
-  if (tooLong !== undefined) return yield* tooLong
+  if (tooLong !== undefined) return tooLong
   const { shared } = engine
   const flights = force ? shared.refreshes : shared.flights
   while (true) {
+    if (signal?.aborted) return aborted(engine, key, signal)
     const current = flights.get(key)
     const mine = current === undefined
     const flight = current ?? engine.fly(request, fiber.context)
-    if (within !== undefined && !mine && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news = yield* wait(
-      flight,
-      within,
-      signal,
-      {
-        deadline: began + policy.waitMax,
-        mine,
-        evenLeading: !mine && policy.onWaitTimeout !== "fetch",
-        soft: began + policy.softTimeout,
-        others,
-        takes: (stale) => {
-          const now = clock.currentTimeMillisUnsafe()
-          return !force && allows(policy, stale, now >= began + policy.softTimeout, now)
-        }
-      },
-      // A refresh of this process may be what is waited for, and what waits.
+    if (within !== undefined && !mine && flight.awaits(within)) return reentrant(engine, key)
+    const inbox = new Inbox(flight, within, signal, {
+      deadline: began + policy.waitMax,
+      mine,
+      evenLeading: !mine && policy.onWaitTimeout !== "fetch",
+      soft: began + policy.softTimeout,
+      others,
+      takes: (stale) => {
+        const now = clock.currentTimeMillisUnsafe()
+        return !force && allows(policy, stale, now >= began + policy.softTimeout, now)
+      }
+    })
+    // A refresh of this process may be what is waited for, and what waits.
+    const onFollowing =
       within !== undefined && shared.refreshes.get(key)?.awaits(within)
         ? reentrant(engine, key)
         : hooks?.onFollowerWait && Effect.suspend(() => hooks.onFollowerWait!({ key, waitMax: policy.waitMax }))
-    )
+    const news = yield* Effect.ensuring(restore(inbox.answer(onFollowing)), inbox.close)
     const now = clock.currentTimeMillisUnsafe()
     switch (news._tag) {
       case "Stale":
-        return yield* hooked(hooks, key, ofStale(engine, news.stale, now))
+        return hooked(hooks, key, ofStale(engine, news.stale, now))
       case "Aborted":
-        return yield* aborted(engine, key, signal!)
+        return aborted(engine, key, signal!)
       case "TimedOut":
-        return yield* outOfTime(request, fiber, began, flight)
+        return outOfTime(request, fiber, began, flight)
       case "Landed": {
         const { exit } = news
         // A flight that was ended, not failed, is no answer for those who came too late to keep it.
@@ -186,13 +193,13 @@ const arrange = Effect.fnUntraced(function* (
           const landing = exit.value
           if (landing._tag === "Idle") continue
           if (landing._tag === "Found") afterHit(request, fiber, landing.cost, landing)
-          return yield* hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
+          return hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
         // What another's batch has no value for, this caller's fetcher may have.
         if (!mine && isMissing(exit.cause)) continue
         const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
-        if (Exit.isSuccess(failure)) return yield* hooked(hooks, key, failure.value)
-        return yield* failure
+        if (Exit.isSuccess(failure)) return hooked(hooks, key, failure.value)
+        return failure
       }
     }
   }
@@ -216,21 +223,35 @@ const outOfTime = (
 }
 
 /** Fetches beside another's load; once per process, however many give up waiting. */
-const fallBack = Effect.fnUntraced(function* (request: Request, fiber: Fiber.Fiber<unknown, unknown>, began: number) {
+const fallBack = (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  began: number
+): Effect.Effect<Answer<any>, any, any> =>
+  Effect.flatten(Effect.uninterruptibleMask((restore) => fallingBack(request, fiber, began, restore)))
+
+const fallingBack = Effect.fnUntraced(function* (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  began: number,
+  restore: Restore
+) {
   const { engine, key, plan } = request
   const within = withinOf(fiber)
   while (true) {
+    if (plan.signal?.aborted) return aborted(engine, key, plan.signal)
     const current = engine.shared.fallbacks.get(key)
     const flight = current ?? engine.fallBack(request, fiber.context)
-    if (current !== undefined && within !== undefined && flight.awaits(within)) return yield* reentrant(engine, key)
-    const news = yield* wait(flight, within, plan.signal, patient, undefined)
-    if (news._tag === "Aborted") return yield* aborted(engine, key, plan.signal!)
+    if (current !== undefined && within !== undefined && flight.awaits(within)) return reentrant(engine, key)
+    const inbox = new Inbox(flight, within, plan.signal, patient)
+    const news = yield* Effect.ensuring(restore(inbox.answer(undefined)), inbox.close)
+    if (news._tag === "Aborted") return aborted(engine, key, plan.signal!)
     if (news._tag !== "Landed" || flight.ended) continue
     if (Exit.isSuccess(news.exit) && news.exit.value._tag !== "Idle") {
       const waited = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - began
-      return yield* hooked(plan.hooks, key, ofFallback(engine, news.exit.value.value, waited))
+      return hooked(plan.hooks, key, ofFallback(engine, news.exit.value.value, waited))
     }
-    if (Exit.isFailure(news.exit)) return yield* Effect.failCause(news.exit.cause)
+    if (Exit.isFailure(news.exit)) return Effect.failCause(news.exit.cause)
   }
 })
 

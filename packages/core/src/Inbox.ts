@@ -18,30 +18,15 @@ export const patient: Wish = { deadline: Infinity, mine: true, evenLeading: fals
 /** What ends a wait. */
 export type Told = Exclude<News, { readonly _tag: "Following" | "Joined" }> | { readonly _tag: "Aborted" }
 
-/**
- * Waits for a flight's answer, and runs `onFollowing`, once, when another turns out to lead. The caller stays with
- * the flight meanwhile; leaving, by interruption, failure or signal, is prompt.
- */
-export const wait = <E, R>(
-  flight: Flight,
-  within: Flight | undefined,
-  signal: AbortSignal | undefined,
-  wish: Wish,
-  onFollowing: Effect.Effect<unknown, E, R> | undefined
-): Effect.Effect<Told, E, R> =>
-  Effect.suspend(() => {
-    const inbox = new Inbox(flight, within, signal, wish)
-    const next: Effect.Effect<Told, E, R> = Effect.flatMap(inbox.news, (news) => {
-      if (news !== following) return Effect.succeed(news as Told)
-      return onFollowing === undefined ? next : Effect.andThen(onFollowing, next)
-    })
-    return Effect.ensuring(next, inbox.close)
-  })
-
 const following = "Following"
 
-/** What a flight tells one caller, kept until the caller looks. */
-class Inbox implements Waiter {
+/**
+ * What a flight tells one caller, kept until the caller looks.
+ *
+ * Making one joins the flight, and it is to be closed: whoever makes it must not be interrupted in between. Leaving
+ * is prompt, and a caller whose signal has fired is not to make one.
+ */
+export class Inbox implements Waiter {
   readonly deadline: number
   readonly mine: boolean
   readonly evenLeading: boolean
@@ -67,10 +52,6 @@ class Inbox implements Waiter {
     this.takes = wish.takes
     this.others = wish.others
     within?.waits(flight, 1)
-    if (signal?.aborted) {
-      this.told = { _tag: "Aborted" }
-      return
-    }
     signal?.addEventListener("abort", this.abort, { once: true })
     flight.join(this)
   }
@@ -101,8 +82,17 @@ class Inbox implements Waiter {
     resume(Effect.succeed(news))
   }
 
+  /** The flight's answer. `onFollowing` runs once, when another turns out to lead; the caller waits on meanwhile. */
+  answer<E, R>(onFollowing: Effect.Effect<unknown, E, R> | undefined): Effect.Effect<Told, E, R> {
+    return Effect.flatMap(this.news, (news) => {
+      if (news !== following) return Effect.succeed(news as Told)
+      const next = this.answer<E, R>(undefined)
+      return onFollowing === undefined ? next : Effect.andThen(onFollowing, next)
+    })
+  }
+
   /** The next thing to know. */
-  readonly news = Effect.callback<Told | typeof following>((resume) => {
+  private readonly news = Effect.callback<Told | typeof following>((resume) => {
     this.resume = resume
     this.deliver()
   })

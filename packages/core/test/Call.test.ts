@@ -11,7 +11,7 @@ import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import type { Answer } from "../src/Outcome.ts"
 import { faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
-import { advance, begin, beginMany, ended, flush, joinAll, scenario, waits } from "./support/Scenario.ts"
+import { advance, begin, beginMany, ended, flush, joinAll, bothWays as scenario, waits } from "./support/Scenario.ts"
 import { remote, slow, withoutWatch } from "./support/Wrappers.ts"
 
 const kinds: ReadonlyArray<readonly [string, (adapter: Adapter) => Adapter]> = [
@@ -228,6 +228,31 @@ describe("outcomes, and the hook of each", () => {
       assert.isTrue(waits(caller))
       yield* advance(2001)
       yield* Fiber.join(caller)
+      assert.deepStrictEqual(
+        calls.map(([name]) => name),
+        ["onFollowerWait", "onLeader"]
+      )
+    })
+  )
+
+  scenario("onFollowerWait is called once, though the flight led in between", (world) =>
+    Effect.gen(function* () {
+      const { calls, hooks } = spy()
+      const { cache } = yield* world.cache(
+        { hooks, waitMax: "1 minute", leaseTtl: 300, onLeaseLost: "interrupt" },
+        remote
+      )
+      yield* world.crash("k", 1000, "first")
+      const origin = new Origin()
+      const caller = yield* begin(cache.getOrSet("k", origin.gives(500)))
+      yield* advance(1050)
+      assert.strictEqual(origin.calls, 1)
+      // Its lease is lost to another, whom it then waits for.
+      yield* world.store.delete("k")
+      yield* world.crash("k", 2000, "second")
+      yield* advance(2500)
+      yield* advance(500)
+      assert.strictEqual((yield* Fiber.join(caller)).value, "v2")
       assert.deepStrictEqual(
         calls.map(([name]) => name),
         ["onFollowerWait", "onLeader"]
@@ -928,6 +953,22 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
+  scenario("is not told because of a wait that it gave up", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, remote)
+      // b's load goes on for another caller, and asks for a, whose fetcher no longer waits for b.
+      const other = yield* begin(cache.getOrSet("b", () => Effect.delay(Effect.orDie(asks(cache, "a")), 100)))
+      const a = yield* begin(
+        cache.getOrSet("a", () =>
+          Effect.andThen(Effect.timeoutOption(asks(cache, "b"), 50), Effect.as(Effect.sleep(150), "from a"))
+        )
+      )
+      yield* advance(250)
+      assert.deepInclude(yield* Fiber.join(a), { value: "from a" })
+      assert.deepInclude(yield* Fiber.join(other), { value: "from a" })
+    })
+  )
+
   scenario("with other keys nests as deep as it likes, and a shared one is loaded once", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({}, remote)
@@ -1036,6 +1077,24 @@ describe("stale-while-revalidate", () => {
       yield* cache.set("k", "old")
       yield* advance(3000)
       assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("new"))).value, "new")
+    })
+  )
+
+  scenario("a refresh takes no stale value, whatever its windows, but loads", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache(
+        { cacheTtl: 1000, staleWhileRevalidate: 60_000, staleIfError: 60_000 },
+        remote
+      )
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const refresh = yield* begin(cache.refresh("k", origin.gives(100)))
+      assert.isTrue(waits(refresh))
+      yield* advance(100)
+      assert.deepInclude(yield* Fiber.join(refresh), { value: "v1" })
+      yield* advance(2000)
+      assert.instanceOf(yield* Effect.flip(cache.refresh("k", origin.breaks())), Broken)
     })
   )
 

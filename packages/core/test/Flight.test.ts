@@ -13,7 +13,17 @@ import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import { faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
 import { Recorded } from "./support/Recorded.ts"
-import { advance, begin, beginMany, ended, flightsOf, flush, joinAll, scenario, waits } from "./support/Scenario.ts"
+import {
+  advance,
+  begin,
+  beginMany,
+  ended,
+  flightsOf,
+  flush,
+  joinAll,
+  bothWays as scenario,
+  waits
+} from "./support/Scenario.ts"
 import { remote, slow } from "./support/Wrappers.ts"
 
 const kinds: ReadonlyArray<readonly [string, ((adapter: Adapter) => Adapter) | undefined]> = [
@@ -173,6 +183,9 @@ describe("callers of one process", () => {
 })
 
 describe("leaving", () => {
+  // Where each step takes a turn of the scheduler.
+  const settled = Effect.repeat(flush, { times: 15 })
+
   for (const [kind, wrap] of kinds) {
     scenario(`one leaves, the others stay: the load goes on over ${kind}`, (world) =>
       Effect.gen(function* () {
@@ -372,12 +385,42 @@ describe("leaving", () => {
           const { cache } = yield* world.cache({}, wrap)
           const origin = new Origin()
           const caller = yield* Effect.forkChild(
-            Effect.provideService(cache.getOrSet("k", origin.gives(10_000)), Scheduler.MaxOpsBeforeYield, 2)
+            Effect.provideService(cache.getOrSet("k", origin.gives(10_000)), Scheduler.MaxOpsBeforeYield, 3)
           )
           for (let step = 0; step < steps; step++) yield* Effect.yieldNow
           yield* Effect.forkChild(Fiber.interrupt(caller))
+          yield* settled
           yield* advance(100)
+          yield* settled
           assert.isFalse(waits(caller))
+          assert.strictEqual(origin.running, 0, `after ${steps} steps the load runs on for nobody`)
+          assert.isUndefined((yield* world.store.read("k")).lease, `after ${steps} steps the lease is kept`)
+          assert.strictEqual(world.flights, 0, `after ${steps} steps the flight is kept`)
+        }
+      })
+    )
+  }
+
+  for (const [kind, wrap] of kinds) {
+    scenario(`a caller whose signal fires between any two of its steps leaves nothing, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        for (let steps = 0; steps < 120; steps++) {
+          const { cache } = yield* world.cache({}, wrap)
+          const origin = new Origin()
+          const controller = new AbortController()
+          const caller = yield* Effect.forkChild(
+            Effect.provideService(
+              Effect.exit(cache.getOrSet("k", origin.gives(10_000), { signal: controller.signal })),
+              Scheduler.MaxOpsBeforeYield,
+              3
+            )
+          )
+          for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+          controller.abort()
+          yield* settled
+          yield* advance(100)
+          yield* settled
+          assert.isFalse(waits(caller), `after ${steps} steps the caller is not answered`)
           assert.strictEqual(origin.running, 0, `after ${steps} steps the load runs on for nobody`)
           assert.isUndefined((yield* world.store.read("k")).lease, `after ${steps} steps the lease is kept`)
           assert.strictEqual(world.flights, 0, `after ${steps} steps the flight is kept`)

@@ -17,7 +17,7 @@ import {
   ended,
   flush,
   joinAll,
-  scenario,
+  bothWays as scenario,
   type World,
   waits
 } from "./support/Scenario.ts"

@@ -21,7 +21,7 @@ import {
   flightsOf,
   flush,
   joinAll,
-  scenario,
+  bothWays as scenario,
   type World,
   waits
 } from "./support/Scenario.ts"
@@ -50,12 +50,12 @@ describe("across processes", () => {
       assert.deepStrictEqual(
         processes
           .map(({ cache }) => cache.stats())
-          .map(({ loads, waits, stampedePrevented }) => [loads, waits, stampedePrevented]),
+          .map(({ loads, misses, waits, stampedePrevented }) => [loads, waits, stampedePrevented, misses]),
         [
-          [1, 0, 249],
-          [0, 1, 250],
-          [0, 1, 250],
-          [0, 1, 250]
+          [1, 0, 249, 250],
+          [0, 1, 250, 250],
+          [0, 1, 250, 250],
+          [0, 1, 250, 250]
         ]
       )
     })
@@ -429,6 +429,20 @@ describe("a failing origin, across processes", () => {
       })
     )
   }
+
+  scenario("over one memory the very failure is shared, however little of it could be written", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache()
+      const b = yield* world.cache()
+      const failure = { retry: () => "a function" }
+      const fetcher = () => Effect.delay(Effect.fail(failure), 10)
+      const one = yield* begin(Effect.flip(a.cache.getOrSet("k", fetcher)))
+      const two = yield* begin(Effect.flip(b.cache.getOrSet("k", fetcher)))
+      yield* advance(10)
+      assert.strictEqual(yield* Fiber.join(one), failure)
+      assert.strictEqual(yield* Fiber.join(two), failure)
+    })
+  )
 
   scenario("a failure that is no object arrives as it was; undefined is a failure too", (world) =>
     Effect.gen(function* () {

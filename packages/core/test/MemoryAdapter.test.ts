@@ -92,6 +92,23 @@ describe("least recently used", () => {
   )
 })
 
+describe("evictions", () => {
+  it.effect("counts what the bounds pushed out, and nothing else", () =>
+    Effect.gen(function* () {
+      const adapter = MemoryAdapter.make({ maxEntries: 2 })
+      yield* put(adapter, "a")
+      yield* put(adapter, "a")
+      yield* put(adapter, "b", bytesOf("b"), { fresh: 5, stale: 0 })
+      yield* adapter.delete("a")
+      yield* TestClock.adjust(5)
+      yield* adapter.acquire("b", { owner: "x", leaseFor: 1000 })
+      assert.strictEqual(adapter.evictions!(), 0)
+      for (const key of ["c", "d", "e", "f"]) yield* put(adapter, key)
+      assert.strictEqual(adapter.evictions!(), 2)
+    })
+  )
+})
+
 describe("maxBytes", () => {
   it.effect("bounds the bytes of values", () =>
     Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { FetchContext } from "../../src/Turn.ts"
 
 /** What an origin fails with. */
@@ -27,24 +28,25 @@ export class Origin {
       then: (call: number, context: FetchContext<any>) => Effect.Effect<A, E, R>
     ) =>
     (context: FetchContext<any>): Effect.Effect<A, E, R> =>
-      Effect.suspend(() => {
-        const call = ++this.calls
-        this.contexts.push(context)
-        this.running++
-        this.most = Math.max(this.most, this.running)
-        return Effect.andThen(
-          millis === 0 ? Effect.void : Effect.sleep(millis),
-          Effect.suspend(() => then(call, context))
-        ).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => this.interrupted++)),
-          Effect.ensuring(
-            Effect.sync(() => {
-              this.running--
-              this.ended++
-            })
-          )
-        )
-      })
+      // Counted so that no interruption comes between.
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          this.contexts.push(context)
+          this.most = Math.max(this.most, ++this.running)
+          return ++this.calls
+        }),
+        (call) =>
+          Effect.andThen(
+            millis === 0 ? Effect.void : Effect.sleep(millis),
+            Effect.suspend(() => then(call, context))
+          ),
+        (_, exit) =>
+          Effect.sync(() => {
+            this.running--
+            this.ended++
+            if (Exit.hasInterrupts(exit)) this.interrupted++
+          })
+      )
 
   /** A fetcher whose n-th call gives `v<n>`. */
   readonly gives = (millis = 0): ((context: FetchContext<any>) => Effect.Effect<string>) =>

@@ -72,9 +72,12 @@ export class World {
   readonly codecs = new Set<Codec.Codec<any> | undefined>([undefined])
   /** Sleeps that have begun and not yet ended. */
   sleeping = 0
+  /** Options that every cache has unless it is given others. */
+  private readonly base: { readonly hooks?: {} }
 
-  constructor(store: Adapter) {
+  constructor(store: Adapter, base: { readonly hooks?: {} } = {}) {
     this.store = store
+    this.base = base
   }
 
   /** A process's adapter over the store, with what it calls noted; flights are not shared with others. */
@@ -92,7 +95,10 @@ export class World {
     const process = this.process(wrap)
     this.codecs.add(options.codec)
     return Effect.orDie(
-      Effect.map(Cache.make<A, HE>({ ...options, adapter: process.adapter }), (cache) => ({ cache, process }))
+      Effect.map(Cache.make<A, HE>({ ...this.base, ...options, adapter: process.adapter }), (cache) => ({
+        cache,
+        process
+      }))
     )
   }
 
@@ -130,15 +136,11 @@ export class World {
 const counted = (clock: Clock.Clock, world: World): Clock.Clock => ({
   ...clock,
   sleep: (duration) =>
-    Effect.suspend(() => {
-      world.sleeping++
-      return Effect.ensuring(
-        clock.sleep(duration),
-        Effect.sync(() => {
-          world.sleeping--
-        })
-      )
-    })
+    Effect.acquireUseRelease(
+      Effect.sync(() => world.sleeping++),
+      () => clock.sleep(duration),
+      () => Effect.sync(() => world.sleeping--)
+    )
 })
 
 export interface ScenarioOptions {
@@ -147,9 +149,11 @@ export interface ScenarioOptions {
   readonly untidy?: boolean | undefined
 }
 
-const run = (body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>, options: ScenarioOptions) =>
+type Body = (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const run = (body: Body, options: ScenarioOptions, base?: { readonly hooks?: {} }) =>
   Effect.gen(function* () {
-    const world = new World((options.store ?? MemoryAdapter.make)())
+    const world = new World((options.store ?? MemoryAdapter.make)(), base)
     const clock = yield* Clock.Clock
     yield* Effect.provideService(body(world), Clock.Clock, counted(clock, world))
     yield* flush
@@ -157,14 +161,17 @@ const run = (body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope
   })
 
 /** A test over a memory store that is checked, at its end, for flights, subscriptions, calls and timers. */
-export const scenario = (
-  name: string,
-  body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>,
-  options: ScenarioOptions = {}
-): void => it.effect(name, () => run(body, options))
+export const scenario = (name: string, body: Body, options: ScenarioOptions = {}): void =>
+  it.effect(name, () => run(body, options))
 
-scenario.skip = (name: string, body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>): void =>
-  it.effect.skip(name, () => run(body, {}))
+/**
+ * The same, run twice: callers with nothing that needs a fiber of its own take a short way through a miss, those with
+ * hooks or a signal the long one, and both must come out alike.
+ */
+export const bothWays = (name: string, body: Body, options: ScenarioOptions = {}): void => {
+  scenario(name, body, options)
+  it.effect(`${name} (the long way)`, () => run(body, options, { hooks: {} }))
+}
 
 /** Bytes for an adapter that is spoken to without a cache. */
 export const bytesOf = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
