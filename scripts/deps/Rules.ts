@@ -67,7 +67,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Stats"],
         ["Compression", "Envelope", "Structured"],
         ["Entry"],
-        ["AdapterCheck", "Bus", "Check", "Limit"],
+        ["AdapterCheck", "AdapterLayer", "Bus", "Check", "Limit"],
         ["Adapter"],
         ["CacheLockingError"]
       ]

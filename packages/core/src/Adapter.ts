@@ -329,6 +329,16 @@ export interface Adapter {
 /** The adapter as an Effect service: what `layer` of every adapter package gives. */
 export const Adapter: Context.Service<Adapter, Adapter> = Context.Service<Adapter>("@cache-locking/core/Adapter")
 
+/** A backend that can list its keys, which is what patterns of keys need. */
+export interface ListingAdapter extends Adapter {
+  readonly keys: NonNullable<Adapter["keys"]>
+}
+
+/** The same as an Effect service, given beside `Adapter` by the layers of those that can list. */
+export const ListingAdapter: Context.Service<ListingAdapter, ListingAdapter> = Context.Service<ListingAdapter>(
+  "@cache-locking/core/ListingAdapter"
+)
+
 /** The verbs, as they appear in errors. */
 export type Operation =
   | "acquire"

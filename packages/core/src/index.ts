@@ -1,5 +1,6 @@
 export * from "./Adapter.ts"
 export * as AdapterCheck from "./AdapterCheck.ts"
+export * as AdapterLayer from "./AdapterLayer.ts"
 export * as Bus from "./Bus.ts"
 export * as Cache from "./Cache.ts"
 export * from "./CacheLockingError.ts"

@@ -4,10 +4,10 @@
  * Every verb is one script (see `Scripts`), but for a hit on a key that this process lately saw
  * fresh, which is one plain `GET` (see `Sightings`).
  */
-import { Adapter, type InvalidOption } from "@cache-locking/core"
+import { type Adapter, AdapterLayer, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
 import { noop } from "./RedisPort.ts"
@@ -28,7 +28,7 @@ export type { Client, Options, Settings } from "./Options.ts"
  *
  * @throws InvalidOption
  */
-export const make = (options: Options): Adapter => {
+export const make = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
   const verbs = new Verbs(resolved)
   return {
@@ -50,14 +50,13 @@ export const make = (options: Options): Adapter => {
   }
 }
 
-const scoped = (adapter: Adapter) => Effect.acquireRelease(Effect.succeed(adapter), () => adapter.close ?? Effect.void)
-
 /**
  * The adapter as a layer. The client stays the caller's.
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter> => Layer.effect(Adapter, scoped(make(options)))
+export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
+  AdapterLayer.listing(Effect.succeed(make(options)))
 
 /** What `layerConfig` is told. */
 export interface Configured extends Settings {
@@ -82,7 +81,7 @@ const connect = (url: Redacted.Redacted) =>
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
   yield* Effect.try({ try: () => checkSettings(settings), catch: (error) => error as InvalidOption })
   const client = yield* connect(url)
-  return yield* scoped(make({ ...settings, client }))
+  return make({ ...settings, client })
 })
 
 /**
@@ -98,5 +97,5 @@ const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured
  */
 export const layerConfig = (
   config: Config.Wrap<Configured>
-): Layer.Layer<Adapter, Config.ConfigError | InvalidOption> =>
-  Layer.effect(Adapter, Effect.flatMap(Config.unwrap(config), configured))
+): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
+  AdapterLayer.listing(Effect.flatMap(Config.unwrap(config), configured))

@@ -1,0 +1,23 @@
+/**
+ * Adapters as layers: what `layer` of every adapter package is made of.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Adapter, ListingAdapter } from "./Adapter.ts"
+
+const closing = <A extends Adapter, E, R>(make: Effect.Effect<A, E, R>) =>
+  Effect.tap(make, ({ close }) => (close === undefined ? Effect.void : Effect.addFinalizer(() => close)))
+
+/** An adapter as a layer; what the adapter opened is closed with it. What `make` itself opens in its scope, too. */
+export const make = <E, R>(make: Effect.Effect<Adapter, E, R>): Layer.Layer<Adapter, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(Adapter, closing(make))
+
+/** The same for one that can list its keys, which it gives as both services. */
+export const listing = <E, R>(
+  make: Effect.Effect<ListingAdapter, E, R>
+): Layer.Layer<Adapter | ListingAdapter, E, Exclude<R, Scope.Scope>> =>
+  Layer.effectContext(
+    Effect.map(closing(make), (adapter) => Context.make(Adapter, adapter).pipe(Context.add(ListingAdapter, adapter)))
+  )
