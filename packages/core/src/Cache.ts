@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Adapter } from "./Adapter.ts"
+import type { Adapter, ListingAdapter } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
 import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError, InvalidOption } from "./CacheLockingError.ts"
@@ -51,6 +51,12 @@ export interface Options<in out A, out HE = never, out HR = never, out AE = neve
   readonly refreshConcurrency?: number | undefined
 }
 
+/** The same over an adapter that lists its keys. */
+export interface ListingOptions<in out A, out HE = never, out HR = never, out AE = never, out AR = never>
+  extends Options<A, HE, HR, AE, AR> {
+  readonly adapter: ListingAdapter | "memory" | Effect.Effect<ListingAdapter, AE, AR>
+}
+
 /** A cache of values of one type. */
 export interface Cache<in out A, in out HE = never, in out HR = never> {
   /** The fresh value, if there is one. Never waits for a load. */
@@ -86,14 +92,6 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
   /** The same for several tags. */
   readonly invalidateTags: (tags: Iterable<string>) => Effect.Effect<void, CacheLockingError>
-  /**
-   * Removes every key that matches: `*` is any text, `?` one character; or those that begin with a prefix. Loads that are
-   * under way can no longer fill. Answers how many keys were asked to go; fails with `UNSUPPORTED` where the adapter
-   * cannot list its keys.
-   */
-  readonly invalidateWhere: (pattern: string | { readonly prefix: string }) => Effect.Effect<number, CacheLockingError>
-  /** Removes every key, or every key that begins with a prefix. */
-  readonly clear: (prefix?: string) => Effect.Effect<number, CacheLockingError>
   /** Whether there is a fresh value. */
   readonly has: (key: string) => Effect.Effect<boolean, CacheLockingError>
   /**
@@ -110,6 +108,18 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   readonly stats: () => Stats
   /** What is known of a key, for people. Changes nothing. */
   readonly explain: (key: string) => Effect.Effect<Explanation, CacheLockingError>
+}
+
+/** A cache over an adapter that lists its keys: what is there can be removed by what it is called. */
+export interface ListingCache<in out A, in out HE = never, in out HR = never> extends Cache<A, HE, HR> {
+  /**
+   * Removes every key that matches: `*` is any text, `?` one character; or those that begin with a prefix. Loads that are
+   * under way can no longer fill. Answers how many keys were asked to go. Over an adapter that cannot list its keys, which
+   * only code without types can come by, it fails with `UNSUPPORTED`.
+   */
+  readonly invalidateWhere: (pattern: string | { readonly prefix: string }) => Effect.Effect<number, CacheLockingError>
+  /** Removes every key, or every key that begins with a prefix. */
+  readonly clear: (prefix?: string) => Effect.Effect<number, CacheLockingError>
 }
 
 const makeNames: ReadonlySet<string> = new Set([
@@ -171,15 +181,27 @@ export const makeUnsafe = <A>(
  * })
  * ```
  */
-export const make = <A, HE = never, HR = never, AE = never, AR = never>(
+export const make: {
+  <A, HE = never, HR = never, AE = never, AR = never>(
+    options: ListingOptions<A, HE, HR, AE, AR>
+  ): Effect.Effect<ListingCache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR>
+  <A, HE = never, HR = never, AE = never, AR = never>(
+    options: Options<A, HE, HR, AE, AR>
+  ): Effect.Effect<Cache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR>
+} = <A, HE, HR, AE, AR>(
   options: Options<A, HE, HR, AE, AR>
-): Effect.Effect<Cache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR> =>
+): Effect.Effect<ListingCache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR> =>
   Effect.flatMap(adapterOf(options?.adapter), (adapter) =>
     Effect.acquireRelease(
       Effect.withFiber((fiber) => checked(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }, fiber.context)))),
       (cache) => cache.close
     )
   )
+
+/** A service that promises nothing which needs keys to be listed. */
+interface Unlisted {
+  readonly Service: { readonly clear?: never }
+}
 
 /**
  * A cache as a layer of a service of yours.
@@ -194,7 +216,16 @@ export const make = <A, HE = never, HR = never, AE = never, AR = never>(
  * const layer = Cache.layer(Users, { adapter: "memory", cacheTtl: "1 minute" })
  * ```
  */
-export const layer = <I, A, HE = never, HR = never, AE = never, AR = never>(
+export const layer: {
+  <I, A, HE = never, HR = never, AE = never, AR = never>(
+    tag: Context.Key<I, ListingCache<A, HE, HR>>,
+    options: ListingOptions<A, HE, HR, AE, AR>
+  ): Layer.Layer<I, InvalidOption | AE, AR>
+  <I, A, HE = never, HR = never, AE = never, AR = never>(
+    tag: Context.Key<I, Cache<A, HE, HR>> & Unlisted,
+    options: Options<A, HE, HR, AE, AR>
+  ): Layer.Layer<I, InvalidOption | AE, AR>
+} = <I, A, HE, HR, AE, AR>(
   tag: Context.Key<I, Cache<A, HE, HR>>,
   options: Options<A, HE, HR, AE, AR>
 ): Layer.Layer<I, InvalidOption | AE, AR> => Layer.effect(tag, make(options))

@@ -10,7 +10,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import { type Adapter, AdapterError, type Operation, Token, type Value } from "./Adapter.ts"
+import { type Adapter, AdapterError, type ListingAdapter, type Operation, Token, type Value } from "./Adapter.ts"
 import * as Entry from "./Entry.ts"
 import * as Limit from "./Limit.ts"
 
@@ -60,7 +60,13 @@ const alive = (entry: Entry.Entry | undefined, now: number): Entry.Entry | undef
   entry !== undefined && now < Entry.endsAt(entry) ? entry : undefined
 
 /** The adapter that a conditional store becomes. */
-export const make = <Version>(store: ConditionalStore<Version>, retries: Retries = {}): Adapter => {
+export const make: {
+  <Version>(
+    store: ConditionalStore<Version> & { readonly keys: ListingAdapter["keys"] },
+    retries?: Retries
+  ): ListingAdapter
+  <Version>(store: ConditionalStore<Version>, retries?: Retries): Adapter
+} = <Version>(store: ConditionalStore<Version>, retries: Retries = {}): ListingAdapter => {
   const { attempts = 24, base = 2, cap = 200 } = retries
 
   const loop = Effect.fnUntraced(function* <A>(
@@ -108,7 +114,8 @@ export const make = <Version>(store: ConditionalStore<Version>, retries: Retries
     touch: (key, options) => move("touch", key, undefined, (entry, now) => Entry.touch(entry, now, options)),
     read: (key) => move("read", key, undefined, (entry, now) => [Entry.read(entry, now), entry]),
     watch: store.watch,
-    keys: store.keys,
+    // Present if the store's is, as the types above say.
+    keys: store.keys as ListingAdapter["keys"],
     changes: store.changes,
     close: store.close
   }

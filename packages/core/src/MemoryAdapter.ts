@@ -8,20 +8,22 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { LRUCache } from "lru-cache"
 import {
-  Adapter,
+  type Adapter,
   AdapterError,
   type ChangeListener,
+  type ListingAdapter,
   type LocalClock,
   type LocalHit,
   type Operation,
   Token,
   type Value
 } from "./Adapter.ts"
+import * as AdapterLayer from "./AdapterLayer.ts"
 import * as Check from "./Check.ts"
 import * as Entry from "./Entry.ts"
 import { Sealed } from "./Sealed.ts"
@@ -261,7 +263,7 @@ const yes = (answer: boolean): boolean => answer
  *
  * @throws InvalidOption when a bound is not a positive integer
  */
-export const make = (options: Options = {}): Adapter => {
+export const make = (options: Options = {}): ListingAdapter => {
   const memory = new Memory(options)
   return {
     name: "memory",
@@ -299,9 +301,10 @@ export const make = (options: Options = {}): Adapter => {
 }
 
 /** The memory adapter as a layer. */
-export const layer = (options?: Options): Layer.Layer<Adapter> => Layer.sync(Adapter, () => make(options))
+export const layer = (options?: Options): Layer.Layer<Adapter | ListingAdapter> =>
+  AdapterLayer.listing(Effect.sync(() => make(options)))
 
-let shared: Adapter | undefined
+let shared: ListingAdapter | undefined
 
 /** The one memory cache of this process: what `adapter: "memory"` means. */
-export const processWide = (): Adapter => (shared ??= make())
+export const processWide = (): ListingAdapter => (shared ??= make())

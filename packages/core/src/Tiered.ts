@@ -20,9 +20,10 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { Adapter, type Value } from "./Adapter.ts"
+import type * as Layer from "effect/Layer"
+import { Adapter, ListingAdapter, type Value } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
+import * as AdapterLayer from "./AdapterLayer.ts"
 import type { Bus } from "./Bus.ts"
 import * as Check from "./Check.ts"
 import { type Plan, Tiers } from "./Tiers.ts"
@@ -123,13 +124,16 @@ const made = new WeakMap<object, Array<readonly [Plan, Adapter]>>()
  *
  * @throws InvalidOption when an option is not what it should be, or nothing tells of changes and no `ttl` is given
  */
-export const make = (tiers: readonly [near: Near, far: Adapter], options: Options = {}): Adapter => {
+export const make: {
+  (tiers: readonly [near: Near, far: ListingAdapter], options?: Options): ListingAdapter
+  (tiers: readonly [near: Near, far: Adapter], options?: Options): Adapter
+} = (tiers: readonly [near: Near, far: Adapter], options: Options = {}): ListingAdapter => {
   const plan = resolve(tiers, options)
   const { far } = plan
   const identity = far.identity ?? far
   const others = made.get(identity) ?? []
   const found = others.find(([other]) => same(other, plan))
-  if (found !== undefined) return found[1]
+  if (found !== undefined) return found[1] as ListingAdapter
   const both = new Tiers(plan)
   const adapter: Adapter = {
     name: `near+${far.name}`,
@@ -156,12 +160,16 @@ export const make = (tiers: readonly [near: Near, far: Adapter], options: Option
     close: both.close
   }
   made.set(identity, [...others, [plan, adapter]])
-  return adapter
+  return adapter as ListingAdapter
 }
 
 /** Puts a near tier in front of the adapter of the context. */
 export const layer = (near: Near, options?: Options): Layer.Layer<Adapter, never, Adapter> =>
-  Layer.effect(
-    Adapter,
-    Effect.map(Adapter, (far) => make([near, far], options))
-  )
+  AdapterLayer.make(Effect.map(Adapter, (far) => make([near, far], options)))
+
+/** The same for one that lists its keys. */
+export const listingLayer = (
+  near: Near,
+  options?: Options
+): Layer.Layer<Adapter | ListingAdapter, never, ListingAdapter> =>
+  AdapterLayer.listing(Effect.map(ListingAdapter, (far) => make([near, far], options)))

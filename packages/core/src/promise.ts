@@ -15,7 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { Adapter } from "./Adapter.ts"
+import type { Adapter, ListingAdapter } from "./Adapter.ts"
 import * as Cache from "./Cache.ts"
 import { Aborted } from "./CacheLockingError.ts"
 import type { Engine, Plan } from "./Engine.ts"
@@ -36,7 +36,7 @@ import {
 } from "./PromiseFetcher.ts"
 import type { Stats } from "./Stats.ts"
 
-export type { Adapter } from "./Adapter.ts"
+export type { Adapter, ListingAdapter } from "./Adapter.ts"
 export type { Explanation } from "./Cache.ts"
 export * from "./CacheLockingError.ts"
 export * as Codec from "./Codec.ts"
@@ -62,6 +62,11 @@ export interface PromiseSetOptions<in out A> extends Omit<Cache.SetOptions<A>, "
 export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter" | "hooks"> {
   readonly adapter: Adapter | "memory"
   readonly hooks?: PromiseHooks<A> | undefined
+}
+
+/** The same over an adapter that lists its keys. */
+export interface ListingCreateOptions<in out A> extends CreateOptions<A> {
+  readonly adapter: ListingAdapter | "memory"
 }
 
 /** A cache of values of one type. Every method rejects with `CacheLockingError` when the store or an option fails it. */
@@ -91,10 +96,6 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   invalidateTag(tag: string): Promise<void>
   /** The same for several tags. */
   invalidateTags(tags: Iterable<string>): Promise<void>
-  /** Removes every key that matches (`*` any text, `?` one character), or that begins with a prefix. */
-  invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number>
-  /** Removes every key, or every key that begins with a prefix. */
-  clear(prefix?: string): Promise<number>
   /** Removes a value, and tells whether there was one. A load that began before it can no longer fill. */
   delete(key: string): Promise<boolean>
   /** Whether there is a fresh value. */
@@ -105,6 +106,14 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   explain(key: string): Promise<Cache.Explanation>
   /** Ends background loads, and what the adapter opened unless another cache uses it. Safe to repeat. */
   close(): Promise<void>
+}
+
+/** A cache over an adapter that lists its keys: what is there can be removed by what it is called. */
+export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
+  /** Removes every key that matches (`*` any text, `?` one character), or that begins with a prefix. */
+  invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number>
+  /** Removes every key, or every key that begins with a prefix. */
+  clear(prefix?: string): Promise<number>
 }
 
 /** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
@@ -177,7 +186,7 @@ class PromiseJoiner<A> extends Joiner {
 
 const clock = Effect.runSync(Clock.Clock)
 
-class Facade<A> implements PromiseCache<A> {
+class Facade<A> implements ListingPromiseCache<A> {
   private readonly cache: Instance<A>
 
   constructor(options: CreateOptions<A>) {
@@ -312,4 +321,7 @@ class Facade<A> implements PromiseCache<A> {
  *
  * @throws InvalidOption when an option is not what it should be
  */
-export const createCache = <A = any>(options: CreateOptions<A>): PromiseCache<A> => new Facade(options)
+export const createCache: {
+  <A = any>(options: ListingCreateOptions<A>): ListingPromiseCache<A>
+  <A = any>(options: CreateOptions<A>): PromiseCache<A>
+} = <A>(options: CreateOptions<A>): ListingPromiseCache<A> => new Facade(options)

@@ -187,7 +187,7 @@ describe("invalidation of many", () => {
     )
   }
 
-  scenario("an adapter that cannot list says so, and what to do", (world) =>
+  scenario("an adapter that cannot list says so, and what to do, to those without types", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({}, ({ keys: _, ...adapter }) => adapter)
       const refused = yield* Effect.flip(cache.clear())

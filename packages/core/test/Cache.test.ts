@@ -10,12 +10,13 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { Adapter } from "../src/Adapter.ts"
+import { Adapter, ListingAdapter } from "../src/Adapter.ts"
 import * as Cache from "../src/Cache.ts"
 import type { CacheLockingError, InvalidOption } from "../src/CacheLockingError.ts"
 import * as Codec from "../src/Codec.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import type { Answer } from "../src/Outcome.ts"
+import * as Tiered from "../src/Tiered.ts"
 import { down, type Fault, faulty } from "./support/Faulty.ts"
 import { Broken, Origin } from "./support/Origin.ts"
 import { Recorded } from "./support/Recorded.ts"
@@ -976,13 +977,35 @@ describe("types", () => {
     Cache.getOrSet({ adapter: "memory", key: "k", fetcher, onCooling: "ignore" })
   })
 
+  it("patterns of keys need an adapter that lists them", () => {
+    const plain = MemoryAdapter.make() as Adapter
+    const sealed = Cache.make<number>({ adapter: plain })
+    expectTypeOf(sealed).toEqualTypeOf<Effect.Effect<Cache.Cache<number>, InvalidOption, Scope.Scope>>()
+    expectTypeOf<Cache.Cache<number>>().not.toHaveProperty("clear")
+    expectTypeOf<Cache.Cache<number>>().not.toHaveProperty("invalidateWhere")
+    const listed = Cache.make<number>({ adapter: MemoryAdapter.make() })
+    expectTypeOf(listed).toEqualTypeOf<Effect.Effect<Cache.ListingCache<number>, InvalidOption, Scope.Scope>>()
+    const tagged = Cache.make<number, never, never, never, ListingAdapter>({ adapter: ListingAdapter })
+    expectTypeOf(tagged).toEqualTypeOf<
+      Effect.Effect<Cache.ListingCache<number>, InvalidOption, Scope.Scope | ListingAdapter>
+    >()
+    expectTypeOf(Tiered.make([{}, MemoryAdapter.make()])).toEqualTypeOf<ListingAdapter>()
+    expectTypeOf(Tiered.make([{}, plain])).toEqualTypeOf<Adapter>()
+    class Listed extends Context.Service<Listed, Cache.ListingCache<string>>()("test/Listed") {}
+    Cache.layer(Listed, { adapter: "memory" })
+    // @ts-expect-error an adapter that may not list
+    Cache.layer(Listed, { adapter: plain })
+  })
+
   it("make has the adapter's errors and requirements; its methods have each call's", () => {
     const made = Cache.make<number>({ adapter: "memory" })
-    expectTypeOf(made).toEqualTypeOf<Effect.Effect<Cache.Cache<number>, InvalidOption, Scope.Scope>>()
+    expectTypeOf(made).toEqualTypeOf<Effect.Effect<Cache.ListingCache<number>, InvalidOption, Scope.Scope>>()
     const tagged = Cache.make<number, never, never, never, Adapter>({ adapter: Adapter })
     expectTypeOf(tagged).toEqualTypeOf<Effect.Effect<Cache.Cache<number>, InvalidOption, Scope.Scope | Adapter>>()
     const hooked = Cache.make({ adapter: "memory", hooks: { onHit } })
-    expectTypeOf(hooked).toEqualTypeOf<Effect.Effect<Cache.Cache<number, "log", Log>, InvalidOption, Scope.Scope>>()
+    expectTypeOf(hooked).toEqualTypeOf<
+      Effect.Effect<Cache.ListingCache<number, "log", Log>, InvalidOption, Scope.Scope>
+    >()
     const use = (cache: Cache.Cache<number, "log", Log>) => {
       expectTypeOf(cache.getOrSet("k", fetcher)).toEqualTypeOf<
         Effect.Effect<Answer<number>, CacheLockingError | "missing" | "log", Db | Log>

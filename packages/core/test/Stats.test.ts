@@ -83,7 +83,7 @@ describe("counters", () => {
     readonly [
       name: string,
       moves: Moved,
-      run: (cache: Cache.Cache<string>) => Effect.Effect<unknown, any, any>,
+      run: (cache: Cache.ListingCache<string>) => Effect.Effect<unknown, any, any>,
       options?: Omit<Cache.Options<string>, "adapter">,
       wrap?: (adapter: Adapter) => Adapter
     ]

@@ -91,12 +91,13 @@ export class World {
   cache<A = string, HE = never>(
     options: Omit<Cache.Options<A, HE>, "adapter"> = {},
     wrap?: (adapter: Adapter) => Adapter
-  ): Effect.Effect<{ readonly cache: Cache.Cache<A, HE>; readonly process: Recorded }, never, Scope.Scope> {
+  ): Effect.Effect<{ readonly cache: Cache.ListingCache<A, HE>; readonly process: Recorded }, never, Scope.Scope> {
     const process = this.process(wrap)
     this.codecs.add(options.codec)
     return Effect.orDie(
       Effect.map(Cache.make<A, HE>({ ...this.base, ...options, adapter: process.adapter }), (cache) => ({
-        cache,
+        // Where a test takes `keys` away, the type is not to protect it.
+        cache: cache as Cache.ListingCache<A, HE>,
         process
       }))
     )
