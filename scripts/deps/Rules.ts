@@ -46,7 +46,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Nesting"],
         ["Backlog", "Flight", "Lease"],
         ["Following", "Leading"],
-        ["Batch", "KeyPattern"],
+        ["Batch", "Inquiry", "KeyPattern"],
         ["Renewal"],
         ["Hooks"],
         ["Outcome"],

@@ -14,6 +14,7 @@ import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
 import { type Flight, Flights } from "./Flight.ts"
 import type { Hooks } from "./Hooks.ts"
+import { Inquiry } from "./Inquiry.ts"
 import { millisBetween } from "./Latency.ts"
 import * as Lease from "./Lease.ts"
 import { Meter } from "./Metrics.ts"
@@ -28,6 +29,8 @@ export interface Plan {
   readonly signal: AbortSignal | undefined
   /** Called when it turns out that another caller or process loads. */
   readonly others?: (() => void) | undefined
+  /** Asks the store together with the other keys of a batch. */
+  readonly inquiry?: Inquiry | undefined
 }
 
 /** Gives the value of a key. */
@@ -57,6 +60,8 @@ interface Trip {
   readonly owner: string
   /** Load only if no more than this much freshness is left, for nobody. */
   readonly early: number | undefined
+  /** Asks for it first, together with others. */
+  readonly inquiry: Inquiry | undefined
   /** Whether it has a place in the backlog. */
   placed: boolean
 }
@@ -155,6 +160,13 @@ export class Engine<A> {
     return this.begin(load.force ? this.shared.refreshes : this.shared.flights, load, context, undefined)
   }
 
+  /** The keys of a batch, asked for together where the adapter can. */
+  inquire(keys: ReadonlyArray<string>, { policy }: Plan, context: Context.Context<never>): Inquiry | undefined {
+    const { acquireMany } = this.adapter
+    if (acquireMany === undefined || keys.length < 2) return undefined
+    return new Inquiry(this.adapter, acquireMany, keys, nameFlight(policy.ownerId), context)
+  }
+
   /** Begins a load for which nobody waits, unless one of the key is under way. */
   loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void {
     if (this.shared.behind.get(load.key) === undefined) this.begin(this.shared.behind, load, context, behind).launch()
@@ -162,9 +174,10 @@ export class Engine<A> {
   }
 
   private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
-    const owner = nameFlight(load.plan.policy.ownerId)
+    const inquiry = load.plan.inquiry?.take(load.key) ? load.plan.inquiry : undefined
+    const owner = inquiry?.owner ?? nameFlight(load.plan.policy.ownerId)
     const clock = Context.get(context, Clock.Clock)
-    const trip: Trip = { load, context, owner, early: behind?.early, placed: behind?.placed ?? false }
+    const trip: Trip = { load, context, owner, inquiry, early: behind?.early, placed: behind?.placed ?? false }
     const begin = (flight: Flight) => {
       this.own.add(flight)
       this.ask(flight, trip, true)
@@ -180,9 +193,10 @@ export class Engine<A> {
   private ask(flight: Flight, trip: Trip, again: boolean): void {
     const { context, early, load, owner } = trip
     const { clock } = flight
+    const asks = again && trip.inquiry !== undefined ? trip.inquiry : this.adapter
     const began = again && this.counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const asking = Lease.asking(load.plan.policy, owner, load.force, early)
-    const asked = Effect.suspend(() => this.adapter.acquire(load.key, asking))
+    const asked = Effect.suspend(() => asks.acquire(load.key, asking))
     Effect.runForkWith(context)(asked).addObserver((exit) => {
       if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
         this.ask(flight, trip, false)

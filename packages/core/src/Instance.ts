@@ -210,7 +210,8 @@ export class Instance<A> {
         Check.required("fetchMany", fetchMany)
         const wanted = [...new Set(keys)]
         const batch = new Batch<A, any, any>(wanted, fetchMany, fiber.context)
-        const plan = options === undefined ? this.plan : this.planOf(options)
+        const own = options === undefined ? this.plan : this.planOf(options)
+        const plan = { ...own, inquiry: this.engine.inquire(wanted, own, fiber.context) }
         const one = (key: string) => {
           const settle = () => batch.settle(key)
           const request = {

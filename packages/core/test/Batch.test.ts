@@ -2,9 +2,11 @@ import { assert, describe } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { type Adapter, AdapterError } from "../src/Adapter.ts"
+import { down } from "./support/Faulty.ts"
 import { Origin } from "./support/Origin.ts"
 import { advance, begin, flush, scenario } from "./support/Scenario.ts"
-import { remote } from "./support/Wrappers.ts"
+import { asksMany, remote } from "./support/Wrappers.ts"
 
 class Down extends Data.TaggedError("Down")<{}> {}
 
@@ -12,7 +14,8 @@ const keys = ["a", "b", "c", "d"]
 
 for (const [kind, wrap] of [
   ["memory", undefined],
-  ["a remote store", remote]
+  ["a remote store", remote],
+  ["a store that is asked for many", (adapter: Adapter) => asksMany(adapter)]
 ] as const) {
   describe(`getOrSetMany, over ${kind}`, () => {
     scenario("asks once, for just what is missing, and fills what came", (world) =>
@@ -125,6 +128,98 @@ for (const [kind, wrap] of [
     )
   })
 }
+
+describe("one asking for the keys of a batch", () => {
+  const all = (wanted: ReadonlyArray<string>) => Effect.succeed(wanted.map((key) => [key, `new ${key}`] as const))
+
+  scenario("hits and misses cost one command together", (world) =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      const { cache, process } = yield* world.cache({}, (adapter) => asksMany(adapter, asked))
+      yield* cache.set("b", "old b")
+      assert.strictEqual((yield* cache.getOrSetMany(keys, all)).get("b"), "old b")
+      assert.strictEqual((yield* cache.getOrSetMany(keys, all)).get("a"), "new a")
+      assert.deepStrictEqual(asked, [4, 4])
+      assert.strictEqual(process.count("acquire"), 0)
+      assert.deepInclude(cache.stats(), { hits: 5, misses: 3, loads: 3 })
+    })
+  )
+
+  scenario("a batch of one, and what is loaded already, are asked for singly or not at all", (world) =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      const { cache, process } = yield* world.cache({}, (adapter) => asksMany(adapter, asked))
+      yield* cache.getOrSetMany(["a"], all)
+      assert.strictEqual(process.count("acquire"), 1)
+      const origin = new Origin()
+      const alone = yield* begin(cache.getOrSet("b", origin.gives(10)))
+      const both = yield* begin(cache.getOrSetMany(["b", "c"], all))
+      yield* advance(10)
+      yield* Fiber.join(alone)
+      assert.strictEqual((yield* Fiber.join(both)).get("b"), "v1")
+      assert.strictEqual(process.count("acquire"), 3)
+      assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  for (const reason of ["Unavailable", "Rejected"] as const) {
+    scenario(`one that fails (${reason}) is no answer: each key is asked for by itself`, (world) =>
+      Effect.gen(function* () {
+        const { cache, process } = yield* world.cache({}, (adapter) => ({
+          ...asksMany(adapter),
+          acquireMany: () => Effect.fail(down("acquireMany", reason))
+        }))
+        assert.strictEqual((yield* cache.getOrSetMany(keys, all)).size, 4)
+        assert.strictEqual(process.count("acquire"), 4)
+        assert.deepInclude(cache.stats(), { loads: 4, adapterErrors: 0 })
+      })
+    )
+  }
+
+  scenario("its reply lost: the leases it took are found again, and the batch is one fetch", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, (adapter) => {
+        const many = asksMany(adapter)
+        return {
+          ...many,
+          acquireMany: (keys, options) =>
+            Effect.andThen(many.acquireMany!(keys, options), Effect.fail(down("acquireMany")))
+        }
+      })
+      let fetches = 0
+      const found = yield* cache.getOrSetMany(keys, (wanted) => {
+        fetches++
+        return all(wanted)
+      })
+      assert.deepStrictEqual([found.size, fetches], [4, 1])
+      for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
+    })
+  )
+
+  scenario("a key that the store refuses fails its batch as it would alone, and leaves no lease", (world) =>
+    Effect.gen(function* () {
+      const refused = new AdapterError({
+        adapter: "faulty",
+        operation: "acquire",
+        key: "c",
+        reason: "Rejected",
+        message: "not this one"
+      })
+      const { cache } = yield* world.cache({}, (adapter) => {
+        const many = asksMany(adapter)
+        return {
+          ...many,
+          acquire: (key, options) => (key === "c" ? Effect.fail(refused) : many.acquire(key, options)),
+          acquireMany: () => Effect.fail(refused)
+        }
+      })
+      const failed = yield* Effect.flip(cache.getOrSetMany(keys, () => Effect.never))
+      assert.strictEqual(failed._tag, "CACHE_GET_FAILED")
+      yield* flush
+      for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
+    })
+  )
+})
 
 describe("invalidation of many", () => {
   scenario("deleteMany, invalidateWhere and clear void the loads under way", (world) =>

@@ -62,3 +62,13 @@ export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Ada
     watch: watch && ((key) => late(watch(key)))
   }
 }
+
+/** One that can be asked for many keys at once; `asked` notes how many at a time. */
+export const asksMany = (adapter: Adapter, asked: Array<number> = []): Adapter => ({
+  ...remote(adapter),
+  acquireMany: (keys, options) =>
+    Effect.suspend(() => {
+      asked.push(keys.length)
+      return Effect.forEach(keys, (key) => remote(adapter).acquire(key, options))
+    })
+})
