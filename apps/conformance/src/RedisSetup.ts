@@ -10,7 +10,7 @@ export const claims: Claims = {
   watch: true,
   keys: true,
   changes: true,
-  acquireMany: false,
+  acquireMany: true,
   deleteMany: true,
   hitUnsafe: false,
   close: true,

@@ -110,15 +110,15 @@ export class Calls {
    * Runs a script. The first time its text is sent, which loads it; from then on its digest, and the text
    * again to a server that does not know it: one that was flushed, restarted, or took over.
    */
-  script(script: Script, name: string, lease: string, args: ReadonlyArray<Argument>): Promise<unknown> {
+  script(script: Script, names: ReadonlyArray<string>, args: ReadonlyArray<Argument>): Promise<unknown> {
     const { evaluate } = this.port
     if (this.loaded.has(script)) {
-      return evaluate("EVALSHA", script.sha, name, lease, args).catch((error) => {
+      return evaluate("EVALSHA", script.sha, names, args).catch((error) => {
         if (!isUnknownScript(error)) throw error
-        return evaluate("EVAL", script.lua, name, lease, args)
+        return evaluate("EVAL", script.lua, names, args)
       })
     }
-    const first = evaluate("EVAL", script.lua, name, lease, args)
+    const first = evaluate("EVAL", script.lua, names, args)
     first.then(() => this.loaded.add(script), noop)
     return first
   }

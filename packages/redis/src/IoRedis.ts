@@ -170,10 +170,10 @@ const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable |
       return client.getBuffer(name)
     },
     // Not `callBuffer`, which loses the command's name under `enableAutoPipelining`.
-    evaluate: (command, body, name, lease, args) =>
+    evaluate: (command, body, names, args) =>
       command === "EVAL"
-        ? client.evalBuffer(body, 2, name, lease, ...asArguments(args))
-        : client.evalshaBuffer(body, 2, name, lease, ...asArguments(args)),
+        ? client.evalBuffer(body, names.length, ...names, ...asArguments(args))
+        : client.evalshaBuffer(body, names.length, ...names, ...asArguments(args)),
     onEnd: (listener) => {
       client.on("end", listener)
       return () => client.off("end", listener)

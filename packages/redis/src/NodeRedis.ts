@@ -128,10 +128,9 @@ const subscriber = async (node: Client, sharded: boolean, events: PushEvents, si
 const evaluation = (
   command: string,
   body: string,
-  name: string,
-  lease: string,
+  names: ReadonlyArray<string>,
   args: ReadonlyArray<Argument>
-): ReadonlyArray<string | Buffer> => [command, body, "2", name, lease, ...asArguments(args)]
+): ReadonlyArray<string | Buffer> => [command, body, String(names.length), ...names, ...asArguments(args)]
 
 const scanOf =
   (client: Client): Scan =>
@@ -160,8 +159,15 @@ const overClient = (client: Client): RedisPort => {
     },
     // Commands sent like this get no prefix from the client.
     get: (name) => send(["GET", keyPrefix + name]),
-    evaluate: (command, body, name, lease, args) =>
-      send(evaluation(command, body, keyPrefix + name, keyPrefix + lease, args)),
+    evaluate: (command, body, names, args) =>
+      send(
+        evaluation(
+          command,
+          body,
+          names.map((name) => keyPrefix + name),
+          args
+        )
+      ),
     scans: async () => [scanOf(client)],
     routeOf: () => "",
     patternRoute: "",
@@ -186,13 +192,10 @@ const overCluster = (cluster: Cluster): RedisPort => {
       return undefined
     },
     get: (name) => cluster.sendCommand(keyPrefix + name, false, ["GET", keyPrefix + name], asBytes),
-    evaluate: (command, body, name, lease, args) =>
-      cluster.sendCommand(
-        keyPrefix + name,
-        false,
-        evaluation(command, body, keyPrefix + name, keyPrefix + lease, args),
-        asBytes
-      ),
+    evaluate: (command, body, names, args) => {
+      const full = names.map((name) => keyPrefix + name)
+      return cluster.sendCommand(full[0], false, evaluation(command, body, full, args), asBytes)
+    },
     scans: async () => (await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))).map(scanOf),
     routeOf: (channel) => cluster.slots[slotOf(channel)]?.master.address ?? "",
     patternRoute: anywhere,

@@ -45,6 +45,7 @@ export const make = (options: Options): ListingAdapter => {
     watch: resolved.watch ? verbs.watch : undefined,
     changes: resolved.watch ? verbs.changes : undefined,
     keys: verbs.keys,
+    acquireMany: resolved.scripts.acquireMany && verbs.acquireMany,
     deleteMany: verbs.deleteMany,
     close: verbs.close
   }

@@ -55,8 +55,7 @@ export interface RedisPort {
   readonly evaluate: (
     command: "EVAL" | "EVALSHA",
     body: string,
-    name: string,
-    lease: string,
+    names: ReadonlyArray<string>,
     args: ReadonlyArray<Argument>
   ) => Promise<unknown>
   /** How to list the names that each master has. */

@@ -1,7 +1,8 @@
 /**
- * Parts of the scripts' replies, as both clients hand them over.
+ * The scripts' replies, as both clients hand them over.
  */
-import type { Value } from "@cache-locking/core"
+import { type Acquired, type Snapshot, Token, type Value } from "@cache-locking/core"
+import * as StoredValue from "./StoredValue.ts"
 
 /** Text, from a bulk or a simple string. */
 export const textOf = (reply: unknown): string =>
@@ -25,3 +26,27 @@ export const isOne = (reply: unknown): boolean => numberOf(reply) === 1
 
 /** For verbs that answer nothing. */
 export const nothing = (): void => {}
+
+/** What `acquire` answers when it is no hit. */
+export const withoutHit = (
+  tag: number,
+  now: number,
+  stored: StoredValue.StoredValue | undefined,
+  rest: ReadonlyArray<unknown>
+): Acquired => {
+  const stale = StoredValue.stale(stored, now)
+  if (tag === 1) return { _tag: "Leader", token: Token(textOf(rest[0])), stale }
+  if (tag === 2) return { _tag: "Follower", leaseEndsIn: instantOf(rest[0]) - now, stale }
+  return { _tag: "Cooling", retryIn: instantOf(rest[0]) - now, cause: causeOf(rest[1]), stale }
+}
+
+/** What `read` answers. */
+export const snapshotOf = (reply: unknown): Snapshot => {
+  const [at, record, owner, until, cooling, cause] = reply as ReadonlyArray<unknown>
+  const now = numberOf(at)
+  return {
+    ...StoredValue.snapshot(StoredValue.decode(record), now),
+    lease: owner === null ? undefined : { owner: textOf(owner), endsIn: instantOf(until) - now },
+    cooling: cooling === null ? undefined : { retryIn: instantOf(cooling) - now, cause: causeOf(cause) }
+  }
+}

@@ -25,6 +25,8 @@ export interface Script {
 /** The scripts of one kind of server. */
 export interface Scripts {
   readonly acquire: Script
+  /** Present where the keys of a script may be anywhere. */
+  readonly acquireMany?: Script
   readonly fill: Script
   readonly abandon: Script
   readonly renew: Script
@@ -115,6 +117,16 @@ redis.call("HSET", KEYS[2], "owner", ARGV[1], "token", token, "until", text(till
 expire(KEYS[2], till)
 if value then expire(KEYS[1], math.max(value.keptUntil, till)) end
 return { 1, now, kept and record, token .. ":" .. ARGV[1] }
+`
+
+/** The same for many keys, two KEYS for each; each is answered as if it were alone. */
+const acquireMany = `
+local names, answers = KEYS, {}
+for i = 1, #names, 2 do
+  local KEYS = { names[i], names[i + 1] }
+  answers[#answers + 1] = (function() ${acquire} end)()
+end
+return answers
 `
 
 /** ARGV: token, fresh, stale, and the value if there is a new one. */
@@ -215,7 +227,10 @@ const scripts = (value: string, turn: string): Scripts => ({
 })
 
 /** For a single server, whatever stands before it. */
-export const single: Scripts = scripts(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn"))
+export const single: Scripts = {
+  ...scripts(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn")),
+  acquireMany: script(acquireMany)
+}
 
 /**
  * For a cluster. Who waits for a key is told on the shard that has it, by the node that carried out the script.

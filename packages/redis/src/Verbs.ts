@@ -10,8 +10,6 @@ import {
   Limit,
   type Operation,
   type Snapshot,
-  type Stale,
-  Token,
   type Value
 } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -24,7 +22,7 @@ import { failed } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
 import type { Argument } from "./RedisPort.ts"
-import { causeOf, instantOf, isOne, nothing, numberOf, textOf } from "./Reply.ts"
+import { isOne, nothing, numberOf, snapshotOf, textOf, withoutHit } from "./Reply.ts"
 import type { Script } from "./Scripts.ts"
 import { type Sighting, storeNow } from "./Sightings.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -37,6 +35,9 @@ const atLeast = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.
 const tooLong = 1e15
 
 const deleteConcurrency = 256
+
+/** How many keys one script is asked for: it keeps the server busy meanwhile, for a millisecond or so. */
+const askedAtOnce = 128
 
 const bytesOf = (value: Value | undefined): ReadonlyArray<Uint8Array> => (value === undefined ? [] : [value.bytes])
 
@@ -92,7 +93,7 @@ export class Verbs {
     this.evaluate("touch", key, isOne, undefined, () => [atMost(freshFor)])
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
-    this.evaluate("read", key, snapshot, undefined, () => [])
+    this.evaluate("read", key, snapshotOf, undefined, () => [])
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limit.refusal(here, "watch", key)
@@ -164,6 +165,33 @@ export class Verbs {
     this.setup.subscriber.close()
   })
 
+  /** One script for every so many keys. */
+  readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
+    Effect.map(
+      Effect.forEach(pages(keys, askedAtOnce), (page) => this.askAll(page, options)),
+      (found) => found.flat()
+    )
+
+  private askAll(
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions
+  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
+    const refusal = keys.map((key) => Limit.refusal(here, "acquireMany", key)).find((refused) => refused !== undefined)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const names = keys.map((key) => Keyspace.nameOf(this.prefix, key))
+    const both = names.flatMap((name) => [name, Keyspace.leaseOf(name)])
+    const asked = new Asked()
+    return this.calls.run(
+      "acquireMany",
+      undefined,
+      () => this.calls.script(this.setup.scripts.acquireMany!, both, asked.now(options)),
+      (replies) =>
+        Effect.succeed(
+          (replies as ReadonlyArray<unknown>).map((reply, i) => this.found(keys[i]!, names[i]!, asked, reply))
+        )
+    )
+  }
+
   /** One plain GET; the script after all when the value is gone or no longer fresh enough. */
   private peek(
     key: string,
@@ -192,39 +220,31 @@ export class Verbs {
     const refusal = Limit.refusal(here, "acquire", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const name = Keyspace.nameOf(this.prefix, key)
-    let sentAt = 0
-    let wallAt = 0
+    const asked = new Asked()
     return this.calls.run(
       "acquire",
       key,
-      () => {
-        sentAt = performance.now()
-        wallAt = Date.now()
-        return this.calls.script(this.setup.scripts.acquire, name, Keyspace.leaseOf(name), [
-          options.owner,
-          atLeast(options.leaseFor),
-          atMost(options.refreshWithin ?? 0),
-          options.force === true ? "1" : "0"
-        ])
-      },
-      (reply) => {
-        const [tag, at, record, ...rest] = reply as ReadonlyArray<unknown>
-        const now = numberOf(at)
-        const stored = StoredValue.decode(record)
-        if (numberOf(tag) === 0 && stored !== undefined) {
-          this.setup.space.sightings.note(key, {
-            name,
-            route: this.setup.port.routeOf(this.setup.port.keyPrefix + name),
-            sentAt,
-            wallAt,
-            storeAt: now,
-            freshUntil: stored.freshUntil
-          })
-          return Effect.succeed(StoredValue.hit(stored, now))
-        }
-        return Effect.succeed(withoutHit(numberOf(tag), now, StoredValue.stale(stored, now), rest))
-      }
+      () => this.calls.script(this.setup.scripts.acquire, [name, Keyspace.leaseOf(name)], asked.now(options)),
+      (reply) => Effect.succeed(this.found(key, name, asked, reply))
     )
+  }
+
+  private found(key: string, name: string, { sentAt, wallAt }: Asked, reply: unknown): Acquired {
+    const [tag, at, record, ...rest] = reply as ReadonlyArray<unknown>
+    const now = numberOf(at)
+    const stored = StoredValue.decode(record)
+    if (numberOf(tag) !== 0 || stored === undefined) {
+      return withoutHit(numberOf(tag), now, stored, rest)
+    }
+    this.setup.space.sightings.note(key, {
+      name,
+      route: this.setup.port.routeOf(this.setup.port.keyPrefix + name),
+      sentAt,
+      wallAt,
+      storeAt: now,
+      freshUntil: stored.freshUntil
+    })
+    return StoredValue.hit(stored, now)
   }
 
   private evaluate<A>(
@@ -243,7 +263,7 @@ export class Verbs {
       return this.calls.run(
         operation,
         key,
-        () => this.calls.script(script, name, Keyspace.leaseOf(name), given),
+        () => this.calls.script(script, [name, Keyspace.leaseOf(name)], given),
         (reply) => Effect.succeed(answer(reply))
       )
     })
@@ -268,20 +288,20 @@ export class Verbs {
   }
 }
 
-const spans = ({ fresh, stale }: Lifetime): ReadonlyArray<string> => [atMost(fresh), atMost(stale)]
+/** When a script that acquires was sent, by both clocks. */
+class Asked {
+  sentAt = 0
+  wallAt = 0
 
-const withoutHit = (tag: number, now: number, stale: Stale | undefined, rest: ReadonlyArray<unknown>): Acquired => {
-  if (tag === 1) return { _tag: "Leader", token: Token(textOf(rest[0])), stale }
-  if (tag === 2) return { _tag: "Follower", leaseEndsIn: instantOf(rest[0]) - now, stale }
-  return { _tag: "Cooling", retryIn: instantOf(rest[0]) - now, cause: causeOf(rest[1]), stale }
-}
-
-const snapshot = (reply: unknown): Snapshot => {
-  const [at, record, owner, until, cooling, cause] = reply as ReadonlyArray<unknown>
-  const now = numberOf(at)
-  return {
-    ...StoredValue.snapshot(StoredValue.decode(record), now),
-    lease: owner === null ? undefined : { owner: textOf(owner), endsIn: instantOf(until) - now },
-    cooling: cooling === null ? undefined : { retryIn: instantOf(cooling) - now, cause: causeOf(cause) }
+  /** The script's arguments, at the moment of sending. */
+  now({ force, leaseFor, owner, refreshWithin = 0 }: AcquireOptions): ReadonlyArray<string> {
+    this.sentAt = performance.now()
+    this.wallAt = Date.now()
+    return [owner, atLeast(leaseFor), atMost(refreshWithin), force === true ? "1" : "0"]
   }
 }
+
+const pages = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, page) => all.slice(page * size, (page + 1) * size))
+
+const spans = ({ fresh, stale }: Lifetime): ReadonlyArray<string> => [atMost(fresh), atMost(stale)]

@@ -54,6 +54,7 @@ const verbs = (adapter: Adapter): ReadonlyArray<Effect.Effect<unknown, AdapterEr
   adapter.put("k", { value: text("a secret"), lifetime: lifetime(minute) }),
   adapter.read("k"),
   adapter.touch("k", { freshFor: 1_000 }),
+  adapter.acquireMany!(["k", "l"], ask("me")),
   adapter.deleteMany!(["k"]),
   Effect.scoped(adapter.watch!("k")),
   Effect.scoped(adapter.changes!({ changed: () => {}, lost: () => {}, restored: () => {} }))

@@ -380,6 +380,32 @@ describe("commands", () => {
     }
   })
 
+  it("are one for many keys at once, whatever is found, and each of them was seen then", async () => {
+    const { adapter, reset, sent } = await counting()
+    const keys = ["warm", ...Array.from({ length: 99 }, (_, i) => `many${i}`)]
+    await lead(adapter, "many0", "another")
+    await run(adapter.acquireMany!(keys, ask("me")))
+    const { token } = await lead(adapter, "many1", "me")
+    await run(adapter.fill("many1", { token, value: value(2), lifetime: lifetime(minute) }))
+    reset()
+    const found = await run(adapter.acquireMany!(keys, ask("me")))
+    expect(sent()).toEqual(["EVALSHA"])
+    const tags = ["Hit", "Follower", "Hit", ...Array<string>(97).fill("Leader")]
+    expect(found.map(({ _tag }) => _tag)).toEqual(tags)
+    expect(new Set(found.flatMap((each) => (each._tag === "Leader" ? [each.token] : []))).size).toBe(97)
+    hit(await run(adapter.acquire("many1", ask("you"))))
+    expect(sent()).toEqual(["EVALSHA", "GET"])
+    reset()
+    expect(await run(adapter.acquireMany!([], ask("me")))).toEqual([])
+    await run(
+      adapter.acquireMany!(
+        Array.from({ length: 300 }, (_, i) => `more${i}`),
+        ask("me")
+      )
+    )
+    expect(sent()).toEqual(["EVALSHA", "EVALSHA", "EVALSHA"])
+  })
+
   it("are one more when somebody else removed a key that was just seen", async () => {
     const { adapter, reset, sent } = await counting()
     for (let i = 0; i < 2; i++) hit(await run(adapter.acquire("warm", ask("you"))))

@@ -16,7 +16,8 @@ export const setup: AdapterSetup = {
         server: factsOf(cluster, "Redis Cluster"),
         setup: {
           name: "Redis Cluster",
-          claims,
+          // No script has keys in two slots.
+          claims: { ...claims, acquireMany: false },
           peers: () =>
             peersOf(here, there, () => {
               for (const client of clients) client.disconnect()
