@@ -1,0 +1,116 @@
+/** What several processes do to the same keys at random, one of them killed half-way: nothing old is ever cached. */
+import { type ChildProcess, fork } from "node:child_process"
+import { setTimeout as pause } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { orUnavailable, Redis, Unavailable } from "@cache-locking/test-servers"
+import { afterAll, describe, expect, it } from "vitest"
+import { Channel } from "../src/Channel.ts"
+import type { OpenStore } from "../src/Store.ts"
+import { store } from "../src/Stores.ts"
+import { Truth } from "./support/HistoryTruth.ts"
+import { keys, type Part, type Start, type ToPeer, type ToTruth } from "./support/HistoryWire.ts"
+
+const script = fileURLToPath(new URL("./support/HistoryPeer.ts", import.meta.url))
+
+const lasts = 3_000
+
+/** A process that takes part, and its way to the truth. */
+class Process {
+  readonly child: ChildProcess
+  readonly channel: Channel<ToPeer, ToTruth>
+  private readonly truth: Truth
+  private end: () => Promise<void> = async () => {}
+
+  constructor(truth: Truth) {
+    this.truth = truth
+    this.child = fork(script, { serialization: "advanced", stdio: ["ignore", "ignore", 2, "ipc"] })
+    this.channel = new Channel<ToPeer, ToTruth>(this.child)
+    this.channel.onAsk("read", (wanted) => truth.read(wanted))
+    this.channel.onAsk("change", (wanted) => truth.change(this, wanted))
+    this.channel.onAsk("changed", ({ change, known }) => {
+      truth.changed(this, change, known)
+      return undefined
+    })
+    this.channel.onAsk("floors", (wanted) => truth.floors(wanted))
+  }
+
+  async run(open: OpenStore, start: Omit<Start, "place">): Promise<Part> {
+    const attachment = await open.attach(this.channel as never)
+    this.end = async () => attachment[Symbol.asyncDispose]()
+    return this.channel.ask("run", { ...start, place: attachment.place })
+  }
+
+  async kill(): Promise<void> {
+    const gone = new Promise((resolve) => this.child.once("exit", resolve))
+    this.child.kill("SIGKILL")
+    await gone
+    this.truth.gone(this)
+    await this.end()
+  }
+
+  async dismiss(): Promise<void> {
+    await this.channel.ask("close", undefined)
+    await this.kill()
+  }
+}
+
+const history = async (name: string, url: string | undefined, near: boolean, seed: number) => {
+  const truth = new Truth()
+  await using open = await store(name).open(url)
+  const start = (n: number) => ({ store: name, prefix: `history-${seed}`, seed: seed * 10 + n, near })
+  const lasting = [0, 1].map((n) => {
+    const each = new Process(truth)
+    return { each, part: each.run(open, start(n)) }
+  })
+  const victim = new Process(truth)
+  const lost = victim.run(open, start(2)).catch(() => undefined)
+  await pause(lasts / 2)
+  await victim.kill()
+  await lost
+  const heir = new Process(truth)
+  const all = [...lasting, { each: heir, part: heir.run(open, start(3)) }]
+  await pause(lasts / 2)
+  for (const { each } of all) each.channel.tell("stop", undefined)
+  const parts = await Promise.all(all.map(({ part }) => part))
+  // Longer than a lease.
+  await pause(600)
+  const left = await heir.channel.ask("look", undefined)
+  const floors = truth.floors(keys)
+  await Promise.all(all.map(({ each }) => each.dismiss()))
+  return { parts, left: keys.map((key, i) => ({ key, ...left[i]!, known: floors[key]!.now })) }
+}
+
+const redis = await orUnavailable(Redis.start())
+afterAll(async () => {
+  if (!(redis instanceof Unavailable)) await redis.stop()
+})
+
+const stores: ReadonlyArray<readonly [name: string, url: string | undefined, missing: string | undefined]> = [
+  ["memory", undefined, undefined],
+  redis instanceof Unavailable ? ["redis", undefined, redis.reason] : ["redis", redis.url, undefined]
+]
+
+for (const [name, url, missing] of stores) {
+  describe.skipIf(missing !== undefined)(`over ${name}${missing === undefined ? "" : ` (not run: ${missing})`}`, () => {
+    for (const [kind, near] of [
+      ["plain", false],
+      ["with near tiers", true]
+    ] as const) {
+      it(`${kind}: nothing older than what is known is read, and nobody waits for ever`, async () => {
+        const seed = 1 + Math.floor(Math.random() * 100_000)
+        const { left, parts } = await history(name, url, near, seed)
+        expect(parts.flatMap(({ wrong }) => wrong)).toEqual([])
+        for (const { key, known, leased, version } of left) {
+          expect(leased, `${key} is leased for ever`).toBe(false)
+          expect(version ?? known, key).toBeGreaterThanOrEqual(known)
+        }
+        // There was something to be wrong about.
+        for (const { changes, reads } of parts) {
+          expect(changes).toBeGreaterThan(10)
+          expect(reads).toBeGreaterThan(50)
+        }
+        expect(parts.some(({ hits }) => hits > 10)).toBe(true)
+      }, 60_000)
+    }
+  })
+}

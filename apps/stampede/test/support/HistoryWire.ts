@@ -1,0 +1,71 @@
+/** What a history's parent and its processes say to each other. */
+import type { Protocol } from "../../src/Channel.ts"
+import type { ToParent } from "../../src/Wire.ts"
+
+/** The keys: groups that share a prefix and a tag. */
+export const groups: ReadonlyArray<string> = ["a", "b", "c"]
+export const keysOf = (group: string): ReadonlyArray<string> => [0, 1, 2].map((i) => `${group}:${i}`)
+export const keys: ReadonlyArray<string> = groups.flatMap(keysOf)
+export const groupOf = (key: string): string => key.slice(0, key.indexOf(":"))
+
+/** The version of each key at the origin. */
+export type Versions = Readonly<Record<string, number>>
+
+/** Rows that were changed, and are locked. */
+export interface Change {
+  readonly id: number
+  readonly versions: Versions
+}
+
+/** What every cache must know of a key. */
+export interface Floor {
+  /** The version whose invalidation had ended when this was asked. */
+  readonly now: number
+  /** The version whose invalidation had ended a good while before. */
+  readonly before: number
+}
+
+/** How a process took part. */
+export interface Part {
+  readonly reads: number
+  readonly hits: number
+  readonly waits: number
+  readonly changes: number
+  /** What must not be. */
+  readonly wrong: ReadonlyArray<string>
+}
+
+export interface Start {
+  readonly store: string
+  readonly place: unknown
+  readonly prefix: string
+  readonly seed: number
+  readonly near: boolean
+}
+
+export interface ToPeer extends Protocol {
+  readonly asks: {
+    readonly run: readonly [Start, Part]
+    /** What is in the store when all is over: of each key its version, and whether it is leased. */
+    readonly look: readonly [
+      undefined,
+      ReadonlyArray<{ readonly version: number | undefined; readonly leased: boolean }>
+    ]
+    readonly close: readonly [undefined, undefined]
+  }
+  readonly tells: { readonly stop: undefined; readonly woken: unknown; readonly changed: unknown }
+}
+
+export interface ToTruth extends Protocol {
+  readonly asks: {
+    /** The versions as they are now. */
+    readonly read: readonly [ReadonlyArray<string>, Versions]
+    /** Changes rows, which are locked until `changed`. */
+    readonly change: readonly [ReadonlyArray<string>, Change]
+    /** Whether the change is known to every cache now. */
+    readonly changed: readonly [{ readonly change: Change; readonly known: boolean }, undefined]
+    readonly floors: readonly [ReadonlyArray<string>, Readonly<Record<string, Floor>>]
+    readonly store: ToParent["asks"]["store"]
+  }
+  readonly tells: { readonly unwatch: unknown }
+}
