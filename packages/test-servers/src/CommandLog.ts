@@ -10,6 +10,11 @@ export interface SentCommand {
   readonly at: number
 }
 
+/** Makes, for one connection, what reads the commands out of the bytes that its client sends, cut anywhere. */
+export type Reader = (onCommand: (name: string, args: ReadonlyArray<string>) => void) => {
+  readonly read: (chunk: Buffer) => void
+}
+
 const keptArguments = 4
 const keptBytes = 128
 

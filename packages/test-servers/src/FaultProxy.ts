@@ -1,6 +1,6 @@
 import { createServer, type Server as Listener, type Socket } from "node:net"
 import { setImmediate as nextTurn } from "node:timers/promises"
-import type { SentCommand } from "./CommandLog.ts"
+import { CommandReader, type Reader, type SentCommand } from "./CommandLog.ts"
 import { poll } from "./Poll.ts"
 import { freePort, releasePort } from "./Port.ts"
 import { type Direction, type Faults, ProxiedConnection } from "./ProxiedConnection.ts"
@@ -9,6 +9,8 @@ export interface FaultProxyOptions {
   /** A server of ours, or any address. */
   readonly target: { readonly host: string; readonly port: number; readonly url?: string }
   readonly port?: number
+  /** Reads the commands of one connection; default: those of Redis. */
+  readonly reader?: Reader
 }
 
 export interface ProxyStats {
@@ -21,13 +23,14 @@ export interface ProxyStats {
 }
 
 /**
- * A TCP proxy on a port of its own that can make a healthy server look like a sick network, and that tells which Redis
+ * A TCP proxy on a port of its own that can make a healthy server look like a sick network, and that tells which
  * commands passed. Faults add up, apply to connections that stand and to those that come, and last until `heal`.
  */
 export class FaultProxy implements AsyncDisposable {
   readonly host = "127.0.0.1"
   readonly port: number
   private readonly target: FaultProxyOptions["target"]
+  private readonly reader: Reader
   private readonly open = new Set<ProxiedConnection>()
   private readonly log: Array<SentCommand> = []
   private listener: Listener | undefined
@@ -39,13 +42,14 @@ export class FaultProxy implements AsyncDisposable {
   private droppingAfter: string | undefined
   private replyLimit = Number.POSITIVE_INFINITY
 
-  private constructor(port: number, target: FaultProxyOptions["target"]) {
+  private constructor(port: number, { reader, target }: FaultProxyOptions) {
     this.port = port
     this.target = target
+    this.reader = reader ?? ((onCommand) => new CommandReader(onCommand))
   }
 
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
-    const proxy = new FaultProxy(options.port ?? (await freePort()), options.target)
+    const proxy = new FaultProxy(options.port ?? (await freePort()), options)
     await proxy.listen()
     return proxy
   }
@@ -116,7 +120,7 @@ export class FaultProxy implements AsyncDisposable {
     if (this.listener === undefined) await this.listen()
   }
 
-  /** The Redis commands that clients sent since the start or the last `resetCommands`, in the order they passed. */
+  /** The commands that clients sent since the start or the last `resetCommands`, in the order they passed. */
   commands(): Array<SentCommand> {
     return [...this.log]
   }
@@ -151,7 +155,7 @@ export class FaultProxy implements AsyncDisposable {
 
   private accept(client: Socket): void {
     const connection = ++this.counted.connections
-    const proxied: ProxiedConnection = new ProxiedConnection(client, this.target, this.faults(), {
+    const proxied: ProxiedConnection = new ProxiedConnection(client, this.target, this.reader, this.faults(), {
       bytes: (direction, count) => {
         this.counted[direction === "up" ? "bytesUp" : "bytesDown"] += count
       },

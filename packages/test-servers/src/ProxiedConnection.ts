@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net"
-import { CommandReader } from "./CommandLog.ts"
+import type { Reader } from "./CommandLog.ts"
 
 export type Direction = "up" | "down"
 
@@ -37,18 +37,24 @@ export class ProxiedConnection {
   /** How many more bytes of replies pass before the connection ends. */
   replyBytesLeft = Number.POSITIVE_INFINITY
   private readonly lanes: Readonly<Record<Direction, Lane>>
-  private readonly reader: CommandReader
+  private readonly reader: ReturnType<Reader>
   private readonly faults: Faults
   private readonly observer: Observer
   private lastCommand: string | undefined
   private holed = false
   private closed = false
 
-  constructor(client: Socket, target: { host: string; port: number }, faults: Faults, observer: Observer) {
+  constructor(
+    client: Socket,
+    target: { host: string; port: number },
+    reader: Reader,
+    faults: Faults,
+    observer: Observer
+  ) {
     const server = connect({ ...target, allowHalfOpen: true, noDelay: true })
     this.faults = faults
     this.observer = observer
-    this.reader = new CommandReader((name, args) => {
+    this.reader = reader((name, args) => {
       this.lastCommand = name
       observer.command(name, args)
     })
