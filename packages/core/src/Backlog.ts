@@ -35,11 +35,6 @@ export class Backlog {
     begin()
   }
 
-  /** Forgets those who wait. */
-  clear(): void {
-    this.queue.clear()
-  }
-
   /** How many wait. */
   get size(): number {
     return this.queue.size

@@ -12,15 +12,16 @@ import type { Adapter, ListingAdapter } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
 import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError, InvalidOption } from "./CacheLockingError.ts"
-import { type CallOptions, callNames, checked, planOf } from "./CallOptions.ts"
+import { type CallOptions, callNames, checked, defaults, planOf } from "./CallOptions.ts"
 import * as Check from "./Check.ts"
 import type * as Codec from "./Codec.ts"
-import { Engine, type Fetcher, getOrMake } from "./Engine.ts"
+import { Engine, type Fetcher } from "./Engine.ts"
 import type * as Hooks from "./Hooks.ts"
 import { type Explanation, Instance, resolve, type SetOptions } from "./Instance.ts"
 import * as MemoryAdapter from "./MemoryAdapter.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
+import { getOrMake } from "./Registry.ts"
 import type { Stats } from "./Stats.ts"
 
 export type { FetchMany } from "./Batch.ts"
@@ -45,6 +46,8 @@ export interface Options<in out A, out HE = never, out HR = never, out AE = neve
   /** An adapter; `"memory"`, the one memory cache of this process; or an effect that gives an adapter, such as its tag. */
   readonly adapter: Adapter | "memory" | Effect.Effect<Adapter, AE, AR>
   readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
+  /** For a cache that is made for one request; see `CallOptions`. */
+  readonly waitUntil?: CallOptions<A>["waitUntil"]
   /** Names the cache in metrics. Default `"cache"`. */
   readonly name?: string | undefined
   /** How many loads for which nobody waits run at a time, over all keys; the others wait for their turn. Default 1. */
@@ -125,6 +128,7 @@ export interface ListingCache<in out A, in out HE = never, in out HR = never> ex
 const makeNames: ReadonlySet<string> = new Set([
   ...Policy.names,
   "hooks",
+  "waitUntil",
   "adapter",
   "codec",
   "failureCodec",
@@ -152,7 +156,7 @@ export const makeUnsafe = <A>(
   const adapter =
     options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
   const { adapter: _, codec, failureCodec, name, refreshConcurrency, ...rest } = options
-  const plan = planOf(Policy.defaults, rest, callNames)
+  const plan = planOf(defaults(), rest, callNames)
   const engine = new Engine(
     adapter,
     Check.codec("codec", codec),
@@ -291,6 +295,6 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
         Check.codec("codec", codec),
         Check.codec("failureCodec", failureCodec)
       )
-      return resolve({ engine, key, fetcher, plan: planOf(Policy.defaults, options, onceNames), force: false }, fiber)
+      return resolve({ engine, key, fetcher, plan: planOf(defaults(), options, onceNames), force: false }, fiber)
     })
   )

@@ -63,7 +63,7 @@ const afterHit = (
 ): void => {
   const { policy } = load.plan
   const slid = Policy.slideOf(policy, age, freshFor)
-  if (slid !== undefined) engine.touch(load.key, slid, fiber.context)
+  if (slid !== undefined) engine.touch(load, slid, fiber.context)
   if (policy.earlyRefresh === 0 || freshFor === Infinity) return
   const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
   const early = cost * policy.earlyRefresh * -Math.log(1 - random)
@@ -90,7 +90,7 @@ export const answer = (
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
   return Effect.callback((resume) => {
-    const current = engine.shared.flights.get(key)
+    const current = engine.flights.shared(plan.life).flights.get(key)
     const flight = current ?? engine.fly(request, fiber.context)
     const joiner = new FiberJoiner(request, flight, current === undefined, fiber, resume)
     joiner.join()
@@ -152,7 +152,7 @@ const arranging = Effect.fnUntraced(function* (
   const began = since ?? clock.currentTimeMillisUnsafe()
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
-  const { shared } = engine
+  const shared = engine.flights.shared(plan.life)
   const flights = force ? shared.refreshes : shared.flights
   while (true) {
     if (signal?.aborted) return aborted(engine, key, signal)
@@ -240,7 +240,7 @@ const fallingBack = Effect.fnUntraced(function* (
   const within = withinOf(fiber)
   while (true) {
     if (plan.signal?.aborted) return aborted(engine, key, plan.signal)
-    const current = engine.shared.fallbacks.get(key)
+    const current = engine.flights.shared(plan.life).fallbacks.get(key)
     const flight = current ?? engine.fallBack(request, fiber.context)
     if (current !== undefined && within !== undefined && flight.awaits(within)) return reentrant(engine, key)
     const inbox = new Inbox(flight, within, plan.signal, patient)

@@ -6,6 +6,7 @@ import { InvalidOption } from "./CacheLockingError.ts"
 import * as Check from "./Check.ts"
 import type { Plan } from "./Engine.ts"
 import * as Hooks from "./Hooks.ts"
+import * as Life from "./Life.ts"
 import * as Policy from "./Policy.ts"
 
 /** What one call may decide for itself: any policy, hooks of its own, and a signal. */
@@ -13,25 +14,39 @@ export interface CallOptions<in out A, out HE = never, out HR = never> extends P
   readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
   /** When it fires the caller is answered at once with `ABORTED`, whose `cause` is the signal's `reason`. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Keeps work alive for which the request's answer does not wait, such as a refresh behind a stale value:
+   * `(work) => ctx.waitUntil(work)` on Cloudflare Workers, made once per request. Calls that are given the same function share
+   * flights. Without it nothing is begun there that could be cut off. Elsewhere it is not needed.
+   */
+  readonly waitUntil?: Life.WaitUntil | undefined
 }
 
 /** The names of a call's options. */
-export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "signal"])
+export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "signal", "waitUntil"])
 
 /**
  * Resolves a call's options over a policy.
  *
  * @throws InvalidOption
  */
-export const planOf = (base: Policy.Policy, options: CallOptions<any, any, any>, names: ReadonlySet<string>): Plan => {
+export const planOf = (
+  base: Pick<Plan, "policy" | "life">,
+  options: CallOptions<any, any, any>,
+  names: ReadonlySet<string>
+): Plan => {
   Check.known(options, names)
-  const { hooks, signal } = options
+  const { hooks, signal, waitUntil } = options
   Check.functions("hooks", hooks, Hooks.names)
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }
-  return { policy: Policy.make(options, base), hooks, signal }
+  const life = waitUntil === undefined ? base.life : Life.ofRequest(waitUntil)
+  return { policy: Policy.make(options, base.policy), hooks, signal, life }
 }
+
+/** What a cache's options are resolved over. */
+export const defaults = (): Pick<Plan, "policy" | "life"> => ({ policy: Policy.defaults, life: Life.ofPlatform() })
 
 /** Runs what may throw `InvalidOption`, and nothing else, as an effect. */
 export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> => {

@@ -12,13 +12,15 @@ import { Backlog } from "./Backlog.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
-import { type Flight, Flights } from "./Flight.ts"
+import type { Flight, Flights } from "./Flight.ts"
 import type { Hooks } from "./Hooks.ts"
 import { Inquiry } from "./Inquiry.ts"
 import { millisBetween } from "./Latency.ts"
 import * as Lease from "./Lease.ts"
+import type { Life } from "./Life.ts"
 import { Meter } from "./Metrics.ts"
 import type { Policy } from "./Policy.ts"
+import { getOrMake, identityOf, Registry } from "./Registry.ts"
 import { Sealer } from "./Sealer.ts"
 import type { FetchContext, Turn } from "./Turn.ts"
 
@@ -27,6 +29,8 @@ export interface Plan {
   readonly policy: Policy
   readonly hooks: Hooks<any, any, any> | undefined
   readonly signal: AbortSignal | undefined
+  /** How long what the call begins may go on. */
+  readonly life: Life
   /** Called when it turns out that another caller or process loads. */
   readonly others?: (() => void) | undefined
   /** Asks the store together with the other keys of a batch. */
@@ -66,19 +70,6 @@ interface Trip {
   placed: boolean
 }
 
-interface Shared {
-  /** Loads under leases. */
-  readonly flights: Flights
-  /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
-  readonly refreshes: Flights
-  /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
-  readonly behind: Flights
-  /** Loads beside the lease of another process. */
-  readonly fallbacks: Flights
-}
-
-const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
-
 /** Keys whose failures are counted at once: the back-off of others begins anew. */
 const mostFailures = 1_000
 
@@ -87,32 +78,6 @@ const mostTurns = 256
 
 /** How many caches use what an adapter opened. */
 const users = new WeakMap<object, number>()
-
-const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Shared>>()
-
-/** Flights are shared by those who would get the same value: one store, one codec. */
-const share = (adapter: Adapter, codec: Codec.Codec<any>): Shared => {
-  const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, Shared>())
-  return getOrMake(byCodec, codec, () => ({
-    flights: new Flights(),
-    refreshes: new Flights(),
-    behind: new Flights(),
-    fallbacks: new Flights()
-  }))
-}
-
-/** What a map has, made when it is missing. */
-export const getOrMake = <K, V>(
-  map: { readonly get: (key: K) => V | undefined; readonly set: (key: K, value: V) => unknown },
-  key: K,
-  make: () => V
-): V => {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
-}
 
 let flightsBegun = 0
 let process: string | undefined
@@ -131,13 +96,15 @@ export class Engine<A> {
   readonly counters = new Counters()
   readonly sealer: Sealer<A>
   /** The flights of this process over the same store. */
-  readonly shared: Shared
-  private readonly backlog: Backlog
+  readonly flights: Registry
+  private readonly backlogs = new WeakMap<Life, Backlog>()
+  private readonly refreshConcurrency: number
   /** Failures in a row, by key. */
   private readonly failures = new Map<string, number>()
   private readonly own = new Set<Flight>()
   private readonly meter: Meter
   private turns = 0
+  private closed = false
 
   constructor(
     adapter: Adapter,
@@ -151,13 +118,19 @@ export class Engine<A> {
     this.meter = new Meter(this.counters, context, name, adapter)
     this.counters.onLoaded = this.meter.loaded
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
-    this.shared = share(adapter, this.sealer.codec)
-    this.backlog = new Backlog(refreshConcurrency)
+    this.flights = new Registry(identityOf(adapter), this.sealer.codec)
+    this.refreshConcurrency = refreshConcurrency
+  }
+
+  /** The background loads of one life. */
+  private backlog(life: Life): Backlog {
+    return getOrMake(this.backlogs, life, () => new Backlog(this.refreshConcurrency))
   }
 
   /** Begins a flight under a lease. */
   fly(load: Load, context: Context.Context<never>): Flight {
-    return this.begin(load.force ? this.shared.refreshes : this.shared.flights, load, context, undefined)
+    const { flights, refreshes } = this.flights.shared(load.plan.life)
+    return this.begin(load.force ? refreshes : flights, load, context, undefined)
   }
 
   /** The keys of a batch, asked for together where the adapter can. */
@@ -169,8 +142,11 @@ export class Engine<A> {
 
   /** Begins a load for which nobody waits, unless one of the key is under way. */
   loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void {
-    if (this.shared.behind.get(load.key) === undefined) this.begin(this.shared.behind, load, context, behind).launch()
-    else if (behind.placed) this.backlog.leave()
+    const { life } = load.plan
+    if (!life.lingers || this.closed) return
+    const flights = this.flights.shared(life).behind
+    if (flights.get(load.key) === undefined) this.begin(flights, load, context, behind).launch()
+    else if (behind.placed) this.backlog(life).leave()
   }
 
   private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
@@ -197,7 +173,9 @@ export class Engine<A> {
     const began = again && this.counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const asking = Lease.asking(load.plan.policy, owner, load.force, early)
     const asked = Effect.suspend(() => asks.acquire(load.key, asking))
-    Effect.runForkWith(context)(asked).addObserver((exit) => {
+    const fiber = Effect.runForkWith(context)(asked)
+    load.plan.life.keep(fiber)
+    fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
         this.ask(flight, trip, false)
         return
@@ -214,7 +192,7 @@ export class Engine<A> {
   /** Everybody left while the store was asked: a lease that was granted all the same is for others. */
   private discard({ context, load }: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
     if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
-      Effect.runForkWith(context)(this.giveBack(load.key, asked.value.token))
+      load.plan.life.keep(Effect.runForkWith(context)(this.giveBack(load.key, asked.value.token)))
     }
   }
 
@@ -229,7 +207,7 @@ export class Engine<A> {
     }
     const mayBegin = () => {
       const later = () => this.loadBehind(load, context, { early: early ?? 0, placed: true })
-      trip.placed ||= this.backlog.enter(load.key, later)
+      trip.placed ||= this.backlog(load.plan.life).enter(load.key, later)
       return trip.placed
     }
     const turn = Lease.take(this.turn(load, owner, flight, early, mayBegin), asked)
@@ -242,7 +220,7 @@ export class Engine<A> {
     if (!this.own.delete(flight)) return
     if (++this.turns >= mostTurns) this.carry()
     else this.answered()
-    if (trip.placed) this.backlog.leave()
+    if (trip.placed) this.backlog(trip.load.plan.life).leave()
   }
 
   private giveBack(key: string, token: Token): Effect.Effect<void> {
@@ -255,11 +233,12 @@ export class Engine<A> {
       const owner = nameFlight(load.plan.policy.ownerId)
       flight.run(Lease.bypass(this.turn(load, owner, flight, undefined, yes)), context)
     }
-    return this.shared.fallbacks.begin(load.key, Context.get(context, Clock.Clock), begin)
+    return this.flights.shared(load.plan.life).fallbacks.begin(load.key, Context.get(context, Clock.Clock), begin)
   }
 
   /** Makes a fresh value stay so, behind the hit that wants it. */
-  touch(key: string, freshFor: number, context: Context.Context<never>): void {
+  touch({ key, plan: { life } }: Load, freshFor: number, context: Context.Context<never>): void {
+    if (!life.lingers) return
     const touched = Effect.matchEffect(this.adapter.touch(key, { freshFor }), {
       onFailure: (error) => {
         this.counters.adapterErrors++
@@ -268,23 +247,7 @@ export class Engine<A> {
       },
       onSuccess: () => Effect.void
     })
-    Effect.runForkWith(context)(touched)
-  }
-
-  /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
-  overtake(key: string): void {
-    for (const flights of Object.values<Flights>({ ...this.shared })) flights.detach(key)
-  }
-
-  /** The same for all keys: who comes after an invalidation is not to join a load that began before it. */
-  overtakeAll(): void {
-    for (const flights of Object.values<Flights>({ ...this.shared })) flights.detachAll()
-  }
-
-  /** How many callers of this process wait for a key now. */
-  waiters(key: string): number {
-    const { fallbacks, flights, refreshes } = this.shared
-    return [flights, refreshes, fallbacks].reduce((sum, each) => sum + (each.get(key)?.size ?? 0), 0)
+    life.keep(Effect.runForkWith(context)(touched))
   }
 
   /** Something was counted. */
@@ -306,7 +269,7 @@ export class Engine<A> {
 
   /** Ends the background loads that this cache began; the last user of an adapter closes it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.backlog.clear()
+    this.closed = true
     for (const flight of this.own) flight.end()
     this.carry()
     const identity = identityOf(this.adapter)
@@ -316,7 +279,7 @@ export class Engine<A> {
   })
 
   private turn(
-    { fetcher, force, key, plan: { hooks, policy } }: Load,
+    { fetcher, force, key, plan: { hooks, life, policy } }: Load,
     owner: string,
     flight: Flight,
     early: number | undefined,
@@ -335,7 +298,8 @@ export class Engine<A> {
       force,
       early,
       mayBegin,
-      failed: (yes) => this.failed(key, yes)
+      failed: (yes) => this.failed(key, yes),
+      keep: life.keep
     }
   }
 

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Life from "./Life.ts"
 import type { Landing, Phases, StaleValue } from "./Turn.ts"
 
 /**
@@ -97,6 +98,7 @@ export class Flight implements Phases<any> {
     // The context is the caller's, who has what its fetcher needs.
     this.fiber = Effect.runForkWith(Context.add(context as Context.Context<any>, Within, this))(load)
     this.fiber.addObserver((exit) => this.land(exit))
+    this.flights.life.keep(this.fiber)
     this.endIfLeft()
   }
 
@@ -130,8 +132,13 @@ export class Flight implements Phases<any> {
   stale(stale: StaleValue<any>): void {
     this.besides = stale
     for (const waiter of [...this.waiters]) {
-      if (waiter.takes(stale)) this.dismiss(waiter, this.serve(stale))
+      if (this.takes(waiter, stale)) this.dismiss(waiter, this.serve(stale))
     }
+  }
+
+  /** Whether a caller takes this stale value now. A load that would end with its request is waited for. */
+  private takes(waiter: Waiter, stale: StaleValue<any>): boolean {
+    return (this.phase !== "leading" || this.flights.life.lingers) && waiter.takes(stale)
   }
 
   /** A load that this process leads goes on behind the stale value. */
@@ -164,7 +171,7 @@ export class Flight implements Phases<any> {
   join(waiter: Waiter): void {
     const { besides, landed: exit } = this
     if (exit !== undefined) waiter.tell({ _tag: "Landed", exit })
-    else if (besides !== undefined && waiter.takes(besides)) {
+    else if (besides !== undefined && this.takes(waiter, besides)) {
       waiter.tell(this.serve(besides))
       this.endIfLeft()
     } else {
@@ -218,7 +225,7 @@ export class Flight implements Phases<any> {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
       const { besides } = this
-      if (besides !== undefined && waiter.soft <= now && waiter.takes(besides))
+      if (besides !== undefined && waiter.soft <= now && this.takes(waiter, besides))
         this.dismiss(waiter, this.serve(besides))
       else if (this.next(waiter) <= now) this.dismiss(waiter, timedOut)
       else next = Math.min(next, this.next(waiter))
@@ -247,12 +254,17 @@ interface Sleeper {
   readonly fiber: Fiber.Fiber<void>
 }
 
-/** The flights of one process over one store, by key, and one timer for all who wait for them. */
+/** The flights of one process or request over one store, by key, and one timer for all who wait for them. */
 export class Flights {
+  readonly life: Life.Life
   private readonly byKey = new Map<string, Flight>()
   /** Those under way, the detached too. */
   private readonly all = new Set<Flight>()
   private readonly sleepers = new Map<Clock.Clock, Sleeper>()
+
+  constructor(life: Life.Life = Life.ofProcess) {
+    this.life = life
+  }
 
   get(key: string): Flight | undefined {
     return this.byKey.get(key)

@@ -151,7 +151,7 @@ const keep = Effect.fnUntraced(function* (
     yield* trouble(setFailed(turn, filled.failure))
     const back = abandon(turn, token)
     // A store that may recover is asked once more; the callers here are not to wait for that.
-    if (filled.failure.retryable) yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back))
+    if (filled.failure.retryable) turn.keep(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
     else yield* back
     return loaded(sealed.success.value, "set-failed", renewal.until)
   }

@@ -26,6 +26,7 @@ import {
 import * as AdapterLayer from "./AdapterLayer.ts"
 import * as Check from "./Check.ts"
 import * as Entry from "./Entry.ts"
+import { onWorkers } from "./Life.ts"
 import { Sealed } from "./Sealed.ts"
 
 /** How a memory adapter is bounded. */
@@ -294,8 +295,9 @@ export const make = (options: Options = {}): ListingAdapter => {
       ),
     touch: (key, options) => memory.move(key, (entry, now) => Entry.touch(entry, now, options), never),
     read: (key) => memory.move(key, (entry, now) => [Entry.read(entry, now), entry], never),
-    watch: memory.watch,
-    changes: memory.changes,
+    // A wake-up would go on with one request's work inside of another.
+    watch: onWorkers() ? undefined : memory.watch,
+    changes: onWorkers() ? undefined : memory.changes,
     keys: memory.keys
   }
 }

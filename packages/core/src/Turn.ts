@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type { Adapter } from "./Adapter.ts"
 import type { CacheLockingError } from "./CacheLockingError.ts"
 import type { Counters } from "./Counters.ts"
+import type { Life } from "./Life.ts"
 import type { Policy } from "./Policy.ts"
 import type { Sealer } from "./Sealer.ts"
 
@@ -97,6 +98,8 @@ export interface Turn<A, E, R> {
   readonly mayBegin: () => boolean
   /** Failures in a row of this key's loads in this process, counting this one; 0 ends the row. */
   readonly failed: (yes: boolean) => number
+  /** Keeps what goes on behind the answer alive. */
+  readonly keep: Life["keep"]
 }
 
 /** Makes an effect interruptible again inside a turn, which is not. */

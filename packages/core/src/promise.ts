@@ -50,6 +50,11 @@ export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
   readonly hooks?: PromiseHooks<A> | undefined
   /** When it fires the caller's promise rejects at once with the signal's own `reason`. The load goes on for others. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Keeps work alive for which the request's answer does not wait: `(work) => ctx.waitUntil(work)` on Cloudflare Workers, made
+   * once per request. Without it nothing is begun there that could be cut off.
+   */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** What `set` may decide for itself. */

@@ -8,6 +8,9 @@ import * as TestClock from "effect/testing/TestClock"
 import type { Adapter, Token, Value } from "../../src/Adapter.ts"
 import * as Cache from "../../src/Cache.ts"
 import type * as Codec from "../../src/Codec.ts"
+import type { Engine } from "../../src/Engine.ts"
+import type { Flights } from "../../src/Flight.ts"
+import * as Life from "../../src/Life.ts"
 import * as MemoryAdapter from "../../src/MemoryAdapter.ts"
 import { Recorded } from "./Recorded.ts"
 import { peer } from "./Wrappers.ts"
@@ -59,9 +62,9 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.po
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
   const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    readonly engine: { readonly shared: Record<string, { readonly size: number }> }
+    readonly engine: Pick<Engine<any>, "flights">
   }
-  return Object.values(engine.shared).reduce((sum, { size }) => sum + size, 0)
+  return Object.values<Flights>({ ...engine.flights.shared(Life.ofProcess) }).reduce((sum, { size }) => sum + size, 0)
 }
 
 /** What the processes of a test share, and what is checked at its end. */

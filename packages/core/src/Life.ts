@@ -1,0 +1,69 @@
+/**
+ * How long work may go on: as long as the process, or no longer than one request.
+ *
+ * On Cloudflare Workers a timer, a connection and a promise belong to the request that made them. They end with its answer, or
+ * when its client leaves, unless `waitUntil` keeps them; and what waits for another request's work may wait for ever. So there
+ * a flight is shared by the callers of one request only, and between requests the store's lease decides, as between processes.
+ */
+import type * as Fiber from "effect/Fiber"
+import * as Check from "./Check.ts"
+
+/** What keeps work alive. */
+export interface Life {
+  /** Whether work may go on for which nobody waits. */
+  readonly lingers: boolean
+  /** Whether callers share flights. */
+  readonly shares: boolean
+  /** Keeps what a fiber does alive to its end. */
+  readonly keep: (fiber: Fiber.Fiber<unknown, unknown>) => void
+}
+
+/** Keeps a request's work alive: `(work) => ctx.waitUntil(work)`. */
+export type WaitUntil = (work: Promise<unknown>) => void
+
+const nothing = (): void => {}
+
+/** Of a process that goes on. */
+export const ofProcess: Life = { lingers: true, shares: true, keep: nothing }
+
+/** Of a call in a request that nobody keeps alive. */
+const ofCall: Life = { lingers: false, shares: false, keep: nothing }
+
+/** Without `waitUntil`: on Workers the call's, elsewhere the process's. */
+export const ofPlatform = (): Life => (onWorkers() ? ofCall : ofProcess)
+
+/** Whether what waits and what it waits for may belong to different requests. */
+export const onWorkers = (): boolean =>
+  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === "Cloudflare-Workers"
+
+const requests = new WeakMap<WaitUntil, Life>()
+
+/**
+ * Of the request whose `waitUntil` this is: the same for the same function.
+ *
+ * @throws InvalidOption when it is none, or does not work without the object that it is a method of
+ */
+export const ofRequest = (waitUntil: WaitUntil): Life => {
+  const accepted = "a function such as (work) => ctx.waitUntil(work)"
+  if (typeof waitUntil !== "function") throw Check.invalid("waitUntil", waitUntil, accepted)
+  const known = requests.get(waitUntil)
+  if (known !== undefined) return known
+  try {
+    waitUntil(Promise.resolve())
+  } catch {
+    throw Check.invalid("waitUntil", "a function that throws", accepted)
+  }
+  const life: Life = { lingers: true, shares: true, keep: (fiber) => keep(waitUntil, fiber) }
+  requests.set(waitUntil, life)
+  return life
+}
+
+const keep = (waitUntil: WaitUntil, fiber: Fiber.Fiber<unknown, unknown>): void => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  fiber.addObserver(() => resolve())
+  try {
+    waitUntil(promise)
+  } catch {
+    // The request is over. What was begun may be cut off, and then its lease ends by itself.
+  }
+}
