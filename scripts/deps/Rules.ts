@@ -45,9 +45,9 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Engine"],
         ["Nesting", "Registry"],
         ["Backlog", "Flight", "Lease"],
-        ["Following", "Leading"],
+        ["Distant", "Following", "Leading"],
         ["Batch", "Inquiry", "KeyPattern"],
-        ["Renewal"],
+        ["Renewal", "Waiter"],
         ["Hooks"],
         ["Outcome"],
         ["Turn"],
@@ -69,7 +69,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Stats"],
         ["Compression", "Envelope", "Structured"],
         ["Entry"],
-        ["AdapterCheck", "AdapterLayer", "Bus", "Check", "Limit", "ObjectName", "Recent", "Retold"],
+        ["AdapterCheck", "AdapterLayer", "Alarm", "Bus", "Check", "Limit", "ObjectName", "Recent", "Retold"],
         ["Adapter"],
         ["CacheLockingError"]
       ]

@@ -15,6 +15,7 @@ import type { Engine, Load } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
 import { Inbox, patient } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
+import { apart } from "./Life.ts"
 import { withinOf } from "./Nesting.ts"
 import type { Answer, Meta } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
@@ -90,7 +91,7 @@ export const answer = (
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
   return Effect.callback((resume) => {
-    const current = engine.flights.shared(plan.life).flights.get(key)
+    const current = engine.registry.flights.get(key)
     const flight = current ?? engine.fly(request, fiber.context)
     const joiner = new FiberJoiner(request, flight, current === undefined, fiber, resume)
     joiner.join()
@@ -152,8 +153,8 @@ const arranging = Effect.fnUntraced(function* (
   const began = since ?? clock.currentTimeMillisUnsafe()
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
-  const shared = engine.flights.shared(plan.life)
-  const flights = force ? shared.refreshes : shared.flights
+  const { registry } = engine
+  const flights = force ? registry.refreshes : registry.flights
   while (true) {
     if (signal?.aborted) return aborted(engine, key, signal)
     const current = flights.get(key)
@@ -161,6 +162,7 @@ const arranging = Effect.fnUntraced(function* (
     const flight = current ?? engine.fly(request, fiber.context)
     if (within !== undefined && !mine && flight.awaits(within)) return reentrant(engine, key)
     const inbox = new Inbox(flight, within, signal, {
+      life: plan.life,
       deadline: began + policy.waitMax,
       mine,
       evenLeading: !mine && policy.onWaitTimeout !== "fetch",
@@ -173,7 +175,7 @@ const arranging = Effect.fnUntraced(function* (
     })
     // A refresh of this process may be what is waited for, and what waits.
     const onFollowing =
-      within !== undefined && shared.refreshes.get(key)?.awaits(within)
+      within !== undefined && registry.refreshes.get(key)?.awaits(within)
         ? reentrant(engine, key)
         : hooks?.onFollowerWait && Effect.suspend(() => hooks.onFollowerWait!({ key, waitMax: policy.waitMax }))
     const news = yield* Effect.ensuring(restore(inbox.answer(onFollowing)), inbox.close)
@@ -240,10 +242,12 @@ const fallingBack = Effect.fnUntraced(function* (
   const within = withinOf(fiber)
   while (true) {
     if (plan.signal?.aborted) return aborted(engine, key, plan.signal)
-    const current = engine.flights.shared(plan.life).fallbacks.get(key)
+    const known = engine.registry.fallbacks.get(key)
+    // Nothing is heard of one that has no lease, should its request be cut off.
+    const current = known !== undefined && apart(known.life, plan.life) ? undefined : known
     const flight = current ?? engine.fallBack(request, fiber.context)
     if (current !== undefined && within !== undefined && flight.awaits(within)) return reentrant(engine, key)
-    const inbox = new Inbox(flight, within, plan.signal, patient)
+    const inbox = new Inbox(flight, within, plan.signal, { ...patient, life: plan.life, mine: current === undefined })
     const news = yield* Effect.ensuring(restore(inbox.answer(undefined)), inbox.close)
     if (news._tag === "Aborted") return aborted(engine, key, plan.signal!)
     if (news._tag !== "Landed" || flight.ended) continue

@@ -12,7 +12,7 @@ import { Backlog } from "./Backlog.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
-import type { Flight, Flights } from "./Flight.ts"
+import type { Departure, Flight, Flights } from "./Flight.ts"
 import type { Hooks } from "./Hooks.ts"
 import { Inquiry } from "./Inquiry.ts"
 import { millisBetween } from "./Latency.ts"
@@ -96,7 +96,7 @@ export class Engine<A> {
   readonly counters = new Counters()
   readonly sealer: Sealer<A>
   /** The flights of this process over the same store. */
-  readonly flights: Registry
+  readonly registry: Registry
   private readonly backlogs = new WeakMap<Life, Backlog>()
   private readonly refreshConcurrency: number
   /** Failures in a row, by key. */
@@ -118,7 +118,7 @@ export class Engine<A> {
     this.meter = new Meter(this.counters, context, name, adapter)
     this.counters.onLoaded = this.meter.loaded
     this.sealer = new Sealer(adapter, this.counters, codec, failures)
-    this.flights = new Registry(identityOf(adapter), this.sealer.codec)
+    this.registry = Registry.of(adapter, this.sealer.codec)
     this.refreshConcurrency = refreshConcurrency
   }
 
@@ -129,7 +129,7 @@ export class Engine<A> {
 
   /** Begins a flight under a lease. */
   fly(load: Load, context: Context.Context<never>): Flight {
-    const { flights, refreshes } = this.flights.shared(load.plan.life)
+    const { flights, refreshes } = this.registry
     return this.begin(load.force ? refreshes : flights, load, context, undefined)
   }
 
@@ -144,7 +144,7 @@ export class Engine<A> {
   loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void {
     const { life } = load.plan
     if (!life.lingers || this.closed) return
-    const flights = this.flights.shared(life).behind
+    const flights = this.registry.behind
     if (flights.get(load.key) === undefined) this.begin(flights, load, context, behind).launch()
     else if (behind.placed) this.backlog(life).leave()
   }
@@ -158,7 +158,7 @@ export class Engine<A> {
       this.own.add(flight)
       this.ask(flight, trip, true)
     }
-    return flights.begin(load.key, clock, begin, behind !== undefined)
+    return flights.begin({ ...departure(load), clock, begin, background: behind !== undefined })
   }
 
   /**
@@ -183,6 +183,7 @@ export class Engine<A> {
       if (Exit.isSuccess(exit) && began !== undefined) {
         this.counters.store.record(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
       }
+      flight.alive()
       if (flight.ended) this.discard(trip, exit)
       else this.go(flight, trip, exit)
       if (flight.done) this.arrive(flight, trip)
@@ -233,7 +234,8 @@ export class Engine<A> {
       const owner = nameFlight(load.plan.policy.ownerId)
       flight.run(Lease.bypass(this.turn(load, owner, flight, undefined, yes)), context)
     }
-    return this.flights.shared(load.plan.life).fallbacks.begin(load.key, Context.get(context, Clock.Clock), begin)
+    const clock = Context.get(context, Clock.Clock)
+    return this.registry.fallbacks.begin({ ...departure(load), clock, begin, background: false })
   }
 
   /** Makes a fresh value stay so, behind the hit that wants it. */
@@ -312,6 +314,13 @@ export class Engine<A> {
     return count
   }
 }
+
+/** A leader's lease is renewed all the time, so one that is silent for so long is no more. */
+const departure = ({ key, plan: { life, policy } }: Load): Pick<Departure, "key" | "life" | "patience"> => ({
+  key,
+  life,
+  patience: policy.leaseTtl
+})
 
 const yes = (): boolean => true
 

@@ -7,42 +7,20 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Life from "./Life.ts"
+import { Alarm } from "./Alarm.ts"
+import { Distant, type Sight } from "./Distant.ts"
+import { apart, type Life } from "./Life.ts"
 import type { Landing, Phases, StaleValue } from "./Turn.ts"
+import type { News, Waiter } from "./Waiter.ts"
 
-/**
- * What a caller who waits is told. That it waits for another process (`Following`), or for another caller of this one
- * (`Joined`), is only by the way; after anything else it is no longer waiting.
- */
-export type News =
-  | { readonly _tag: "Landed"; readonly exit: Exit.Exit<Landing<any>, any> }
-  | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
-  | { readonly _tag: "TimedOut" }
-  | { readonly _tag: "Following" }
-  | { readonly _tag: "Joined" }
+export type { News, Waiter } from "./Waiter.ts"
 
 const following: News = { _tag: "Following" }
 const joined: News = { _tag: "Joined" }
 const timedOut: News = { _tag: "TimedOut" }
-
-/** A caller who waits for a flight. */
-export interface Waiter {
-  /** Epoch milliseconds after which it is told `TimedOut`; `Infinity` for never. */
-  readonly deadline: number
-  /** Whether it made the flight. */
-  readonly mine: boolean
-  /** Whether the deadline holds while this very process loads. */
-  readonly evenLeading: boolean
-  /** Epoch milliseconds after which it may take a stale value that it did not take before; `Infinity` for never. */
-  readonly soft: number
-  /** Whether it would take this stale value now. */
-  takes(stale: StaleValue<any>): boolean
-  tell(news: News): void
-}
 
 /** The flight whose fetcher this fiber runs, if it runs one: to find a load that would wait for itself. */
 export const Within = Context.Reference<Flight | undefined>("@cache-locking/core/Flight/Within", {
@@ -52,8 +30,20 @@ export const Within = Context.Reference<Flight | undefined>("@cache-locking/core
 /** Milliseconds that a store may take to answer before a short `waitMax` counts. */
 const mostAsking = 1_000
 
+/** What a flight is made of. */
+export interface Departure {
+  readonly key: string
+  readonly clock: Clock.Clock
+  readonly life: Life
+  /** How long it may be silent before others take it for dead, in milliseconds. */
+  readonly patience: number
+  /** Whether it loads for nobody but the store. */
+  readonly background: boolean
+  readonly begin: (flight: Flight) => void
+}
+
 /** A load in progress. */
-export class Flight implements Phases<any> {
+export class Flight implements Phases<any>, Sight {
   /** Whether it was ended because nobody waited: no answer for a caller who came too late to keep it. */
   ended = false
   private phase: "asking" | "leading" | "following" = "asking"
@@ -69,17 +59,26 @@ export class Flight implements Phases<any> {
   private begin: ((flight: Flight) => void) | undefined
   /** When it was made, in epoch milliseconds. */
   readonly born: number
+  /** When it was heard of last. */
+  private heard: number
+  /** Those who wait in other requests. */
+  private distant: Map<Waiter, Distant> | undefined
   private readonly flights: Flights
   private readonly key: string
   readonly clock: Clock.Clock
+  readonly life: Life
+  private readonly patience: number
 
-  constructor(flights: Flights, key: string, clock: Clock.Clock, background: boolean, begin: (flight: Flight) => void) {
+  constructor(flights: Flights, { background, begin, clock, key, life, patience }: Departure) {
     this.flights = flights
     this.key = key
     this.clock = clock
+    this.life = life
+    this.patience = patience
     this.background = background
     this.begin = begin
     this.born = this.now
+    this.heard = this.born
   }
 
   /**
@@ -98,7 +97,7 @@ export class Flight implements Phases<any> {
     // The context is the caller's, who has what its fetcher needs.
     this.fiber = Effect.runForkWith(Context.add(context as Context.Context<any>, Within, this))(load)
     this.fiber.addObserver((exit) => this.land(exit))
-    this.flights.life.keep(this.fiber)
+    this.life.keep(this.fiber)
     this.endIfLeft()
   }
 
@@ -136,14 +135,14 @@ export class Flight implements Phases<any> {
     }
   }
 
-  /** Whether a caller takes this stale value now. A load that would end with its request is waited for. */
+  /** Whether a caller takes this stale value now. Whose load would end with its request has to wait for it. */
   private takes(waiter: Waiter, stale: StaleValue<any>): boolean {
-    return (this.phase !== "leading" || this.flights.life.lingers) && waiter.takes(stale)
+    return (this.life.lingers || this.phase !== "leading" || !waiter.mine) && waiter.takes(stale)
   }
 
   /** A load that this process leads goes on behind the stale value. */
   private serve(stale: StaleValue<any>): News {
-    this.background ||= this.phase === "leading"
+    this.background ||= this.phase === "leading" && this.life.lingers
     return { _tag: "Stale", stale }
   }
 
@@ -167,8 +166,31 @@ export class Flight implements Phases<any> {
     return this.waiters.size
   }
 
+  alive(): void {
+    this.heard = this.now
+  }
+
+  buryIfDead(): boolean {
+    if (!this.done && this.now - this.heard <= this.patience) return false
+    this.ended = true
+    this.flights.forget(this.key, this)
+    return true
+  }
+
   /** Lets a caller wait, unless there is an answer for it already. */
   join(waiter: Waiter): void {
+    if (!apart(this.life, waiter.life) || waiter.mine) {
+      this.enter(waiter)
+      return
+    }
+    const distant = new Distant(waiter, this)
+    this.distant ??= new Map()
+    this.distant.set(waiter, distant)
+    this.enter(distant)
+    distant.look()
+  }
+
+  private enter(waiter: Waiter): void {
     const { besides, landed: exit } = this
     if (exit !== undefined) waiter.tell({ _tag: "Landed", exit })
     else if (besides !== undefined && this.takes(waiter, besides)) {
@@ -185,7 +207,15 @@ export class Flight implements Phases<any> {
 
   /** A caller waits no longer. Safe to repeat. */
   leave(waiter: Waiter): void {
-    if (this.waiters.delete(waiter)) this.endIfLeft()
+    const distant = this.distant?.get(waiter)
+    if (distant === undefined) {
+      if (this.waiters.delete(waiter)) this.endIfLeft()
+      return
+    }
+    this.distant?.delete(waiter)
+    distant.stop()
+    // What another request began is not for this one to end.
+    if (this.waiters.delete(distant)) this.background ||= this.waiters.size === 0
   }
 
   private dismiss(waiter: Waiter, news: News): void {
@@ -221,16 +251,20 @@ export class Flight implements Phases<any> {
   }
 
   /** Tells those whose time is over; answers when the next one's is. */
-  expire(now: number): number {
+  expireAll(now: number): number {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
-      const { besides } = this
-      if (besides !== undefined && waiter.soft <= now && this.takes(waiter, besides))
-        this.dismiss(waiter, this.serve(besides))
-      else if (this.next(waiter) <= now) this.dismiss(waiter, timedOut)
-      else next = Math.min(next, this.next(waiter))
+      this.expire(waiter, now)
+      if (this.waiters.has(waiter) && !(waiter instanceof Distant)) next = Math.min(next, this.next(waiter))
     }
     return next
+  }
+
+  expire(waiter: Waiter, now = this.now): void {
+    const { besides } = this
+    if (besides !== undefined && waiter.soft <= now && this.takes(waiter, besides))
+      this.dismiss(waiter, this.serve(besides))
+    else if (this.next(waiter) <= now) this.dismiss(waiter, timedOut)
   }
 
   /** Whether this flight waits, directly or through others of this process, for that one. */
@@ -249,31 +283,21 @@ export class Flight implements Phases<any> {
   }
 }
 
-interface Sleeper {
-  readonly until: number
-  readonly fiber: Fiber.Fiber<void>
-}
-
-/** The flights of one process or request over one store, by key, and one timer for all who wait for them. */
+/** The flights of one process over one store, by key, and one timer for all who wait for them. */
 export class Flights {
-  readonly life: Life.Life
   private readonly byKey = new Map<string, Flight>()
   /** Those under way, the detached too. */
   private readonly all = new Set<Flight>()
-  private readonly sleepers = new Map<Clock.Clock, Sleeper>()
-
-  constructor(life: Life.Life = Life.ofProcess) {
-    this.life = life
-  }
+  private readonly alarm = new Alarm((clock) => this.expire(clock))
 
   get(key: string): Flight | undefined {
     return this.byKey.get(key)
   }
 
   /** Makes a flight, which every caller from now on joins; the first of them launches it. */
-  begin(key: string, clock: Clock.Clock, begin: (flight: Flight) => void, background = false): Flight {
-    const flight = new Flight(this, key, clock, background, begin)
-    this.byKey.set(key, flight)
+  begin(departure: Departure): Flight {
+    const flight = new Flight(this, departure)
+    this.byKey.set(departure.key, flight)
     this.all.add(flight)
     return flight
   }
@@ -291,9 +315,7 @@ export class Flights {
   forget(key: string, flight: Flight): void {
     if (this.byKey.get(key) === flight) this.byKey.delete(key)
     this.all.delete(flight)
-    if (this.all.size > 0) return
-    for (const sleeper of this.sleepers.values()) sleeper.fiber.interruptUnsafe()
-    this.sleepers.clear()
+    if (this.all.size === 0) this.alarm.stop()
   }
 
   /** How many are under way. */
@@ -303,31 +325,16 @@ export class Flights {
 
   /** Sees to it that a waiter's deadline is noticed. */
   arm(flight: Flight, waiter: Waiter): void {
-    this.sleepUntil(flight.next(waiter), flight.clock)
+    // Who waits in another request has a timer of its own.
+    if (!(waiter instanceof Distant)) this.alarm.set(flight.next(waiter), flight.clock)
   }
 
-  private sleepUntil(until: number, clock: Clock.Clock): void {
-    const sleeper = this.sleepers.get(clock)
-    if (until === Infinity || (sleeper !== undefined && sleeper.until <= until)) return
-    sleeper?.fiber.interruptUnsafe()
-    // Whole milliseconds: a sleep of a part of one may end before the deadline, and begin again without end.
-    const wait = Duration.millis(Math.max(0, Math.ceil(until - clock.currentTimeMillisUnsafe())))
-    const fiber = Effect.runFork(
-      Effect.andThen(
-        clock.sleep(wait),
-        Effect.sync(() => this.expire(clock))
-      )
-    )
-    this.sleepers.set(clock, { until, fiber })
-  }
-
-  private expire(clock: Clock.Clock): void {
-    this.sleepers.delete(clock)
+  private expire(clock: Clock.Clock): number {
     const now = clock.currentTimeMillisUnsafe()
     let next = Infinity
     for (const flight of [...this.all]) {
-      if (flight.clock === clock) next = Math.min(next, flight.expire(now))
+      if (flight.clock === clock) next = Math.min(next, flight.expireAll(now))
     }
-    this.sleepUntil(next, clock)
+    return next
   }
 }

@@ -13,7 +13,13 @@ export interface Wish extends Omit<Waiter, "tell"> {
 }
 
 /** Waits for as long as it takes. */
-export const patient: Wish = { deadline: Infinity, mine: true, evenLeading: false, soft: Infinity, takes: never }
+export const patient: Omit<Wish, "life"> = {
+  deadline: Infinity,
+  mine: true,
+  evenLeading: false,
+  soft: Infinity,
+  takes: never
+}
 
 /** What ends a wait. */
 export type Told = Exclude<News, { readonly _tag: "Following" | "Joined" }> | { readonly _tag: "Aborted" }
@@ -27,6 +33,7 @@ const following = "Following"
  * is prompt, and a caller whose signal has fired is not to make one.
  */
 export class Inbox implements Waiter {
+  readonly life: Waiter["life"]
   readonly deadline: number
   readonly mine: boolean
   readonly evenLeading: boolean
@@ -45,6 +52,7 @@ export class Inbox implements Waiter {
     this.flight = flight
     this.within = within
     this.signal = signal
+    this.life = wish.life
     this.deadline = wish.deadline
     this.mine = wish.mine
     this.evenLeading = wish.evenLeading

@@ -118,7 +118,7 @@ export class Instance<A> {
     const { engine, plan } = this
     if (this.closed || !Joiner.suits(plan) || typeof fetcher !== "function") return false
     if (typeof key !== "string" || key === "" || Call.checkKey(engine, key) !== undefined) return false
-    const current = engine.flights.shared(plan.life).flights.get(key)
+    const current = engine.registry.flights.get(key)
     const flight = current ?? engine.fly({ key, fetcher: toFetcher(fetcher), plan, force: false }, this.context)
     join(engine, plan, flight, current === undefined).join()
     return true
@@ -302,7 +302,7 @@ export class Instance<A> {
   private sweeping<B>(f: () => Effect.Effect<B, CacheLockingError>): Effect.Effect<B, CacheLockingError> {
     return Effect.ensuring(
       Effect.suspend(() => (this.closed ? closed(this.engine, undefined) : checked(f))),
-      Effect.sync(() => this.engine.flights.overtakeAll(this.plan.life))
+      Effect.sync(() => this.engine.registry.overtakeAll())
     )
   }
 
@@ -321,7 +321,7 @@ export class Instance<A> {
       holder: found.lease?.owner,
       leaseEndsIn: found.lease?.endsIn,
       coolingFor: found.cooling?.retryIn,
-      waitersHere: this.engine.flights.waiters(key, this.plan.life)
+      waitersHere: this.engine.registry.waiters(key)
     }))
 
   /** Refuses what is not a key before anything is done. */
@@ -354,7 +354,7 @@ export class Instance<A> {
   private overtaking<B, E>(key: string, write: Effect.Effect<B, E>): Effect.Effect<B, E> {
     return Effect.ensuring(
       write,
-      Effect.sync(() => this.engine.flights.overtake(key, this.plan.life))
+      Effect.sync(() => this.engine.registry.overtake(key))
     )
   }
 

@@ -7,6 +7,7 @@ import { allows, ofFailure, ofLanding, ofStale } from "./Answering.ts"
 import { isMissing } from "./Batch.ts"
 import type { Engine, Plan } from "./Engine.ts"
 import type { Flight, News, Waiter } from "./Flight.ts"
+import type { Life } from "./Life.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
 import type { StaleValue } from "./Turn.ts"
@@ -35,6 +36,10 @@ export abstract class Joiner implements Waiter {
   /** Whether a caller with this plan may be one. */
   static suits({ hooks, others, policy, signal }: Plan): boolean {
     return hooks === undefined && others === undefined && signal === undefined && !Policy.followsHits(policy)
+  }
+
+  get life(): Life {
+    return this.plan.life
   }
 
   get deadline(): number {

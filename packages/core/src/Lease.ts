@@ -122,8 +122,15 @@ export const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, follow
 })
 
 /** Asks once more after a failure that may pass: the same owner still leads if only the reply was lost. */
-const acquire = ({ adapter, key }: Turn<any, any, any>, ask: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
-  Effect.catch(adapter.acquire(key, ask), (error) => (error.retryable ? adapter.acquire(key, ask) : Effect.fail(error)))
+const acquire = (
+  { adapter, key, phases }: Turn<any, any, any>,
+  ask: AcquireOptions
+): Effect.Effect<Acquired, AdapterError> => {
+  phases.alive()
+  return Effect.catch(adapter.acquire(key, ask), (error) =>
+    error.retryable ? adapter.acquire(key, ask) : Effect.fail(error)
+  )
+}
 
 const getFailed = ({ adapter, counters, key }: Turn<any, any, any>, cause: AdapterError): CacheGetFailed =>
   counters.adapterErred(

@@ -2,8 +2,7 @@
  * How long work may go on: as long as the process, or no longer than one request.
  *
  * On Cloudflare Workers a timer, a connection and a promise belong to the request that made them. They end with its answer, or
- * when its client leaves, unless `waitUntil` keeps them; and what waits for another request's work may wait for ever. So there
- * a flight is shared by the callers of one request only, and between requests the store's lease decides, as between processes.
+ * when its client leaves, unless `waitUntil` keeps them; and what one request waits for is not to be settled by another.
  */
 import type * as Fiber from "effect/Fiber"
 import * as Check from "./Check.ts"
@@ -12,8 +11,8 @@ import * as Check from "./Check.ts"
 export interface Life {
   /** Whether work may go on for which nobody waits. */
   readonly lingers: boolean
-  /** Whether callers share flights. */
-  readonly shares: boolean
+  /** Whether it is that of a request, whose work no other is to touch. */
+  readonly bound: boolean
   /** Keeps what a fiber does alive to its end. */
   readonly keep: (fiber: Fiber.Fiber<unknown, unknown>) => void
 }
@@ -24,13 +23,17 @@ export type WaitUntil = (work: Promise<unknown>) => void
 const nothing = (): void => {}
 
 /** Of a process that goes on. */
-export const ofProcess: Life = { lingers: true, shares: true, keep: nothing }
+export const ofProcess: Life = { lingers: true, bound: false, keep: nothing }
 
-/** Of a call in a request that nobody keeps alive. */
-const ofCall: Life = { lingers: false, shares: false, keep: nothing }
+/** Of a request of which nothing is known. */
+const ofSomeRequest: Life = { lingers: false, bound: true, keep: nothing }
 
-/** Without `waitUntil`: on Workers the call's, elsewhere the process's. */
-export const ofPlatform = (): Life => (onWorkers() ? ofCall : ofProcess)
+/** Without `waitUntil`: on Workers some request's, elsewhere the process's. */
+export const ofPlatform = (): Life => (onWorkers() ? ofSomeRequest : ofProcess)
+
+/** Whether these may be lives of different requests. */
+export const apart = (one: Life, other: Life): boolean =>
+  (one.bound || other.bound) && (one !== other || one === ofSomeRequest)
 
 /** Whether what waits and what it waits for may belong to different requests. */
 export const onWorkers = (): boolean =>
@@ -53,7 +56,7 @@ export const ofRequest = (waitUntil: WaitUntil): Life => {
   } catch {
     throw Check.invalid("waitUntil", "a function that throws", accepted)
   }
-  const life: Life = { lingers: true, shares: true, keep: (fiber) => keep(waitUntil, fiber) }
+  const life: Life = { lingers: true, bound: onWorkers(), keep: (fiber) => keep(waitUntil, fiber) }
   requests.set(waitUntil, life)
   return life
 }

@@ -1,26 +1,11 @@
 /**
- * The flights of this process: by store, by codec, and by the life that those who share them have in common.
+ * The flights of this process, by store and codec.
  */
 import type { Adapter } from "./Adapter.ts"
 import type * as Codec from "./Codec.ts"
 import { Flights } from "./Flight.ts"
-import { type Life, ofProcess } from "./Life.ts"
 
-/** The flights that the same callers share. */
-export interface Shared {
-  /** Loads under leases. */
-  readonly flights: Flights
-  /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
-  readonly refreshes: Flights
-  /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
-  readonly behind: Flights
-  /** Loads beside the lease of another process. */
-  readonly fallbacks: Flights
-}
-
-type ByLife = WeakMap<Life, Shared>
-
-const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, ByLife>>()
+const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Registry>>()
 
 /** The same for adapters that reach the same keys of the same store. */
 export const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
@@ -38,47 +23,43 @@ export const getOrMake = <K, V>(
   return made
 }
 
-const shareOf = (life: Life): Shared => ({
-  flights: new Flights(life),
-  refreshes: new Flights(life),
-  behind: new Flights(life),
-  fallbacks: new Flights(life)
-})
-
-/** The flights over one store: shared by those who would get the same value, and live as long. */
+/** The flights over one store, shared by those who would get the same value: the same store, the same codec. */
 export class Registry {
-  private readonly ofProcess: Shared
-  private readonly byLife: ByLife
+  /** Loads under leases. */
+  readonly flights = new Flights()
+  /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
+  readonly refreshes = new Flights()
+  /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
+  readonly behind = new Flights()
+  /** Loads beside the lease of another process. */
+  readonly fallbacks = new Flights()
 
-  constructor(identity: object, codec: Codec.Codec<any>) {
-    const byCodec = getOrMake(byIdentity, identity, () => new WeakMap<Codec.Codec<any>, ByLife>())
-    this.byLife = getOrMake(byCodec, codec, () => new WeakMap<Life, Shared>())
-    this.ofProcess = getOrMake(this.byLife, ofProcess, () => shareOf(ofProcess))
+  static of(adapter: Adapter, codec: Codec.Codec<any>): Registry {
+    const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, Registry>())
+    return getOrMake(byCodec, codec, () => new Registry())
   }
 
-  /** The flights that callers of this life share. */
-  shared(life: Life): Shared {
-    if (life === ofProcess) return this.ofProcess
-    return life.shares ? getOrMake(this.byLife, life, () => shareOf(life)) : shareOf(life)
+  private get all(): ReadonlyArray<Flights> {
+    return [this.flights, this.refreshes, this.behind, this.fallbacks]
   }
 
   /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
-  overtake(key: string, life: Life): void {
-    for (const flights of this.all(life)) flights.detach(key)
+  overtake(key: string): void {
+    for (const flights of this.all) flights.detach(key)
   }
 
   /** The same for all keys: who comes after an invalidation is not to join a load that began before it. */
-  overtakeAll(life: Life): void {
-    for (const flights of this.all(life)) flights.detachAll()
-  }
-
-  private all(life: Life): ReadonlyArray<Flights> {
-    return [this.ofProcess, this.shared(life)].flatMap((shared) => Object.values<Flights>({ ...shared }))
+  overtakeAll(): void {
+    for (const flights of this.all) flights.detachAll()
   }
 
   /** How many callers wait for a key now. */
-  waiters(key: string, life: Life): number {
-    const { fallbacks, flights, refreshes } = this.shared(life)
-    return [flights, refreshes, fallbacks].reduce((sum, each) => sum + (each.get(key)?.size ?? 0), 0)
+  waiters(key: string): number {
+    return this.all.reduce((sum, flights) => sum + (flights.get(key)?.size ?? 0), 0)
+  }
+
+  /** How many flights are under way. */
+  get size(): number {
+    return this.all.reduce((sum, flights) => sum + flights.size, 0)
   }
 }

@@ -54,7 +54,8 @@ export class Renewal {
   }
 
   private get again(): Effect.Effect<never> {
-    const { adapter, key, policy } = this.turn
+    const { adapter, key, phases, policy } = this.turn
+    phases.alive()
     const asked = this.clock.currentTimeMillisUnsafe()
     const renewed = Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
       onFailure: (error) => Effect.as(reportLease(this.turn, "renew", error), true),

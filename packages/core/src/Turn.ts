@@ -72,6 +72,8 @@ export interface Phases<in A> {
   readonly following: () => void
   /** A stale value is there. */
   readonly stale: (stale: StaleValue<A>) => void
+  /** It still goes on. */
+  readonly alive: () => void
   /** Whether the turn was ended because nobody waits for it. */
   readonly ended: boolean
   /** Whether nobody waits for it, and it is to go on. */

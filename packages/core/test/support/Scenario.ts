@@ -9,8 +9,6 @@ import type { Adapter, Token, Value } from "../../src/Adapter.ts"
 import * as Cache from "../../src/Cache.ts"
 import type * as Codec from "../../src/Codec.ts"
 import type { Engine } from "../../src/Engine.ts"
-import type { Flights } from "../../src/Flight.ts"
-import * as Life from "../../src/Life.ts"
 import * as MemoryAdapter from "../../src/MemoryAdapter.ts"
 import { Recorded } from "./Recorded.ts"
 import { peer } from "./Wrappers.ts"
@@ -62,9 +60,9 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.po
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
   const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    readonly engine: Pick<Engine<any>, "flights">
+    readonly engine: Pick<Engine<any>, "registry">
   }
-  return Object.values<Flights>({ ...engine.flights.shared(Life.ofProcess) }).reduce((sum, { size }) => sum + size, 0)
+  return engine.registry.size
 }
 
 /** What the processes of a test share, and what is checked at its end. */
