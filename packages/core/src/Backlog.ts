@@ -6,15 +6,15 @@
 /** A queue of background loads. */
 export class Backlog {
   private running = 0
-  private readonly queue = new Map<string, () => void>()
+  private readonly queue = new Map<unknown, () => void>()
   private readonly limit: number
 
   constructor(limit: number) {
     this.limit = limit
   }
 
-  /** Takes a place, or has `later` called, with a place taken, when one is free. A key stands in the queue once. */
-  enter(key: string, later: () => void): boolean {
+  /** Takes a place, or has `later` called, with a place taken, when one is free. A key, or a batch of them, stands in the queue once. */
+  enter(key: unknown, later: () => void): boolean {
     if (this.running < this.limit) {
       this.running++
       return true

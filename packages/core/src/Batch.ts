@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { Backlog } from "./Backlog.ts"
 
 /** Gives the values of keys, as far as there are any. */
 export type FetchMany<A, E, R> = (
@@ -25,6 +26,9 @@ export const isMissing = (cause: Cause.Cause<unknown>): boolean =>
 export class Batch<A, E, R> {
   /** Keys of which it is not known yet whether they are to be fetched. */
   private readonly open: Set<string>
+  /** Keys whose loads this caller began. */
+  private readonly flown = new Set<string>()
+  private soon = false
   private wanted = new Map<string, Deferred.Deferred<A, E | Missing>>()
   private readonly fetchMany: FetchMany<A, E, R>
   private readonly context: Context.Context<never>
@@ -35,10 +39,30 @@ export class Batch<A, E, R> {
     this.context = context
   }
 
-  /** A key was answered, or another loads it. */
+  /** A load of a key begins: it will be loaded, or settled when that load is over. */
+  began(key: string): void {
+    this.flown.add(key)
+    this.open.add(key)
+  }
+
+  /** The caller has its answer for a key. Of one that it had stale, a load may go on behind. */
+  answered(key: string): void {
+    if (!this.flown.has(key)) this.settle(key)
+  }
+
+  /** A key is not to be fetched, or its load is over. */
   settle(key: string): void {
-    this.open.delete(key)
-    if (this.open.size === 0) this.fetch()
+    if (this.open.delete(key)) this.fetchSoon()
+  }
+
+  /** Once all keys are known; and what several loads ask for in one turn is one fetch. */
+  private fetchSoon(): void {
+    if (this.open.size > 0 || this.wanted.size === 0 || this.soon) return
+    this.soon = true
+    queueMicrotask(() => {
+      this.soon = false
+      if (this.open.size === 0) this.fetch()
+    })
   }
 
   /** The load of a key: waits until all keys are known, then for the fetch of those that are to be fetched. */
@@ -46,8 +70,9 @@ export class Batch<A, E, R> {
     return Effect.suspend(() => {
       const value = Deferred.makeUnsafe<A, E | Missing>()
       this.wanted.set(key, value)
-      this.settle(key)
-      return Effect.onInterrupt(Deferred.await(value), () => Effect.sync(() => this.leave(key, value)))
+      this.open.delete(key)
+      this.fetchSoon()
+      return Effect.onInterrupt(Deferred.await(value), () => Effect.sync(() => this.giveUp(key, value)))
     })
   }
 
@@ -57,7 +82,7 @@ export class Batch<A, E, R> {
   >()
 
   /** A load was ended. When all of a fetch are, so is the fetch. */
-  private leave(key: string, value: Deferred.Deferred<A, E | Missing>): void {
+  private giveUp(key: string, value: Deferred.Deferred<A, E | Missing>): void {
     if (this.wanted.get(key) === value) this.wanted.delete(key)
     const fetch = this.fetches.get(value)
     if (fetch !== undefined && --fetch.left === 0) fetch.fiber.interruptUnsafe()
@@ -81,5 +106,32 @@ export class Batch<A, E, R> {
         else Deferred.doneUnsafe(value, Exit.fail(new Missing()))
       }
     })
+  }
+
+  private places = 0
+  private readonly queued = new Map<string, () => void>()
+
+  /** All background loads of a batch have one place together, for they are one fetch; see `Backlog.enter`. */
+  enter(backlog: Backlog, key: string, later: () => void): boolean {
+    if (this.places > 0 || backlog.enter(this, () => this.begin())) {
+      this.places++
+      return true
+    }
+    this.queued.set(key, later)
+    return false
+  }
+
+  /** A place is free: all that was put off begins together. */
+  private begin(): void {
+    const begun = [...this.queued]
+    this.queued.clear()
+    this.places = begun.length
+    for (const [key] of begun) this.open.add(key)
+    for (const [, later] of begun) later()
+  }
+
+  /** The last one out gives the place back. */
+  leave(backlog: Backlog): void {
+    if (--this.places === 0) backlog.leave()
   }
 }

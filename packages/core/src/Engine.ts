@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acquired, Adapter, AdapterError, Hit, Token } from "./Adapter.ts"
 import { Backlog } from "./Backlog.ts"
+import type { Batch } from "./Batch.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
@@ -33,6 +34,8 @@ export interface Plan {
   readonly life: Life
   /** Called when it turns out that another caller or process loads. */
   readonly others?: (() => void) | undefined
+  /** The batch that the call is part of. */
+  readonly batch?: Batch<any, any, any> | undefined
   /** Asks the store together with the other keys of a batch. */
   readonly inquiry?: Inquiry | undefined
 }
@@ -146,10 +149,11 @@ export class Engine<A> {
     if (!life.lingers || this.closed) return
     const flights = this.registry.behind
     if (flights.get(load.key) === undefined) this.begin(flights, load, context, behind).launch()
-    else if (behind.placed) this.backlog(life).leave()
+    else if (behind.placed) this.leave(load)
   }
 
   private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
+    load.plan.batch?.began(load.key)
     const inquiry = load.plan.inquiry?.take(load.key) ? load.plan.inquiry : undefined
     const owner = inquiry?.owner ?? nameFlight(load.plan.policy.ownerId)
     const clock = Context.get(context, Clock.Clock)
@@ -208,7 +212,7 @@ export class Engine<A> {
     }
     const mayBegin = () => {
       const later = () => this.loadBehind(load, context, { early: early ?? 0, placed: true })
-      trip.placed ||= this.backlog(load.plan.life).enter(load.key, later)
+      trip.placed ||= this.enter(load, later)
       return trip.placed
     }
     const turn = Lease.take(this.turn(load, owner, flight, early, mayBegin), asked)
@@ -221,7 +225,19 @@ export class Engine<A> {
     if (!this.own.delete(flight)) return
     if (++this.turns >= mostTurns) this.carry()
     else this.answered()
-    if (trip.placed) this.backlog(trip.load.plan.life).leave()
+    trip.load.plan.batch?.settle(trip.load.key)
+    if (trip.placed) this.leave(trip.load)
+  }
+
+  private enter({ key, plan: { batch, life } }: Load, later: () => void): boolean {
+    const backlog = this.backlog(life)
+    return batch === undefined ? backlog.enter(key, later) : batch.enter(backlog, key, later)
+  }
+
+  private leave({ plan: { batch, life } }: Load): void {
+    const backlog = this.backlog(life)
+    if (batch === undefined) backlog.leave()
+    else batch.leave(backlog)
   }
 
   private giveBack(key: string, token: Token): Effect.Effect<void> {

@@ -218,15 +218,17 @@ export class Instance<A> {
             engine: this.engine,
             key,
             fetcher: () => batch.load(key),
-            plan: { ...plan, others: settle }
+            plan: { ...plan, batch, others: settle }
           }
           const answered = this.guard(key, () => resolve({ ...request, force: false }, fiber))
           return Effect.ensuring(
             Effect.catchCause(
               Effect.map(answered, ({ value }) => [[key, value as A] as const]),
-              (cause) => (isMissing(cause) ? Effect.succeed([]) : Effect.failCause(cause))
+              // The others are told of a failed fetch before this failure ends them.
+              (cause) =>
+                isMissing(cause) ? Effect.succeed([]) : Effect.andThen(Effect.yieldNow, Effect.failCause(cause))
             ),
-            Effect.sync(settle)
+            Effect.sync(() => batch.answered(key))
           )
         }
         return Effect.map(

@@ -21,7 +21,9 @@ export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike
 
 /** Gives the values of keys, as far as there are any: a Map, or pairs of key and value. */
 export type PromiseFetchMany<A> = (
-  keys: ReadonlyArray<string>
+  keys: ReadonlyArray<string>,
+  /** The signal fires when nobody waits for any of the keys any more. */
+  context: { readonly signal: AbortSignal }
 ) => PromiseLike<Iterable<readonly [key: string, value: A]>> | Iterable<readonly [key: string, value: A]>
 
 /** Functions called with what happened; what one throws or rejects with is the caller's. See `Hooks`. */
@@ -75,5 +77,5 @@ export const toFetcher = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, ne
 /** The same for a fetch of many keys. */
 export const toFetchMany = <A>(fetchMany: PromiseFetchMany<A>): FetchMany<A, unknown, never> =>
   typeof fetchMany === "function"
-    ? (keys) => attempt(() => fetchMany(keys)) as Effect.Effect<Iterable<readonly [string, A]>, unknown>
+    ? (keys) => Effect.tryPromise({ try: async (signal) => fetchMany(keys, { signal }), catch: (error) => error })
     : fetchMany

@@ -6,7 +6,7 @@ import { type Adapter, AdapterError } from "../src/Adapter.ts"
 import { down } from "./support/Faulty.ts"
 import { Origin } from "./support/Origin.ts"
 import { advance, begin, flush, scenario } from "./support/Scenario.ts"
-import { asksMany, remote } from "./support/Wrappers.ts"
+import { asksMany, remote, slow } from "./support/Wrappers.ts"
 
 class Down extends Data.TaggedError("Down")<{}> {}
 
@@ -219,6 +219,113 @@ describe("one asking for the keys of a batch", () => {
       for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
     })
   )
+})
+
+describe("one fetch for what turns out later", () => {
+  const counting = () => {
+    const asked: Array<ReadonlyArray<string>> = []
+    const fetchMany = (wanted: ReadonlyArray<string>) => {
+      asked.push(wanted)
+      return Effect.delay(Effect.succeed(wanted.map((key) => [key, `new ${key}`] as const)), 100)
+    }
+    return { asked, fetchMany }
+  }
+
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote],
+    ["a slow one", (adapter: Adapter) => slow(remote(adapter), 4)]
+  ] as const) {
+    scenario(`keys that are refreshed behind their stale values, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, wrap)
+        for (const key of ["a", "b", "c"]) yield* begin(cache.set(key, `old ${key}`))
+        yield* advance(2000)
+        const { asked, fetchMany } = counting()
+        const caller = yield* begin(cache.getOrSetMany(["a", "b", "c"], fetchMany))
+        yield* advance(20)
+        assert.deepStrictEqual([...(yield* Fiber.join(caller)).values()], ["old a", "old b", "old c"])
+        yield* advance(130)
+        assert.deepStrictEqual(asked, [["a", "b", "c"]])
+        const found = yield* begin(cache.getMany(["a", "b", "c"]))
+        yield* advance(10)
+        assert.deepStrictEqual([...(yield* Fiber.join(found)).values()], ["new a", "new b", "new c"])
+      })
+    )
+
+    scenario(`beside one that is missing: the caller waits for a fetch of all, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, wrap)
+        yield* begin(cache.set("a", "old a"))
+        yield* advance(2000)
+        const { asked, fetchMany } = counting()
+        const caller = yield* begin(cache.getOrSetMany(["a", "b"], fetchMany))
+        yield* advance(150)
+        assert.deepStrictEqual([...(yield* Fiber.join(caller)).values()], ["old a", "new b"])
+        assert.strictEqual(asked.length, 1)
+        assert.deepStrictEqual([...asked[0]!].sort(), ["a", "b"])
+      })
+    )
+
+    scenario(`a batch that has to wait for its place behind another load, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, wrap)
+        for (const key of ["x", "a", "b", "c"]) yield* begin(cache.set(key, "old"))
+        yield* advance(2000)
+        const origin = new Origin()
+        yield* begin(cache.getOrSet("x", origin.gives(500)))
+        yield* advance(20)
+        const { asked, fetchMany } = counting()
+        const caller = yield* begin(cache.getOrSetMany(["a", "b", "c"], fetchMany))
+        yield* advance(20)
+        assert.strictEqual((yield* Fiber.join(caller)).size, 3)
+        assert.deepStrictEqual(asked, [])
+        // One was fetched by somebody else meanwhile: nobody waits for it.
+        yield* begin(cache.set("b", "newer"))
+        yield* advance(500)
+        assert.deepStrictEqual(asked, [["a", "c"]])
+        yield* advance(150)
+        // The place is free again.
+        yield* begin(cache.set("y", "old", { cacheTtl: 10, staleWhileRevalidate: 60_000 }))
+        yield* advance(20)
+        yield* begin(cache.getOrSet("y", origin.gives(10)))
+        yield* advance(50)
+        assert.strictEqual(origin.calls, 2)
+      })
+    )
+  }
+
+  scenario("keys whose load elsewhere takes longer than waitMax", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ waitMax: 200 }, remote)
+      for (const key of ["a", "b"]) yield* world.crash(key, 60_000)
+      const { asked, fetchMany } = counting()
+      const caller = yield* begin(cache.getOrSetMany(["a", "b", "c"], fetchMany))
+      yield* advance(200)
+      assert.deepStrictEqual(asked, [["c"], ["a", "b"]])
+      yield* advance(100)
+      assert.strictEqual((yield* Fiber.join(caller)).size, 3)
+    })
+  )
+
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
+    scenario(`a failed fetch cools every key down, over ${kind}`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cooldown: 1000 }, wrap)
+        const failed = yield* Effect.flip(cache.getOrSetMany(keys, () => Effect.delay(Effect.fail(new Down()), 0)))
+        assert.strictEqual(failed._tag, "Down")
+        yield* flush
+        for (const key of keys) {
+          const { cooling, lease } = yield* world.store.read(key)
+          assert.isDefined(cooling, key)
+          assert.isUndefined(lease, key)
+        }
+      })
+    )
+  }
 })
 
 describe("invalidation of many", () => {

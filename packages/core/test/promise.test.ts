@@ -741,3 +741,24 @@ describe("types", () => {
     await cache.close()
   })
 })
+
+it("a batch that nobody waits for any more is told by a signal", async () => {
+  const cache = createCache<string>({ adapter: MemoryAdapter.make() })
+  const controller = new AbortController()
+  const { promise, resolve } = Promise.withResolvers<AbortSignal>()
+  const many = cache.getOrSetMany(
+    ["a", "b"],
+    (_, { signal }) => {
+      resolve(signal)
+      return new Promise<never>(() => {})
+    },
+    { signal: controller.signal }
+  )
+  const signal = await promise
+  assert.isFalse(signal.aborted)
+  const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve))
+  controller.abort(new Error("enough"))
+  assert.strictEqual((await rejection(many)).message, "enough")
+  await aborted
+  await cache.close()
+})
