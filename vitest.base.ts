@@ -3,7 +3,8 @@ import type { ViteUserConfig } from "vitest/config"
 /** The export condition under which workspace packages resolve to their TypeScript sources. */
 export const sourceCondition = "cache-locking-source"
 
-const conditions = [sourceCondition, "module", "node", "development|production"]
+// Without "module": what packages have under it is for bundlers, and Node cannot always load it.
+const conditions = [sourceCondition, "node", "development|production"]
 
 /** What every package's `vitest.config.ts` starts from. */
 export const base = {

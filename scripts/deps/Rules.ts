@@ -40,6 +40,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["PromiseFetcher"],
         ["Cache"],
         ["Instance"],
+        ["BatchJoiners"],
         ["Call", "CallOptions", "Invalidation"],
         ["Inbox"],
         ["Joiner"],
@@ -71,7 +72,18 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
         ["Stats"],
         ["Compression", "Envelope", "Structured"],
         ["Entry"],
-        ["AdapterCheck", "AdapterLayer", "Alarm", "Bus", "Check", "Limit", "ObjectName", "Recent", "Retold"],
+        [
+          "AdapterCheck",
+          "AdapterLayer",
+          "Alarm",
+          "Bus",
+          "Check",
+          "Identity",
+          "Limit",
+          "ObjectName",
+          "Recent",
+          "Retold"
+        ],
         ["Adapter"],
         ["CacheLockingError"]
       ]

@@ -320,6 +320,12 @@ export interface Adapter {
   readonly tiers?: (() => ReadonlyArray<TierStats>) | undefined
 
   /**
+   * Present where every request is billed, or dear: the delay, in milliseconds, from which polling begins at least,
+   * where `waitStep` is shorter. A wait strategy that tells delays of its own is left to it.
+   */
+  readonly pollEvery?: number | undefined
+
+  /**
    * Releases what the adapter itself opened (a subscriber connection, timers), never
    * what it was given. Safe to repeat; a later use opens again.
    */

@@ -137,10 +137,10 @@ export class Engine<A> {
   }
 
   /** The keys of a batch, asked for together where the adapter can. */
-  inquire(keys: ReadonlyArray<string>, { policy }: Plan, context: Context.Context<never>): Inquiry | undefined {
+  inquire(keys: ReadonlyArray<string>, { life, policy }: Plan, context: Context.Context<never>): Inquiry | undefined {
     const { acquireMany } = this.adapter
     if (acquireMany === undefined || keys.length < 2) return undefined
-    return new Inquiry(this.adapter, acquireMany, keys, nameFlight(policy.ownerId), context)
+    return new Inquiry(this.adapter, acquireMany, keys, nameFlight(policy.ownerId), context, life)
   }
 
   /** Begins a load for which nobody waits, unless one of the key is under way. */
@@ -173,13 +173,9 @@ export class Engine<A> {
   private ask(flight: Flight, trip: Trip, again: boolean): void {
     const { context, early, load, owner } = trip
     const { clock } = flight
-    const asks = again && trip.inquiry !== undefined ? trip.inquiry : this.adapter
     const began = again && this.counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const asking = Lease.asking(load.plan.policy, owner, load.force, early)
-    const asked = Effect.suspend(() => asks.acquire(load.key, asking))
-    const fiber = Effect.runForkWith(context)(asked)
-    load.plan.life.keep(fiber)
-    fiber.addObserver((exit) => {
+    const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
       if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
         this.ask(flight, trip, false)
         return
@@ -191,7 +187,15 @@ export class Engine<A> {
       if (flight.ended) this.discard(trip, exit)
       else this.go(flight, trip, exit)
       if (flight.done) this.arrive(flight, trip)
-    })
+    }
+    if (again && trip.inquiry !== undefined) {
+      trip.inquiry.acquire(load.key, asking, answered)
+      return
+    }
+    const asked = Effect.suspend(() => this.adapter.acquire(load.key, asking))
+    const fiber = Effect.runForkWith(context)(asked)
+    load.plan.life.keep(fiber)
+    fiber.addObserver(answered)
   }
 
   /** Everybody left while the store was asked: a lease that was granted all the same is for others. */

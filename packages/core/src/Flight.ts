@@ -52,7 +52,8 @@ export class Flight implements Phases<any>, Sight {
   /** The stale value beside the load, if there is one. */
   besides: StaleValue<any> | undefined
   private readonly waiters = new Set<Waiter>()
-  private readonly waitsFor = new Map<Flight, number>()
+  /** Those that its load waits for: few loads ask for anything. */
+  private waitsFor: Map<Flight, number> | undefined
   /** Not there while the store is asked for the first time, nor during the load's first, synchronous steps. */
   private fiber: Fiber.Fiber<Landing<any>, any> | undefined
   private landed: Exit.Exit<Landing<any>, any> | undefined
@@ -271,12 +272,13 @@ export class Flight implements Phases<any>, Sight {
   awaits(other: Flight, seen: Set<Flight> = new Set()): boolean {
     if (this === other) return true
     seen.add(this)
-    for (const next of this.waitsFor.keys()) if (!seen.has(next) && next.awaits(other, seen)) return true
+    for (const next of this.waitsFor?.keys() ?? []) if (!seen.has(next) && next.awaits(other, seen)) return true
     return false
   }
 
   /** Notes, for `awaits`, that this flight's fetcher begins to wait for another flight, or stops. */
   waits(flight: Flight, more: 1 | -1): void {
+    this.waitsFor ??= new Map()
     const count = (this.waitsFor.get(flight) ?? 0) + more
     if (count === 0) this.waitsFor.delete(flight)
     else this.waitsFor.set(flight, count)

@@ -75,7 +75,7 @@ export class Following {
 
   /** How long to wait for a push, or to sleep without one. */
   private pause(leaseEndsIn: number): Effect.Effect<Duration.Duration> {
-    const { key, policy } = this.turn
+    const { adapter, key, policy } = this.turn
     this.pace ??= policy.waitStrategy.begin()
     return Effect.flatMap(Random.next, (random) =>
       Effect.map(
@@ -85,7 +85,7 @@ export class Following {
           waited: this.clock.currentTimeMillisUnsafe() - this.began!,
           lastDelay: this.lastDelay,
           leaseEndsIn,
-          waitStep: policy.waitStep,
+          waitStep: Math.max(policy.waitStep, adapter.pollEvery ?? 0),
           watching: this.woken !== undefined,
           random
         }),

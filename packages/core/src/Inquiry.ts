@@ -5,13 +5,15 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acquired, AcquireOptions, Adapter, AdapterError } from "./Adapter.ts"
+import type { Life } from "./Life.ts"
 
-type Answer = Effect.Effect<Acquired, AdapterError>
+/** What came of a question. Whoever takes it needs no fiber for it. */
+export type OnAnswer = (answer: Exit.Exit<Acquired, AdapterError>) => void
 
 interface Question {
   readonly key: string
   readonly options: AcquireOptions
-  readonly answer: (answer: Answer) => void
+  readonly answer: OnAnswer
 }
 
 /** The first askings of one batch. A key that is asked for again is asked for by itself, under a name of its own. */
@@ -22,6 +24,7 @@ export class Inquiry {
   private readonly acquireMany: NonNullable<Adapter["acquireMany"]>
   private readonly keys: Set<string>
   private readonly context: Context.Context<never>
+  private readonly life: Life
   private open: Array<Question> = []
 
   constructor(
@@ -29,8 +32,10 @@ export class Inquiry {
     acquireMany: NonNullable<Adapter["acquireMany"]>,
     keys: Iterable<string>,
     owner: string,
-    context: Context.Context<never>
+    context: Context.Context<never>,
+    life: Life
   ) {
+    this.life = life
     this.adapter = adapter
     this.acquireMany = acquireMany
     this.keys = new Set(keys)
@@ -44,17 +49,25 @@ export class Inquiry {
   }
 
   /** Asks with the others. */
-  acquire(key: string, options: AcquireOptions): Answer {
-    return Effect.callback((resume) => {
-      if (this.open.length === 0) queueMicrotask(() => this.ask())
-      this.open.push({ key, options, answer: resume })
-    })
+  acquire(key: string, options: AcquireOptions, answer: OnAnswer): void {
+    if (this.open.length === 0) queueMicrotask(() => this.ask())
+    this.open.push({ key, options, answer })
+  }
+
+  private run<B>(asked: Effect.Effect<B, AdapterError>, answer: (exit: Exit.Exit<B, AdapterError>) => void): void {
+    const fiber = Effect.runForkWith(this.context)(asked)
+    this.life.keep(fiber)
+    fiber.addObserver(answer)
   }
 
   private ask(): void {
     const questions = this.open
     this.open = []
-    const single = ({ answer, key, options }: Question) => answer(this.adapter.acquire(key, options))
+    const single = ({ answer, key, options }: Question) =>
+      this.run(
+        Effect.suspend(() => this.adapter.acquire(key, options)),
+        answer
+      )
     const [first] = questions
     if (first === undefined || questions.length === 1) {
       questions.forEach(single)
@@ -66,11 +79,11 @@ export class Inquiry {
         first.options
       )
     )
-    Effect.runForkWith(this.context)(asked).addObserver((exit) => {
+    this.run(asked, (exit) => {
       for (const [at, question] of questions.entries()) {
         // What one key is refused for is no answer to the others.
         if (Exit.isFailure(exit)) single(question)
-        else question.answer(Effect.succeed(exit.value[at]!))
+        else question.answer(Exit.succeed(exit.value[at]!))
       }
     })
   }

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import type { Adapter, AdapterError, LocalClock, Snapshot } from "./Adapter.ts"
 import { hooked } from "./Answering.ts"
 import { Batch, type FetchMany, isMissing } from "./Batch.ts"
+import { BatchJoiners } from "./BatchJoiners.ts"
 import {
   CacheClosed,
   CacheDeleteFailed,
@@ -24,6 +25,7 @@ import type { Flight } from "./Flight.ts"
 import * as Invalidation from "./Invalidation.ts"
 import { Joiner } from "./Joiner.ts"
 import * as KeyPattern from "./KeyPattern.ts"
+import { withinOf } from "./Nesting.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
 import type { Sealed } from "./Sealed.ts"
@@ -211,7 +213,20 @@ export class Instance<A> {
         const wanted = [...new Set(keys)]
         const batch = new Batch<A, any, any>(wanted, fetchMany, fiber.context)
         const own = options === undefined ? this.plan : this.planOf(options)
-        const plan = { ...own, inquiry: this.engine.inquire(wanted, own, fiber.context) }
+        const plan = { ...own, batch, inquiry: this.engine.inquire(wanted, own, fiber.context) }
+        if (wanted.length > 0 && Joiner.suits(own) && withinOf(fiber) === undefined) {
+          if (this.closed) return closed(this.engine, wanted[0])
+          for (const key of wanted) {
+            Check.key(key)
+            const tooLong = Call.checkKey(this.engine, key)
+            if (tooLong !== undefined) return tooLong
+          }
+          const requests = wanted.map((key) => {
+            const fetcher = () => batch.load(key)
+            return { engine: this.engine, key, fetcher, plan, force: false }
+          })
+          return new BatchJoiners(batch, requests, fiber).all
+        }
         const one = (key: string) => {
           const settle = () => batch.settle(key)
           const request = {

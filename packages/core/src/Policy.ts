@@ -63,7 +63,7 @@ export interface Options<in out A> {
   readonly leaseTtl?: Duration.Input | undefined
   /** How long a caller waits for another's load. Default 4 seconds. */
   readonly waitMax?: Duration.Input | undefined
-  /** The delay from which wait strategies start. Default 50 ms. */
+  /** The delay from which wait strategies start. Default 50 ms; more where the adapter says so (`pollEvery`). */
   readonly waitStep?: Duration.Input | undefined
   /** How followers pace their asking; `WaitStrategy.leaseAware()` unless given. */
   readonly waitStrategy?: WaitStrategy.Input | undefined

@@ -157,6 +157,7 @@ export const make: {
     valueUnsafe: both.near.valueUnsafe,
     evictions: () => both.near.evictions + (far.evictions?.() ?? 0),
     tiers: both.tiers,
+    pollEvery: far.pollEvery,
     close: both.close
   }
   made.set(identity, [...others, [plan, adapter]])

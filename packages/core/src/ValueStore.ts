@@ -4,14 +4,17 @@
  * `withLeases` puts any adapter beside one. The bytes of a load are written here under a name
  * of their own that no other load ever has; the lease store keeps that name as its value. So
  * a fill is as fenced as the lease store fences it, and what is read is whole or absent,
- * never another load's. A hit costs one round trip to each store, and so does a fill.
+ * never another load's. A hit costs one round trip to each store, and so does a fill; to the
+ * lease store alone where the value is small enough to be kept there itself (`inlineBytes`).
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Cooling, Follower, Hit, Operation, Snapshot, Stale, Value } from "./Adapter.ts"
 import { type Acquired, type AcquireOptions, Adapter, AdapterError } from "./Adapter.ts"
+import * as Identity from "./Identity.ts"
 import * as Limit from "./Limit.ts"
+import { Recent } from "./Recent.ts"
 import * as VersionName from "./VersionName.ts"
 
 /** A backend that keeps bytes under a name, for a time, and may be slow to show them elsewhere. */
@@ -25,6 +28,19 @@ export interface ValueStore {
   readonly set: (name: string, bytes: Uint8Array, ttl: number) => Effect.Effect<void, AdapterError>
   /** When given, versions that were overtaken or deleted are removed at once, not at the end of their time. */
   readonly delete?: ((name: string) => Effect.Effect<void, AdapterError>) | undefined
+  /**
+   * Whether a version stays until it is deleted, whatever its `ttl`. Then neither a touch nor a fill without a value
+   * moves any bytes. Default false.
+   */
+  readonly lasting?: boolean | undefined
+}
+
+/** How values and leases go together. */
+export interface Pairing {
+  /** Values of up to so many bytes are kept in the lease store itself. Default: none are. */
+  readonly inlineBytes?: number | undefined
+  /** Whether the lease store removes the version whose name it writes over, which it knows for certain. Default false. */
+  readonly leasesDiscard?: boolean | undefined
 }
 
 /** A value store as an Effect service, for layers. */
@@ -41,34 +57,35 @@ const attempts = 8
 /** How many leases' overtaken versions are remembered for removal; the rest are left to their time. */
 const remembered = 1000
 
-/** One identity per pair, so that two adapters over the same two stores share their flights. */
-const identities = new WeakMap<ValueStore, WeakMap<object, object>>()
-
-const identityOf = (values: ValueStore, leases: object): object => {
-  const byLeases = identities.get(values) ?? new WeakMap<object, object>()
-  const identity = byLeases.get(leases) ?? {}
-  identities.set(values, byLeases.set(leases, identity))
-  return identity
-}
-
 class Pair {
   readonly name: string
   readonly limits: Adapter["limits"]
   private readonly values: ValueStore
   private readonly leases: Adapter
+  /** No value is so small where none is to be kept beside its lease. */
+  private readonly inlineBytes: number
+  /** Whether the versions that are overtaken are to be removed here. */
+  private readonly discards: boolean
   /** By token of a lease: the version that its fill overtakes. */
-  private readonly overtaken = new Map<string, string>()
+  private readonly overtaken = new Recent<string, string>(remembered)
 
-  constructor(values: ValueStore, leases: Adapter) {
+  constructor(values: ValueStore, leases: Adapter, { inlineBytes = -1, leasesDiscard = false }: Pairing) {
     this.values = values
     this.leases = leases
-    this.name = `${values.name}+${leases.name}`
+    this.inlineBytes = inlineBytes
+    this.discards = values.delete !== undefined && !leasesDiscard
+    this.name = values.name === leases.name ? values.name : `${values.name}+${leases.name}`
     this.limits = { ...leases.limits, valueBytes: values.valueBytes }
   }
 
   readonly acquire: Adapter["acquire"] = (key, options) =>
     Limit.refusal(this, "acquire", key) ??
-    Effect.flatMap(this.leases.acquire(key, options), (found) => this.settle(key, options, found))
+    Effect.flatMap(this.leases.acquire(key, options), (found) => {
+      const inlined = found._tag === "Hit" ? VersionName.inlined(found.value) : undefined
+      return inlined === undefined
+        ? this.settle(key, options, found)
+        : Effect.succeed({ ...(found as Hit), value: inlined })
+    })
 
   readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     keys.map((key) => Limit.refusal(this, "acquireMany", key)).find((refusal) => refusal !== undefined) ??
@@ -83,9 +100,8 @@ class Pair {
     }
     return this.write("fill", key, value, lifetime, (named) =>
       Effect.tap(this.leases.fill(key, { token, value: named, lifetime }), (held) => {
-        const old = held ? this.overtaken.get(token) : VersionName.parse(named)
-        this.overtaken.delete(token)
-        return this.discard(old)
+        const old = this.overtaken.take(token)
+        return this.discard(held ? old : VersionName.parse(named))
       })
     )
   }
@@ -114,11 +130,12 @@ class Pair {
     verb: Effect.Effect<boolean, AdapterError>
   ): Effect.Effect<boolean, AdapterError> {
     const prolonged = Effect.flatMap(this.leases.read(key), (there) => {
-      const name = there.value && VersionName.parse(there.value)
       const ttl = lives(there)
-      if (name === undefined || ttl === undefined) return Effect.succeed(false)
-      return Effect.flatMap(this.get(operation, key, name), (bytes) => {
+      if (there.value === undefined || ttl === undefined) return Effect.succeed(false)
+      const name = VersionName.parse(there.value)
+      return Effect.flatMap(this.get(operation, key, there.value), (bytes) => {
         if (bytes === undefined) return Effect.succeed(false)
+        if (name === undefined) return verb
         // Never written to live shorter: the verb may yet be refused, and then the name lives on.
         if (ttl <= there.keptFor) return verb
         const written = this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart))
@@ -127,12 +144,12 @@ class Pair {
         )
       })
     })
-    return Limit.refusal(this, operation, key) ?? prolonged
+    return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged)
   }
 
   /** A version that was written again while its name was taken away would be left behind. */
   private discardUnnamed(key: string, name: string): Effect.Effect<void> {
-    if (this.values.delete === undefined) return Effect.void
+    if (!this.discards) return Effect.void
     return Effect.ignore(
       Effect.flatMap(this.leases.read(key), ({ value }) =>
         value !== undefined && VersionName.parse(value) === name ? Effect.void : this.discard(name)
@@ -153,7 +170,7 @@ class Pair {
 
   readonly read: Adapter["read"] = (key) => Limit.refusal(this, "read", key) ?? this.readSettled(key)
 
-  /** Writes the bytes under a new name, then lets the lease store have that name. */
+  /** Writes the bytes under a new name, then lets the lease store have that name; or the value itself. */
   private write<A>(
     operation: Operation,
     key: string,
@@ -163,6 +180,7 @@ class Pair {
   ): Effect.Effect<A, AdapterError> {
     const refused = Limit.refusal(this, operation, key, value)
     if (refused !== undefined) return refused
+    if (value.bytes.byteLength <= this.inlineBytes) return Effect.suspend(() => andName(VersionName.inline(value)))
     // A name per run: an effect that is run again, as retries do, is another load.
     return Effect.suspend(() => {
       const name = VersionName.make()
@@ -187,7 +205,7 @@ class Pair {
       for (let attempt = 0; attempt < attempts; attempt++) {
         if (found._tag !== "Hit") return yield* this.withStale(key, found, gone)
         const name = VersionName.parse(found.value)
-        const bytes = name === gone ? undefined : yield* this.get("acquire", key, name)
+        const bytes = isGone(name, gone) ? undefined : yield* this.get("acquire", key, found.value)
         if (bytes !== undefined) return { ...found, value: { bytes } }
         if (name !== gone) {
           // Perhaps it was just overtaken: then there is another name by now.
@@ -214,7 +232,7 @@ class Pair {
         const snapshot = yield* this.leases.read(key)
         if (snapshot.value === undefined) return snapshot
         const name = VersionName.parse(snapshot.value)
-        const bytes = name === gone ? undefined : yield* this.get("read", key, name)
+        const bytes = isGone(name, gone) ? undefined : yield* this.get("read", key, snapshot.value)
         if (bytes !== undefined) return { ...snapshot, value: { bytes } }
         if (name === gone) return { ...snapshot, value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 }
         gone = name
@@ -229,15 +247,18 @@ class Pair {
     if (stale === undefined) return Effect.succeed(found)
     const name = VersionName.parse(stale.value)
     if (found._tag === "Leader") this.remember(found.token, name)
-    if (name === gone) return Effect.succeed({ ...found, stale: undefined })
-    return Effect.match(this.get("acquire", key, name), {
+    if (isGone(name, gone)) return Effect.succeed({ ...found, stale: undefined })
+    return Effect.match(this.get("acquire", key, stale.value), {
       onFailure: (): Stale | undefined => undefined,
       onSuccess: (bytes): Stale | undefined => bytes && { ...stale, value: { bytes } }
     }).pipe(Effect.map((readable) => ({ ...found, stale: readable })))
   }
 
-  private get(operation: Operation, key: string, name: string | undefined) {
-    return name === undefined ? Effect.undefined : this.asOf(operation, key, this.values.get(name))
+  /** The bytes behind what the lease store answered: those of its name, or its own; none if it is neither. */
+  private get(operation: Operation, key: string, value: Value): Effect.Effect<Uint8Array | undefined, AdapterError> {
+    const name = VersionName.parse(value)
+    if (name === undefined) return Effect.succeed(VersionName.inlined(value)?.bytes)
+    return this.asOf(operation, key, this.values.get(name))
   }
 
   /** The value store's failure, told as the adapter's. */
@@ -255,19 +276,16 @@ class Pair {
   }
 
   private remember(token: string, name: string | undefined): void {
-    if (this.values.delete === undefined || name === undefined) return
-    this.overtaken.set(token, name)
-    const oldest = this.overtaken.size > remembered ? this.overtaken.keys().next().value : undefined
-    if (oldest !== undefined) this.overtaken.delete(oldest)
+    if (this.discards && name !== undefined) this.overtaken.note(token, name)
   }
 
   private forget(token: string): Effect.Effect<void> {
-    return Effect.sync(() => void this.overtaken.delete(token))
+    return Effect.sync(() => void this.overtaken.take(token))
   }
 
   /** Runs a verb that takes the key's name away, then removes the version it named. */
   private overtaking<A>(key: string, verb: Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> {
-    if (this.values.delete === undefined) return verb
+    if (!this.discards) return verb
     return Effect.flatMap(this.leases.read(key), ({ value }) =>
       Effect.tap(verb, () => this.discard(value && VersionName.parse(value)))
     )
@@ -279,6 +297,9 @@ class Pair {
     return Effect.ignore(this.values.delete(name))
   }
 }
+
+/** Whether the name's bytes were sought and not found. */
+const isGone = (name: string | undefined, gone: string | undefined): boolean => name !== undefined && name === gone
 
 /** Whom a caller waits for who cannot lead: the name is there, its bytes are not. */
 const waitingFor = (snapshot: Snapshot, gone: string | undefined): Follower | Cooling | undefined => {
@@ -295,12 +316,12 @@ const waitingFor = (snapshot: Snapshot, gone: string | undefined): Follower | Co
  * Its values are as large as `values` allows; its keys, its clock and its waking are those of
  * `leases`. What a failed leader leaves for the others (`cause`) stays with the leases.
  */
-export const withLeases = (values: ValueStore, leases: Adapter): Adapter => {
-  const pair = new Pair(values, leases)
+export const withLeases = (values: ValueStore, leases: Adapter, pairing: Pairing = {}): Adapter => {
+  const pair = new Pair(values, leases, pairing)
   return {
     name: pair.name,
     limits: pair.limits,
-    identity: identityOf(values, leases.identity ?? leases),
+    identity: Identity.ofPair(values, leases.identity ?? leases),
     acquire: pair.acquire,
     fill: pair.fill,
     abandon: pair.abandon,
@@ -314,7 +335,8 @@ export const withLeases = (values: ValueStore, leases: Adapter): Adapter => {
     keys: leases.keys,
     acquireMany: leases.acquireMany && pair.acquireMany,
     // Its versions could not be removed one by one in a batch.
-    deleteMany: values.delete === undefined ? leases.deleteMany : undefined,
+    deleteMany: values.delete === undefined || pairing.leasesDiscard ? leases.deleteMany : undefined,
+    pollEvery: leases.pollEvery,
     close: leases.close
   }
 }

@@ -259,4 +259,102 @@ describe("ConditionalStore", () => {
       yield* adapter.put("é".repeat(50), { value: { bytes: new Uint8Array(1000) }, lifetime })
     })
   )
+
+  describe("where a write tells the version that it made", () => {
+    const telling = () => {
+      const blobs = new Blobs()
+      const store = {
+        ...blobs.store,
+        writeIf: (...given: Parameters<typeof blobs.store.writeIf>) =>
+          Effect.map(blobs.store.writeIf(...given), (written) => written && (blobs.map.get(given[0])?.version ?? true))
+      }
+      return { blobs, adapter: ConditionalStore.make(store), other: ConditionalStore.make(store) }
+    }
+
+    it.effect("the leader renews, fills and abandons with one write and no read", () =>
+      Effect.gen(function* () {
+        const { adapter, blobs } = telling()
+        const token = yield* lead(adapter, "k")
+        blobs.reads = blobs.writes = 0
+        assert.isTrue(yield* adapter.renew("k", { token, leaseFor: 200 }))
+        assert.isTrue(yield* adapter.fill("k", { token, value: value("v"), lifetime }))
+        assert.deepStrictEqual([blobs.reads, blobs.writes], [0, 2])
+        const next = yield* lead(adapter, "l")
+        blobs.reads = blobs.writes = 0
+        assert.isTrue(yield* adapter.abandon("l", { token: next }))
+        assert.deepStrictEqual([blobs.reads, blobs.writes], [0, 1])
+        assert.isFalse(yield* adapter.abandon("l", { token: next }))
+        assert.deepStrictEqual([blobs.reads, blobs.writes], [1, 1])
+      })
+    )
+
+    it.effect(
+      "what others did since is found out: nothing is written over, and no lease is called lost that lives",
+      () =>
+        Effect.gen(function* () {
+          const { adapter, blobs, other } = telling()
+          const voided = yield* lead(adapter, "k")
+          yield* other.put("k", { value: value("new"), lifetime })
+          assert.isFalse(yield* adapter.fill("k", { token: voided, value: value("old"), lifetime }))
+          assert.deepInclude(yield* other.read("k"), { value: value("new") })
+          const renewed = yield* lead(adapter, "l")
+          yield* TestClock.adjust(90)
+          assert.isTrue(yield* other.renew("l", { token: renewed, leaseFor: 100 }))
+          yield* TestClock.adjust(50)
+          // By what this process wrote the lease is over.
+          assert.isTrue(yield* adapter.fill("l", { token: renewed, value: value("v"), lifetime }))
+          const foreign = yield* lead(adapter, "m")
+          blobs.reads = 0
+          assert.isFalse(yield* adapter.fill("k", { token: foreign, value: value("v"), lifetime }))
+          assert.strictEqual(blobs.reads, 1)
+          assert.isTrue(yield* adapter.renew("m", { token: foreign, leaseFor: 100 }))
+          assert.strictEqual(blobs.reads, 1)
+        })
+    )
+
+    it.effect("a lease that is over is over, whatever is remembered", () =>
+      Effect.gen(function* () {
+        const { adapter } = telling()
+        const token = yield* lead(adapter, "k")
+        yield* TestClock.adjust(100)
+        assert.isFalse(yield* adapter.fill("k", { token, value: value("v"), lifetime }))
+        assert.isFalse(yield* adapter.renew("k", { token, leaseFor: 100 }))
+      })
+    )
+  })
+
+  it.effect("goes by the store's clock where the store tells it without asking", () =>
+    Effect.gen(function* () {
+      let now = 1_000
+      const adapter = ConditionalStore.make({ ...new Blobs().store, now: () => now })
+      const token = yield* lead(adapter, "k")
+      yield* TestClock.adjust(5000)
+      now += 99
+      assert.isTrue(yield* adapter.renew("k", { token, leaseFor: 100 }))
+      now += 100
+      assert.isFalse(yield* adapter.renew("k", { token, leaseFor: 100 }))
+    })
+  )
+
+  it.effect("the store's failures are told as of the verb and the key", () =>
+    Effect.gen(function* () {
+      const cause = new Error("why")
+      const down = new AdapterError({
+        adapter: "blobs",
+        operation: "read",
+        reason: "Unavailable",
+        message: "down",
+        cause
+      })
+      const adapter = ConditionalStore.make({ ...new Blobs().store, read: () => down })
+      assert.deepInclude(yield* Effect.flip(adapter.touch("k", { freshFor: 1 })), {
+        adapter: "blobs",
+        operation: "touch",
+        key: "k",
+        reason: "Unavailable",
+        message: "down",
+        cause
+      })
+    })
+  )
 })

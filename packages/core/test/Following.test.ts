@@ -231,6 +231,33 @@ describe("without a push", () => {
     )
   }
 
+  const billed = (adapter: Adapter): Adapter => ({ ...polled(adapter), pollEvery: 400 })
+
+  for (const [what, options, expected] of [
+    ["polls later where every request is billed", {}, [0, 400, 1003]],
+    ["polls no sooner than asked for", { waitStep: 800 }, [0, 800, 1003]],
+    [
+      "leaves a strategy alone that tells its delays",
+      { waitStrategy: WaitStrategy.fixed(300) },
+      [0, 300, 600, 900, 1003]
+    ]
+  ] as const) {
+    scenario(what, (world) =>
+      Effect.gen(function* () {
+        yield* world.crash("k", 1000)
+        let now = 0
+        const waitStrategy = WaitStrategy.exponential()
+        const { cache, process } = yield* world.cache({ waitStrategy, ...options }, billed)
+        const times = timed(process, { now: () => now })
+        const caller = yield* begin(cache.getOrSet("k", new Origin().gives()))
+        for (now = 1; now <= 1003; now++) yield* advance(1)
+        assert.deepInclude(yield* Fiber.join(caller), { value: "v1" })
+        assert.strictEqual(times.length, expected.length)
+        for (const [index, time] of times.entries()) assert.approximately(time, expected[index]!, 4)
+      })
+    )
+  }
+
   for (const [what, waitStrategy] of [
     ["NaN", { begin: () => () => Effect.succeed(Number.NaN) }],
     ["a negative number", { begin: () => () => Effect.succeed(-5) }],

@@ -408,6 +408,107 @@ describe("withLeases", () => {
     assert.notStrictEqual(ValueStore.withLeases(values.store, MemoryAdapter.make()).identity, adapter.identity)
   })
 
+  describe("with small values kept beside their leases", () => {
+    const inlining = (inlineBytes = 4) => {
+      const values = new Values()
+      const leases = MemoryAdapter.make()
+      return { values, leases, adapter: ValueStore.withLeases(values.removing, leases, { inlineBytes }) }
+    }
+    const empty: Value = { bytes: new Uint8Array() }
+    const whole = (found: Value | undefined) => found && new TextDecoder().decode(found.bytes)
+
+    it.effect("a value up to the bound is kept there, byte for byte, and one over it under a name", () =>
+      Effect.gen(function* () {
+        const { adapter, values } = inlining()
+        for (const small of [value("four"), empty, { bytes: Uint8Array.of(0, 1, 255) }]) {
+          yield* adapter.put("k", { value: small, lifetime })
+          assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: small })
+          assert.deepStrictEqual((yield* adapter.read("k")).value, small)
+        }
+        assert.deepStrictEqual([values.sets, values.gets], [0, 0])
+        yield* adapter.put("k", { value: value("fives"), lifetime })
+        assert.deepInclude(yield* adapter.acquire("k", asked), { _tag: "Hit", value: value("fives") })
+        assert.deepStrictEqual([values.sets, values.gets], [1, 1])
+      })
+    )
+
+    it.effect(
+      "it is stale beside a lease, touched, and filled anew like any other, and no bytes are written apart",
+      () =>
+        Effect.gen(function* () {
+          const { adapter, values } = inlining()
+          yield* filled(adapter, "k", "v")
+          assert.isTrue(yield* adapter.touch("k", { freshFor: 2000 }))
+          yield* TestClock.adjust(2100)
+          const found = yield* adapter.acquire("k", asked)
+          if (found._tag !== "Leader") return assert.fail(found._tag)
+          assert.strictEqual(whole(found.stale?.value), "v")
+          assert.isTrue(yield* adapter.fill("k", { token: found.token, lifetime }))
+          assert.strictEqual(whole((yield* adapter.read("k")).value), "v")
+          yield* adapter.delete("k")
+          assert.isFalse(yield* adapter.touch("k", { freshFor: 2000 }))
+          assert.deepStrictEqual([values.sets, values.gets], [0, 0])
+        })
+    )
+
+    it.effect("a smaller value takes the place of a larger one that is read at that moment", () =>
+      Effect.gen(function* () {
+        const { adapter, leases, values } = inlining()
+        yield* adapter.put("k", { value: value("larger"), lifetime })
+        const overtaken = ValueStore.withLeases(
+          {
+            ...values.removing,
+            get: (name) => Effect.andThen(adapter.put("k", { value: value("v"), lifetime }), values.store.get(name))
+          },
+          leases,
+          { inlineBytes: 4 }
+        )
+        assert.deepInclude(yield* overtaken.acquire("k", asked), { _tag: "Hit", value: value("v") })
+        assert.strictEqual(values.map.size, 0)
+      })
+    )
+
+    it.effect("none is, unless it is told", () =>
+      Effect.gen(function* () {
+        const { adapter, values } = setup()
+        yield* adapter.put("k", { value: empty, lifetime })
+        assert.strictEqual(values.sets, 1)
+      })
+    )
+  })
+
+  it.effect("where versions last, a touch and a fill without a value move no bytes", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const adapter = ValueStore.withLeases({ ...values.store, lasting: true }, MemoryAdapter.make())
+      yield* filled(adapter, "k", "v")
+      values.sets = values.gets = 0
+      assert.isTrue(yield* adapter.touch("k", { freshFor: 500_000 }))
+      yield* TestClock.adjust(500_100)
+      const token = yield* adapter.acquire("k", { ...asked, owner: "other" })
+      values.gets = 0
+      if (token._tag !== "Leader") return assert.fail(token._tag)
+      assert.isTrue(yield* adapter.fill("k", { token: token.token, lifetime }))
+      assert.deepStrictEqual([values.sets, values.gets], [0, 0])
+    })
+  )
+
+  it.effect("where the leases remove what they write over, only what was refused is removed here", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const leases = { ...MemoryAdapter.make(), deleteMany: () => Effect.succeed(0) }
+      const adapter = ValueStore.withLeases(values.removing, leases, { leasesDiscard: true })
+      assert.strictEqual(adapter.deleteMany, leases.deleteMany)
+      yield* adapter.put("k", { value: value("one"), lifetime })
+      yield* adapter.put("k", { value: value("two"), lifetime })
+      assert.strictEqual(values.map.size, 2)
+      const token = yield* lead(adapter, "l")
+      yield* adapter.delete("l")
+      assert.isFalse(yield* adapter.fill("l", { token, value: value("late"), lifetime }))
+      assert.strictEqual(values.map.size, 2)
+    })
+  )
+
   it.effect("comes as a layer over a value store and a lease adapter", () =>
     Effect.gen(function* () {
       const adapter = yield* Adapter

@@ -15,3 +15,13 @@ it("is not read from what is no name", () => {
     expect(VersionName.parse({ bytes })).toBeUndefined()
   }
 })
+
+it("is told from a value that is kept itself, whatever its bytes", () => {
+  for (const bytes of [[], [0], [1, 2], [...VersionName.format("x").bytes]]) {
+    const kept = VersionName.inline({ bytes: Uint8Array.from(bytes) })
+    expect(VersionName.parse(kept)).toBeUndefined()
+    expect(VersionName.inlined(kept)?.bytes).toEqual(Uint8Array.from(bytes))
+  }
+  expect(VersionName.inlined(VersionName.format("x"))).toBeUndefined()
+  expect(VersionName.inlined({ bytes: new Uint8Array() })).toBeUndefined()
+})

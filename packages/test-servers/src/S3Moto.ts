@@ -32,6 +32,31 @@ const bring = async () => {
   return { path, env: { ...libraries.env, PYTHONPATH: modules.join(":") } }
 }
 
+/** The Python that runs it: the one beside it, or the machine's. */
+const pythonOf = (path: string): string => {
+  const beside = join(dirname(path), "python3")
+  return isExecutable(beside) ? beside : "/usr/bin/python3"
+}
+
+/**
+ * Moto answers in threads, and looks at a condition in one step and writes in another: two writes at once may both
+ * succeed. So requests are carried out one after the other, each once its body is there.
+ */
+const launcher = `
+import io, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.server import main
+turn, carry_out = threading.Lock(), DomainDispatcherApplication.__call__
+def one_by_one(self, environ, start_response):
+    whole = environ.get("wsgi.input_terminated")
+    body = environ["wsgi.input"].read() if whole else environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    with turn:
+        return list(carry_out(self, environ, start_response))
+DomainDispatcherApplication.__call__ = one_by_one
+main()
+`
+
 const definition: ServerDefinition = {
   kind: "s3-moto",
   variable: "S3_URL",
@@ -42,9 +67,7 @@ const definition: ServerDefinition = {
     bring,
     // It does not tell; the Python beside it does.
     version: async (path, env) => {
-      const beside = join(dirname(path), "python3")
-      const python = isExecutable(beside) ? beside : "/usr/bin/python3"
-      const { stdout } = await run(python, ["-c", "import moto; print(moto.__version__)"], {
+      const { stdout } = await run(pythonOf(path), ["-c", "import moto; print(moto.__version__)"], {
         env: { ...process.env, ...env },
         timeout: 20_000
       })
@@ -54,8 +77,8 @@ const definition: ServerDefinition = {
   },
   url: (port) => `http://127.0.0.1:${port}`,
   launch: ({ args, binary, port }) => ({
-    command: binary.path,
-    args: ["-H", "127.0.0.1", "-p", String(port), ...args],
+    command: pythonOf(binary.path),
+    args: ["-c", launcher, "-H", "127.0.0.1", "-p", String(port), ...args],
     env: binary.env
   }),
   ready: async (url) => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok,

@@ -49,4 +49,18 @@ describe("S3Moto", () => {
     const statuses = (await Promise.all(puts)).map(({ status }) => status)
     expect(statuses.filter((status) => status === 200)).toHaveLength(1)
   })
+
+  it("lets one of many writers over one version win, each time", { timeout: 60_000 }, async (context) => {
+    await using server = await orSkip(context, S3Moto.start({ own: true }))
+    await call(`${server.url}/bucket`, "PUT")
+    let { tag } = await call(`${server.url}/bucket/race`, "PUT", {}, "first")
+    for (let round = 0; round < 20; round++) {
+      const puts = Array.from({ length: 20 }, (_, i) =>
+        call(`${server.url}/bucket/race`, "PUT", { "if-match": tag }, `${round} ${i}`)
+      )
+      const won = (await Promise.all(puts)).filter(({ status }) => status === 200)
+      expect(won).toHaveLength(1)
+      tag = won[0]!.tag
+    }
+  })
 })

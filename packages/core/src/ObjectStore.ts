@@ -1,0 +1,123 @@
+/**
+ * For object stores that write if unchanged: S3, R2 and their kin.
+ *
+ * The lease of a key is a small object that only conditional writes change; a lease ends by such a write too, never by
+ * a delete, whose condition some stores ignore. A small value is kept in that object: a hit is one read. A larger one
+ * has an object of its own that is written once, under a name that nothing else ever has, so that granting, renewing
+ * and ending a lease never writes it again. It goes when its name is written over.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { AdapterError, Limits, ListingAdapter } from "./Adapter.ts"
+import { type Bucket, remark, remarkOn, versionOf } from "./Bucket.ts"
+import * as ConditionalStore from "./ConditionalStore.ts"
+import * as EntryRecord from "./EntryRecord.ts"
+import * as ObjectName from "./ObjectName.ts"
+import { retold } from "./Retold.ts"
+import * as ValueStore from "./ValueStore.ts"
+
+export type { Bucket, Found, Listed, Notes, Page } from "./Bucket.ts"
+export { isPrefix, prefixBytes } from "./ObjectName.ts"
+export { setup } from "./ObjectSetup.ts"
+export { type Swept, sweep } from "./ObjectSweep.ts"
+
+/** How a bucket is used. */
+export interface Options {
+  /** The folder of this cache's objects; see `isPrefix`. */
+  readonly prefix: string
+  /** Values of up to so many bytes are kept in the lease's object. */
+  readonly inlineBytes: number
+}
+
+/** So many requests of one verb at once. */
+const concurrency = 16
+
+/** What a lease's object was when it was read, and the value that it named. */
+interface Version {
+  readonly etag: string
+  readonly value: string | undefined
+}
+
+const limitsOf = ({ limits }: Bucket): Limits => ({ ...limits, keyBytes: ObjectName.keyBytes })
+
+/** Leases, each an object that only conditional writes change. */
+const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalStore<Version> => {
+  const discard = (version: string | undefined): Effect.Effect<void> =>
+    version === undefined ? Effect.void : Effect.ignore(bucket.remove(ObjectName.ofValue(prefix, version)))
+
+  return {
+    name: bucket.name,
+    limits: limitsOf(bucket),
+    identity: bucket.identity,
+    now: bucket.now,
+    close: bucket.close,
+    pollEvery: bucket.pollEvery,
+    read: (key) =>
+      Effect.map(bucket.get(ObjectName.ofLease(prefix, key)), (found) => {
+        if (found === undefined) return { entry: undefined, version: undefined }
+        const entry = EntryRecord.decode(found.bytes)
+        return { entry, version: { etag: found.version, value: versionOf(entry) } }
+      }),
+    writeIf: (key, version, entry) => {
+      const name = ObjectName.ofLease(prefix, key)
+      const value = versionOf(entry)
+      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), remark(entry))
+      return Effect.flatMap(written, (made) => {
+        if (made === false) return Effect.succeed(false)
+        const answer = made === true ? true : { etag: made, value }
+        return Effect.as(discard(version?.value === value ? undefined : version?.value), answer)
+      })
+    },
+    keys: (start) => keysOf(bucket, prefix, start)
+  }
+}
+
+/** Values that are too large to be kept beside their leases. */
+const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
+  name: bucket.name,
+  valueBytes: bucket.limits.valueBytes,
+  get: (version) => Effect.map(bucket.get(ObjectName.ofValue(prefix, version)), (found) => found?.bytes),
+  set: (version, bytes) => bucket.put(ObjectName.ofValue(prefix, version), bytes),
+  delete: (version) => bucket.remove(ObjectName.ofValue(prefix, version)),
+  lasting: true
+})
+
+/** A key has one object from its first lease to its sweep: no listing can miss it between two. */
+const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<string, AdapterError> => {
+  const beginning = ObjectName.beginningOfLeases(prefix, start)
+  if (beginning === undefined) return Stream.empty
+  const page = Effect.fnUntraced(function* (cursor: string | undefined) {
+    const found = yield* bucket.list(beginning, cursor)
+    const now = bucket.now?.() ?? (yield* Clock.currentTimeMillis)
+    const keys = yield* Effect.forEach(
+      found.objects,
+      (object) => {
+        const key = ObjectName.keyOf(prefix, object.name)
+        if (key === undefined || !key.startsWith(start)) return Effect.succeed([])
+        return Effect.map(remarkOn(bucket, object), (noted) => (noted !== undefined && now < noted.until ? [key] : []))
+      },
+      { concurrency }
+    )
+    const next = found.cursor === undefined ? Option.none<string>() : Option.some(found.cursor)
+    return [keys.flat(), next] as const
+  })
+  return Stream.mapError(Stream.paginate(undefined as string | undefined, page), (error) =>
+    retold("keys", undefined, error)
+  )
+}
+
+/** The adapter that a bucket becomes. */
+export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingAdapter => {
+  const store = leasesOf(bucket, prefix)
+  const leases = ConditionalStore.make(store)
+  const adapter = ValueStore.withLeases(valuesOf(bucket, prefix), leases, { inlineBytes, leasesDiscard: true })
+  return {
+    ...adapter,
+    identity: bucket.identity,
+    keys: store.keys!,
+    deleteMany: (keys) =>
+      Effect.map(Effect.forEach(keys, adapter.delete, { concurrency }), (existed) => existed.filter(Boolean).length)
+  }
+}

@@ -1,0 +1,47 @@
+import type { Reader } from "./CommandLog.ts"
+import { decodeRequest, MessageReader } from "./MongoWire.ts"
+
+const elementsAt = 4
+const typeString = 2
+const keptBytes = 128
+
+/** The name of a command and what it is about: the first element of its document. */
+const firstElement = (body: Buffer): readonly [name: string, about: string | undefined] => {
+  const nameEnd = body.indexOf(0, elementsAt + 1)
+  const name = body.toString("utf8", elementsAt + 1, nameEnd)
+  if (body[elementsAt] !== typeString) return [name, undefined]
+  const start = nameEnd + 5
+  const length = body.readInt32LE(nameEnd + 1) - 1
+  return [name, body.toString("utf8", start, start + Math.min(length, keptBytes))]
+}
+
+/**
+ * Reads the commands of one connection out of the bytes a client sends, as they come, cut anywhere: MongoDB's messages,
+ * not compressed. What is neither is another protocol, and is left alone from there on.
+ */
+class MongoCommandReader {
+  private messages: MessageReader | undefined = new MessageReader()
+  private readonly onCommand: Parameters<Reader>[0]
+
+  constructor(onCommand: Parameters<Reader>[0]) {
+    this.onCommand = onCommand
+  }
+
+  read(chunk: Buffer): void {
+    if (this.messages === undefined) return
+    try {
+      for (const message of this.messages.read(chunk)) {
+        const [name, about] = firstElement(decodeRequest(message).body)
+        this.onCommand(name.toUpperCase(), about === undefined ? [] : [about])
+      }
+    } catch {
+      this.messages = undefined
+    }
+  }
+}
+
+/**
+ * Commands of MongoDB, for a `FaultProxy`: each by its name in upper case (`FIND`, `FINDANDMODIFY`, `HELLO`), with the
+ * collection that it is about. Drivers say hello of themselves, too, over connections of their own.
+ */
+export const mongoCommands: Reader = (onCommand) => new MongoCommandReader(onCommand)
