@@ -1,0 +1,166 @@
+/**
+ * The adapter's options, checked once, and what adapters over one client share.
+ */
+import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import { type Client, Link } from "./Link.ts"
+import * as Space from "./Space.ts"
+import { Subscriber } from "./Subscriber.ts"
+
+export type { Client } from "./Link.ts"
+
+/** Which table, for `ddl`. */
+export interface Place {
+  /** The schema of the table; `setup` makes it if it is not there. Default `"public"`. */
+  readonly schema?: string | undefined
+  /** The table, which `setup` makes. Default `"cache_locking"`. */
+  readonly table?: string | undefined
+  /**
+   * Whether `setup` makes the table `UNLOGGED`: it writes no write-ahead log, so writes are several times cheaper, and after a
+   * crash of the server, on a replica and after a failover it is empty: a cold cache, and no lease. A table that is there and is otherwise
+   * is refused. Not given: a new table is logged, and either is taken.
+   */
+  readonly unlogged?: boolean | undefined
+}
+
+/** What every adapter over Postgres can be told. */
+export interface Settings extends Place {
+  /** Kept beside every key: two prefixes never meet, whatever the keys, and share the table. Default `"cache"`. */
+  readonly prefix?: string | undefined
+  /**
+   * Whether followers are woken and `changes` are told by LISTEN, over a connection of the adapter's own. `false` behind a pooler
+   * that hands connections out per transaction or statement: followers then ask at the pace of the wait strategy. Default `true`.
+   */
+  readonly watch?: boolean | undefined
+  /** Whether ended rows are removed in the background, a page for every hundred writes. Default `true`. */
+  readonly collect?: boolean | undefined
+  /** How long any statement may take, waiting for a connection included. Default 2 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+}
+
+export interface Options extends Settings {
+  /** Stays the caller's: the adapter never closes it. */
+  readonly client: Client
+}
+
+/** Options of an adapter whose leases are elsewhere. */
+export interface WithLeases extends Options {
+  /**
+   * Where the leases are kept, when not beside the values: another adapter, which stays the caller's. Waking, `changes` and the
+   * listing of keys are then its own.
+   */
+  readonly leases: Adapter
+}
+
+/** Set apart from the keys of caches with the same prefix. */
+const ofValues = "\u0001"
+
+const placeNames = ["schema", "table", "unlogged"]
+const names = new Set([...placeNames, "client", "leases", "prefix", "watch", "collect", "commandTimeout"])
+
+const timeoutDefault = 2_000
+
+/** Postgres cuts longer names, and then two are one. */
+const nameBytes = 63
+
+/** One client, whichever adapters use it. */
+interface Shared {
+  readonly link: Link
+  readonly subscriber: Subscriber
+  readonly spaces: Map<string, Space.Space>
+}
+
+const clients = new WeakMap<object, Shared>()
+
+const checkClient = (client: Client): void => {
+  const { begin, options, unsafe } = (typeof client === "function" ? client : {}) as Partial<Client>
+  if (typeof unsafe !== "function" || typeof begin !== "function" || typeof options !== "object") {
+    // What was given may hold a password.
+    throw Check.invalid(
+      "client",
+      typeof client,
+      "a client of postgres.js, postgres(url), not its options, URL or transaction"
+    )
+  }
+  if (options.transform?.row?.from !== undefined) {
+    throw Check.invalid("client", "one that transforms rows", "a client without transform.row")
+  }
+}
+
+const sharedOf = (client: Client): Shared => {
+  checkClient(client)
+  const known = clients.get(client)
+  if (known !== undefined) return known
+  const link = new Link(client)
+  const shared: Shared = { link, subscriber: new Subscriber(link), spaces: new Map() }
+  clients.set(client, shared)
+  return shared
+}
+
+const spaceOf = (shared: Shared, names: Space.Names): Space.Space => {
+  const id = JSON.stringify([names.schema, names.table, names.prefix])
+  const known = shared.spaces.get(id)
+  if (known !== undefined) return known
+  const space = Space.make(names)
+  shared.spaces.set(id, space)
+  return space
+}
+
+const plain = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
+
+const nameOf = (option: string, given: string | undefined, otherwise: string): string => {
+  const name = Check.text(option, given, otherwise)
+  if (name !== "" && plain(name) && Buffer.byteLength(name) <= nameBytes) return name
+  throw Check.invalid(option, name, `a name of 1 to ${nameBytes} bytes, without NUL`)
+}
+
+const prefixOf = (given: string | undefined): string => {
+  const prefix = Check.text("prefix", given, "cache")
+  if (plain(prefix) && Buffer.byteLength(prefix) <= 1_000) return prefix
+  throw Check.invalid("prefix", prefix, "text of at most 1,000 bytes, without NUL")
+}
+
+/** Checks where the table is to be. */
+export const checkPlace = ({ schema, table, unlogged }: Place) => ({
+  schema: nameOf("schema", schema, "public"),
+  table: nameOf("table", table, "cache_locking"),
+  unlogged: unlogged === undefined ? undefined : Check.bool("unlogged", unlogged, false)
+})
+
+/** Checks the settings that need no client. */
+export const checkSettings = (settings: Settings) => ({
+  ...checkPlace(settings),
+  prefix: prefixOf(settings.prefix),
+  watch: Check.bool("watch", settings.watch, true),
+  collect: Check.bool("collect", settings.collect, true),
+  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+})
+
+/** The options, checked, with their defaults and what they share with others. */
+export interface Resolved extends Omit<Shared, "spaces"> {
+  /** The same object for the same client, table and prefix. */
+  readonly space: Space.Space
+  readonly leases: Adapter | undefined
+  readonly unlogged: boolean | undefined
+  readonly watch: boolean
+  readonly collect: boolean
+  readonly timeout: number
+}
+
+/** Refuses what is no option. `layerConfig` has one more. */
+export const checkNames = (options: object): void => Check.known(options, names)
+
+/**
+ * Checks the options.
+ *
+ * @throws InvalidOption
+ */
+export const resolve = (options: Options & Partial<WithLeases>): Resolved => {
+  checkNames(options)
+  const { prefix, schema, table, ...rest } = checkSettings(options)
+  const shared = sharedOf(options.client)
+  const { link, subscriber } = shared
+  const leases = options.leases === undefined ? undefined : AdapterCheck.checkAdapter(options.leases, "leases")
+  const space = spaceOf(shared, { schema, table, prefix: leases === undefined ? prefix : prefix + ofValues })
+  return { ...rest, link, subscriber, leases, space }
+}

@@ -1,0 +1,191 @@
+/**
+ * The contract over Postgres.
+ *
+ * Every verb is one statement (see `Statements`) on one table (see `Schema`).
+ */
+import {
+  type Adapter,
+  type AdapterError,
+  AdapterLayer,
+  type InvalidOption,
+  type ListingAdapter,
+  ValueStore
+} from "@cache-locking/core"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import postgres from "postgres"
+import { noop } from "./Link.ts"
+import {
+  checkNames,
+  checkPlace,
+  checkSettings,
+  type Options,
+  type Place,
+  resolve,
+  type Settings,
+  type WithLeases
+} from "./Options.ts"
+import * as Schema from "./Schema.ts"
+import * as Setup from "./Setup.ts"
+import { values } from "./Values.ts"
+import { here, Verbs } from "./Verbs.ts"
+
+export type { Client, Options, Place, Settings, WithLeases } from "./Options.ts"
+export { SetupFailed } from "./Setup.ts"
+
+/**
+ * A cache in Postgres. The table has to be there: `setup` makes it.
+ *
+ * @example
+ * ```ts
+ * import { PostgresAdapter } from "@cache-locking/postgres"
+ * import * as Effect from "effect/Effect"
+ * import postgres from "postgres"
+ *
+ * const options = { client: postgres("postgres://localhost/app"), prefix: "app" }
+ * await Effect.runPromise(PostgresAdapter.setup(options))
+ * const adapter = PostgresAdapter.make(options)
+ * ```
+ *
+ * @throws InvalidOption
+ */
+export const make: {
+  (options: WithLeases & { readonly leases: ListingAdapter }): ListingAdapter
+  (options: WithLeases): Adapter
+  (options: Options): ListingAdapter
+} = (options: Options): ListingAdapter => {
+  const resolved = resolve(options)
+  // Its keys are those of the leases, as the types above say; and so are they the caller's to close.
+  if (resolved.leases !== undefined) {
+    return { ...(ValueStore.withLeases(values(resolved), resolved.leases) as ListingAdapter), close: undefined }
+  }
+  const verbs = new Verbs(resolved)
+  return {
+    ...here,
+    identity: resolved.space,
+    acquire: verbs.acquire,
+    acquireMany: verbs.acquireMany,
+    fill: verbs.fill,
+    abandon: verbs.abandon,
+    renew: verbs.renew,
+    delete: verbs.delete,
+    deleteMany: verbs.deleteMany,
+    put: verbs.put,
+    touch: verbs.touch,
+    read: verbs.read,
+    watch: resolved.watch ? verbs.watch : undefined,
+    changes: resolved.watch ? verbs.changes : undefined,
+    keys: verbs.keys,
+    close: verbs.close
+  }
+}
+
+/**
+ * Makes the schema and the table, if they are not there. May be run any number of times, by any number of processes at
+ * once. Needs the permission to create only where there is something to create.
+ *
+ * A table of that name that is something else is refused (`Unrecognised`) and not touched.
+ *
+ * @throws InvalidOption
+ */
+export const setup = (options: Options): Effect.Effect<void, Setup.SetupFailed> => {
+  const { link, space, unlogged } = resolve(options)
+  return Setup.run(link.client, { ...space.names, unlogged })
+}
+
+/**
+ * What `setup` would run, for those who run it themselves.
+ *
+ * @example
+ * ```ts
+ * import { PostgresAdapter } from "@cache-locking/postgres"
+ *
+ * console.log(PostgresAdapter.ddl({ schema: "app", table: "cache" }))
+ * ```
+ *
+ * @throws InvalidOption
+ */
+export const ddl = (place: Place = {}): string =>
+  Schema.statements(checkPlace(place))
+    .map((statement) => `${statement};\n`)
+    .join("")
+
+/**
+ * Removes all rows of the table that have ended, whatever their prefix, a thousand at a time; answers how many there were.
+ * Leases that live are not touched, nor is anybody kept waiting. For schedules of your own, where few writes would
+ * collect too little; see the option `collect`.
+ *
+ * @throws InvalidOption
+ */
+export const collect = (options: Options): Effect.Effect<number, AdapterError> => new Verbs(resolve(options)).collect
+
+/**
+ * The adapter as a layer. The client stays the caller's, and the table has to be there.
+ *
+ * @throws InvalidOption
+ */
+export const layer: {
+  (options: WithLeases & { readonly leases: ListingAdapter }): Layer.Layer<Adapter | ListingAdapter>
+  (options: WithLeases): Layer.Layer<Adapter>
+  (options: Options): Layer.Layer<Adapter | ListingAdapter>
+} = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.listing(Effect.succeed(make(options)))
+
+/** What `layerConfig` is told. */
+export interface Configured extends Settings {
+  /** `postgres://`, with credentials, database and whatever else postgres.js reads there. */
+  readonly url: Redacted.Redacted
+  /** Whether the table is made, if it is not there, before the layer is. Default `false`. */
+  readonly setup?: boolean | undefined
+}
+
+/** The longest pause between attempts to connect, in seconds; the client's own grows to 20. */
+const longestPause = 1
+
+const connect = (url: Redacted.Redacted) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      postgres(Redacted.value(url), {
+        onnotice: noop,
+        backoff: (attempt: number) => Math.min(3 ** attempt / 100, longestPause) * (0.5 + Math.random() / 2)
+      })
+    ),
+    (client) => Effect.promise(() => client.end({ timeout: 1 }))
+  )
+
+const check = (settings: Settings) =>
+  Effect.try({
+    try: () => {
+      checkNames(settings)
+      checkSettings(settings)
+    },
+    catch: (error) => error as InvalidOption
+  })
+
+const configured = Effect.fnUntraced(function* ({ setup: wanted, url, ...settings }: Configured) {
+  yield* check(settings)
+  const client = yield* connect(url)
+  if (wanted === true) yield* setup({ ...settings, client })
+  return make({ ...settings, client })
+})
+
+/**
+ * The adapter as a layer with a client of its own, made from configuration and closed with the layer.
+ *
+ * @example
+ * ```ts
+ * import { PostgresAdapter } from "@cache-locking/postgres"
+ * import * as Config from "effect/Config"
+ *
+ * const layer = PostgresAdapter.layerConfig({
+ *   url: Config.Redacted("POSTGRES_URL"),
+ *   prefix: Config.succeed("app"),
+ *   setup: Config.succeed(true)
+ * })
+ * ```
+ */
+export const layerConfig = (
+  config: Config.Wrap<Configured>
+): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption | Setup.SetupFailed> =>
+  AdapterLayer.listing(Effect.flatMap(Config.unwrap(config), configured))

@@ -1,0 +1,81 @@
+/**
+ * The table, and how to make it.
+ *
+ * Instants and durations are milliseconds as `double precision`: whole, exact for the next 280,000 years, and never ends
+ * where `Infinity` is. The key is bytes, since text cannot hold NUL, and its hash is the primary key, since an index
+ * cannot hold a long one. There is no other index, and the page has room left, so that a lease that comes,
+ * is renewed and goes rewrites the row where it lies (a HOT update) and touches no index.
+ */
+import { quote } from "./Space.ts"
+
+/** Which table. */
+export interface Table {
+  readonly schema: string
+  readonly table: string
+  readonly unlogged: boolean | undefined
+}
+
+const columns: ReadonlyArray<readonly [name: string, type: string, rest: string, meaning: string]> = [
+  ["prefix", "text", ' collate "C" not null', "the adapter's prefix"],
+  ["id", "bytea", " not null", "SHA-256 of the key"],
+  ["key", "bytea", " not null", "the key, in UTF-8"],
+  ["value", "bytea", "", "null when there is none"],
+  ["filled_at", "double precision", "", "milliseconds since 1970, as are all instants"],
+  ["took", "double precision", "", "milliseconds from the grant of the lease to the fill"],
+  ["fresh_for", "double precision", "", "milliseconds from filled_at"],
+  ["stale_for", "double precision", "", "milliseconds after that"],
+  ["owner", "bytea", "", "who leads"],
+  ["token", "uuid", "", "proof of it"],
+  ["lease_since", "double precision", "", "when the lease was granted"],
+  ["lease_until", "double precision", "", "when it ends"],
+  ["cooling_until", "double precision", "", "until when nobody leads, after a failed load"],
+  ["cause", "bytea", "", "what the failed leader left for the others"],
+  ["changed_at", "double precision", "", "when the value last came, changed or went"]
+]
+
+const primaryKey = "prefix, id"
+
+/** The statements that make the table, in order; each may be repeated. */
+export const statements = ({ schema, table, unlogged }: Table): ReadonlyArray<string> => {
+  const name = `${quote(schema)}.${quote(table)}`
+  const lines = columns.map(([name, type, rest, meaning]) => `  ${name} ${type}${rest}, -- ${meaning}`)
+  return [
+    `create schema if not exists ${quote(schema)}`,
+    `create ${unlogged === true ? "unlogged " : ""}table if not exists ${name} (\n${lines.join("\n")}\n  primary key (${primaryKey})\n) with (fillfactor = 80)`,
+    // Not compressed: the cache can do that itself, and better.
+    `alter table ${name} alter column value set storage external`,
+    `comment on table ${name} is 'Values and leases of cache-locking'`
+  ]
+}
+
+/** Tells of a table, given its schema and name: kind, persistence, columns and primary key. */
+export const inspection = `
+select c.relkind, c.relpersistence,
+  (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attname collate "C")
+    from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+  (select string_agg(a.attname, ', ' order by k.n)
+    from pg_catalog.pg_index i cross join unnest(i.indkey) with ordinality k (attnum, n)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+    where i.indrelid = c.oid and i.indisprimary)
+from pg_catalog.pg_class c join pg_catalog.pg_namespace s on s.oid = c.relnamespace
+where s.nspname = $1 and c.relname = $2`
+
+/** Whether the schema is there. */
+export const schemaInspection = "select 1 from pg_catalog.pg_namespace where nspname = $1"
+
+const expectedColumns = columns
+  .map(([name, type]) => `${name} ${type}`)
+  .sort()
+  .join(", ")
+
+/** What is wrong with a table that is there, or nothing. */
+export const objection = (
+  [kind, persistence, found, key]: ReadonlyArray<string | null>,
+  { unlogged }: Table
+): string | undefined => {
+  if (kind !== "r" && kind !== "p") return "it is no table"
+  if (found !== expectedColumns || key !== primaryKey) return "its columns are not those of a cache"
+  if (unlogged === true && persistence !== "u") return "it is logged, and unlogged was asked for"
+  if (unlogged === false && persistence === "u") return "it is unlogged, and logged was asked for"
+  return undefined
+}

@@ -1,0 +1,1 @@
+export * as PostgresAdapter from "./PostgresAdapter.ts"

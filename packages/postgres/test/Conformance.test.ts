@@ -1,0 +1,92 @@
+/** The whole contract over a real server, as it is used: prepared and not, logged and not, with LISTEN and without. */
+import type { Claims, Records } from "@cache-locking/conformance-kit"
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import { FaultProxy, Unavailable } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import postgres from "postgres"
+import { afterAll, beforeAll, describe, it } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import * as Space from "../src/Space.ts"
+import { collectedAt } from "../src/Statements.ts"
+import { run, serverOf } from "./fixtures/Support.ts"
+
+const claims: Claims = {
+  watch: true,
+  keys: true,
+  acquireMany: true,
+  deleteMany: true,
+  changes: true,
+  hitUnsafe: false,
+  close: true,
+  clock: "store"
+}
+
+/** Rows, and when they may be collected. */
+const recordsOf =
+  (client: PostgresAdapter.Client, names: Space.Names): Records =>
+  (key) =>
+    Effect.promise(async () => {
+      const { table } = Space.make(names)
+      const now = "date_part('epoch', clock_timestamp()) * 1000"
+      const text = `select ${collectedAt("t")} - ${now} as left from ${table} t where prefix = $1 and key = $2::bytea`
+      const rows = await client.unsafe(text, [names.prefix, new TextEncoder().encode(key)] as never)
+      return rows.map(({ left }) => ({ name: key, expiresIn: Number(left) }))
+    })
+
+const server = await serverOf({ own: false })
+if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
+else {
+  afterAll(() => server.stop())
+
+  const over = (
+    name: string,
+    { client: clientOptions = {}, ...settings }: PostgresAdapter.Settings & { readonly client?: object },
+    more: Partial<Claims> = {}
+  ) => {
+    let proxy: FaultProxy | undefined
+    const names = { schema: "public", table: `kit ${process.pid} ${name}`.slice(0, 63), prefix: "kit" }
+    const connect = (url: string) =>
+      postgres(url, { max: 10, onnotice: () => {}, backoff: () => 0.05, ...clientOptions } as postgres.Options<{}>)
+    const eye = connect(server.url)
+    beforeAll(() => run(PostgresAdapter.setup({ ...settings, ...names, client: eye })))
+    suite({
+      name,
+      claims: { ...claims, ...more },
+      records: recordsOf(eye, names),
+      stall: {
+        begin: Effect.acquireRelease(
+          Effect.sync(() => proxy?.blackhole()),
+          () => Effect.promise(async () => proxy?.heal())
+        ),
+        within: 10_000
+      },
+      peers: async () => {
+        proxy = await FaultProxy.start({ target: server })
+        const clients = [connect(proxy.url()), connect(server.url)] as const
+        const [here, there] = clients.map((client) => PostgresAdapter.make({ ...settings, ...names, client }))
+        return {
+          here: here!,
+          there: there!,
+          close: async () => {
+            await Promise.all(clients.map((client) => client.end({ timeout: 1 })))
+            await eye.unsafe(`drop table ${Space.make(names).table}`)
+            await eye.end({ timeout: 1 })
+            await proxy?.stop()
+          }
+        }
+      }
+    })
+  }
+
+  over("Postgres", {})
+  // As behind a pooler: nothing prepared, no LISTEN; and with transactions that are stricter than they need to be.
+  over(
+    "Postgres, nothing prepared, unlogged, repeatable read",
+    {
+      client: { prepare: false, connection: { default_transaction_isolation: "repeatable read" } },
+      unlogged: true,
+      watch: false
+    },
+    { watch: false, changes: false }
+  )
+}

@@ -1,0 +1,105 @@
+import { spawn } from "node:child_process"
+import { Adapter, InvalidOption, ListingAdapter } from "@cache-locking/core"
+import { Unavailable } from "@cache-locking/test-servers"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import postgres from "postgres"
+import { afterAll, describe, expect, it } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import { ask, clientOf, lifetime, minute, missing, run, serverOf, value } from "./fixtures/Support.ts"
+
+const server = await serverOf()
+const there = !(server instanceof Unavailable)
+const url = there ? server.url : ""
+const eye = postgres(url || "postgres://127.0.0.1:1", { max: 1, onnotice: () => {} })
+afterAll(async () => {
+  await eye.end({ timeout: 1 })
+  if (there) await server.stop()
+})
+
+const connections = async (): Promise<number> => {
+  const [row] = await eye`select count(*)::int as n from pg_stat_activity where backend_type = 'client backend'`
+  return row!["n"]
+}
+
+const use = Effect.gen(function* () {
+  const adapter = yield* Adapter
+  expect(yield* ListingAdapter).toBe(adapter)
+  yield* adapter.put("k", { value: value(1), lifetime: lifetime(minute) })
+  yield* Effect.scoped(adapter.watch!("k"))
+  return (yield* adapter.acquire("k", ask("me")))._tag
+})
+
+describe.skipIf(!there)(`layer${missing(server)}`, () => {
+  it("closes what the adapter opened, and leaves the client open", async () => {
+    const client = clientOf(url)
+    await run(PostgresAdapter.setup({ client }))
+    await client`select 1`
+    const before = await connections()
+    expect(await run(Effect.provide(use, PostgresAdapter.layer({ client, prefix: "layer" })))).toBe("Hit")
+    await expect.poll(connections).toBe(before)
+    expect(await client`select 1 as one`).toHaveLength(1)
+  })
+})
+
+describe.skipIf(!there)(`layerConfig${missing(server)}`, () => {
+  const config = { url: Config.succeed(Redacted.make(url)), table: Config.succeed("configured") }
+
+  it("makes a client and the table, and closes the client", async () => {
+    const before = await connections()
+    const layer = PostgresAdapter.layerConfig({ ...config, setup: Config.succeed(true) })
+    expect(await run(Effect.provide(use, layer))).toBe("Hit")
+    await expect.poll(connections).toBe(before)
+    expect(await eye`select convert_from(key, 'UTF8') as key from configured`).toEqual([{ key: "k" }])
+  })
+
+  it("does not make the table unless it is told to", async () => {
+    const layer = PostgresAdapter.layerConfig({ ...config, table: Config.succeed("not made") })
+    const error = await run(Effect.flip(Effect.provide(use, layer)))
+    expect(error).toMatchObject({ reason: "Rejected", message: expect.stringContaining("setup") })
+  })
+
+  it("tells of bad configuration as a typed failure, before it connects", async () => {
+    for (const bad of [{ table: Config.succeed("") }, { prefixx: Config.succeed("misspelled") }]) {
+      const layer = PostgresAdapter.layerConfig({ ...config, ...bad })
+      expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toBeInstanceOf(InvalidOption)
+    }
+  })
+
+  it("tells of a table that is another's as a typed failure", async () => {
+    await eye`create table another (id int)`
+    const layer = PostgresAdapter.layerConfig({
+      ...config,
+      table: Config.succeed("another"),
+      setup: Config.succeed(true)
+    })
+    const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
+    expect(error).toMatchObject({ _tag: "SetupFailed", reason: "Unrecognised" })
+  })
+})
+
+describe.skipIf(!there)(`a process${missing(server)}`, () => {
+  const exits = () =>
+    new Promise<{ code: number | null; took: number; out: string }>((resolve) => {
+      const began = performance.now()
+      const file = new URL("./fixtures/Exits.ts", import.meta.url).pathname
+      const child = spawn(process.execPath, ["--conditions=cache-locking-source", file, url], {
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      let out = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (data) => {
+          out += data
+        })
+      }
+      child.on("exit", (code) => resolve({ code, took: performance.now() - began, out }))
+    })
+
+  it("ends at once when the adapter and the client are closed", async () => {
+    const { code, out, took } = await exits()
+    expect({ code, out }).toEqual({ code: 0, out: "done\n" })
+    expect(took).toBeLessThan(6_000)
+  })
+})

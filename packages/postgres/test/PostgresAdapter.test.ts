@@ -1,0 +1,491 @@
+import { InvalidOption } from "@cache-locking/core"
+import { Unavailable } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { afterAll, describe, expect, it } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import {
+  adapterOf,
+  ask,
+  clientOf,
+  closing,
+  failureOf,
+  hit,
+  lead,
+  lifetime,
+  minute,
+  missing,
+  proxyTo,
+  run,
+  sentThrough,
+  serverOf,
+  text,
+  value
+} from "./fixtures/Support.ts"
+
+const server = await serverOf()
+const there = !(server instanceof Unavailable)
+const url = there ? server.url : "postgres://127.0.0.1:1/none"
+afterAll(async () => {
+  if (there) await server.stop()
+})
+
+const keysOf = async (stream: Stream.Stream<string, unknown>) => [...(await run(Stream.runCollect(stream)))]
+
+describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
+  const keys = [
+    ...["", "'", "''", '"', "\\", "\\x41", "$1", "$$", "%", "%s", "?", ";--", "{", "}", "*", "lease:x", "x:lease", "x"],
+    ...["\u0000", "a\u0000b", "a", "a\r\nb", "é", "e\u0301", "😀", "日本", " ", "null", "x".repeat(10_240)]
+  ]
+
+  it("takes any text as a key, and keeps keys apart", async () => {
+    const { adapter, client } = await adapterOf(url, { prefix: "odd" })
+    for (const key of keys) await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
+    for (const key of keys) {
+      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(text(key).bytes)
+    }
+    const many = await run(adapter.acquireMany!(keys, ask("you")))
+    expect(many.map((found) => hit(found).value.bytes)).toEqual(keys.map((key) => text(key).bytes))
+    const [row] = await client`select count(*)::int as rows from cache_locking where prefix = 'odd'`
+    expect(row!["rows"]).toBe(keys.length)
+    expect((await keysOf(adapter.keys(""))).sort()).toEqual([...keys].sort())
+    expect(await keysOf(adapter.keys("%"))).toHaveLength(2)
+    expect((await keysOf(adapter.keys("a"))).sort()).toEqual(["a", "a\r\nb", "a\u0000b"].sort())
+    expect(await run(adapter.deleteMany!([...keys, "none", "x"]))).toBe(keys.length)
+    expect(await keysOf(adapter.keys(""))).toEqual([])
+  })
+
+  it("keeps every byte: none, one, all, and as many as the limit", async () => {
+    const { adapter } = await adapterOf(url, { prefix: "bytes", commandTimeout: 15_000 })
+    const all = Uint8Array.from({ length: 512 }, (_, i) => i)
+    const most = new Uint8Array(adapter.limits.valueBytes).fill(0xa5)
+    for (const bytes of [new Uint8Array(), Uint8Array.of(0), all, most]) {
+      const { token } = await lead(adapter, "k", "me", { force: true })
+      expect(await run(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
+      const found = hit(await run(adapter.acquire("k", ask("you")))).value.bytes
+      // Element by element, a large one takes its time to compare.
+      expect(Buffer.compare(found, bytes)).toBe(0)
+      expect(found.constructor).toBe(Uint8Array)
+      expect(found.buffer.byteLength).toBe(bytes.byteLength)
+    }
+    const one = { bytes: new Uint8Array(adapter.limits.valueBytes + 1) }
+    expect(await failureOf(adapter.put("k", { value: one, lifetime: lifetime(minute) }))).toMatchObject({
+      operation: "put",
+      reason: "Rejected"
+    })
+    expect((await run(adapter.read("k"))).value?.bytes.byteLength).toBe(most.byteLength)
+  }, 60_000)
+
+  it("keeps a view of a larger buffer as what it shows", async () => {
+    const { adapter } = await adapterOf(url, { prefix: "views" })
+    const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
+    view.set([1, 2, 3])
+    await run(adapter.put("view", { value: { bytes: view }, lifetime: lifetime(minute) }))
+    expect(hit(await run(adapter.acquire("view", ask("you")))).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
+  })
+
+  it("refuses keys that are too long, or not text, and changes nothing", async () => {
+    const { adapter } = await adapterOf(url, { prefix: "limits" })
+    for (const key of ["é".repeat(32_769), "\ud800"]) {
+      for (const effect of [
+        adapter.acquire(key, ask("me")),
+        adapter.put(key, { value: value(1), lifetime: lifetime(minute) }),
+        adapter.delete(key),
+        adapter.read(key),
+        adapter.acquireMany!(["fine", key], ask("me")),
+        adapter.deleteMany!(["fine", key]),
+        Effect.scoped(adapter.watch!(key))
+      ]) {
+        expect(await failureOf<unknown, unknown>(effect)).toMatchObject({ reason: "Rejected", adapter: "postgres" })
+      }
+    }
+    expect(await keysOf(adapter.keys(""))).toEqual([])
+    await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
+  })
+
+  it("keeps prefixes, tables and schemas apart, whatever their names", async () => {
+    const client = clientOf(url)
+    const places = [
+      { prefix: "a" },
+      { prefix: "" },
+      { prefix: "a'; drop table cache_locking; --" },
+      { table: 'a"b.c; drop table x' },
+      { schema: 'odd "schema".$1', table: "%s" },
+      { table: "é".repeat(31) }
+    ]
+    const adapters = []
+    for (const place of places) adapters.push((await adapterOf(url, { ...place, client })).adapter)
+    for (const [i, adapter] of adapters.entries()) {
+      expect((await run(adapter.acquire("k", ask(`${i}`))))._tag).toBe("Leader")
+      await run(adapter.put("k", { value: value(i), lifetime: lifetime(minute) }))
+    }
+    for (const [i, adapter] of adapters.entries()) {
+      expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(i))
+      expect(await keysOf(adapter.keys(""))).toEqual(["k"])
+      await run(Effect.scoped(adapter.watch!("k")))
+    }
+  })
+
+  it("works whatever types and transforms the client has", async () => {
+    const parse = () => "parsed"
+    const types = {
+      bytes: { to: 17, from: [17], serialize: (x: Uint8Array) => `\\x${Buffer.from(x).toString("hex")}`, parse }
+    }
+    const numbers = { to: 701, from: [701, 20, 23], serialize: (x: unknown) => String(x), parse }
+    const { adapter } = await adapterOf(url, { prefix: "types" }, {
+      types: { ...types, numbers },
+      transform: { undefined: null, column: { from: () => "c" }, value: { from: () => 0 } }
+    } as never)
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    expect(hit(await run(adapter.acquire("k", ask("you"))))).toMatchObject({ value: value(1), took: 0 })
+  })
+
+  it("answers a token that is none with false", async () => {
+    const { adapter } = await adapterOf(url, { prefix: "tokens" })
+    await lead(adapter, "k")
+    for (const token of ["", "t", "\u0000", "'", "00000000-0000-0000-0000-000000000000"]) {
+      expect(await run(adapter.renew("k", { token: token as never, leaseFor: 1 }))).toBe(false)
+    }
+    expect((await run(adapter.read("k"))).lease?.owner).toBe("me")
+  })
+
+  it("takes lives without end, and of no time at all", async () => {
+    const { adapter } = await adapterOf(url, { prefix: "lives" })
+    const endless = lifetime(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
+    await run(adapter.put("k", { value: value(1), lifetime: endless }))
+    expect(await run(adapter.read("k"))).toMatchObject({ freshFor: Infinity, keptFor: Infinity })
+    expect(await run(adapter.touch("k", { freshFor: 0.9 }))).toBe(true)
+    expect(await run(adapter.read("k"))).toMatchObject({ freshFor: 0, keptFor: Infinity })
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(0.5) }))
+    const found = await lead(adapter, "k", "me", { leaseFor: Number.POSITIVE_INFINITY })
+    expect(found.stale).toBeUndefined()
+    expect(await run(adapter.acquire("k", ask("you")))).toMatchObject({ _tag: "Follower", leaseEndsIn: Infinity })
+  })
+})
+
+describe.skipIf(!there)(`a hit${missing(server)}`, () => {
+  it("takes no row lock, and writes nothing", async () => {
+    const { adapter, client } = await adapterOf(url, { prefix: "hits", table: "hits", commandTimeout: 1_000 })
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    const state = async () => {
+      const [row] = await client`select xmin::text, xmax::text, ctid::text from hits`
+      const [next] =
+        await client`select pg_snapshot_xmax(pg_current_snapshot())::text as xid, pg_current_wal_insert_lsn()::text as lsn`
+      return { row, next }
+    }
+    const ways = [
+      () => run(adapter.acquire("k", ask("you"))),
+      async () => (await run(adapter.acquireMany!(["k"], ask("you"))))[0]!,
+      () => run(adapter.acquire("k", ask("you", { refreshWithin: 1_000 })))
+    ]
+    await client.begin(async (other) => {
+      // Whoever locked the row would wait for this, beyond the command timeout.
+      await other`select 1 from hits for update`
+      for (const way of ways) expect((await way())._tag).toBe("Hit")
+      expect((await run(adapter.read("k"))).value).toEqual(value(1))
+    })
+    const before = await state()
+    for (const way of ways) for (let i = 0; i < 20; i++) expect((await way())._tag).toBe("Hit")
+    // One that knows of no key yet asks with the statement that could also grant.
+    const fresh = () => PostgresAdapter.make({ client, prefix: "hits", table: "hits" })
+    for (let i = 0; i < 20; i++) expect((await run(fresh().acquire("k", ask("you"))))._tag).toBe("Hit")
+    await run(adapter.read("k"))
+    expect(await state()).toEqual(before)
+  })
+
+  it("goes on under another's refresh lease, and followers wait without a lock", async () => {
+    const { adapter, client } = await adapterOf(url, { prefix: "hits", table: "hits", commandTimeout: 1_000 })
+    await run(adapter.put("refreshed", { value: value(1), lifetime: lifetime(minute) }))
+    await lead(adapter, "refreshed", "me", { refreshWithin: minute })
+    await lead(adapter, "led")
+    await client.begin(async (other) => {
+      await other`select 1 from hits for update`
+      const found = await run(adapter.acquire("refreshed", ask("you", { refreshWithin: minute })))
+      expect(found._tag).toBe("Hit")
+      expect((await run(adapter.acquire("led", ask("you"))))._tag).toBe("Follower")
+    })
+  })
+})
+
+describe.skipIf(!there)(`statements${missing(server)}`, () => {
+  const counted = async (prepare: boolean) => {
+    if (!there) throw new Error("no server")
+    const proxy = await proxyTo(server)
+    const { adapter } = await adapterOf(
+      proxy.url(),
+      { prefix: `counted ${prepare}` },
+      { max: 1, prepare, fetch_types: false }
+    )
+    const sent = async (effect: Effect.Effect<unknown, unknown>) => {
+      proxy.resetCommands()
+      await run(effect)
+      return sentThrough(proxy)
+    }
+    return { adapter, proxy, sent }
+  }
+
+  it.each([true, false])("one for every verb (prepared: %s)", async (prepare) => {
+    const { adapter, sent } = await counted(prepare)
+    const found = await lead(adapter, "k")
+    const { token } = found
+    const fill = { token, lifetime: lifetime(minute) }
+    expect(await sent(adapter.acquire("k", ask("you")))).toEqual(["ACQUIRE"])
+    expect(await sent(adapter.renew("k", { token, leaseFor: 10_000 }))).toEqual(["RENEW"])
+    expect(await sent(adapter.acquire("k", ask("you")))).toEqual(["PEEK"])
+    expect(await sent(adapter.fill("k", { ...fill, value: value(1) }))).toEqual(["FILL"])
+    for (let i = 0; i < 2; i++) expect(await sent(adapter.acquire("k", ask("you")))).toEqual(["PEEK"])
+    expect(await sent(adapter.touch("k", { freshFor: minute }))).toEqual(["TOUCH"])
+    expect(await sent(adapter.read("k"))).toEqual(["READ"])
+    const forced = await lead(adapter, "k", "me", { force: true })
+    expect(await sent(adapter.fill("k", { ...fill, token: forced.token }))).toEqual(["REFILL"])
+    expect(await sent(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))).toEqual(["PUT"])
+    expect(await sent(adapter.delete("k"))).toEqual(["REMOVE"])
+    const led = await lead(adapter, "k")
+    expect(await sent(adapter.abandon("k", { token: led.token }))).toEqual(["ABANDON"])
+    const many = Array.from({ length: 500 }, (_, i) => `many ${i}`)
+    expect(await sent(adapter.deleteMany!(many))).toEqual(["REMOVE"])
+    expect(await sent(Stream.runDrain(adapter.keys("")))).toEqual(["KEYS", "KEYS"])
+  })
+
+  it("one for a hit that was not seen before, and one more, once, for what somebody else removed", async () => {
+    const { adapter, sent } = await counted(true)
+    const other = (await adapterOf(url, { prefix: "counted true" })).adapter
+    await run(other.put("seen", { value: value(1), lifetime: lifetime(minute) }))
+    expect(await sent(adapter.acquire("seen", ask("you")))).toEqual(["ACQUIRE"])
+    expect(await sent(adapter.acquire("seen", ask("you")))).toEqual(["PEEK"])
+    expect(await sent(adapter.acquire("seen", ask("you", { refreshWithin: 2 * minute })))).toEqual(["ACQUIRE"])
+    await run(other.delete("seen"))
+    await run(other.put("seen", { value: value(1), lifetime: lifetime(minute) }))
+    expect(await sent(adapter.acquire("seen", ask("me")))).toEqual(["ACQUIRE"])
+    await run(other.delete("seen"))
+    expect(await sent(adapter.acquire("seen", ask("me")))).toEqual(["PEEK", "ACQUIRE"])
+    expect(await sent(adapter.acquire("seen", ask("me")))).toEqual(["ACQUIRE"])
+  })
+
+  it("one for many hits, and one more for every key that is none", async () => {
+    const { adapter, sent } = await counted(true)
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
+    for (const key of keys) await run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+    await lead(adapter, "led", "another")
+    const cooling = await lead(adapter, "cooling", "another")
+    await run(adapter.abandon("cooling", { token: cooling.token, cooldown: minute }))
+    expect(await sent(adapter.acquireMany!([...keys, "led", "cooling"], ask("me")))).toEqual(["ACQUIREMANY"])
+    expect(await sent(adapter.acquireMany!(["k0", "a", "b"], ask("me")))).toEqual(["ACQUIREMANY", "ACQUIRE", "ACQUIRE"])
+    expect(await run(adapter.acquireMany!([], ask("me")))).toEqual([])
+  })
+
+  it("are prepared once, and not at all where the client says so", async () => {
+    const prepared = await counted(true)
+    for (let i = 0; i < 3; i++) await run(prepared.adapter.read("k"))
+    expect(
+      prepared.proxy.commands().filter(({ args, name }) => name === "PARSE" && args[0]?.includes("read"))
+    ).toHaveLength(1)
+    const unprepared = await counted(false)
+    for (let i = 0; i < 3; i++) await run(unprepared.adapter.read("k"))
+    expect(
+      unprepared.proxy.commands().filter(({ args, name }) => name === "PARSE" && args[0]?.includes("read"))
+    ).toHaveLength(3)
+  })
+
+  it("do not say the key or the value: parameters do, and messages tell a hash", async () => {
+    const { adapter, proxy } = await counted(true)
+    const heard: Array<string> = []
+    const client = clientOf(url)
+    await client.listen((await channelOf(adapter))!, (message) => heard.push(message))
+    await run(adapter.put("a secret key", { value: text("a secret value"), lifetime: lifetime(minute) }))
+    await expect.poll(() => heard.length).toBe(1)
+    expect(heard[0]).toMatch(/^v[0-9a-f]{64}$/)
+    expect(JSON.stringify(proxy.commands())).not.toContain("secret")
+  })
+
+  const channelOf = async (adapter: { readonly identity?: object | undefined }) =>
+    (adapter.identity as { channel?: string }).channel
+})
+
+describe.skipIf(!there)(`collecting${missing(server)}`, () => {
+  const aged = (client: PostgresAdapter.Client, table: string) =>
+    client`update ${client(table)} set changed_at = changed_at - 3600000, filled_at = filled_at - 3600000,
+      lease_until = lease_until - 3600000, cooling_until = cooling_until - 3600000`
+
+  const rowsOf = async (client: PostgresAdapter.Client, table: string) => {
+    const rows = await client`select convert_from(key, 'UTF8') as key from ${client(table)} order by 1`
+    return rows.map(({ key }) => key as string)
+  }
+
+  it("removes what has ended, and nothing else", async () => {
+    const table = "collected"
+    const { adapter, client } = await adapterOf(url, { table, collect: false })
+    const other = await adapterOf(url, { table, prefix: "another", client })
+    const put = (key: string, fresh: number) =>
+      run(adapter.put(key, { value: value(1), lifetime: lifetime(fresh, fresh) }))
+    await put("ended", minute)
+    await put("stale", 70 * minute)
+    await put("endless", Number.POSITIVE_INFINITY)
+    await put("deleted", minute)
+    await run(adapter.delete("deleted"))
+    await lead(adapter, "crashed")
+    await run(other.adapter.put("of another prefix", { value: value(1), lifetime: lifetime(minute) }))
+    const cooled = await lead(adapter, "cooled")
+    await run(adapter.abandon("cooled", { token: cooled.token, cooldown: minute }))
+    expect(await run(PostgresAdapter.collect({ client, table }))).toBe(0)
+    await aged(client, table)
+    await lead(adapter, "led")
+    await put("ended and led", 0)
+    await aged(client, table)
+    await lead(adapter, "led")
+    await lead(adapter, "ended and led")
+    expect(await run(PostgresAdapter.collect({ client, table }))).toBe(5)
+    expect(await rowsOf(client, table)).toEqual(["ended and led", "endless", "led", "stale"])
+    expect(await run(PostgresAdapter.collect({ client, table }))).toBe(0)
+  })
+
+  it("walks a table of many pages, and neither waits for a lock nor keeps anybody waiting", async () => {
+    const table = "pages"
+    const { adapter, client } = await adapterOf(url, { table, collect: false, commandTimeout: 5_000 })
+    await client`insert into ${client(table)} (prefix, id, key, changed_at)
+      select 'cache', sha256(i::text::bytea), i::text::bytea, 0 from generate_series(1, 2500) i`
+    const gone = await client.begin(async (other) => {
+      await other`select 1 from ${client(table)} where key = '7' for update`
+      return run(PostgresAdapter.collect({ client, table }))
+    })
+    expect(gone).toBe(2_499)
+    expect(await rowsOf(client, table)).toEqual(["7"])
+    expect((await run(adapter.acquire("7", ask("me"))))._tag).toBe("Leader")
+  })
+
+  it("goes on in the background, some rows for every write, unless told not to", async () => {
+    for (const collect of [true, false]) {
+      const table = `background ${collect}`
+      const { adapter, client } = await adapterOf(url, { table, collect })
+      await client`insert into ${client(table)} (prefix, id, key, changed_at)
+        select 'cache', sha256(i::text::bytea), i::text::bytea, 0 from generate_series(1, 50) i`
+      const put = (i: number) => adapter.put(`k${i % 10}`, { value: value(1), lifetime: lifetime(minute) })
+      const few = async () => (await rowsOf(client, table)).length === 10
+      // From somewhere to the end of the table, then from its beginning.
+      for (let i = 0; i < 250; i++) await run(put(i))
+      if (collect) await expect.poll(few).toBe(true)
+      else expect(await few()).toBe(false)
+    }
+  })
+
+  it("of a table that grew is as quick for each page", async () => {
+    const table = "plan"
+    const { client } = await adapterOf(url, { table })
+    const { statements } = await import("../src/Statements.ts")
+    const Space = await import("../src/Space.ts")
+    const { collect, acquire } = statements(Space.make({ schema: "public", table, prefix: "cache" }))
+    await client`insert into ${client(table)} (prefix, id, key, changed_at)
+      select 'cache', sha256(i::text::bytea), i::text::bytea, 0 from generate_series(1, 20000) i`
+    await client`analyze ${client(table)}`
+    const plan = async (text: string, parameters: Array<unknown>) =>
+      (await client.unsafe(`explain ${text}`, parameters as never))
+        .map((row) => String(Object.values(row)[0]))
+        .join("\n")
+    expect(await plan(collect, ["cache", Buffer.alloc(1)])).not.toContain("Seq Scan")
+    expect(await plan(acquire, ["cache", Buffer.from("k"), Buffer.from("o"), 1, 0, false])).not.toContain("Seq Scan")
+  })
+})
+
+describe.skipIf(!there)(`a lease${missing(server)}`, () => {
+  it("comes, is renewed and goes without touching an index", async () => {
+    const { adapter, client } = await adapterOf(url, { table: "hot", collect: false })
+    await run(adapter.put("k", { value: { bytes: new Uint8Array(10_000) }, lifetime: lifetime(minute) }))
+    for (let i = 0; i < 20; i++) {
+      const { token } = await lead(adapter, "k", "me", { force: true })
+      await run(adapter.renew("k", { token, leaseFor: 10_000 }))
+      await run(adapter.fill("k", { token, lifetime: lifetime(minute) }))
+    }
+    await client`select pg_stat_clear_snapshot()`
+    const updates = async () => {
+      const [row] =
+        await client`select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_user_tables where relname = 'hot'`
+      return row!
+    }
+    await expect.poll(async () => (await updates())["all"], { timeout: 5_000 }).toBe(60)
+    expect((await updates())["hot"]).toBeGreaterThanOrEqual(55)
+    // Nor is the value written again: its rows are the first ones.
+    const [toast] = await client`select reltoastrelid::regclass::text as name from pg_class where relname = 'hot'`
+    const [chunks] = await client.unsafe(
+      `select count(distinct chunk_id)::int as values, count(*)::int as chunks from ${toast!["name"]}`
+    )
+    expect(chunks).toEqual({ values: 1, chunks: Math.ceil(10_000 / 1_996) })
+  })
+
+  it("waits for a lock no longer than it may, and judges by the time it is then", async () => {
+    const { adapter, client } = await adapterOf(url, { table: "locked" })
+    const { token } = await lead(adapter, "k", "me", { leaseFor: 60 })
+    let renewed: Promise<boolean> | undefined
+    await client.begin(async (other) => {
+      await other`select 1 from locked for update`
+      renewed = run(adapter.renew("k", { token, leaseFor: minute }))
+      await other`select pg_sleep(0.1)`
+      // A change, or the one that waits has nothing to look at anew.
+      await other`update locked set took = took`
+    })
+    expect(await renewed).toBe(false)
+    expect((await run(adapter.read("k"))).lease).toBeUndefined()
+  })
+})
+
+describe("options", () => {
+  const client = () => clientOf("postgres://user:secret@127.0.0.1:1/none")
+
+  it.each([
+    [{ client: undefined }, "client"],
+    [{ client: "postgres://user:secret@host/db" }, "client"],
+    [{ client: { host: "host", password: "secret" } }, "client"],
+    [{ schema: "" }, "schema"],
+    [{ table: "x".repeat(64) }, "table"],
+    [{ table: "a\u0000" }, "table"],
+    [{ prefix: "a\u0000" }, "prefix"],
+    [{ prefix: "\ud800" }, "prefix"],
+    [{ watch: "yes" }, "watch"],
+    [{ collect: 1 }, "collect"],
+    [{ unlogged: "no" }, "unlogged"],
+    [{ commandTimeout: 0 }, "commandTimeout"],
+    [{ commandTimeout: "1 fortnight" }, "commandTimeout"],
+    [{ tabel: "misspelled" }, "tabel"]
+  ])("%o is refused, and nothing secret is shown", (options, option) => {
+    const all = { client: client(), ...options } as never
+    for (const use of [PostgresAdapter.make, PostgresAdapter.setup, PostgresAdapter.collect, PostgresAdapter.layer]) {
+      let thrown: unknown
+      try {
+        use(all)
+      } catch (error) {
+        thrown = error
+      }
+      expect(thrown).toBeInstanceOf(InvalidOption)
+      expect(thrown).toMatchObject({ option })
+      expect(String((thrown as Error).message)).not.toContain("secret")
+    }
+  })
+
+  it("a client that transforms rows is refused", async () => {
+    const transforming = clientOf("postgres://127.0.0.1:1/none", { transform: { row: (row: unknown) => row } } as never)
+    expect(() => PostgresAdapter.make({ client: transforming })).toThrow(InvalidOption)
+  })
+
+  it("the same client, table and prefix are the same identity, whatever else is told", () => {
+    const same = client()
+    const identity = (options: object) => PostgresAdapter.make({ client: same, ...options }).identity
+    expect(identity({})).toBe(identity({ schema: "public", table: "cache_locking", prefix: "cache", watch: false }))
+    expect(identity({})).not.toBe(identity({ prefix: "other" }))
+    expect(identity({})).not.toBe(identity({ table: "other" }))
+    expect(identity({})).not.toBe(PostgresAdapter.make({ client: client() }).identity)
+  })
+
+  it("without watch there is neither watch nor changes", () => {
+    const adapter = PostgresAdapter.make({ client: client(), watch: false })
+    expect(adapter).toMatchObject({ watch: undefined, changes: undefined, name: "postgres" })
+  })
+})
+
+it.skipIf(!there)("adapters with the same client and prefix close only what is theirs", async () => {
+  const { adapter, client } = await adapterOf(url)
+  const another = closing(PostgresAdapter.make({ client }))
+  await run(Effect.scoped(adapter.watch!("k")))
+  await run(another.close!)
+  await run(Effect.scoped(adapter.watch!("k")))
+  await run(adapter.close!)
+  expect(await client`select 1 as one`).toHaveLength(1)
+})

@@ -1,0 +1,284 @@
+import type { Adapter, ChangeListener } from "@cache-locking/core"
+import { FaultProxy, postgresCommands, Unavailable } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { afterAll, describe, expect, it, onTestFinished } from "vitest"
+import { Link } from "../src/Link.ts"
+import { Subscriber } from "../src/Subscriber.ts"
+import {
+  adapterOf,
+  clientOf,
+  failureOf,
+  lead,
+  lifetime,
+  minute,
+  missing,
+  run,
+  sentThrough,
+  serverOf,
+  sleep,
+  value
+} from "./fixtures/Support.ts"
+
+const server = await serverOf()
+const there = !(server instanceof Unavailable)
+const url = there ? server.url : ""
+afterAll(async () => {
+  if (there) await server.stop()
+})
+
+const put = (adapter: Adapter, key: string) => run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+
+/** A live watch, whose promise is kept at the next change. */
+const watching = async (adapter: Adapter, key: string) => {
+  const scope = Scope.makeUnsafe()
+  onTestFinished(() => run(Scope.close(scope, Exit.void)))
+  const waiting = await run(Scope.provide(adapter.watch!(key), scope))
+  const fiber = Effect.runFork(waiting)
+  let woken = false
+  fiber.addObserver(() => {
+    woken = true
+  })
+  return { woken: () => woken, done: run(Fiber.await(fiber)), leave: () => run(Scope.close(scope, Exit.void)) }
+}
+
+const listening = async (adapter: Adapter) => {
+  const told: Array<string> = []
+  const listener: ChangeListener = {
+    changed: (key) => told.push(key),
+    lost: () => told.push("<lost>"),
+    restored: () => told.push("<restored>")
+  }
+  const scope = Scope.makeUnsafe()
+  const leave = () => run(Scope.close(scope, Exit.void))
+  onTestFinished(leave)
+  await run(Scope.provide(adapter.changes!(listener), scope))
+  return { told, leave }
+}
+
+describe.skipIf(!there)(`watch${missing(server)}`, () => {
+  const opened = async (options: object = {}) => {
+    if (!there) throw new Error("no server")
+    const proxy = await FaultProxy.start({ target: server, reader: postgresCommands })
+    onTestFinished(async () => {
+      await proxy.heal()
+      await proxy.stop()
+    })
+    const far = await adapterOf(url, { prefix: "watch" }, { max: 2 })
+    const here = await adapterOf(proxy.url(), { prefix: "watch", ...options }, { max: 1, fetch_types: false })
+    return { proxy, here: here.adapter, far: far.adapter, client: here.client }
+  }
+
+  it("is woken by every verb that changes its key, and by no other key, prefix or verb", async () => {
+    const { far, here } = await opened()
+    const other = (await adapterOf(url, { prefix: "another" })).adapter
+    const woken = async (change: () => Promise<unknown>) => {
+      const { done } = await watching(here, "k")
+      await change()
+      await done
+    }
+    await woken(() => put(far, "k"))
+    await woken(async () => {
+      const { token } = await lead(far, "k", "me", { force: true })
+      await run(far.fill("k", { token, lifetime: lifetime(minute) }))
+    })
+    await woken(async () => run(far.abandon("k", { token: (await lead(far, "k", "me", { force: true })).token })))
+    await woken(() => run(far.delete("k")))
+    const { woken: isWoken, done } = await watching(here, "k")
+    await put(far, "K")
+    await put(other, "k")
+    await run(far.delete("none"))
+    const { token } = await lead(far, "k")
+    await run(far.renew("k", { token, leaseFor: minute }))
+    await run(far.touch("k", { freshFor: minute }))
+    // Something that is told after all these.
+    const last = await watching(here, "last")
+    await put(far, "last")
+    await last.done
+    expect(isWoken()).toBe(false)
+    await run(far.deleteMany!(["k"]))
+    await done
+  })
+
+  it("costs a connection, once, and then one question, however many watch and whatever they watch", async () => {
+    const { here, proxy } = await opened()
+    await run(here.read("k"))
+    const before = proxy.stats.connections
+    proxy.resetCommands()
+    await Promise.all(Array.from({ length: 50 }, (_, i) => watching(here, `k${i % 5}`)))
+    expect(proxy.stats.connections).toBe(before + 1)
+    expect(sentThrough(proxy)).toEqual(["LISTEN", "SELECT"])
+    proxy.resetCommands()
+    await Promise.all(Array.from({ length: 50 }, (_, i) => watching(here, `k${i}`)))
+    expect(sentThrough(proxy).length).toBeLessThanOrEqual(2)
+    expect(proxy.stats.connections).toBe(before + 1)
+  })
+
+  it("is not woken by what was before it, however late that is told", async () => {
+    const { far, here, proxy } = await opened()
+    await run(Effect.scoped(here.watch!("k")))
+    proxy.delay(60)
+    await put(far, "k")
+    const { woken, done } = await watching(here, "k")
+    await sleep(100)
+    expect(woken()).toBe(false)
+    await put(far, "k")
+    await done
+  })
+
+  it("is woken when its connection is lost, and the next one opens another", async () => {
+    const { far, here, proxy } = await opened()
+    const first = await watching(here, "k")
+    proxy.cut()
+    await first.done
+    const second = await watching(here, "k")
+    await put(far, "k")
+    await second.done
+  })
+
+  it("is woken when the adapter is closed", async () => {
+    const { here } = await opened()
+    const { done } = await watching(here, "k")
+    await run(here.close!)
+    await done
+  })
+
+  it("joins and leaves at once, again and again, and nothing is left", async () => {
+    const { far, here, proxy } = await opened()
+    const connections = proxy.stats.connections
+    for (let i = 0; i < 50; i++) {
+      const scope = Scope.makeUnsafe()
+      const joining = Effect.runFork(Scope.provide(here.watch!("k"), scope))
+      if (i % 2 === 0) await sleep(0)
+      await run(Scope.close(scope, Exit.void))
+      await run(Fiber.interrupt(joining))
+    }
+    const { done } = await watching(here, "k")
+    await put(far, "k")
+    await done
+    expect(proxy.stats.connections - connections).toBeLessThanOrEqual(2)
+  })
+
+  it("fails where LISTEN hears nothing, and does not try again for a while", async () => {
+    // As behind a pooler: the session that listens is not the one that is told.
+    const link = new Link(clientOf(url))
+    link.send = async () => []
+    const subscriber = new Subscriber(link)
+    const join = () => subscriber.join({ channel: "cache_locking_x", id: "x" }, { told: () => {}, lost: () => {} }, 200)
+    await expect(join().live).rejects.toThrow(/pooler/)
+    const began = performance.now()
+    await expect(join().live).rejects.toThrow(/pooler/)
+    expect(performance.now() - began).toBeLessThan(50)
+  })
+})
+
+describe.skipIf(!there)(`changes${missing(server)}`, () => {
+  const opened = async () => {
+    if (!there) throw new Error("no server")
+    const proxy = await FaultProxy.start({ target: server, reader: postgresCommands })
+    onTestFinished(async () => {
+      await proxy.heal()
+      await proxy.stop()
+    })
+    const far = await adapterOf(url, { prefix: "changes" }, { max: 4 })
+    const here = await adapterOf(
+      proxy.url(),
+      { prefix: "changes", commandTimeout: 500 },
+      { max: 2, fetch_types: false }
+    )
+    return { proxy, here: here.adapter, far: far.adapter, client: far.client }
+  }
+
+  it("are told by key, many looked up at once", async () => {
+    const { far, here, proxy } = await opened()
+    const { told } = await listening(here)
+    proxy.resetCommands()
+    const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
+    await run(
+      Effect.forEach(keys, (key) => far.put(key, { value: value(1), lifetime: lifetime(minute) }), { concurrency: 50 })
+    )
+    await expect.poll(() => new Set(told).size).toBe(300)
+    expect([...new Set(told)].sort()).toEqual(keys.sort())
+    const looked = sentThrough(proxy)
+    expect(new Set(looked)).toEqual(new Set(["LOOKUP"]))
+    expect(looked.length).toBeLessThan(300)
+    told.length = 0
+    await run(far.deleteMany!(keys))
+    await expect.poll(() => new Set(told).size).toBe(300)
+  })
+
+  it("are told at once, without a look-up, of keys that are used here", async () => {
+    const { far, here, proxy } = await opened()
+    const { told } = await listening(here)
+    await run(here.read("read"))
+    await lead(here, "led")
+    await put(here, "put")
+    await expect.poll(() => told).toEqual(["put"])
+    proxy.resetCommands()
+    for (const key of ["read", "led", "put"]) await put(far, key)
+    await expect.poll(() => told).toEqual(["put", "read", "led", "put"])
+    expect(sentThrough(proxy)).toEqual([])
+  })
+
+  it("tell the change of a key whose row is gone as a loss of everything", async () => {
+    const { client, far, here } = await opened()
+    const { told } = await listening(here)
+    await put(far, "k")
+    await expect.poll(() => told).toEqual(["k"])
+    told.length = 0
+    await client.begin(async (transaction) => {
+      await transaction`select pg_notify(${(far.identity as { channel: string }).channel}, ${`v${"0".repeat(64)}`})`
+    })
+    await expect.poll(() => told).toEqual(["<lost>", "<restored>"])
+  })
+
+  it("say lost when the connection is cut, come back by themselves, and say so", async () => {
+    const { far, here, proxy } = await opened()
+    const { told } = await listening(here)
+    await proxy.refuse()
+    proxy.cut()
+    await expect.poll(() => told).toEqual(["<lost>"])
+    await put(far, "missed")
+    await sleep(100)
+    expect(told).toEqual(["<lost>"])
+    await proxy.heal()
+    await expect.poll(() => told, { timeout: 5_000 }).toEqual(["<lost>", "<restored>"])
+    await put(far, "k")
+    await expect.poll(() => told).toEqual(["<lost>", "<restored>", "k"])
+  })
+
+  it("say lost when keys cannot be looked up, and restored when they can be again", async () => {
+    const { far, here, proxy } = await opened()
+    const { told } = await listening(here)
+    proxy.dropReplies(1, { after: "LOOKUP" })
+    await put(far, "k")
+    await expect.poll(() => told).toEqual(["<lost>", "<restored>"])
+    await put(far, "l")
+    await expect.poll(() => told).toEqual(["<lost>", "<restored>", "l"])
+  })
+
+  it("end with their scope, and with close", async () => {
+    const { far, here } = await opened()
+    const first = await listening(here)
+    const second = await listening(here)
+    await first.leave()
+    await put(far, "k")
+    await expect.poll(() => second.told).toEqual(["k"])
+    await run(here.close!)
+    expect(first.told).toEqual([])
+    expect(second.told).toEqual(["k", "<lost>"])
+    await put(far, "l")
+    await sleep(100)
+    expect(second.told).toEqual(["k", "<lost>"])
+  })
+
+  it("fail, typed, where there is no server", async () => {
+    const { here, proxy } = await opened()
+    await proxy.refuse()
+    proxy.cut()
+    const failing = Effect.scoped(here.changes!({ changed: () => {}, lost: () => {}, restored: () => {} }))
+    expect(await failureOf(failing)).toMatchObject({ operation: "changes", reason: "Unavailable" })
+  })
+})
