@@ -1,0 +1,222 @@
+/**
+ * What is sent to MongoDB: `core`'s `Entry` restated as update pipelines.
+ *
+ * A pipeline runs on one document, atomically, and its clock is the server's (`$$NOW`, the same in all of it). It has one
+ * stage, which makes a new document of the one that was there, if the verb takes effect. `by` is then this call's own
+ * mark, which is how the answer tells. A verb that does not take effect writes nothing at all.
+ *
+ * What users give (owners, tokens, bytes) is behind `$literal`: data, never an expression.
+ */
+import type { Document } from "mongodb"
+
+/** An aggregation expression. */
+type Expression = Document | string | number | boolean
+
+/** The instant of the statement, epoch milliseconds. */
+const now: Expression = { $toLong: "$$NOW" }
+
+/** What is gone. */
+const removed = "$$REMOVE"
+
+const data = (value: unknown): Document => ({ $literal: value })
+const and = (...all: ReadonlyArray<Expression>): Document => ({ $and: all })
+const or = (...any: ReadonlyArray<Expression>): Document => ({ $or: any })
+const not = (expression: Expression): Document => ({ $not: [expression] })
+const when = (condition: Expression, yes: Expression, no: Expression): Document => ({ $cond: [condition, yes, no] })
+const later = (ms: number): Document => ({ $add: [now, ms] })
+
+// What is missing is less than any number.
+const isLater = (instant: Expression): Document => ({ $gt: [instant, now] })
+
+const keptUntil: Expression = { $add: ["$kept.freshUntil", "$kept.stale"] }
+const kept = isLater(keptUntil)
+const fresh = isLater("$kept.freshUntil")
+const leased = isLater("$lease.until")
+const cooling = isLater("$cooldown.until")
+
+const keptOrRemoved = when(kept, "$kept", removed)
+
+/** The last instant that a date can say. */
+const endOfDates = 8.64e15
+
+/** The latest of instants, of which some may be missing. */
+const latest = (...instants: ReadonlyArray<Expression>): Document => ({ $max: instants })
+
+/** Any instant as a date by which MongoDB collects; nothing when that is never. */
+const expiry = (ends: Expression): Expression =>
+  // What is constant is computed in advance, also where it is not needed: an endless time is no date.
+  when({ $gte: [ends, endOfDates] }, removed, { $toDate: { $toLong: { $min: [ends, endOfDates] } } })
+
+/** What a verb makes of a document; what is not named stays. */
+interface Changes {
+  readonly kept?: Expression
+  readonly lease: Expression
+  readonly cooldown: Expression
+  readonly deletedBy?: Expression
+}
+
+/** The document with these changes and this call's mark, if the condition holds; else as it is. */
+const change = (
+  mark: string,
+  condition: Expression,
+  { cooldown, deletedBy = "$deletedBy", kept = "$kept", lease }: Changes,
+  ends: Expression
+): Array<Document> => {
+  const next = { _id: "$_id", kept, lease, cooldown, deletedBy, by: data(mark), at: now, expiresAt: expiry(ends) }
+  return [{ $replaceWith: condition === true ? next : when(condition, next, "$$ROOT") }]
+}
+
+/** Beginnings of marks: what a verb is for those who follow the changes. */
+export const verbs = {
+  grant: "g",
+  fill: "f",
+  abandon: "a",
+  renew: "r",
+  delete: "d",
+  put: "p",
+  touch: "t",
+  version: "v"
+} as const
+
+/** How long a value lives, in whole milliseconds. */
+export interface Span {
+  readonly fresh: number
+  readonly stale: number
+}
+
+const valueOf = (bytes: Uint8Array | undefined, took: Expression, { fresh, stale }: Span): Document => ({
+  bytes: bytes === undefined ? "$kept.bytes" : data(bytes),
+  filledAt: now,
+  took,
+  freshUntil: later(fresh),
+  stale
+})
+
+const spanEnd = ({ fresh, stale }: Span): Document => later(fresh + stale)
+
+const held = (token: string): Document => and(leased, { $eq: ["$lease.token", data(token)] })
+
+export interface Grant {
+  readonly owner: string
+  /** Of a new lease; the owner's own lease keeps its token. */
+  readonly token: string
+  readonly leaseFor: number
+  readonly refreshWithin: number
+  readonly force: boolean
+}
+
+/** Grants the lease, unless the value is fresh, another leads, or the key cools down. */
+export const grant = (mark: string, { force, leaseFor, owner, refreshWithin, token }: Grant): Array<Document> => {
+  const mine = and(leased, { $eq: ["$lease.owner", data(owner)] })
+  const wanted: Expression = { $lte: ["$kept.freshUntil", later(refreshWithin)] }
+  const free = and(or(not(leased), mine), not(cooling))
+  const lease = {
+    owner: data(owner),
+    token: when(mine, "$lease.token", data(token)),
+    since: when(mine, "$lease.since", now),
+    until: later(leaseFor)
+  }
+  return change(
+    mark,
+    force ? true : and(wanted, free),
+    { kept: keptOrRemoved, lease, cooldown: removed },
+    latest(keptUntil, later(leaseFor))
+  )
+}
+
+/** Keeps the value, or the one that is there anew, and ends the lease. */
+export const fill = (mark: string, token: string, span: Span, bytes: Uint8Array | undefined): Array<Document> => {
+  const took = { $max: [0, { $subtract: [now, "$lease.since"] }] }
+  return change(
+    mark,
+    bytes === undefined ? and(held(token), kept) : held(token),
+    { kept: valueOf(bytes, took, span), lease: removed, cooldown: removed },
+    spanEnd(span)
+  )
+}
+
+/** Ends the lease, and may begin a cooldown. */
+export const abandon = (
+  mark: string,
+  token: string,
+  cooldown: number,
+  cause: Uint8Array | undefined
+): Array<Document> => {
+  const shadow = { until: later(cooldown), ...(cause === undefined ? {} : { cause: data(cause) }) }
+  return change(
+    mark,
+    held(token),
+    { kept: keptOrRemoved, lease: removed, cooldown: cooldown > 0 ? shadow : removed },
+    latest(keptUntil, later(cooldown))
+  )
+}
+
+/** Starts the lease's time again. */
+export const renew = (mark: string, token: string, leaseFor: number): Array<Document> =>
+  change(
+    mark,
+    held(token),
+    { lease: { $mergeObjects: ["$lease", { until: later(leaseFor) }] }, cooldown: "$cooldown" },
+    latest(keptUntil, later(leaseFor))
+  )
+
+/** Keeps the value whatever was there. */
+export const put = (mark: string, span: Span, bytes: Uint8Array): Array<Document> =>
+  change(mark, true, { kept: valueOf(bytes, 0, span), lease: removed, cooldown: removed }, spanEnd(span))
+
+/** Sets how long a fresh value stays fresh. */
+export const touch = (mark: string, freshFor: number): Array<Document> =>
+  change(
+    mark,
+    fresh,
+    { kept: { $mergeObjects: ["$kept", { freshUntil: later(freshFor) }] }, lease: "$lease", cooldown: "$cooldown" },
+    latest({ $add: [later(freshFor), "$kept.stale"] }, "$lease.until", "$cooldown.until")
+  )
+
+/**
+ * Forgets everything. `deletedBy` becomes the mark if there was a value; unlike `by` it stays, for a batch to be counted.
+ *
+ * What remains is a document of a hundred bytes that has expired already.
+ */
+export const remove = (mark: string, margin = 0): Array<Document> =>
+  change(
+    mark,
+    true,
+    { deletedBy: when(kept, data(mark), "$deletedBy"), kept: removed, lease: removed, cooldown: removed },
+    later(margin)
+  )
+
+/** All that is known of a key, and what time it is. */
+export const known: Document = { _id: 0, kept: 1, lease: 1, cooldown: 1, now: "$$NOW" }
+
+/** The same of many. */
+export const knownOfMany: Document = { ...known, _id: 1 }
+
+/** Keys with a value or a lease, in the order of keys, at most so many. */
+export const listing = (range: Document, most: number): Array<Document> => [
+  { $match: { _id: range } },
+  { $sort: { _id: 1 } },
+  { $project: { live: or(kept, leased) } },
+  { $match: { live: true } },
+  { $limit: most },
+  { $project: { _id: 1 } }
+]
+
+/** Anyone's changes that wake, with the mark of the verb; and the ends of the collection. */
+export const following: ReadonlyArray<Document> = [
+  {
+    $project: {
+      operationType: 1,
+      "documentKey._id": 1,
+      by: { $ifNull: ["$updateDescription.updatedFields.by", "$fullDocument.by"] }
+    }
+  },
+  {
+    $match: {
+      $or: [
+        { operationType: { $in: ["invalidate", "drop", "rename", "dropDatabase"] } },
+        { by: { $regex: `^[${verbs.fill}${verbs.abandon}${verbs.put}${verbs.delete}]` } }
+      ]
+    }
+  }
+]

@@ -1,0 +1,62 @@
+/**
+ * A document of the collection, as `core`'s `Entry`.
+ */
+import { type Entry, type Limits, Token, type Value } from "@cache-locking/core"
+
+/** A document, as much of it as was asked for. Instants are epoch milliseconds; durations may be `Infinity`. */
+export interface StoredEntry {
+  readonly _id?: string
+  readonly kept?: {
+    readonly bytes: Uint8Array
+    readonly filledAt: number
+    readonly took: number
+    readonly freshUntil: number
+    readonly stale: number
+  }
+  readonly lease?: {
+    readonly owner: string
+    readonly token: string
+    readonly since: number
+    readonly until: number
+  }
+  readonly cooldown?: { readonly until: number; readonly cause?: Uint8Array }
+  /** The mark of the last verb that took effect, and when. */
+  readonly by?: string
+  readonly at?: number
+  /** The mark of the last delete that took a value away. */
+  readonly deletedBy?: string
+  /** When MongoDB itself may collect it. */
+  readonly expiresAt?: Date
+  /** The statement's instant, in answers. */
+  readonly now?: Date
+  /** A value whose lease is in another store. */
+  readonly version?: Uint8Array
+}
+
+/** The largest document of MongoDB. */
+const documentBytes = 16 * 1024 * 1024
+
+/** What a document has beside its value: the key, the lease, a failure's cause, and the statement that carries it. */
+const besides = 64 * 1024
+
+/**
+ * Keys: index entries live in the memory of every node, and up to MongoDB 4.0 none was longer than this.
+ */
+export const limits: Limits = { keyBytes: 1024, valueBytes: documentBytes - besides, tick: 1, clock: "store" }
+
+/** The bytes without the class that the driver gives them. */
+export const valueOf = (bytes: Uint8Array): Value => ({
+  bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+})
+
+/** What a document says. */
+export const entryOf = ({ cooldown, kept, lease }: StoredEntry): Entry.Entry => ({
+  kept: kept && {
+    value: valueOf(kept.bytes),
+    filledAt: kept.filledAt,
+    took: kept.took,
+    lifetime: { fresh: kept.freshUntil - kept.filledAt, stale: kept.stale }
+  },
+  lease: lease && { owner: lease.owner, token: Token(lease.token), since: lease.since, until: lease.until },
+  cooldown: cooldown && { until: cooldown.until, cause: cooldown.cause && valueOf(cooldown.cause) }
+})

@@ -1,0 +1,1 @@
+export * as MongoDbAdapter from "./MongoDbAdapter.ts"

@@ -1,0 +1,79 @@
+/** The whole contract. */
+import type { Claims } from "@cache-locking/conformance-kit"
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import type { ListingAdapter, Value } from "@cache-locking/core"
+import { FaultProxy, mongoCommands, Unavailable } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import { MongoClient } from "mongodb"
+import { afterAll, describe, it } from "vitest"
+import { MongoDbAdapter } from "../src/index.ts"
+import type { StoredEntry } from "../src/StoredEntry.ts"
+import { collectionName, direct, startServer, targetOf } from "./fixtures/Support.ts"
+
+const database = "conformance"
+const collection = collectionName()
+
+const commandTimeout = 4_000
+
+/** The largest values take the stand-in a second, and on a busy machine many: they alone are given more time. */
+const patient = (options: MongoDbAdapter.Options & { readonly leases?: undefined }): ListingAdapter => {
+  const quick = MongoDbAdapter.make({ ...options, commandTimeout })
+  const slow = MongoDbAdapter.make({ ...options, commandTimeout: 10 * commandTimeout })
+  const forValue = (value: Value | undefined) => ((value?.bytes.byteLength ?? 0) > 1_000_000 ? slow : quick)
+  return {
+    ...quick,
+    fill: (key, options) => forValue(options.value).fill(key, options),
+    put: (key, options) => forValue(options.value).put(key, options)
+  }
+}
+
+const server = await startServer()
+if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
+else {
+  // The stand-in has no change streams, and says so.
+  const watch = server.engine === "mongodb"
+  const claims: Claims = {
+    watch,
+    changes: watch,
+    keys: true,
+    acquireMany: true,
+    deleteMany: true,
+    hitUnsafe: false,
+    close: true,
+    clock: "store"
+  }
+  const proxy = await FaultProxy.start({ target: targetOf(server), reader: mongoCommands })
+  const clients = [proxy.url(), direct(server.url), direct(server.url)].map((url) => new MongoClient(url))
+  const [here, there, eye] = clients as [MongoClient, MongoClient, MongoClient]
+  const documents = eye.db(database).collection<StoredEntry>(collection)
+  afterAll(async () => {
+    await documents.drop()
+    await Promise.all(clients.map((client) => client.close()))
+    await proxy.stop()
+    await server.stop()
+  })
+  await Effect.runPromise(MongoDbAdapter.setup({ client: eye, database, collection }))
+  suite({
+    name: `on ${server.engine}`,
+    claims,
+    peers: () => ({
+      here: patient({ client: here, database, collection, watch }),
+      there: patient({ client: there, database, collection, watch })
+    }),
+    records: (key) =>
+      Effect.promise(async () => {
+        const found = await documents.find({ _id: key }, { projection: { expiresAt: 1, now: "$$NOW" } }).toArray()
+        return found.map(({ _id, expiresAt, now }) => ({
+          name: String(_id),
+          expiresIn: expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt.getTime() - now!.getTime()
+        }))
+      }),
+    stall: {
+      begin: Effect.acquireRelease(
+        Effect.sync(() => proxy.blackhole()),
+        () => Effect.promise(() => proxy.heal())
+      ),
+      within: 2 * commandTimeout
+    }
+  })
+}
