@@ -1,0 +1,41 @@
+/**
+ * Reads of many items at once, with what DynamoDB left unread asked for again.
+ */
+import { BatchGetItemCommand, type BatchGetItemCommandOutput } from "@aws-sdk/client-dynamodb"
+import type { Session } from "./Calls.ts"
+import * as Item from "./Item.ts"
+
+/** The most items that DynamoDB takes in one batch. */
+const batchSize = 100
+
+/** The keys in batches. */
+export const chunks = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(keys.length / batchSize) }, (_, index) =>
+    keys.slice(index * batchSize, (index + 1) * batchSize)
+  )
+
+/**
+ * The items of these names, by name. A reply has 16 MB at most, and less when the table is throttled: the rest is asked
+ * for until it has come or the verb's time is over.
+ */
+export const read = async (
+  session: Session,
+  table: string,
+  names: ReadonlyArray<string>
+): Promise<ReadonlyMap<string, Item.Item>> => {
+  const items = new Map<string, Item.Item>()
+  let left: ReadonlyArray<Item.Item> = names.map((name) => ({ [Item.keyName]: { S: name } }))
+  for (let attempt = 0; left.length > 0; attempt++) {
+    if (attempt > 0) await session.pause(attempt)
+    const { Responses, UnprocessedKeys } = await session.send<BatchGetItemCommandOutput>(
+      new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [...left], ConsistentRead: true } } })
+    )
+    // There is one table, which an ARN may name otherwise in the reply.
+    for (const item of Object.values(Responses ?? {}).flat()) {
+      const name = item[Item.keyName]?.S
+      if (name !== undefined) items.set(name, item)
+    }
+    left = Object.values(UnprocessedKeys ?? {}).flatMap(({ Keys }) => Keys ?? [])
+  }
+  return items
+}

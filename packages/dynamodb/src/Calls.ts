@@ -1,0 +1,105 @@
+/**
+ * Requests as effects: each verb bounded in time, each with a typed failure, and none that leaves a timer, a request or
+ * a rejection behind.
+ */
+import type { DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
+import type { AdapterError, Operation } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import type { Client, Command } from "./Client.ts"
+import { failed, timedOut, unmet } from "./Failure.ts"
+import * as Item from "./Item.ts"
+import type { StoreClock } from "./StoreClock.ts"
+
+/** One verb's requests. Once it is over, none is sent any more. */
+export interface Session {
+  readonly send: <Output>(command: Command) => Promise<Output>
+  /** Sends a conditional write. What was there, if the condition failed; nothing if it was carried out. */
+  readonly write: (command: Command) => Promise<Item.Found | undefined>
+  /** Sends a conditional removal. What was there, if anything was. */
+  readonly remove: (command: Command) => Promise<Item.Found>
+  /** A moment, random and longer with every attempt, for others to be done. */
+  readonly pause: (attempt: number) => Promise<void>
+}
+
+/** Of the pause between two attempts, in milliseconds. */
+const [base, longest] = [2, 200]
+
+/** The requests over one client, with one bound. */
+export class Calls {
+  private readonly client: Client
+  private readonly clock: StoreClock
+  private readonly table: string
+  private readonly timeout: number
+
+  constructor(fields: { client: Client; clock: StoreClock; table: string; timeout: number }) {
+    this.client = fields.client
+    this.clock = fields.clock
+    this.table = fields.table
+    this.timeout = fields.timeout
+  }
+
+  /** Runs what a verb does until the time is over or its caller leaves, and then ends its requests. */
+  run<A>(
+    operation: Operation,
+    key: string | undefined,
+    verb: (session: Session) => Promise<A>
+  ): Effect.Effect<A, AdapterError> {
+    return Effect.callback((resume) => {
+      const controller = new AbortController()
+      const timer = setTimeout(() => {
+        resume(Effect.fail(timedOut(operation, key, this.timeout)))
+        controller.abort()
+      }, this.timeout)
+      // A request has a connection that keeps the process alive; its bound need not.
+      timer.unref()
+      verb(this.session(controller.signal)).then(
+        (answer) => {
+          clearTimeout(timer)
+          resume(Effect.succeed(answer))
+        },
+        (error) => {
+          clearTimeout(timer)
+          resume(Effect.fail(failed(operation, key, this.table, error)))
+        }
+      )
+      return Effect.sync(() => {
+        clearTimeout(timer)
+        controller.abort()
+      })
+    })
+  }
+
+  private session(signal: AbortSignal): Session {
+    const { client, clock } = this
+    const send = async <Output>(command: Command): Promise<Output> => {
+      signal.throwIfAborted()
+      command.middlewareStack.add(clock.middleware as never, middlewareOptions)
+      return client.send(command, { abortSignal: signal }) as Promise<Output>
+    }
+    return {
+      send,
+      write: async (command) => {
+        try {
+          await send(command)
+          return undefined
+        } catch (error) {
+          const found = unmet(error)
+          if (found === false) throw error
+          return Item.decode(found.item)
+        }
+      },
+      remove: async (command) => {
+        try {
+          return Item.decode((await send<DeleteItemCommandOutput>(command)).Attributes)
+        } catch (error) {
+          if (unmet(error) === false) throw error
+          return Item.decode(undefined)
+        }
+      },
+      pause: (attempt) =>
+        new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(longest, base * 2 ** attempt)))
+    }
+  }
+}
+
+const middlewareOptions = { step: "deserialize", priority: "low", name: "cacheLockingClock" } as const

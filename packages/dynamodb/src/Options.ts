@@ -1,0 +1,148 @@
+/**
+ * The adapter's options, checked once, and what adapters over one client share.
+ */
+import { type Adapter, Check, type Limits, type ValueStore } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import { type Client, isClient } from "./Client.ts"
+import { StoreClock } from "./StoreClock.ts"
+
+/** Which table, and how long to wait for it. */
+export interface TableSettings {
+  /** The table's name, or its ARN. Default `"cache-locking"`. */
+  readonly table?: string | undefined
+  /** How long any verb may take, the SDK's own retries included. Default 2 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+}
+
+/** What every adapter over DynamoDB can be told. */
+export interface Settings extends TableSettings {
+  /**
+   * Put before every key, with a `#`: two prefixes never meet, whatever the keys. Up to 512 bytes, not empty, without a
+   * `#`. Default `"cache"`.
+   */
+  readonly prefix?: string | undefined
+}
+
+export interface Options extends Settings {
+  /** A `DynamoDBClient` or a `DynamoDBDocumentClient`. Stays the caller's: the adapter never destroys it. */
+  readonly client: Client
+  /** Keeps leases there, and values in DynamoDB. Default: both in DynamoDB. */
+  readonly leases?: Adapter | undefined
+}
+
+const names = new Set(["client", "table", "prefix", "commandTimeout", "leases"])
+
+const timeoutDefault = 2_000
+
+const acceptedClient = "a DynamoDBClient or a DynamoDBDocumentClient of the AWS SDK, version 3, not its options"
+
+/** One client with one table and one prefix: the same keys of the same store. */
+export interface Space {
+  readonly table: string
+  readonly prefix: string
+  readonly limits: Limits
+  /** The values of adapters whose leases are elsewhere. */
+  values: ValueStore.ValueStore | undefined
+}
+
+/** One client, whichever adapters use it. */
+interface Shared {
+  readonly clock: StoreClock
+  readonly spaces: Map<string, Space>
+}
+
+/** A document client has the configuration of the client that it was made from. */
+const clients = new WeakMap<object, Shared>()
+
+const sharedOf = ({ config }: Client): Shared => {
+  const known = clients.get(config)
+  if (known !== undefined) return known
+  const shared: Shared = { clock: new StoreClock(), spaces: new Map() }
+  clients.set(config, shared)
+  return shared
+}
+
+const encoder = new TextEncoder()
+const bytesOf = (text: string): number => encoder.encode(text).byteLength
+
+/** The longest partition key that DynamoDB takes. */
+const nameBytes = 2048
+
+/**
+ * DynamoDB takes items of 400 KB. What is kept back is for the names and numbers of attributes, the key, a lease
+ * beside the value and what a failed leader left.
+ */
+export const itemBytes = 409_600
+export const valueBytes = itemBytes - 8_192
+
+/** The largest cause that is sure to fit beside a value and a key at their limits. */
+export const causeBytes = 4_096
+
+const spaceOf = (shared: Shared, table: string, prefix: string): Space => {
+  const id = JSON.stringify([table, prefix])
+  const known = shared.spaces.get(id)
+  if (known !== undefined) return known
+  const keyBytes = nameBytes - bytesOf(prefix) - 1
+  const space: Space = {
+    table,
+    prefix,
+    limits: { keyBytes, valueBytes, tick: 1, clock: "client" },
+    values: undefined
+  }
+  shared.spaces.set(id, space)
+  return space
+}
+
+/** The options, checked, with their defaults and what they share with others. */
+export interface Resolved {
+  readonly client: Client
+  readonly clock: StoreClock
+  /** The same object for the same client, table and prefix. */
+  readonly space: Space
+  readonly timeout: number
+}
+
+const tableOf = (given: string | undefined): string => {
+  const table = Check.text("table", given, "cache-locking")
+  if (/^(arn:[\w.:/-]{3,1000}|[\w.-]{3,255})$/.test(table)) return table
+  throw Check.invalid("table", table, "a table's name (3 to 255 of a-z, A-Z, 0-9, _, -, .) or its ARN")
+}
+
+const prefixOf = (given: string | undefined): string => {
+  const prefix = Check.text("prefix", given, "cache")
+  if (prefix !== "" && !prefix.includes("#") && prefix.isWellFormed() && bytesOf(prefix) <= 512) return prefix
+  throw Check.invalid("prefix", prefix, "text of 1 to 512 bytes without #")
+}
+
+/** Checks which table. */
+export const checkTable = (settings: TableSettings) => ({
+  table: tableOf(settings.table),
+  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+})
+
+/** Checks the settings that need no client. */
+export const checkSettings = (settings: Settings) => ({ ...checkTable(settings), prefix: prefixOf(settings.prefix) })
+
+/**
+ * Checks the client.
+ *
+ * @throws InvalidOption
+ */
+export const checkClient = (client: Client): Client => {
+  if (isClient(client)) return client
+  // What was given may hold credentials.
+  throw Check.invalid("client", typeof client, acceptedClient)
+}
+
+/**
+ * Checks the options.
+ *
+ * @throws InvalidOption
+ */
+export const resolve = (options: Options): Resolved => {
+  Check.known(options, names)
+  const { prefix, table, timeout } = checkSettings(options)
+  const client = checkClient(options.client)
+  const shared = sharedOf(client)
+  return { client, clock: shared.clock, space: spaceOf(shared, table, prefix), timeout }
+}

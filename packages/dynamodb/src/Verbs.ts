@@ -1,0 +1,235 @@
+/**
+ * The verbs of the contract over conditional writes.
+ *
+ * What is there is judged by core's `Entry`; the writes restate its moves as conditions. A write whose reply was lost
+ * is sent again by the SDK and finds its condition broken by itself: the item's `rev` tells.
+ */
+import type { GetItemCommandOutput } from "@aws-sdk/client-dynamodb"
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  type AdapterError,
+  Entry,
+  Limit,
+  type Limits,
+  type Operation,
+  type Token,
+  type Value
+} from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Batch from "./Batch.ts"
+import { Calls, type Session } from "./Calls.ts"
+import * as Grant from "./Grant.ts"
+import * as Item from "./Item.ts"
+import { causeBytes, type Resolved } from "./Options.ts"
+import * as Statements from "./Statements.ts"
+import type { StoreClock } from "./StoreClock.ts"
+
+/** The most that are under way at once for the verbs of many keys; the SDK's client has 50 connections. */
+const concurrency = 32
+
+const newRev = (): string => crypto.randomUUID()
+
+/** The verbs. Every one can be taken off the object. */
+export class Verbs {
+  readonly name = "dynamodb"
+  readonly limits: Limits
+  private readonly calls: Calls
+  private readonly clock: StoreClock
+  private readonly table: string
+  private readonly prefix: string
+
+  constructor({ client, clock, space, timeout }: Resolved) {
+    this.limits = space.limits
+    this.clock = clock
+    this.table = space.table
+    this.prefix = `${space.prefix}#`
+    this.calls = new Calls({ client, clock, table: space.table, timeout })
+  }
+
+  /** A consistent read; the lease is written only if that found no value that is fresh, and nobody else was faster. */
+  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+    this.run("acquire", key, undefined, async (session, place) =>
+      this.decide(session, place, options, await this.find(session, place))
+    )
+
+  readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
+    this.run("fill", key, value, async (session, place) => {
+      const rev = newRev()
+      const found = await session.write(Statements.fill(place, this.clock.now(), rev, { token, value, lifetime }))
+      return found === undefined || found.rev === rev
+    })
+
+  readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
+    this.run("abandon", key, cause, (session, place) =>
+      this.holding(session, token, (now, rev, keptUntil) => {
+        // Beside a large value there is no room for a large cause.
+        const fits = keptUntil === undefined || (cause?.bytes.byteLength ?? 0) <= causeBytes
+        return Statements.abandon(place, now, rev, { token, cooldown, cause: fits ? cause : undefined, keptUntil })
+      })
+    )
+
+  readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
+    this.run("renew", key, undefined, (session, place) =>
+      this.holding(session, token, (now, rev, keptUntil) =>
+        Statements.renew(place, now, rev, { token, leaseFor, keptUntil })
+      )
+    )
+
+  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
+    this.run("delete", key, undefined, async (session, place) => {
+      const gone = await session.remove(Statements.remove(place))
+      return Entry.remove(gone.entry, this.clock.now())[0]
+    })
+
+  readonly put: Adapter["put"] = (key, { lifetime, value }) =>
+    this.run("put", key, value, async (session, place) => {
+      await session.send(Statements.put(place, this.clock.now(), newRev(), { value, lifetime }))
+    })
+
+  readonly touch: Adapter["touch"] = (key, { freshFor }) =>
+    this.run("touch", key, undefined, async (session, place) => {
+      const rev = newRev()
+      let found = await session.write(Statements.touch(place, this.clock.now(), rev, freshFor))
+      for (let attempt = 0; found !== undefined && found.rev !== rev; attempt++) {
+        const now = this.clock.now()
+        const [fresh, next] = Entry.touch(found.entry, now, { freshFor: Item.atMost(freshFor) })
+        if (!fresh || next?.kept === undefined || found.rev === undefined) return false
+        if (attempt > 0) await session.pause(attempt)
+        const there = { rev: found.rev, entry: next, kept: next.kept }
+        found = await session.write(Statements.touchBeside(place, now, rev, there))
+      }
+      return true
+    })
+
+  readonly read: Adapter["read"] = (key) =>
+    this.run("read", key, undefined, async (session, place) =>
+      Entry.read((await this.find(session, place)).entry, this.clock.now())
+    )
+
+  /** Batches of reads answer the hits; what is no hit is decided key by key, by what was read. */
+  readonly acquireMany = (
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions
+  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
+    Effect.suspend(() => {
+      for (const key of keys) {
+        const refusal = Limit.refusal(this, "acquireMany", key)
+        if (refusal !== undefined) return Effect.fail(refusal)
+      }
+      // DynamoDB refuses a batch that names an item twice.
+      const batches = Batch.chunks([...new Set(keys)])
+      const answered = Effect.forEach(batches, (batch) => this.acquireBatch(batch, options), { concurrency: 4 })
+      return Effect.map(answered, (answers) => {
+        const byKey = new Map(answers.flat())
+        return keys.map((key) => byKey.get(key)!)
+      })
+    })
+
+  readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
+    Effect.map(Effect.forEach(keys, this.delete, { concurrency }), (gone) => gone.filter(Boolean).length)
+
+  /** A scan: DynamoDB reads the whole table for it, page by page. */
+  readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
+    Stream.paginate(undefined as Item.Item | undefined, (from) =>
+      this.calls.run("keys", undefined, async (session) => {
+        const page = await session.send<{ Items?: ReadonlyArray<Item.Item>; LastEvaluatedKey?: Item.Item }>(
+          Statements.names(this.table, this.prefix + start, this.clock.now(), from)
+        )
+        const keys = (page.Items ?? []).map((item) => (item[Item.keyName]?.S ?? "").slice(this.prefix.length))
+        return [keys, Option.fromNullishOr(page.LastEvaluatedKey)] as const
+      })
+    )
+
+  private run<A>(
+    operation: Operation,
+    key: string,
+    value: Value | undefined,
+    verb: (session: Session, place: Statements.Place) => Promise<A>
+  ): Effect.Effect<A, AdapterError> {
+    const refusal = Limit.refusal(this, operation, key, value)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    return this.calls.run(operation, key, (session) => verb(session, this.placeOf(key)))
+  }
+
+  private placeOf(key: string): Statements.Place {
+    return { table: this.table, name: this.prefix + key }
+  }
+
+  private async find(session: Session, place: Statements.Place): Promise<Item.Found> {
+    const { Item: item } = await session.send<GetItemCommandOutput>(Statements.read(place))
+    return Item.decode(item)
+  }
+
+  /** Answers by what was found, or writes the lease, until nobody was faster. */
+  private async decide(
+    session: Session,
+    place: Statements.Place,
+    options: AcquireOptions,
+    first: Item.Found
+  ): Promise<Acquired> {
+    const asked = { ...options, leaseFor: Item.atLeast(options.leaseFor) }
+    let found = first
+    for (let attempt = 0; ; attempt++) {
+      if (attempt > 1) await session.pause(attempt)
+      const now = this.clock.now()
+      const keptUntil = Item.keptUntilOf(found.entry, now)
+      const [answer, next] = Entry.acquire(found.entry, now, asked, () => Grant.make(keptUntil))
+      if (answer._tag !== "Leader") return answer
+      const rev = newRev()
+      const there = await session.write(Statements.grant(place, found, next!.lease!, keptUntil, rev))
+      if (there === undefined || there.rev === rev) return answer
+      found = there
+    }
+  }
+
+  /** Writes under a lease, by the value that the token tells, or by what is there where that is no longer so. */
+  private async holding(
+    session: Session,
+    token: Token,
+    statement: (now: number, rev: string, keptUntil: number | undefined) => Parameters<Session["write"]>[0]
+  ): Promise<boolean> {
+    let keptUntil = Grant.keptUntilOf(token)
+    for (let attempt = 0; ; attempt++) {
+      if (attempt > 1) await session.pause(attempt)
+      const [now, rev] = [this.clock.now(), newRev()]
+      const found = await session.write(statement(now, rev, keptUntil))
+      if (found === undefined || found.rev === rev) return true
+      const lease = found.entry?.lease
+      if (lease?.token !== token || now >= lease.until) return false
+      keptUntil = found.entry?.kept && Item.capped(Entry.keptUntil(found.entry.kept))
+    }
+  }
+
+  private acquireBatch(
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions
+  ): Effect.Effect<ReadonlyArray<readonly [string, Acquired]>, AdapterError> {
+    const read = this.calls.run("acquireMany", undefined, (session) =>
+      Batch.read(
+        session,
+        this.table,
+        keys.map((key) => this.prefix + key)
+      )
+    )
+    return Effect.flatMap(read, (items) => {
+      const now = this.clock.now()
+      return Effect.forEach(
+        keys,
+        (key) => {
+          const found = Item.decode(items.get(this.prefix + key))
+          const [answer] = Entry.acquire(found.entry, now, options, () => Grant.make(undefined))
+          const answered =
+            answer._tag === "Leader"
+              ? this.calls.run("acquireMany", key, (session) => this.decide(session, this.placeOf(key), options, found))
+              : Effect.succeed(answer)
+          return Effect.map(answered, (answer) => [key, answer] as const)
+        },
+        { concurrency }
+      )
+    })
+  }
+}

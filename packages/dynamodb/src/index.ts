@@ -1,0 +1,1 @@
+export * as DynamoDbAdapter from "./DynamoDbAdapter.ts"

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest"
+import * as Failure from "../src/Failure.ts"
+
+const thrown = (name: string, status: number | undefined, more: object = {}) =>
+  Object.assign(new Error("words"), { name, $metadata: { httpStatusCode: status }, ...more })
+
+const reasonOf = (error: unknown) => Failure.failed("put", "k", "t", error).reason
+
+describe("Failure", () => {
+  it.each([
+    ["ProvisionedThroughputExceededException", 400],
+    ["ThrottlingException", 400],
+    ["RequestLimitExceeded", 400],
+    ["LimitExceededException", 400],
+    ["TransactionConflictException", 400],
+    ["InternalServerError", 500],
+    ["ServiceUnavailable", 503],
+    ["Unknown", 429],
+    ["TimeoutError", undefined],
+    ["AbortError", undefined],
+    ["Error", undefined],
+    ["SyntaxError", 200]
+  ])("%s (%s) may pass", (name, status) => {
+    expect(reasonOf(thrown(name, status))).toBe("Unavailable")
+  })
+
+  it.each([
+    ["ValidationException", 400],
+    ["ResourceNotFoundException", 400],
+    ["AccessDeniedException", 400],
+    ["UnrecognizedClientException", 400],
+    ["ItemCollectionSizeLimitExceededException", 400],
+    ["InvalidSignatureException", 403],
+    ["CredentialsProviderError", undefined]
+  ])("%s (%s) will not", (name, status) => {
+    expect(reasonOf(thrown(name, status))).toBe("Rejected")
+  })
+
+  it("passes on the name, the code and the words, and nothing else", () => {
+    const error = thrown("Error", undefined, { code: "ECONNRESET", Item: { v: "secret" }, $response: "secret" })
+    const failure = Failure.failed("fill", "k", "t", error)
+    expect(failure).toMatchObject({ adapter: "dynamodb", operation: "fill", key: "k", message: "words" })
+    expect(failure.cause).toMatchObject({ name: "Error", code: "ECONNRESET", message: "words" })
+    expect(Object.keys(failure.cause as object).sort()).toEqual(["code", "name"])
+  })
+
+  it("has words for what has none", () => {
+    const wordsOf = (error: unknown) => Failure.failed("fill", "k", "t", error).message
+    expect(wordsOf(Object.assign(new Error(""), { code: "ECONNREFUSED" }))).toBe("ECONNREFUSED")
+    expect(wordsOf(new Error(""))).toBe("Error")
+    expect(wordsOf(undefined)).toBe("the request failed")
+    expect(wordsOf(thrown("ResourceNotFoundException", 400))).toContain("there is no table t")
+  })
+
+  it("knows a broken condition, with and without what is there", () => {
+    const Item = { rev: { S: "1" } }
+    expect(Failure.unmet(thrown("ConditionalCheckFailedException", 400, { Item }))).toEqual({ item: Item })
+    expect(Failure.unmet(thrown("ConditionalCheckFailedException", 400))).toEqual({ item: undefined })
+    expect(Failure.unmet(thrown("ValidationException", 400))).toBe(false)
+  })
+})

@@ -1,0 +1,83 @@
+import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
+import { type Server, Unavailable } from "@cache-locking/test-servers"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { describe, expect, it } from "vitest"
+import { DynamoDbAdapter } from "../src/index.ts"
+import { ask, clientOf, connect, lifetime, minute, proxyTo, run, serverWith, value } from "./fixtures/Support.ts"
+
+const table = "layers"
+const server = await serverWith(table)
+const idle = connect("http://127.0.0.1:1")
+
+const use = Effect.gen(function* () {
+  const adapter = yield* Adapter
+  yield* adapter.put("k", { value: value(1), lifetime: lifetime(minute) })
+  return (yield* adapter.acquire("k", ask("me")))._tag
+})
+
+const list = Effect.flatMap(ListingAdapter, (adapter) => Stream.runCollect(adapter.keys("")))
+
+it("bad options are told at once, or as a typed failure", async () => {
+  expect(() => DynamoDbAdapter.layer({ client: idle, prefix: "#" })).toThrow(InvalidOption)
+  const layer = DynamoDbAdapter.layerConfig({ region: Config.succeed("local"), prefix: Config.succeed("#") })
+  expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toBeInstanceOf(InvalidOption)
+})
+
+it("gives a listing adapter exactly where keys can be listed", async () => {
+  const { hitUnsafe, keys: _, valueUnsafe, ...blind } = MemoryAdapter.make()
+  const services = async (leases: Adapter | undefined) =>
+    (await run(Effect.scoped(Layer.build(DynamoDbAdapter.layer({ client: idle, leases }))))).mapUnsafe
+  expect([...(await services(undefined)).keys()]).toContain(ListingAdapter.key)
+  expect([...(await services(MemoryAdapter.make())).keys()]).toContain(ListingAdapter.key)
+  expect([...(await services(blind)).keys()]).not.toContain(ListingAdapter.key)
+  expect([...(await services(blind)).keys()]).toContain(Adapter.key)
+})
+
+describe.skipIf(server instanceof Unavailable)("over a table", () => {
+  it("layer leaves the client open", async () => {
+    const client = clientOf((server as Server).url)
+    const layer = DynamoDbAdapter.layer({ client, table, prefix: "layer", commandTimeout: "10 seconds" })
+    expect(await run(Effect.provide(use, layer))).toBe("Hit")
+    expect(await run(Effect.provide(list, layer))).toEqual(["k"])
+    expect(await run(Effect.provide(use, layer))).toBe("Hit")
+  })
+
+  it("layerConfig makes a client of its own, and closes its connections", async () => {
+    const proxy = await proxyTo(server as Server)
+    const layer = DynamoDbAdapter.layerConfig({
+      endpoint: Config.String("DYNAMODB_URL"),
+      region: Config.succeed("local"),
+      accessKeyId: Config.succeed("local"),
+      secretAccessKey: Config.Redacted("SECRET"),
+      table: Config.succeed(table),
+      prefix: Config.succeed("config"),
+      commandTimeout: Config.succeed("10 seconds" as const)
+    })
+    const env = ConfigProvider.fromUnknown({ DYNAMODB_URL: proxy.url(), SECRET: "hidden" })
+    const answer = await run(
+      Effect.provide(
+        Effect.tap(use, () => Effect.sync(() => expect(proxy.stats.open).toBe(1))),
+        layer
+      ).pipe(Effect.provideService(ConfigProvider.ConfigProvider, env))
+    )
+    expect(answer).toBe("Hit")
+    await expect.poll(() => proxy.stats.open).toBe(0)
+  })
+
+  it("layerConfig takes one configuration, too", async () => {
+    const config = Config.succeed({
+      endpoint: (server as Server).url,
+      region: "local",
+      accessKeyId: "local",
+      secretAccessKey: Redacted.make("hidden"),
+      table,
+      commandTimeout: 10_000
+    })
+    expect(await run(Effect.provide(use, DynamoDbAdapter.layerConfig(config)))).toBe("Hit")
+  })
+})
