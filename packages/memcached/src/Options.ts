@@ -1,0 +1,137 @@
+/**
+ * The adapter's options, checked once, and what adapters over one client share.
+ */
+import { type Adapter, Check } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import type { MemjsServer } from "./Connection.ts"
+import * as Keyspace from "./Keyspace.ts"
+import { Pool } from "./Pool.ts"
+import { consistent, type Route } from "./Routing.ts"
+import { itemSizeDefault, itemSizeMin } from "./Size.ts"
+
+/** A client of memjs 1.3: `Client.create(…)`. */
+export interface Client {
+  readonly servers: ReadonlyArray<object>
+  readonly getServer: (key: string) => unknown
+}
+
+/** What every adapter over Memcached can be told. */
+export interface Settings {
+  /**
+   * Put before every key. Two prefixes never meet, whatever the keys. Printable ASCII without spaces and braces, at most
+   * 128 characters. Default `"cache"`.
+   */
+  readonly prefix?: string | undefined
+  /** How long any request may take, opening a connection included. Default 2 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+  /** The largest item that the servers take, in bytes: their option `-I`. Default 1 MiB, as theirs. */
+  readonly itemSize?: number | undefined
+  /**
+   * Keeps leases in this adapter and only values in Memcached. Memcached may then evict values, but no lease. The
+   * adapter stays the caller's: it is not closed.
+   */
+  readonly leases?: Adapter | undefined
+}
+
+export interface Options extends Settings {
+  /** Stays the caller's: the adapter opens connections of its own to the client's servers, and never closes the client's. */
+  readonly client: Client
+}
+
+const names = new Set(["client", "prefix", "commandTimeout", "itemSize", "leases"])
+
+const timeoutDefault = 2_000
+
+const acceptedClient = "a client of memjs (Client.create), not its options or a list of servers"
+
+/** One client with one prefix: the same keys of the same servers. */
+export interface Space {
+  readonly prefix: string
+}
+
+/** One client, whichever adapters use it. */
+interface Shared {
+  readonly pool: Pool
+  readonly spaces: Map<string, Space>
+}
+
+const clients = new WeakMap<object, Shared>()
+
+const isServer = (server: unknown): server is MemjsServer => {
+  const { error, host, onError, onResponse, port, sock, write } = (server ?? {}) as Partial<MemjsServer>
+  const methods = [error, onError, onResponse, sock, write]
+  return typeof host === "string" && typeof port === "number" && methods.every((method) => typeof method === "function")
+}
+
+/** Where `getServer` is defined, `perform` is too, unless somebody overrode it. */
+const hasOwnHashing = (client: Client): boolean => {
+  for (let object: object | null = client; object !== null; object = Object.getPrototypeOf(object)) {
+    if (Object.hasOwn(object, "getServer")) return !Object.hasOwn(object, "perform")
+  }
+  return false
+}
+
+const routeOf = (client: Client, servers: ReadonlyArray<MemjsServer>): Route => {
+  if (hasOwnHashing(client)) return (name) => Number(client.getServer(name))
+  return consistent(servers.map(({ host, port }) => `${host}:${port}`))
+}
+
+const openShared = (client: Client): Shared => {
+  const servers: ReadonlyArray<unknown> = Array.isArray(client?.servers) ? client.servers : []
+  if (servers.length === 0 || !servers.every(isServer) || typeof client.getServer !== "function") {
+    // What was given may hold a password.
+    throw Check.invalid("client", typeof client, acceptedClient)
+  }
+  return { pool: new Pool(servers, routeOf(client, servers)), spaces: new Map() }
+}
+
+const sharedOf = (client: Client): Shared => {
+  const known = typeof client === "object" && client !== null ? clients.get(client) : undefined
+  if (known !== undefined) return known
+  const shared = openShared(client)
+  clients.set(client, shared)
+  return shared
+}
+
+const spaceOf = ({ spaces }: Shared, prefix: string): Space => {
+  const known = spaces.get(prefix)
+  if (known !== undefined) return known
+  const space: Space = { prefix }
+  spaces.set(prefix, space)
+  return space
+}
+
+/** The options, checked, with their defaults and what they share with others. */
+export interface Resolved {
+  readonly pool: Pool
+  /** The same object for the same client and prefix. */
+  readonly space: Space
+  readonly timeout: number
+  readonly itemSize: number
+  readonly leases: Adapter | undefined
+}
+
+const leasesOf = (given: Adapter | undefined): Adapter | undefined => {
+  if (given === undefined || (typeof given?.acquire === "function" && typeof given.limits === "object")) return given
+  throw Check.invalid("leases", typeof given, "an adapter")
+}
+
+/** Checks the settings that need no client. */
+export const checkSettings = (settings: Settings) => ({
+  prefix: Keyspace.prefixOf(settings.prefix),
+  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
+  itemSize: Check.integer("itemSize", settings.itemSize, { min: itemSizeMin, default: itemSizeDefault }),
+  leases: leasesOf(settings.leases)
+})
+
+/**
+ * Checks the options.
+ *
+ * @throws InvalidOption
+ */
+export const resolve = (options: Options): Resolved => {
+  Check.known(options, names)
+  const { itemSize, leases, prefix, timeout } = checkSettings(options)
+  const shared = sharedOf(options.client)
+  return { pool: shared.pool, space: spaceOf(shared, prefix), timeout, itemSize, leases }
+}

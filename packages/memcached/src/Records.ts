@@ -1,0 +1,149 @@
+/**
+ * Reading and writing the record of a key: one item that holds value, lease and cooldown, and that is overwritten only
+ * if it is still the version that was read.
+ */
+import { type AdapterError, type Entry, EntryRecord, type Operation } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import type { Calls } from "./Calls.ts"
+import type { Connection, Reply } from "./Connection.ts"
+import { refused, rejected } from "./Failure.ts"
+import * as Requests from "./Requests.ts"
+import { recordOf } from "./Size.ts"
+
+/**
+ * What a write must find. A version holds for the connection over which it was read: a server that was restarted counts
+ * from 1 again, and has lost all connections.
+ */
+export interface Version {
+  readonly cas: Requests.Cas
+  readonly connection: Connection
+}
+
+/** What is there. */
+export interface Found {
+  /** Nothing, too, when another program left something under the name. */
+  readonly entry: Entry.Entry | undefined
+  /** Nothing when there is no item. */
+  readonly version: Version | undefined
+}
+
+/** What became of a write: the version it wrote (nothing after a removal), or `false`: it was not the version any more. */
+export type Written = Version | undefined | false
+
+const { status } = Requests
+
+/** A small value out of a large piece of replies would keep it all alive. */
+const worthACopy = 8
+
+/** The bytes of a reply, as their own where they are a small part of what came. */
+export const bytesOf = ({ val }: Reply): Uint8Array => {
+  const bytes = new Uint8Array(val.buffer, val.byteOffset, val.byteLength)
+  return val.buffer.byteLength > worthACopy * val.byteLength ? bytes.slice() : bytes
+}
+
+const nothing: Found = { entry: undefined, version: undefined }
+
+export class Records {
+  private readonly calls: Calls
+  private readonly itemSize: number
+
+  constructor(calls: Calls, itemSize: number) {
+    this.calls = calls
+    this.itemSize = itemSize
+  }
+
+  /** Reads the record, and goes on with it. */
+  read<A>(
+    operation: Operation,
+    key: string,
+    name: string,
+    andThen: (found: Found) => Effect.Effect<A, AdapterError>
+  ): Effect.Effect<A, AdapterError> {
+    return this.calls.exchange(
+      operation,
+      key,
+      name,
+      () => Requests.get(name),
+      (reply, connection) => {
+        const code = reply.header.status
+        if (code === status.notFound) return andThen(nothing)
+        if (code !== status.ok) return Effect.fail(refused(operation, key, code))
+        const cas = reply.header.cas.readBigUInt64BE()
+        if (cas === Requests.anyCas) return Effect.fail(rejected(operation, key, withoutCas))
+        return andThen({ entry: EntryRecord.decode(bytesOf(reply)), version: { cas, connection } })
+      }
+    )
+  }
+
+  /**
+   * Writes the record, or removes it when there is no entry, if it still is the version told, or there still is none.
+   *
+   * @param ttl milliseconds after which nothing of the entry matters
+   */
+  writeIf(
+    operation: Operation,
+    key: string,
+    name: string,
+    version: Version | undefined,
+    entry: Entry.Entry | undefined,
+    ttl: number
+  ): Effect.Effect<Written, AdapterError> {
+    if (entry === undefined)
+      return version === undefined ? Effect.succeed<Written>(undefined) : this.remove(operation, key, name, version)
+    const bytes = recordOf(entry, name, this.itemSize)
+    if (bytes === undefined) return Effect.fail(rejected(operation, key, tooLarge))
+    const expiry = Requests.expiryOf(ttl, Date.now())
+    const request = () =>
+      version === undefined ? Requests.add(name, bytes, expiry) : Requests.replace(name, version.cas, bytes, expiry)
+    return this.calls.exchange(operation, key, name, request, written(operation, key, true), onlyOver(version))
+  }
+
+  /** Writes the record whatever is there. */
+  write(
+    operation: Operation,
+    key: string,
+    name: string,
+    entry: Entry.Entry,
+    ttl: number
+  ): Effect.Effect<Written, AdapterError> {
+    const bytes = recordOf(entry, name, this.itemSize)
+    if (bytes === undefined) return Effect.fail(rejected(operation, key, tooLarge))
+    const expiry = Requests.expiryOf(ttl, Date.now())
+    return this.calls.exchange(
+      operation,
+      key,
+      name,
+      () => Requests.set(name, bytes, expiry),
+      written(operation, key, true)
+    )
+  }
+
+  /** Removes the record, whatever it is unless a version is told. */
+  remove(operation: Operation, key: string, name: string, version?: Version): Effect.Effect<Written, AdapterError> {
+    const request = () => Requests.remove(name, version?.cas ?? Requests.anyCas)
+    return this.calls.exchange(operation, key, name, request, written(operation, key, false), onlyOver(version))
+  }
+}
+
+/** Over another connection it would be another version. */
+const onlyOver = (
+  version: Version | undefined
+): { readonly connection: Connection; readonly over: Written } | undefined =>
+  version && { connection: version.connection, over: false }
+
+const tooLarge = "the record would be larger than an item may be"
+
+const withoutCas = "the server keeps no versions (its option -C), and nothing is safe without them"
+
+const written =
+  (operation: Operation, key: string, stays: boolean) =>
+  (reply: Reply, connection: Connection): Effect.Effect<Written, AdapterError> => {
+    const code = reply.header.status
+    if (code === status.ok) {
+      return Effect.succeed(stays ? { cas: reply.header.cas.readBigUInt64BE(), connection } : undefined)
+    }
+    if (code === status.notFound || code === status.exists || code === status.notStored) {
+      return Effect.succeed<Written>(false)
+    }
+    return Effect.fail(refused(operation, key, code))
+  }

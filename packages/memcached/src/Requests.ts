@@ -1,0 +1,93 @@
+/**
+ * Requests of Memcached's binary protocol, of which memjs has no API for those that say which version they overwrite.
+ *
+ * A request is 24 bytes of header, the extras, the name and the value. Bytes 16 to 23 of the header are the version
+ * (`CAS`) that a write must find; 0 asks for none.
+ */
+
+/** The version of a record: another one after every write. The server never gives 0. */
+export type Cas = bigint
+
+/** A write that overwrites whatever is there. */
+export const anyCas: Cas = 0n
+
+const headerBytes = 24
+const magic = 0x80
+const opcode = { get: 0x00, set: 0x01, add: 0x02, replace: 0x03, delete: 0x04 } as const
+const at = { magic: 0, opcode: 1, nameLength: 2, extrasLength: 4, bodyLength: 8, opaque: 12, cas: 16 } as const
+
+/** Status words of replies. */
+export const status = {
+  ok: 0x00,
+  notFound: 0x01,
+  exists: 0x02,
+  tooLarge: 0x03,
+  invalid: 0x04,
+  notStored: 0x05,
+  authentication: 0x20,
+  unknown: 0x81,
+  outOfMemory: 0x82
+} as const
+
+const nothing = new Uint8Array()
+
+const request = (code: number, name: string, cas: Cas, expiry?: number, value: Uint8Array = nothing): Buffer => {
+  // Flags and expiry.
+  const extrasLength = expiry === undefined ? 0 : 8
+  // Names are ASCII: a byte per character.
+  const size = headerBytes + extrasLength + name.length + value.byteLength
+  const bytes = Buffer.allocUnsafe(size)
+  bytes.fill(0, 0, headerBytes + extrasLength)
+  bytes[at.magic] = magic
+  bytes[at.opcode] = code
+  bytes.writeUInt16BE(name.length, at.nameLength)
+  bytes[at.extrasLength] = extrasLength
+  bytes.writeUInt32BE(size - headerBytes, at.bodyLength)
+  if (cas !== anyCas) bytes.writeBigUInt64BE(cas, at.cas)
+  if (expiry !== undefined) bytes.writeUInt32BE(expiry, headerBytes + 4)
+  bytes.write(name, headerBytes + extrasLength, "latin1")
+  bytes.set(value, headerBytes + extrasLength + name.length)
+  return bytes
+}
+
+/** Marks a request, so that its reply is known. */
+export const number = (bytes: Buffer, opaque: number): void => {
+  bytes.writeUInt32BE(opaque, at.opaque)
+}
+
+export const get = (name: string): Buffer => request(opcode.get, name, anyCas)
+
+/** Whatever is there. */
+export const set = (name: string, value: Uint8Array, expiry: number): Buffer =>
+  request(opcode.set, name, anyCas, expiry, value)
+
+/** Only where nothing is. */
+export const add = (name: string, value: Uint8Array, expiry: number): Buffer =>
+  request(opcode.add, name, anyCas, expiry, value)
+
+/**
+ * Only over the version told. Not a SET with a version: one that fails for want of memory takes away what was there.
+ */
+export const replace = (name: string, cas: Cas, value: Uint8Array, expiry: number): Buffer =>
+  request(opcode.replace, name, cas, expiry, value)
+
+export const remove = (name: string, cas: Cas): Buffer => request(opcode.delete, name, cas)
+
+/** Beyond it Memcached takes a number for an instant. */
+const longestSpan = 30 * 24 * 60 * 60
+
+/** Year 2106: beyond it there is no such number. */
+const lastInstant = 0xffff_ffff
+
+/**
+ * The expiry of what matters for `ttl` milliseconds. Never before its time: the server's clock steps by seconds, so up
+ * to two seconds later. 0 is never.
+ *
+ * @param wall epoch milliseconds, for spans that only an instant can tell
+ */
+export const expiryOf = (ttl: number, wall: number): number => {
+  const seconds = Math.ceil(Math.max(0, ttl) / 1000) + 1
+  if (seconds <= longestSpan) return seconds
+  const instant = Math.ceil(wall / 1000) + seconds
+  return instant <= lastInstant ? instant : 0
+}

@@ -1,0 +1,169 @@
+/**
+ * The verbs of the contract: read, decide by core's `Entry`, and write if unchanged; again when another was faster.
+ */
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  type AdapterError,
+  Entry,
+  Limit,
+  type Operation,
+  type Snapshot,
+  Token,
+  type Value
+} from "@cache-locking/core"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { Calls } from "./Calls.ts"
+import { overtaken } from "./Failure.ts"
+import { Grants } from "./Grants.ts"
+import * as Keyspace from "./Keyspace.ts"
+import type { Resolved } from "./Options.ts"
+import { type Found, Records, type Version, type Written } from "./Records.ts"
+import { valueBytesOf } from "./Size.ts"
+
+/** How often a verb that was overtaken begins again. */
+const attempts = 24
+
+/** Milliseconds, at most: the pause before the first beginning anew doubles up to the longest. */
+const pause = { first: 4, longest: 200 } as const
+
+const grant = (): Token => Token(crypto.randomUUID())
+
+type Decide<A> = (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>
+
+/** Runs with the time of the caller's clock. */
+const timed = <A>(f: (now: number) => Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> =>
+  Effect.withFiber((fiber) => f(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()))
+
+/** The verbs. Every one can be taken off the object. */
+export class Verbs {
+  readonly here: Pick<Adapter, "name" | "limits">
+  private readonly prefix: string
+  private readonly records: Records
+  private readonly grants = new Grants()
+
+  constructor({ itemSize, pool, space, timeout }: Resolved) {
+    this.here = {
+      name: "memcached",
+      limits: { keyBytes: Keyspace.keyBytes, valueBytes: valueBytesOf(itemSize), tick: 1, clock: "client" }
+    }
+    this.prefix = space.prefix
+    this.records = new Records(new Calls(pool, timeout), itemSize)
+  }
+
+  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+    this.move("acquire", key, undefined, (entry, now) => Entry.acquire(entry, now, options, grant))
+
+  /** Without reading first, where this process wrote the lease itself. */
+  readonly fill: Adapter["fill"] = (key, options) =>
+    Effect.suspend(() => {
+      const { token, value } = options
+      const move = this.move("fill", key, value, (entry, now) => Entry.fill(entry, now, options))
+      const name = Keyspace.nameOf(this.prefix, key)
+      const granted = this.grants.take(token, name)
+      if (granted === undefined || value === undefined || Limit.refusal(this.here, "fill", key, value)) return move
+      const { lease, version } = granted
+      return timed((now) => {
+        const [held, next] = Entry.fill({ kept: undefined, lease, cooldown: undefined }, now, options)
+        if (!held) return move
+        return Effect.flatMap(this.write("fill", key, name, version, next, now), (written) =>
+          written === false ? move : Effect.succeed(true)
+        )
+      })
+    })
+
+  readonly abandon: Adapter["abandon"] = (key, options) =>
+    Effect.suspend(() => {
+      this.grants.forget(options.token)
+      return this.move("abandon", key, options.cause, (entry, now) => Entry.abandon(entry, now, options))
+    })
+
+  readonly renew: Adapter["renew"] = (key, options) =>
+    this.move("renew", key, undefined, (entry, now) => Entry.renew(entry, now, options))
+
+  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
+    this.move("delete", key, undefined, Entry.remove)
+
+  readonly touch: Adapter["touch"] = (key, options) =>
+    this.move("touch", key, undefined, (entry, now) => Entry.touch(entry, now, options))
+
+  readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
+    this.move("read", key, undefined, (entry, now) => [Entry.read(entry, now), entry])
+
+  /** Whatever is there: there is nothing to read first. */
+  readonly put: Adapter["put"] = (key, options) =>
+    this.admitted("put", key, options.value, (name) =>
+      timed((now) => {
+        const next = Entry.put(now, options)[1]!
+        const ttl = Entry.endsAt(next) - now
+        return Effect.asVoid(
+          ttl > 0 ? this.records.write("put", key, name, next, ttl) : this.records.remove("put", key, name)
+        )
+      })
+    )
+
+  private admitted<A>(
+    operation: Operation,
+    key: string,
+    value: Value | undefined,
+    go: (name: string) => Effect.Effect<A, AdapterError>
+  ): Effect.Effect<A, AdapterError> {
+    return Effect.suspend(() => {
+      const refusal = Limit.refusal(this.here, operation, key, value)
+      return refusal === undefined ? go(Keyspace.nameOf(this.prefix, key)) : Effect.fail(refusal)
+    })
+  }
+
+  private move<A>(
+    operation: Operation,
+    key: string,
+    value: Value | undefined,
+    decide: Decide<A>
+  ): Effect.Effect<A, AdapterError> {
+    return this.admitted(operation, key, value, (name) => this.attempt(operation, key, name, decide, 1))
+  }
+
+  private attempt<A>(
+    operation: Operation,
+    key: string,
+    name: string,
+    decide: Decide<A>,
+    times: number
+  ): Effect.Effect<A, AdapterError> {
+    return this.records.read(operation, key, name, (found: Found) =>
+      timed((now) => {
+        const [answer, next] = decide(found.entry, now)
+        if (next === found.entry) return Effect.succeed(answer)
+        return Effect.flatMap(this.write(operation, key, name, found.version, next, now), (written) => {
+          if (written !== false) return Effect.succeed(answer)
+          if (times === attempts) return Effect.fail(overtaken(operation, key, times))
+          const longest = Math.min(pause.longest, pause.first * 2 ** (times - 1))
+          const again = Effect.suspend(() => this.attempt(operation, key, name, decide, times + 1))
+          return Effect.andThen(Effect.sleep(Math.random() * longest), again)
+        })
+      })
+    )
+  }
+
+  /** Writes what is next, keeps no corpse, and remembers a lease. */
+  private write(
+    operation: Operation,
+    key: string,
+    name: string,
+    version: Version | undefined,
+    next: Entry.Entry | undefined,
+    now: number
+  ): Effect.Effect<Written, AdapterError> {
+    const ttl = next === undefined ? 0 : Entry.endsAt(next) - now
+    const living = ttl > 0 ? next : undefined
+    const written = this.records.writeIf(operation, key, name, version, living, ttl)
+    const lease = living?.lease
+    if (lease === undefined) return written
+    return Effect.tap(written, (written) => {
+      if (written) this.grants.note({ name, lease, version: written })
+      return Effect.void
+    })
+  }
+}

@@ -1,0 +1,1 @@
+export * as MemcachedAdapter from "./MemcachedAdapter.ts"

@@ -1,0 +1,160 @@
+/** What a server may do in the middle of a reply, which a real one does rarely. */
+import { Entry, EntryRecord } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import { Client } from "memjs"
+import { describe, expect, it } from "vitest"
+import { Calls } from "../src/Calls.ts"
+import { MemcachedAdapter } from "../src/index.ts"
+import { resolve } from "../src/Options.ts"
+import { Records } from "../src/Records.ts"
+import { imitate, type Request, reply } from "./fixtures/ImitatedServer.ts"
+import { ask as asking, clientOf, failureOf, hit, minute, open, run, value } from "./fixtures/Support.ts"
+
+const record = (length: number): Buffer => {
+  const bytes = new Uint8Array(length).fill(7)
+  const [, entry] = Entry.put(Date.now(), { value: { bytes }, lifetime: { fresh: minute, stale: 0 } })
+  return Buffer.from(EntryRecord.encode(entry))
+}
+
+const commandTimeout = 200
+
+describe("a connection", () => {
+  it("that ends in the middle of a reply leaves nothing of it to the next", async () => {
+    const whole = record(5_000)
+    const { connections, url } = await imitate((request) => {
+      const bytes = reply(request, { value: whole })
+      if (request.connection === 1) request.socket.end(bytes.subarray(0, 2_000))
+      else request.socket.write(bytes)
+    })
+    const adapter = open(url, { commandTimeout: 10_000 })
+    const began = performance.now()
+    expect(await failureOf(adapter.read("k"))).toMatchObject({
+      reason: "Unavailable",
+      message: "the server closed the connection"
+    })
+    expect(performance.now() - began).toBeLessThan(2_000)
+    for (let i = 0; i < 3; i++) {
+      expect(hit(await run(adapter.acquire("k", asking("me")))).value.bytes).toEqual(new Uint8Array(5_000).fill(7))
+    }
+    expect(connections()).toBe(2)
+  })
+
+  it("that is closed is noticed at once by all who wait", async () => {
+    const { url } = await imitate(({ connection, socket }) => {
+      if (connection === 1) setTimeout(() => socket.end(), 20)
+    })
+    const adapter = open(url, { commandTimeout: 10_000 })
+    const began = performance.now()
+    const errors = await Promise.all(["a", "b", "c"].map((key) => failureOf(adapter.read(key))))
+    expect(errors.map(({ reason }) => reason)).toEqual(["Unavailable", "Unavailable", "Unavailable"])
+    expect(performance.now() - began).toBeLessThan(2_000)
+  })
+
+  it("that is silent is given up, with what comes late", async () => {
+    let late: Request | undefined
+    const { connections, url } = await imitate((request) => {
+      if (request.connection === 1) late = request
+      else {
+        late?.socket.write(reply(late, { value: record(3) }))
+        request.socket.write(reply(request, { status: 1 }))
+      }
+    })
+    const adapter = open(url, { commandTimeout })
+    expect(await failureOf(adapter.read("k"))).toMatchObject({ message: `no answer within ${commandTimeout} ms` })
+    for (let i = 0; i < 5; i++) expect((await run(adapter.read("k"))).value).toBeUndefined()
+    expect(connections()).toBe(2)
+  })
+
+  it("answers whom it is for, in whatever order", async () => {
+    const waiting: Array<Request> = []
+    const { url } = await imitate((request) => {
+      waiting.push(request)
+      if (waiting.length < 3) return
+      for (const [index, each] of [...waiting.entries()].reverse()) {
+        each.socket.write(reply(each, { value: record(index) }))
+      }
+    })
+    const adapter = open(url)
+    const found = await Promise.all(["a", "b", "c"].map((key) => run(adapter.read(key))))
+    expect(found.map(({ value }) => value?.bytes.byteLength)).toEqual([0, 1, 2])
+  })
+
+  it("reads a reply that comes byte by byte", async () => {
+    const { url } = await imitate((request) => {
+      request.socket.setNoDelay(true)
+      const bytes = reply(request, { value: record(3) })
+      const next = (at: number) => {
+        if (at === bytes.length) return
+        request.socket.write(bytes.subarray(at, at + 1))
+        setImmediate(next, at + 1)
+      }
+      next(0)
+    })
+    expect((await run(open(url).read("k"))).value?.bytes).toEqual(value(7, 7, 7).bytes)
+  })
+
+  it("tells refused credentials, and asks for nothing", async () => {
+    const asked: Array<number> = []
+    const { url } = await imitate((request) => {
+      asked.push(request.opcode)
+      request.socket.write(reply(request, { status: request.opcode === 0x20 ? 0 : 0x20 }))
+    })
+    const client = Client.create(url.replace("memcached://", "user:secret@"))
+    const adapter = MemcachedAdapter.make({ client })
+    const error = await failureOf(adapter.read("k"))
+    expect(error).toMatchObject({ reason: "Rejected", message: "the server refused the credentials" })
+    expect(JSON.stringify(error)).not.toContain("secret")
+    expect(asked).toEqual([0x20, 0x21])
+    await run(adapter.close!)
+  })
+
+  it("gives its credentials before anything is asked", async () => {
+    const asked: Array<number> = []
+    const { url } = await imitate((request) => {
+      asked.push(request.opcode)
+      request.socket.write(reply(request, { status: request.opcode === 0 ? 1 : 0 }))
+    })
+    const adapter = MemcachedAdapter.make({ client: Client.create(url.replace("memcached://", "user:secret@")) })
+    await Promise.all([run(adapter.read("k")), run(adapter.read("l"))])
+    expect(asked).toEqual([0x20, 0x21, 0, 0])
+    await run(adapter.close!)
+  })
+
+  it("that is closed answers first whom it has to", async () => {
+    const { connections, url } = await imitate((request) => {
+      setTimeout(() => request.socket.write(reply(request, { status: 1 })), 50)
+    })
+    const adapter = open(url)
+    const waiting = run(adapter.read("k"))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await run(adapter.close!)
+    expect((await waiting).value).toBeUndefined()
+    await run(adapter.read("k"))
+    expect(connections()).toBe(2)
+  })
+
+  it("that is over is not asked by those who read a version over it, and not opened again", async () => {
+    const { connections, url } = await imitate((request) =>
+      request.socket.write(reply(request, { cas: 5n, value: record(1) }))
+    )
+    const { itemSize, pool, timeout } = resolve({ client: clientOf(url) })
+    const records = new Records(new Calls(pool, timeout), itemSize)
+    const { entry, version } = await run(records.read("fill", "k", "k", Effect.succeed))
+    const write = records.writeIf("fill", "k", "k", version, entry, minute)
+    const removal = records.writeIf("delete", "k", "k", version, undefined, 0)
+    expect(await run(write)).toMatchObject({ cas: 5n })
+    version!.connection.fail(new Error("cut"))
+    expect(await run(write)).toBe(false)
+    expect(await run(removal)).toBe(false)
+    expect(connections()).toBe(1)
+    pool.close()
+  })
+
+  it("refuses a server that keeps no versions", async () => {
+    const { url } = await imitate((request) => request.socket.write(reply(request, { cas: 0n, value: record(1) })))
+    expect(await failureOf(open(url).acquire("k", asking("me")))).toMatchObject({
+      reason: "Rejected",
+      operation: "acquire"
+    })
+  })
+})

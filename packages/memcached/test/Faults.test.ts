@@ -1,0 +1,375 @@
+import { type Adapter, AdapterError } from "@cache-locking/core"
+import { Memcached } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest"
+import { MemcachedAdapter } from "../src/index.ts"
+import * as Keyspace from "../src/Keyspace.ts"
+import { consistent } from "../src/Routing.ts"
+import {
+  ask,
+  clientOf,
+  failureOf,
+  hit,
+  lead,
+  lifetime,
+  minute,
+  open,
+  overServer,
+  proxyTo,
+  run,
+  sleep,
+  text,
+  value
+} from "./fixtures/Support.ts"
+import * as TextClient from "./fixtures/TextClient.ts"
+
+await overServer((server) => {
+  const commandTimeout = 200
+
+  const unhandled: Array<unknown> = []
+  const collect = (error: unknown) => unhandled.push(error)
+  beforeEach(() => {
+    unhandled.length = 0
+    process.on("unhandledRejection", collect)
+    process.on("uncaughtException", collect)
+  })
+  afterEach(async () => {
+    await sleep(20)
+    process.off("unhandledRejection", collect)
+    process.off("uncaughtException", collect)
+    expect(unhandled).toEqual([])
+  })
+
+  const verbs = (adapter: Adapter, key = "k"): ReadonlyArray<Effect.Effect<unknown, AdapterError>> => [
+    adapter.acquire(key, ask("me")),
+    adapter.fill(key, { token: "t" as never, value: text("a secret"), lifetime: lifetime(minute) }),
+    adapter.abandon(key, { token: "t" as never }),
+    adapter.renew(key, { token: "t" as never, leaseFor: 1_000 }),
+    adapter.delete(key),
+    adapter.put(key, { value: text("a secret"), lifetime: lifetime(minute) }),
+    adapter.read(key),
+    adapter.touch(key, { freshFor: 1_000 })
+  ]
+
+  /** All verbs fail, typed, retryable and in time. */
+  const expectUnavailable = async (adapter: Adapter, key?: string) => {
+    const began = performance.now()
+    for (const error of await Promise.all(verbs(adapter, key).map(failureOf))) {
+      expect(error).toBeInstanceOf(AdapterError)
+      expect(error).toMatchObject({ adapter: "memcached", reason: "Unavailable", retryable: true })
+      expect(`${error.message} ${String(error.cause)}`).not.toContain("secret")
+    }
+    expect(performance.now() - began).toBeLessThan(2 * commandTimeout + 1_000)
+  }
+
+  /** At once: no connection that was lost is asked. */
+  const works = async (adapter: Adapter) => {
+    await run(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }))
+    expect((await run(adapter.acquire("after", ask("you"))))._tag).toBe("Hit")
+  }
+
+  const opened = async () => {
+    const proxy = await proxyTo(server)
+    const adapter = open(proxy.url(), { prefix: `faults-${performance.now()}`, commandTimeout })
+    for (const verb of verbs(adapter)) await run(verb)
+    await run(adapter.delete("k"))
+    return { proxy, adapter }
+  }
+
+  describe("a server", () => {
+    it("that stalls is bounded, and is found again", async () => {
+      const { adapter } = await opened()
+      await server.pause()
+      try {
+        await expectUnavailable(adapter)
+        await expectUnavailable(adapter)
+      } finally {
+        await server.resume()
+      }
+      await works(adapter)
+    })
+
+    it("that carries out late what was given up fills nothing that others lead", async () => {
+      const { adapter } = await opened()
+      const { token } = await lead(adapter, "late")
+      await server.pause()
+      const fill = adapter.fill("late", { token, value: value(1), lifetime: lifetime(minute) })
+      let error: AdapterError
+      try {
+        error = await failureOf(fill)
+      } finally {
+        await server.resume()
+      }
+      expect(error).toMatchObject({ reason: "Unavailable" })
+      // Whichever came first: a fill that is there, or a delete after which it cannot be.
+      await run(adapter.delete("late"))
+      await sleep(50)
+      expect((await run(adapter.read("late"))).value).toBeUndefined()
+      const next = await lead(adapter, "late", "you")
+      expect(await run(fill)).toBe(false)
+      expect(await run(adapter.fill("late", { token: next.token, value: value(2), lifetime: lifetime(minute) }))).toBe(
+        true
+      )
+    })
+
+    it("that came back empty has no value and no lease, and counts its versions anew", async () => {
+      const own = await Memcached.start({ own: true })
+      onTestFinished(() => own.stop())
+      const adapter = open(own.url, { commandTimeout })
+      const other = open(own.url, { commandTimeout })
+      const { token } = await lead(adapter, "k")
+      await run(adapter.put("value", { value: value(1), lifetime: lifetime(minute) }))
+      await own.kill()
+      await expectUnavailable(adapter)
+      await own.restart()
+      // The same number of writes as before: the other's lease has the version that the first one had.
+      const next = await lead(other, "k", "you")
+      expect(await run(adapter.renew("k", { token, leaseFor: 1_000 }))).toBe(false)
+      expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+      expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Follower")
+      expect(await run(other.fill("k", { token: next.token, value: value(2), lifetime: lifetime(minute) }))).toBe(true)
+      expect((await run(adapter.acquire("value", ask("me"))))._tag).toBe("Leader")
+    })
+
+    it("that was restarted between a leader's acquire and its fill is not filled by version alone", async () => {
+      const own = await Memcached.start({ own: true })
+      onTestFinished(() => own.stop())
+      const adapter = open(own.url, { commandTimeout: 2_000 })
+      const { token } = await lead(adapter, "k")
+      await own.restart()
+      const other = open(own.url)
+      await lead(other, "k", "you")
+      // The first thing that it asks after the restart; versions begin at 1 again.
+      expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+      expect((await run(other.read("k"))).lease).toMatchObject({ owner: "you" })
+    })
+
+    it("that is flushed has lost its leases: a second load, never two fills", async () => {
+      const { adapter } = await opened()
+      const { token } = await lead(adapter, "flushed")
+      await run(adapter.put("value", { value: value(1), lifetime: lifetime(minute) }))
+      await TextClient.flushAll(server.url)
+      expect((await run(adapter.acquire("value", ask("me"))))._tag).toBe("Leader")
+      const next = await lead(adapter, "flushed", "you")
+      expect(await run(adapter.renew("flushed", { token, leaseFor: 1_000 }))).toBe(false)
+      expect(await run(adapter.fill("flushed", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+      const fill = { token: next.token, value: value(2), lifetime: lifetime(minute) }
+      expect(await run(adapter.fill("flushed", fill))).toBe(true)
+      expect(hit(await run(adapter.acquire("flushed", ask("me")))).value.bytes).toEqual(value(2).bytes)
+    })
+
+    it("that is flushed, and nobody else leads: the fill is lost with the lease", async () => {
+      const { adapter } = await opened()
+      const { token } = await lead(adapter, "alone")
+      await TextClient.flushAll(server.url)
+      expect(await run(adapter.fill("alone", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+      expect((await run(adapter.read("alone"))).value).toBeUndefined()
+    })
+
+    it("that evicts a lease: a second load, never two fills", async () => {
+      const small = await Memcached.start({ own: true, args: ["-m", "2"] })
+      onTestFinished(() => small.stop())
+      const adapter = open(small.url)
+      const { token } = await lead(adapter, "evicted")
+      // Leases too, with keys as long: the server evicts among items of one size.
+      const others = (start: number) => Array.from({ length: 2_000 }, (_, i) => `b${100_000 + start + i}`)
+      for (let start = 0; (await TextClient.namesOf(small.url, "cache{evicted}")).length > 0; start += 2_000) {
+        expect(start).toBeLessThan(100_000)
+        await Promise.all(others(start).map((key) => lead(adapter, key)))
+      }
+      expect(await TextClient.statOf(small.url, "evictions")).toBeGreaterThan(0)
+      const next = await lead(adapter, "evicted", "you")
+      expect(await run(adapter.fill("evicted", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+      const fill = { token: next.token, value: value(2), lifetime: lifetime(minute) }
+      expect(await run(adapter.fill("evicted", fill))).toBe(true)
+    })
+
+    it("that is out of memory says so, and may be asked again", async () => {
+      const full = await Memcached.start({ own: true, args: ["-m", "2", "-M"] })
+      onTestFinished(() => full.stop())
+      const adapter = open(full.url)
+      const ballast = { value: { bytes: new Uint8Array(200_000) }, lifetime: lifetime(minute) }
+      const put = (key: string) => run(Effect.result(adapter.put(key, ballast)))
+      const results = await Promise.all(Array.from({ length: 40 }, (_, i) => put(`k${i}`)))
+      const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
+      expect(failures.length).toBeGreaterThan(0)
+      for (const failure of failures) {
+        expect(failure).toMatchObject({ reason: "Unavailable", message: "the server is out of memory" })
+      }
+    })
+
+    it("that is one of several and is gone: its keys are a typed error, the others' go on", async () => {
+      const other = await Memcached.start({ own: true })
+      onTestFinished(() => other.stop())
+      const urls = [server.url, other.url]
+      const adapter = MemcachedAdapter.make({ client: clientOf(...urls), prefix: "several", commandTimeout })
+      onTestFinished(() => run(adapter.close!))
+      const route = consistent(urls.map((url) => url.replace("memcached://", "")))
+      const keys = Array.from({ length: 50 }, (_, i) => `k${i}`)
+      const lives = (key: string) => route(Keyspace.nameOf("several", key)) === 0
+      for (const key of keys) await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
+      await other.kill()
+      const began = performance.now()
+      const found = await Promise.all(keys.map((key) => run(Effect.result(adapter.acquire(key, ask("me"))))))
+      expect(performance.now() - began).toBeLessThan(2 * commandTimeout + 1_000)
+      for (const [index, result] of found.entries()) {
+        if (lives(keys[index]!)) expect(result).toMatchObject({ _tag: "Success", success: { _tag: "Hit" } })
+        else expect(result).toMatchObject({ _tag: "Failure", failure: { reason: "Unavailable" } })
+      }
+      expect(new Set(keys.map(lives)).size).toBe(2)
+      await other.restart()
+      for (const key of keys) {
+        expect((await run(adapter.acquire(key, ask("me"))))._tag).toBe(lives(key) ? "Hit" : "Leader")
+      }
+    })
+  })
+
+  describe("a network", () => {
+    it("that swallows everything is bounded", async () => {
+      const { adapter, proxy } = await opened()
+      proxy.blackhole()
+      await expectUnavailable(adapter)
+      await expectUnavailable(adapter)
+      await proxy.heal()
+      await works(adapter)
+    })
+
+    it("that refuses connections is told at once, and nothing is sent late", async () => {
+      const { adapter, proxy } = await opened()
+      await proxy.refuse()
+      proxy.cut()
+      await sleep(20)
+      await expectUnavailable(adapter)
+      proxy.resetCommands()
+      await proxy.heal()
+      await sleep(commandTimeout)
+      expect(proxy.commands()).toEqual([])
+      await works(adapter)
+    })
+
+    it("that cuts connections costs at most the calls that were out", async () => {
+      const { adapter, proxy } = await opened()
+      for (let round = 0; round < 20; round++) {
+        proxy.cut()
+        await sleep(5)
+        await works(adapter)
+      }
+      proxy.delay(50)
+      const out = Promise.all(verbs(adapter).map(failureOf))
+      await sleep(20)
+      proxy.cut()
+      for (const error of await out) expect(error).toMatchObject({ reason: "Unavailable" })
+      await proxy.heal()
+      await works(adapter)
+    })
+
+    it("that cuts a large reply short leaves nothing of it to the next", async () => {
+      const { adapter, proxy } = await opened()
+      const bytes = new Uint8Array(300_000).fill(5)
+      await run(adapter.put("large", { value: { bytes }, lifetime: lifetime(minute) }))
+      for (const most of [10, 24, 30, 100_000, 299_999]) {
+        proxy.limitBytes(most)
+        expect(await failureOf(adapter.read("large"))).toMatchObject({ reason: "Unavailable" })
+        await proxy.heal()
+        const { value } = hit(await run(adapter.acquire("large", ask("me"))))
+        expect(Buffer.compare(value.bytes, bytes)).toBe(0)
+      }
+    })
+
+    it.each(["ADD", "GET"])("that loses the reply to %s: who asks again has the same lease", async (after) => {
+      const { adapter, proxy } = await opened()
+      proxy.dropReplies(1, { after })
+      expect(await failureOf(adapter.acquire("lost", ask("me")))).toMatchObject({ reason: "Unavailable" })
+      const { token } = await lead(adapter, "lost")
+      expect((await lead(adapter, "lost")).token).toBe(token)
+      expect((await run(adapter.acquire("lost", ask("you"))))._tag).toBe("Follower")
+      expect(await run(adapter.fill("lost", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
+    })
+
+    it("that loses the reply to a fill: its value is there, and it is told apart from no other", async () => {
+      const { adapter, proxy } = await opened()
+      const { token } = await lead(adapter, "filled")
+      const fill = adapter.fill("filled", { token, value: value(7), lifetime: lifetime(minute) })
+      proxy.dropReplies(1, { after: "REPLACE" })
+      expect(await failureOf(fill)).toMatchObject({ reason: "Unavailable" })
+      expect(await run(fill)).toBe(false)
+      expect(hit(await run(adapter.acquire("filled", ask("you")))).value.bytes).toEqual(value(7).bytes)
+    })
+  })
+
+  describe("nothing is left behind", () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+
+    it("by what failed", async () => {
+      const { adapter, proxy } = await opened()
+      await run(adapter.close!)
+      await expect.poll(() => proxy.stats.open).toBe(0)
+      const before = timers()
+      for (let round = 0; round < 3; round++) {
+        proxy.blackhole()
+        await expectUnavailable(adapter)
+        await proxy.heal()
+        await works(adapter)
+        proxy.cut()
+        await sleep(5)
+      }
+      await works(adapter)
+      await expect.poll(() => proxy.stats.open).toBe(1)
+      await run(adapter.close!)
+      await expect.poll(() => proxy.stats.open).toBe(0)
+      expect(timers()).toBeLessThanOrEqual(before)
+    })
+
+    it("by callers that leave", async () => {
+      const { adapter, proxy } = await opened()
+      proxy.blackhole()
+      for (const verb of verbs(adapter)) await run(Effect.timeoutOption(verb, 5))
+      await sleep(commandTimeout + 50)
+      await proxy.heal()
+      proxy.resetCommands()
+      await works(adapter)
+      await expect.poll(() => proxy.stats.open).toBe(1)
+    })
+
+    it("by a silent connection on which every caller leaves before its time", async () => {
+      const { adapter, proxy } = await opened()
+      const { connections } = proxy.stats
+      proxy.dropReplies()
+      for (let i = 0; i < 10; i++) await run(Effect.ignore(Effect.timeoutOption(adapter.read("k"), 30)))
+      // The silent one was given up meanwhile, though nobody waited long enough to find out.
+      expect(proxy.stats.connections).toBeGreaterThan(connections)
+      await proxy.heal()
+      await sleep(20)
+      await works(adapter)
+    })
+
+    it("by a process that was busy for longer than its bound: the reply came in time", async () => {
+      const adapter = open(server.url, { commandTimeout })
+      await run(adapter.put("busy", { value: value(1), lifetime: lifetime(minute) }))
+      const asking = run(adapter.acquire("busy", ask("me")))
+      // It is sent, and nothing was read yet.
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => process.nextTick(resolve))
+      const end = performance.now() + 2 * commandTimeout
+      while (performance.now() < end);
+      expect((await asking)._tag).toBe("Hit")
+    })
+
+    it("by close, again and again", async () => {
+      const { adapter, proxy } = await opened()
+      for (let round = 0; round < 5; round++) {
+        await run(adapter.close!)
+        await run(adapter.close!)
+        await works(adapter)
+      }
+      await run(adapter.close!)
+      await expect.poll(() => proxy.stats.open).toBe(0)
+    })
+  })
+
+  it("sends nothing to a server that is not there, and says so", async () => {
+    const adapter = open("memcached://127.0.0.1:1", { commandTimeout })
+    await expectUnavailable(adapter)
+    const nowhere = open("memcached://no.such.host.invalid:1", { commandTimeout })
+    await expectUnavailable(nowhere)
+  })
+})

@@ -1,0 +1,105 @@
+import { spawn } from "node:child_process"
+import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
+import type { FaultProxy } from "@cache-locking/test-servers"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { describe, expect, it } from "vitest"
+import { MemcachedAdapter } from "../src/index.ts"
+import { ask, clientOf, lifetime, minute, overServer, proxyTo, run, value } from "./fixtures/Support.ts"
+import * as TextClient from "./fixtures/TextClient.ts"
+
+await overServer((server) => {
+  /** Uses the adapter of the context, and tells how many connections there are then. */
+  const use = (proxy: FaultProxy) =>
+    Effect.gen(function* () {
+      const adapter = yield* Adapter
+      yield* adapter.put("k", { value: value(1), lifetime: lifetime(minute) })
+      return { tag: (yield* adapter.acquire("k", ask("me")))._tag, open: proxy.stats.open }
+    })
+
+  describe("layer", () => {
+    it("closes what the adapter opened, and leaves the client open", async () => {
+      const proxy = await proxyTo(server)
+      const client = clientOf(proxy.url())
+      await client.set("mine", "v", {})
+      const layer = MemcachedAdapter.layer({ client, prefix: "layer" })
+      expect(await run(Effect.provide(use(proxy), layer))).toEqual({ tag: "Hit", open: 2 })
+      await expect.poll(() => proxy.stats.open).toBe(1)
+      expect((await client.get("mine")).value?.toString()).toBe("v")
+      expect(proxy.stats.connections).toBe(2)
+      client.close()
+    })
+
+    it("tells of bad options at once", () => {
+      expect(() => MemcachedAdapter.layer({ client: clientOf(server.url), prefix: "{" })).toThrow(InvalidOption)
+    })
+
+    it("lists no keys", async () => {
+      const layer = MemcachedAdapter.layer({ client: clientOf(server.url) })
+      expect((await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag).toBe("None")
+    })
+  })
+
+  describe("layerConfig", () => {
+    it("makes a client of its own, and closes what it opened", async () => {
+      const proxy = await proxyTo(server)
+      const layer = MemcachedAdapter.layerConfig({
+        url: Config.succeed(Redacted.make(proxy.url())),
+        prefix: Config.succeed("config")
+      })
+      expect(await run(Effect.provide(use(proxy), layer))).toEqual({ tag: "Hit", open: 1 })
+      await expect.poll(() => proxy.stats.open).toBe(0)
+      expect(await TextClient.namesOf(server.url, "config")).toEqual(["config{k}"])
+    })
+
+    it("closes no adapter that it was given", async () => {
+      let closed = 0
+      const proxy = await proxyTo(server)
+      const leases = { ...MemoryAdapter.make(), close: Effect.sync(() => void closed++) }
+      const layer = MemcachedAdapter.layerConfig({
+        url: Config.succeed(Redacted.make(proxy.url())),
+        leases: Config.succeed(leases)
+      })
+      expect(await run(Effect.provide(use(proxy), layer))).toEqual({ tag: "Hit", open: 1 })
+      await expect.poll(() => proxy.stats.open).toBe(0)
+      expect(closed).toBe(0)
+    })
+
+    it.each([
+      { prefix: "{}", address: "memcached://localhost" },
+      { prefix: "app", address: "redis://user:secret@localhost" }
+    ])("tells of bad configuration as a typed failure: $prefix", async ({ address, prefix }) => {
+      const layer = MemcachedAdapter.layerConfig({
+        url: Config.succeed(Redacted.make(address)),
+        prefix: Config.succeed(prefix)
+      })
+      const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
+      expect(error).toBeInstanceOf(InvalidOption)
+      expect(String(error)).not.toContain("secret")
+    })
+  })
+
+  describe("a process", () => {
+    const exits = (name: string) =>
+      new Promise<{ code: number | null; out: string }>((resolve) => {
+        const file = new URL("./fixtures/Exits.ts", import.meta.url).pathname
+        const child = spawn(process.execPath, ["--conditions=cache-locking-source", file, server.url, name], {
+          stdio: ["ignore", "pipe", "pipe"],
+          timeout: 10_000
+        })
+        let out = ""
+        for (const stream of [child.stdout, child.stderr]) {
+          stream.on("data", (data) => {
+            out += data
+          })
+        }
+        child.on("exit", (code) => resolve({ code, out }))
+      })
+
+    it.each(["adapter", "nothing"])("ends when %s is closed", async (name) => {
+      expect(await exits(name)).toEqual({ code: 0, out: "done\n" })
+    })
+  })
+})
