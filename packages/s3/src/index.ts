@@ -1,0 +1,1 @@
+export * as S3Adapter from "./S3Adapter.ts"
