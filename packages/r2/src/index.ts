@@ -1,0 +1,1 @@
+export * as R2Adapter from "./R2Adapter.ts"
