@@ -1,4 +1,4 @@
-/** Processes over one Redis, each with a cache and callers of its own. */
+/** Processes over one store, each with a cache and callers of its own. */
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import type { FleetMessage, FleetOrder, Round } from "./FleetWorker.ts"

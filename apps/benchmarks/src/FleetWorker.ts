@@ -1,17 +1,29 @@
-/** One process of a fleet: a cache over Redis, and many callers when it is told to. */
+/** One process of a fleet: a cache over Redis or another backend, and many callers when it is told to. */
 import { setTimeout as sleep } from "node:timers/promises"
+import { backendOf } from "./backends/Backends.ts"
 import { type Load, valueOf } from "./Origin.ts"
+import { overReached } from "./peers/CacheLocking.ts"
 import type { Opened, RedisBounds } from "./peers/Peer.ts"
 import { redisPeerOf } from "./peers/RedisPeers.ts"
 import type { Address } from "./Suite.ts"
 
 /** What it is started with, as one argument of JSON. */
-export interface FleetOrder {
+export type FleetOrder = PeerOrder | BackendOrder
+
+/** A peer over Redis. */
+export interface PeerOrder {
   readonly peer: string
   readonly redis: Address
   readonly bounds: RedisBounds
   /** Values are served beyond their time for so many milliseconds. */
   readonly stale?: number
+}
+
+/** Our own cache over any backend. */
+export interface BackendOrder {
+  readonly backend: string
+  readonly url: string
+  readonly bounds: RedisBounds
 }
 
 export interface Round {
@@ -32,16 +44,22 @@ export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6
 
 const tell = (message: FleetMessage): void => void process.send!(message)
 
-const serve = async ({ bounds, peer: name, redis, stale }: FleetOrder): Promise<void> => {
+const openPeer = ({ bounds, peer: name, redis, stale }: PeerOrder, load: Load): Promise<Opened> => {
+  const peer = redisPeerOf(name)!
+  return stale === undefined ? peer.redis!(load, redis, bounds) : peer.stale!(load, redis, { ...bounds, stale })
+}
+
+const serve = async (order: FleetOrder): Promise<void> => {
   let loadMillis = 0
   const load: Load = async (key) => {
     tell({ type: "loading", at: machineNow() })
     await sleep(loadMillis)
     return valueOf(key)
   }
-  const peer = redisPeerOf(name)!
-  const opened: Opened =
-    stale === undefined ? await peer.redis!(load, redis, bounds) : await peer.stale!(load, redis, { ...bounds, stale })
+  const opened =
+    "peer" in order
+      ? await openPeer(order, load)
+      : overReached(await backendOf(order.backend).open(order.url), load, order.bounds)
 
   const round = async ({ callers, key, loadMillis: millis }: Round): Promise<void> => {
     loadMillis = millis

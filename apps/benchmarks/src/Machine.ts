@@ -38,7 +38,7 @@ export const commit = (): string => {
   const git = (...args: ReadonlyArray<string>) =>
     execFileSync("git", args, { cwd: app, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()
   try {
-    const changed = git("status", "--porcelain", "--", ":(top)packages/core/src", ":(top)packages/redis/src") !== ""
+    const changed = git("status", "--porcelain", "--", ":(top,glob)packages/*/src/**") !== ""
     return `${git("rev-parse", "--short", "HEAD")}${changed ? " and uncommitted changes" : ""}`
   } catch {
     return "unknown"

@@ -17,6 +17,7 @@ const section = (suite: Suite, result: Result): string => {
     "",
     ...result.verdict.map((sentence) => `- ${sentence}`),
     ...result.targets.map(({ met, text }) => `- ${met ? "Met" : "**Missed**"}: ${text}.`),
+    ...(result.notRun ?? []).map(({ name, reason }) => `- **Not run**: ${name}: ${reason.split("\n")[0]}`),
     ...result.failures.map(({ error, name }) => `- **Not measured**: ${name}: ${error.split("\n")[0]}`),
     "",
     `<sub>\`${suite.name}\`, ${result.rounds} rounds, ${result.date.slice(0, 10)}, commit ${result.commit}</sub>`
@@ -24,7 +25,7 @@ const section = (suite: Suite, result: Result): string => {
   return lines.join("\n")
 }
 
-export const report = (suites: ReadonlyArray<Suite>, { machine, redis, results, versions }: Archive): string =>
+export const report = (suites: ReadonlyArray<Suite>, { machine, results, servers, versions }: Archive): string =>
   `<!-- Written by apps/benchmarks. Do not edit: run it. -->
 
 # Benchmarks
@@ -45,7 +46,7 @@ Made with
 ${command}
 \`\`\`
 
-on ${machine.cores} cores of ${machine.cpu}, ${machine.memory}, ${machine.system}, Node ${machine.node}, Redis ${redis} on the same machine;
+on ${machine.cores} cores of ${machine.cpu}, ${machine.memory}, ${machine.system}, Node ${machine.node}; ${Object.values(servers).join(", ")} on the same machine;
 ${Object.values(versions).join(", ")}.
 
 ${suites

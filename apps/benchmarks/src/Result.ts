@@ -10,6 +10,12 @@ export interface ResultRow {
   readonly ratios: Readonly<Record<string, Summary>>
 }
 
+/** One that took no part, for what is not there. */
+export interface NotRun {
+  readonly name: string
+  readonly reason: string
+}
+
 export interface Result {
   readonly suite: string
   readonly date: string
@@ -20,6 +26,7 @@ export interface Result {
   /** What the figures show, in sentences. */
   readonly verdict: ReadonlyArray<string>
   readonly failures: Outcome["failures"]
+  readonly notRun?: ReadonlyArray<NotRun>
 }
 
 const values = (row: Row, metric: string): Array<number> =>
@@ -65,7 +72,12 @@ const short = ({ high, low, median }: Summary): Summary => {
   return { median: round(median), low: round(low), high: round(high) }
 }
 
-export const resultOf = (suite: Suite, { failures, rows }: Outcome, commit: string): Result => {
+export const resultOf = (
+  suite: Suite,
+  { failures, rows }: Outcome,
+  commit: string,
+  notRun: ReadonlyArray<NotRun> = []
+): Result => {
   const floor = rows.find(({ name }) => suite.contenders.find((contender) => contender.name === name)?.floor)
   const facts = asked(suite, rows)
   const summed = (row: Row): ResultRow => {
@@ -90,6 +102,7 @@ export const resultOf = (suite: Suite, { failures, rows }: Outcome, commit: stri
       met: orElse(() => target.met(facts), false)
     })),
     verdict: orElse(() => suite.verdict(facts), []),
-    failures
+    failures,
+    notRun
   }
 }

@@ -14,6 +14,8 @@ export interface Setting {
   readonly quick: boolean
   /** Present when the suite asked for it. */
   readonly redis: Address | undefined
+  /** URLs of the backends that are there, by name. */
+  readonly backends?: Readonly<Record<string, string>>
 }
 
 /** One measurement of one contender: a number for each of the suite's metrics that it has. */
@@ -34,6 +36,8 @@ export interface Contender {
   readonly floor?: boolean
   /** One of ours, which the verdicts are about. */
   readonly ours?: boolean
+  /** The backend without which it does not take part. */
+  readonly backend?: string
   readonly open: (setting: Setting) => Promise<Probe>
 }
 

@@ -1,5 +1,7 @@
 /** All suites, in the order of the report. */
 import type { Suite } from "./Suite.ts"
+import { BackendHit, BackendMiss } from "./suites/BackendHit.ts"
+import { BackendStampede } from "./suites/BackendStampede.ts"
 import { CrossProcess } from "./suites/CrossProcess.ts"
 import { EntryMemory } from "./suites/EntryMemory.ts"
 import { Expiry } from "./suites/Expiry.ts"
@@ -27,7 +29,10 @@ export const suites: ReadonlyArray<Suite> = [
   TieredHit,
   CrossProcess,
   Expiry,
-  LeaderKilled
+  LeaderKilled,
+  BackendHit,
+  BackendMiss,
+  BackendStampede
 ]
 
 export const suiteOf = (name: string): Suite | undefined => suites.find((suite) => suite.name === name)

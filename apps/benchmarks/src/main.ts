@@ -2,13 +2,14 @@
  * `benchmarks`: see `--help`.
  */
 import { writeFile } from "node:fs/promises"
-import { orUnavailable, Redis, Unavailable } from "@cache-locking/test-servers"
+import { Unavailable } from "@cache-locking/test-servers"
 import * as Archive from "./Archive.ts"
 import { Answered, type Arguments, parse } from "./Arguments.ts"
 import { commit, machine, versionOf } from "./Machine.ts"
 import { report } from "./Report.ts"
 import { type Result, resultOf } from "./Result.ts"
 import { run } from "./Rig.ts"
+import { Servers } from "./Servers.ts"
 import { suites } from "./Suites.ts"
 import { plain, tableOf } from "./Table.ts"
 
@@ -20,42 +21,35 @@ const progress = (text: string): void => {
 
 const benchmark = async ({ quick, rounds, suites: names, write }: Arguments): Promise<number> => {
   const chosen = suites.filter(({ name }) => names.includes(name))
-  const redis = chosen.some((suite) => suite.redis) || write ? await orUnavailable(Redis.start()) : undefined
-  const server = redis instanceof Unavailable ? undefined : redis
+  await using servers = new Servers()
   const results: Array<Result> = []
-  try {
-    for (const suite of chosen) {
-      if (suite.redis && server === undefined) {
-        console.log(`\n${suite.title}: not run, there is no Redis. ${redis instanceof Unavailable ? redis.reason : ""}`)
-        continue
-      }
-      const address = server && { host: server.host, port: server.port }
-      const outcome = await run(suite, { setting: { quick, redis: address }, rounds, onProgress: progress })
-      progress("")
-      const result = resultOf(suite, outcome, commit())
-      results.push(result)
-      tell(plain(tableOf(suite, result)), suite.title, result)
+  for (const suite of chosen) {
+    const redis = suite.redis ? await servers.redis() : undefined
+    if (redis instanceof Unavailable) {
+      console.log(`\n${suite.title}: not run, there is no Redis. ${redis.reason}`)
+      continue
     }
-    if (write) {
-      const file = new URL("benchmarks.json", docs)
-      const archive = Archive.merge(await Archive.read(file), {
-        machine: machine(),
-        redis: server?.origin.version ?? "not run",
-        versions: versions(),
-        results
-      })
-      await Archive.write(file, archive)
-      await writeFile(new URL("benchmarks.md", docs), report(suites, archive))
-    }
-  } finally {
-    await server?.stop()
+    const { backends, notRun, suite: outfitted } = await servers.outfit(suite)
+    const outcome = await run(outfitted, { setting: { quick, redis, backends }, rounds, onProgress: progress })
+    progress("")
+    const result = resultOf(outfitted, outcome, commit(), notRun)
+    results.push(result)
+    tell(plain(tableOf(suite, result)), suite.title, result)
+  }
+  if (write) {
+    const file = new URL("benchmarks.json", docs)
+    const newer = { machine: machine(), servers: servers.titles(), versions: versions(), results }
+    const archive = Archive.merge(await Archive.read(file), newer)
+    await Archive.write(file, archive)
+    await writeFile(new URL("benchmarks.md", docs), report(suites, archive))
   }
   return results.some(({ failures }) => failures.length > 0) ? 1 : 0
 }
 
-const tell = (table: string, title: string, { failures, targets }: Result): void => {
+const tell = (table: string, title: string, { failures, notRun = [], targets }: Result): void => {
   console.log(`\n${title}\n${table}`)
   for (const { met, text } of targets) console.log(`${met ? "met:" : "MISSED:"} ${text}`)
+  for (const { name, reason } of notRun) console.log(`NOT RUN: ${name}: ${reason}`)
   for (const { error, name } of failures) console.log(`NOT MEASURED: ${name}: ${error}`)
 }
 

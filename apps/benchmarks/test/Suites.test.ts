@@ -1,15 +1,27 @@
-import { orUnavailable, Redis, type Server, Unavailable } from "@cache-locking/test-servers"
+import { Unavailable } from "@cache-locking/test-servers"
 import { afterAll, describe, expect, it } from "vitest"
 import { resultOf } from "../src/Result.ts"
 import { run } from "../src/Rig.ts"
+import { Servers } from "../src/Servers.ts"
+import type { Suite } from "../src/Suite.ts"
 import { suites } from "../src/Suites.ts"
 import { tableOf } from "../src/Table.ts"
 
-const found = await orUnavailable(Redis.start())
-const redis: Server | undefined = found instanceof Unavailable ? undefined : found
+const servers = new Servers()
+afterAll(() => servers[Symbol.asyncDispose]())
+
+const found = await servers.redis()
+const redis = found instanceof Unavailable ? undefined : found
 if (found instanceof Unavailable) console.warn(`suites over Redis not run: ${found.reason}`)
 
-afterAll(() => redis?.stop())
+/** The backends whose servers are started in no time; for a fleet, one will do. */
+const quick = (suite: Suite): Suite => {
+  const chosen = suite.isolated ? ["Redis", "Memcached", "Postgres"] : ["Redis"]
+  return {
+    ...suite,
+    contenders: suite.contenders.filter(({ backend }) => backend === undefined || chosen.includes(backend))
+  }
+}
 
 /** What must be counted of ours on any machine, however slow. */
 const counts: Record<string, ReadonlyArray<string>> = {
@@ -20,16 +32,20 @@ const counts: Record<string, ReadonlyArray<string>> = {
   "tiered-hit": ["no command"],
   expiry: ["one load"],
   "cross-process": ["exactly one load", "at most 6 commands"],
-  "leader-killed": ["two loads"]
+  "leader-killed": ["two loads"],
+  "backend-hit": ["one request"],
+  "backend-miss": ["two requests"],
+  "backend-stampede": ["exactly one load"]
 }
 
-describe.each(suites)("$name", (suite) => {
+describe.each(suites.map(quick))("$name", (all) => {
   // Every probe checks its contender's values and loads, and rejects: a contender that does not do its job has no row.
-  it.skipIf(suite.redis && redis === undefined)(
+  it.skipIf(all.redis && redis === undefined)(
     "every contender does its job and has sane figures",
     async () => {
-      const address = redis && { host: redis.host, port: redis.port }
-      const outcome = await run(suite, { setting: { quick: true, redis: address }, rounds: 1, inProcess: true })
+      const { backends, notRun, suite } = await servers.outfit(all)
+      for (const { name, reason } of notRun) console.warn(`${name} not run: ${reason}`)
+      const outcome = await run(suite, { setting: { quick: true, redis, backends }, rounds: 1, inProcess: true })
       expect(outcome.failures).toEqual([])
       expect(outcome.rows.map(({ name }) => name)).toEqual(suite.contenders.map(({ name }) => name))
       for (const { name, samples } of outcome.rows) {

@@ -10,15 +10,24 @@ const names = Setups.names()
 
 it("there is a setup per adapter and backend", () => {
   expect(names).toEqual([
+    "cloudflare-d1",
+    "cloudflare-kv",
+    "dynamodb",
+    "memcached",
     "memory",
     "memory-conditional",
     "memory-tiered",
     "memory-tiered-bus",
     "memory-values",
+    "mongodb",
+    "postgres",
+    "r2",
+    "r2-s3",
     "redis",
     "redis-cluster",
     "redis-cluster-tiered",
     "redis-tiered",
+    "s3",
     "valkey",
     "valkey-tiered"
   ])

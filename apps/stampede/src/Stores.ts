@@ -3,10 +3,29 @@
  * what is used unless told otherwise.
  */
 import type { Store } from "./Store.ts"
+import { D1Store } from "./stores/D1Store.ts"
+import { DynamoDbStore } from "./stores/DynamoDbStore.ts"
+import { KvStore } from "./stores/KvStore.ts"
+import { MemcachedStore } from "./stores/MemcachedStore.ts"
 import { MemoryStore } from "./stores/MemoryStore.ts"
+import { MongoDbStore } from "./stores/MongoDbStore.ts"
+import { PostgresStore } from "./stores/PostgresStore.ts"
+import { R2Store } from "./stores/R2Store.ts"
 import { RedisStore } from "./stores/RedisStore.ts"
+import { S3Store } from "./stores/S3Store.ts"
 
-export const stores: ReadonlyArray<Store> = [MemoryStore, RedisStore]
+export const stores: ReadonlyArray<Store> = [
+  MemoryStore,
+  RedisStore,
+  D1Store,
+  KvStore,
+  DynamoDbStore,
+  MemcachedStore,
+  PostgresStore,
+  MongoDbStore,
+  R2Store,
+  S3Store
+]
 
 /** The store of that name. */
 export const store = (name: string): Store => {

@@ -9,12 +9,14 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type { Cooling, Follower, Hit, Operation, Snapshot, Stale, Value } from "./Adapter.ts"
-import { type Acquired, type AcquireOptions, Adapter, AdapterError } from "./Adapter.ts"
+import { type Acquired, type AcquireOptions, Adapter, AdapterError, ListingAdapter } from "./Adapter.ts"
+import * as AdapterLayer from "./AdapterLayer.ts"
 import * as Identity from "./Identity.ts"
 import * as Limit from "./Limit.ts"
 import { Recent } from "./Recent.ts"
+import { retold } from "./Retold.ts"
 import * as VersionName from "./VersionName.ts"
 
 /** A backend that keeps bytes under a name, for a time, and may be slow to show them elsewhere. */
@@ -137,6 +139,7 @@ class Pair {
         if (bytes === undefined) return Effect.succeed(false)
         if (name === undefined) return verb
         // Never written to live shorter: the verb may yet be refused, and then the name lives on.
+        if (there.keptFor === Infinity) return Effect.tap(verb, () => this.ending(key, name, bytes))
         if (ttl <= there.keptFor) return verb
         const written = this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart))
         return Effect.tap(Effect.andThen(written, verb), (done) =>
@@ -145,6 +148,17 @@ class Pair {
       })
     })
     return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged)
+  }
+
+  /** Gives a version that was to live for ever an end, if its name got one; best effort, for nobody reads it beyond. */
+  private ending(key: string, name: string, bytes: Uint8Array): Effect.Effect<void> {
+    return Effect.ignore(
+      Effect.flatMap(this.leases.read(key), ({ keptFor, value }) =>
+        keptFor === Infinity || value === undefined || VersionName.parse(value) !== name
+          ? Effect.void
+          : this.values.set(name, bytes, keptFor + headStart)
+      )
+    )
   }
 
   /** A version that was written again while its name was taken away would be left behind. */
@@ -316,23 +330,30 @@ const waitingFor = (snapshot: Snapshot, gone: string | undefined): Follower | Co
  * Its values are as large as `values` allows; its keys, its clock and its waking are those of
  * `leases`. What a failed leader leaves for the others (`cause`) stays with the leases.
  */
-export const withLeases = (values: ValueStore, leases: Adapter, pairing: Pairing = {}): Adapter => {
+export const withLeases: {
+  (values: ValueStore, leases: ListingAdapter, pairing?: Pairing): ListingAdapter
+  (values: ValueStore, leases: Adapter, pairing?: Pairing): Adapter
+} = (values: ValueStore, leases: Adapter, pairing: Pairing = {}): ListingAdapter => {
   const pair = new Pair(values, leases, pairing)
+  // A verb that looks at the leases first fails as itself, and not as that look.
+  const as = <A>(operation: Operation, key: string, verb: Effect.Effect<A, AdapterError>) =>
+    Effect.mapError(verb, (error) => retold(operation, key, error))
   return {
     name: pair.name,
     limits: pair.limits,
     identity: Identity.ofPair(values, leases.identity ?? leases),
-    acquire: pair.acquire,
-    fill: pair.fill,
+    acquire: (key, options) => as("acquire", key, pair.acquire(key, options)),
+    fill: (key, options) => as("fill", key, pair.fill(key, options)),
     abandon: pair.abandon,
     renew: leases.renew,
-    delete: pair.delete,
-    put: pair.put,
-    touch: pair.touch,
+    delete: (key) => as("delete", key, pair.delete(key)),
+    put: (key, options) => as("put", key, pair.put(key, options)),
+    touch: (key, options) => as("touch", key, pair.touch(key, options)),
     read: pair.read,
     changes: leases.changes,
     watch: leases.watch,
-    keys: leases.keys,
+    // Present if the leases can be listed, as the types above say.
+    keys: leases.keys as ListingAdapter["keys"],
     acquireMany: leases.acquireMany && pair.acquireMany,
     // Its versions could not be removed one by one in a batch.
     deleteMany: values.delete === undefined || pairing.leasesDiscard ? leases.deleteMany : undefined,
@@ -342,9 +363,12 @@ export const withLeases = (values: ValueStore, leases: Adapter, pairing: Pairing
 }
 
 /** Puts the lease adapter of the context beside the value store of the context. */
-export const layer: Layer.Layer<Adapter, never, ValueStore | Adapter> = Layer.effect(
-  Adapter,
-  Effect.gen(function* () {
-    return withLeases(yield* ValueStore, yield* Adapter)
-  })
+export const layer: Layer.Layer<Adapter, never, ValueStore | Adapter> = AdapterLayer.make(
+  Effect.map(Effect.all([ValueStore, Adapter]), ([values, leases]) => withLeases(values, leases))
 )
+
+/** The same beside one that lists its keys. */
+export const listingLayer: Layer.Layer<Adapter | ListingAdapter, never, ValueStore | ListingAdapter> =
+  AdapterLayer.listing(
+    Effect.map(Effect.all([ValueStore, ListingAdapter]), ([values, leases]) => withLeases(values, leases))
+  )

@@ -7,6 +7,7 @@ import { Adapter, type Value } from "../src/Adapter.ts"
 import * as MemoryAdapter from "../src/MemoryAdapter.ts"
 import * as ValueStore from "../src/ValueStore.ts"
 import { Values } from "./fixtures/Values.ts"
+import { down } from "./support/Faulty.ts"
 
 const value = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
 const lifetime = { fresh: 1000, stale: 500 }
@@ -43,6 +44,36 @@ describe("withLeases", () => {
       const named = (yield* leases.read("k")).value
       assert.notDeepEqual(named, value("v"))
       assert.deepStrictEqual([...values.map.values()], [{ bytes: value("v").bytes, ttl: 61_500 }])
+    })
+  )
+
+  it.effect(
+    "bytes that were to live for ever get an end with their name, by a touch and by a fill without a value",
+    () =>
+      Effect.gen(function* () {
+        for (const verb of ["touch", "fill"] as const) {
+          const { adapter, values } = setup()
+          yield* adapter.put("k", { value: value("v"), lifetime: { fresh: Infinity, stale: 0 } })
+          assert.deepStrictEqual([...values.map.values()][0]?.ttl, Infinity)
+          if (verb === "touch") assert.isTrue(yield* adapter.touch("k", { freshFor: 1000 }))
+          else {
+            const led = yield* adapter.acquire("k", { ...asked, refreshWithin: Infinity })
+            if (led._tag !== "Leader") return assert.fail(`not a leader but ${led._tag}`)
+            assert.isTrue(yield* adapter.fill("k", { token: led.token, lifetime }))
+          }
+          assert.isBelow([...values.map.values()][0]!.ttl, 120_000, verb)
+          assert.strictEqual(values.map.size, 1)
+        }
+      })
+  )
+
+  it.effect("a verb that looks at the leases first fails as itself", () =>
+    Effect.gen(function* () {
+      const { leases, values } = setup()
+      const broken = { ...leases, read: () => Effect.fail(down("read")) }
+      const adapter = ValueStore.withLeases(values.store, broken)
+      const failed = yield* Effect.flip(adapter.touch("k", { freshFor: 1000 }))
+      assert.deepInclude({ ...failed }, { operation: "touch", key: "k", reason: "Unavailable" })
     })
   )
 
@@ -277,7 +308,7 @@ describe("withLeases", () => {
       const ttls = () => [...values.map.values()].map(({ ttl }) => ttl)
       yield* adapter.put("k", { value: value("v"), lifetime: { fresh: Infinity, stale: 0 } })
       assert.isTrue(yield* adapter.touch("k", { freshFor: 5000 }))
-      assert.deepStrictEqual(ttls(), [Infinity])
+      assert.deepStrictEqual(ttls(), [65_000])
       assert.deepInclude(yield* adapter.read("k"), { value: value("v"), freshFor: 5000 })
       yield* adapter.put("k", { value: value("w"), lifetime })
       values.map.delete([...values.map.keys()][0]!)

@@ -4,6 +4,7 @@ import { RedisAdapter } from "@cache-locking/redis"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type { Reached } from "../backends/Backend.ts"
 import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
 import { ioredis6 } from "./Clients.ts"
@@ -49,7 +50,7 @@ const overEffects = async (
 
 const valueOf = (answer: { readonly value: string }): string => answer.value
 
-const redisPolicy = ({ leaseTtl, ttl }: { readonly leaseTtl: number; readonly ttl: number }): Policy => ({
+const leased = ({ leaseTtl, ttl }: { readonly leaseTtl: number; readonly ttl: number }): Policy => ({
   cacheTtl: ttl,
   leaseTtl,
   waitMax: 10 * leaseTtl
@@ -59,6 +60,17 @@ const over = async (at: Address) => {
   const client = await ioredis6(at)
   return { adapter: RedisAdapter.make({ client, prefix: "ours" }), quit: () => client.quit() }
 }
+
+/** Over the adapter of a backend, whatever that opened. */
+export const overReached = (
+  { adapter, close }: Reached,
+  load: Load,
+  bounds: { readonly leaseTtl: number; readonly ttl: number }
+): Opened =>
+  overPromises(load, adapter, leased(bounds), async () => {
+    await Effect.runPromise(adapter.close ?? Effect.void)
+    await close()
+  })
 
 const packages = ["@cache-locking/core", "effect"]
 
@@ -71,23 +83,23 @@ export const CacheLocking: Peer = {
     overPromises(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
   redis: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    return overPromises(load, adapter, redisPolicy(options), quit)
+    return overPromises(load, adapter, leased(options), quit)
   },
   tiered: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    return overPromises(load, Tiered.make([{ maxEntries: 10_000 }, adapter]), redisPolicy(options), quit)
+    return overPromises(load, Tiered.make([{ maxEntries: 10_000 }, adapter]), leased(options), quit)
   },
   tagged: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    return overPromises(load, adapter, { ...redisPolicy(options), tags: ["users"] }, quit)
+    return overPromises(load, adapter, { ...leased(options), tags: ["users"] }, quit)
   },
   stale: async (load, at, { stale, ...options }) => {
     const { adapter, quit } = await over(at)
-    return overPromises(load, adapter, { ...redisPolicy(options), staleWhileRevalidate: stale }, quit)
+    return overPromises(load, adapter, { ...leased(options), staleWhileRevalidate: stale }, quit)
   },
   many: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    const cache = createCache<string>({ adapter, ...redisPolicy(options) })
+    const cache = createCache<string>({ adapter, ...leased(options) })
     const fetchMany = async (keys: ReadonlyArray<string>) => {
       const values = await load(keys)
       return keys.map((key, i) => [key, values[i]!] as const)
@@ -111,6 +123,6 @@ export const CacheLockingFiber: FiberPeer = {
     overEffects(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
   redis: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    return overEffects(load, adapter, redisPolicy(options), quit)
+    return overEffects(load, adapter, leased(options), quit)
   }
 }

@@ -1,5 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict"
 import { calibrate, timed } from "../Batch.ts"
+import { stamp } from "../Crowd.ts"
 import { valueOf } from "../Origin.ts"
 import { BareMany } from "../peers/Bare.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
@@ -8,7 +9,7 @@ import { redisPeers } from "../peers/RedisPeers.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { bounds, commandsOf, stamp } from "./RedisCrowd.ts"
+import { bounds, commandsOf } from "./RedisCrowd.ts"
 
 const size = 100
 

@@ -2,16 +2,12 @@
 import { FaultProxy } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import { batches } from "../Batch.ts"
+import { asCrowd, stamp, together } from "../Crowd.ts"
 import { check, type Load, Origin } from "../Origin.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import type { Address, Probe, Setting } from "../Suite.ts"
 
-/** Callers at a time. */
-export const together = 50
 export const bounds = { ttl: 600_000, leaseTtl: 15_000 }
-/** Distinct for every run of every contender, so that nobody finds what another left. */
-export const stamp = (): string => `${process.pid.toString(36)}${(++stamps).toString(36)}`
-let stamps = 0
 
 /** A cache over Redis, asked by many callers at a time. */
 export interface Crowd {
@@ -28,16 +24,11 @@ export const overPromises =
   async (peer, load, at, who) => {
     const opened = await peer[kind]!(load, at, bounds)
     return {
-      ask: async (keyOf, n) => {
-        let next = 0
-        const caller = async () => {
-          while (next < n) {
-            const key = keyOf(next++)
-            check(await opened.get(key), key, who)
-          }
-        }
-        await Promise.all(Array.from({ length: together }, caller))
-      },
+      ask: (keyOf, n) =>
+        asCrowd(n, async (i) => {
+          const key = keyOf(i)
+          check(await opened.get(key), key, who)
+        }),
       close: opened.close
     }
   }

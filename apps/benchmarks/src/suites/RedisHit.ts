@@ -1,4 +1,5 @@
 import { batches } from "../Batch.ts"
+import { stamp, together } from "../Crowd.ts"
 import { Origin } from "../Origin.ts"
 import { BareNodeRedis, BareRedis5, BareRedis6 } from "../peers/Bare.ts"
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
@@ -7,7 +8,7 @@ import { redisPeers } from "../peers/RedisPeers.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { commandsOf, type Gather, hit, overEffects, overPromises, stamp, together } from "./RedisCrowd.ts"
+import { commandsOf, type Gather, hit, overEffects, overPromises } from "./RedisCrowd.ts"
 
 const miss =
   <P>(gather: Gather<P>) =>

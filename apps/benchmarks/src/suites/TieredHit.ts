@@ -1,4 +1,5 @@
 import { batches } from "../Batch.ts"
+import { stamp } from "../Crowd.ts"
 import { check, Origin } from "../Origin.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
@@ -7,7 +8,7 @@ import { redisPeers } from "../peers/RedisPeers.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { bounds, commandsOf, stamp } from "./RedisCrowd.ts"
+import { bounds, commandsOf } from "./RedisCrowd.ts"
 
 const open = async (peer: Peer, { quick, redis }: Setting, who: string): Promise<Probe> => {
   const key = `tiered:${stamp()}`

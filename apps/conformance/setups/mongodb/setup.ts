@@ -1,0 +1,3 @@
+import { mongoDb } from "../../src/MongoDbSetup.ts"
+
+export const setup = mongoDb

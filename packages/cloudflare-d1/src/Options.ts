@@ -1,0 +1,90 @@
+/**
+ * The adapter's options, checked once, and what adapters over one table share.
+ */
+import { Check } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import { type Database, isDatabase } from "./D1Binding.ts"
+import { Sightings } from "./Sightings.ts"
+import * as Statements from "./Statements.ts"
+import { Sweeper } from "./Sweeper.ts"
+import * as Table from "./Table.ts"
+
+/** Which table of which database. */
+export interface Place {
+  /** The binding: `env.DB`. Not a session of it (`withSession`), whose replicas may answer with what was deleted. */
+  readonly database: Database
+  /** The table, one per namespace of keys. Default `"cache_locking"`. */
+  readonly table?: string | undefined
+}
+
+/** What an adapter over D1 can be told. */
+export interface Options extends Place {
+  /** Creates the table when a verb finds it missing. Default `false`: apply `migration`, or run `setup`. */
+  readonly setup?: boolean | undefined
+  /** How long any request to D1 may take. Default 5 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+}
+
+const names = new Set(["database", "table", "setup", "commandTimeout"])
+const placeNames = new Set(["database", "table"])
+
+const timeoutDefault = 5_000
+
+/** One table of one database: what adapters over it share. */
+export interface Space {
+  readonly statements: Statements.Statements
+  readonly sightings: Sightings
+  readonly sweeper: Sweeper
+}
+
+const databases = new WeakMap<Database, Map<string, Space>>()
+
+const spaceOf = (database: Database, table: string): Space => {
+  const spaces = databases.get(database) ?? new Map<string, Space>()
+  databases.set(database, spaces)
+  // SQL knows one table by all its spellings.
+  const name = table.toLowerCase()
+  const known = spaces.get(name)
+  if (known !== undefined) return known
+  const space = { statements: Statements.of(table), sightings: new Sightings(), sweeper: new Sweeper() }
+  spaces.set(name, space)
+  return space
+}
+
+/** The options, checked, with their defaults. */
+export interface Resolved {
+  readonly database: Database
+  readonly table: string
+  /** The same object for the same database and table. */
+  readonly space: Space
+  readonly setup: boolean
+  readonly timeout: number
+}
+
+const databaseOf = (given: Database): Database => {
+  if (isDatabase(given)) return given
+  throw Check.invalid("database", given, "a D1 binding (env.DB), not its name, and not a session of it")
+}
+
+/** Checks which table it is. */
+export const resolvePlace = (place: Place): { readonly database: Database; readonly table: string } => {
+  Check.known(place, placeNames)
+  return { database: databaseOf(place.database), table: Table.nameOf(place.table) }
+}
+
+/**
+ * Checks the options.
+ *
+ * @throws InvalidOption
+ */
+export const resolve = (options: Options): Resolved => {
+  Check.known(options, names)
+  const database = databaseOf(options.database)
+  const table = Table.nameOf(options.table)
+  const setup = Check.bool("setup", options.setup, false)
+  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? timeoutDefault, {
+    min: 1,
+    infinite: false
+  })
+  return { database, table, space: spaceOf(database, table), setup, timeout }
+}

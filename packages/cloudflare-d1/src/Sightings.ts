@@ -1,0 +1,34 @@
+/**
+ * Keys that this isolate lately saw fresh.
+ *
+ * One of them is asked for by a statement that only reads; any other by a transaction that may take the lease as well.
+ * It is a guess at what will be found and no more: what is fresh, the row says, by the database's clock. A wrong
+ * guess costs one request.
+ */
+
+const capacity = 4_096
+
+/** Two generations, so that forgetting is free. */
+export class Sightings {
+  private young = new Map<string, number>()
+  private old = new Map<string, number>()
+
+  /** Whether the key should still have more than `margin` milliseconds of freshness. */
+  has(key: string, margin: number): boolean {
+    const until = this.young.get(key) ?? this.old.get(key)
+    return until !== undefined && until - performance.now() > margin
+  }
+
+  note(key: string, freshFor: number): void {
+    if (this.young.size >= capacity && !this.young.has(key)) {
+      this.old = this.young
+      this.young = new Map()
+    }
+    this.young.set(key, performance.now() + freshFor)
+  }
+
+  forget(key: string): void {
+    this.young.delete(key)
+    this.old.delete(key)
+  }
+}

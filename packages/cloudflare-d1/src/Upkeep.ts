@@ -1,0 +1,65 @@
+/**
+ * What is done to the table apart from the verbs: it is created, and what is over is removed.
+ */
+import { AdapterError } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import { Calls } from "./Calls.ts"
+import { type Place, resolvePlace } from "./Options.ts"
+import * as Statements from "./Statements.ts"
+import { nextOf, page } from "./Sweeper.ts"
+import * as Table from "./Table.ts"
+
+/** D1's own bound of a statement. */
+const timeout = 30_000
+
+const opened = (place: Place) => {
+  const { database, table } = resolvePlace(place)
+  return { table, calls: new Calls(database, timeout, undefined) }
+}
+
+/**
+ * The table as SQL, for a migration: `CREATE TABLE IF NOT EXISTS …`.
+ *
+ * @param table the table's name; `"cache_locking"` unless given
+ * @throws InvalidOption
+ */
+export const migration = (table?: string): string => `${Table.migration(Table.nameOf(table))};\n`
+
+/**
+ * Creates the table unless it is there. Safe to repeat, and from many isolates at once. A table of that name that
+ * is not the migration's is refused and left as it is.
+ *
+ * @throws InvalidOption
+ */
+export const setup = (place: Place): Effect.Effect<void, AdapterError> => {
+  const { calls, table } = opened(place)
+  return Effect.flatMap(
+    calls.run("put", undefined, () => [[Table.migration(table)], [Table.description, table]]),
+    ([, columns]) => {
+      if (Table.isRecognised(columns!)) return Effect.void
+      const message = `there is a table ${Table.quoted(table)} already, with other columns: give another name`
+      return Effect.fail(new AdapterError({ adapter: "cloudflare-d1", operation: "put", reason: "Rejected", message }))
+    }
+  )
+}
+
+/**
+ * Removes all that is over, page by page, and answers how many rows went: for a scheduled Worker. Writes do the same
+ * a little at a time; this is for tables that are seldom written.
+ *
+ * @throws InvalidOption
+ */
+export const collect = (place: Place): Effect.Effect<number, AdapterError> => {
+  const { calls, table } = opened(place)
+  const statements = Statements.of(table)
+  const from = (after: string, gone: number): Effect.Effect<number, AdapterError> =>
+    Effect.flatMap(
+      calls.run("delete", undefined, () => page(statements, after)),
+      (answers) => {
+        const sum = gone + answers[1]!.length
+        const next = nextOf(answers)
+        return next === undefined ? Effect.succeed(sum) : from(next, sum)
+      }
+    )
+  return Effect.suspend(() => from("", 0))
+}

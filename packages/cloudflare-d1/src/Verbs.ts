@@ -1,0 +1,286 @@
+/**
+ * The verbs of the contract over the statements.
+ */
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  AdapterError,
+  Entry,
+  type Lifetime,
+  Limit,
+  type Operation,
+  type Snapshot,
+  Token,
+  type Value
+} from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Calls } from "./Calls.ts"
+import type { Bound } from "./D1Binding.ts"
+import type { Resolved, Space } from "./Options.ts"
+import { prefixEnd } from "./PrefixEnd.ts"
+import { entryOf, type Row } from "./Row.ts"
+import * as Statements from "./Statements.ts"
+import * as Table from "./Table.ts"
+
+/** Which adapter this is, and what it cannot do. A row has 2,000,000 bytes in D1: key, cause and the rest besides. */
+export const here: Pick<Adapter, "name" | "limits"> = {
+  name: "cloudflare-d1",
+  limits: { keyBytes: 16_384, valueBytes: 1_900_000, tick: 1, clock: "store" }
+}
+
+/** What a failed leader leaves for the others stands in one row with the value. */
+export const causeBytes = 65_536
+
+/** Durations as statements read them. A lifetime is never made longer by its fraction, a lease never shorter. */
+const atMost = (ms: number): number => Math.min(Math.max(0, Math.floor(ms)), Statements.never)
+const atLeast = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), Statements.never)
+
+/** Keys of one page of a listing. */
+const pageSize = 500
+
+/** A batch is a transaction: several smaller ones let others in between. */
+const batchConcurrency = 4
+
+/** An instant may pass between the two statements of `acquire`: then it is asked again. */
+const attempts = 4
+
+/** A new lease is the database's alone to grant: what `Entry` grants on a row that was read is none. */
+const ungranted = Token("")
+
+const chunked = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(keys.length / Statements.keysAtOnce) }, (_, at) =>
+    keys.slice(at * Statements.keysAtOnce, (at + 1) * Statements.keysAtOnce)
+  )
+
+const spans = ({ fresh, stale }: Lifetime): readonly [number, number] => [atMost(fresh), atMost(stale)]
+
+/** The verbs. Every one can be taken off the object. */
+export class Verbs {
+  private readonly calls: Calls
+  private readonly space: Space
+  private readonly statements: Statements.Statements
+
+  constructor({ database, setup, space, table, timeout }: Resolved) {
+    this.calls = new Calls(database, timeout, setup ? Table.migration(table) : undefined)
+    this.space = space
+    this.statements = space.statements
+  }
+
+  /** One statement that reads where a hit is expected; else one transaction that leads or tells why not. */
+  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+    Effect.suspend(() => {
+      const refusal = Limit.refusal(here, "acquire", key)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const expected = options.force !== true && this.space.sightings.has(key, options.refreshWithin ?? 0)
+      return expected ? this.peek(key, options) : this.ask(key, options)
+    })
+
+  readonly acquireMany = (
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions
+  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
+    this.refused("acquireMany", keys) ??
+    Effect.map(
+      Effect.forEach(chunked(keys), (chunk) => this.askMany("acquireMany", chunk, options, 1), {
+        concurrency: batchConcurrency
+      }),
+      (found) => found.flat()
+    )
+
+  readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
+    value === undefined
+      ? this.held("fill", key, () => [this.statements.refill, key, token, ...spans(lifetime)])
+      : this.written("fill", key, value, () => [this.statements.fill, key, token, ...spans(lifetime), value.bytes])
+
+  readonly put: Adapter["put"] = (key, { lifetime, value }) =>
+    Effect.asVoid(this.written("put", key, value, () => [this.statements.put, key, ...spans(lifetime), value.bytes]))
+
+  readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
+    this.refusedCause(key, cause) ??
+    this.held("abandon", key, () => [
+      this.statements.abandon,
+      key,
+      token,
+      atLeast(cooldown ?? 0),
+      cause === undefined ? null : cause.bytes
+    ])
+
+  readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
+    this.held("renew", key, () => [this.statements.renew, key, token, atLeast(leaseFor)])
+
+  readonly touch: Adapter["touch"] = (key, { freshFor }) =>
+    this.held("touch", key, () => [this.statements.touch, key, atMost(freshFor)])
+
+  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
+    Effect.map(this.remove("delete", [key]), (count) => count === 1)
+
+  readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
+    Effect.map(
+      Effect.forEach(chunked(keys), (chunk) => this.remove("deleteMany", chunk), { concurrency: batchConcurrency }),
+      (counts) => counts.reduce((sum, count) => sum + count, 0)
+    )
+
+  readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
+    this.one(
+      "read",
+      key,
+      ([rows]) => {
+        const row = rows![0] as Row | undefined
+        return row === undefined ? Entry.read(undefined, 0) : Entry.read(entryOf(row), row.now)
+      },
+      () => [this.statements.rows(1), key]
+    )
+
+  /** In the order of their UTF-8 bytes, page by page: a key that is there all the time cannot be missed. */
+  readonly keys = (prefix: string): Stream.Stream<string, AdapterError> =>
+    Stream.paginate(undefined as string | undefined, (after) =>
+      Effect.map(
+        this.calls.run("keys", undefined, () => [
+          [
+            after === undefined ? this.statements.keysFrom : this.statements.keysAfter,
+            after ?? prefix,
+            prefixEnd(prefix) ?? null,
+            pageSize
+          ]
+        ]),
+        ([rows]) => {
+          const keys = (rows as ReadonlyArray<Row>).map(({ key }) => key)
+          return [keys, keys.length < pageSize ? Option.none() : Option.some(keys.at(-1))] as const
+        }
+      )
+    )
+
+  /** A statement that only reads; it answers whatever needs no lease. */
+  private peek(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
+    return Effect.flatMap(
+      this.calls.run("acquire", key, () => [[this.statements.rows(1), key]]),
+      ([rows]) => {
+        const found = this.judge(key, options, rows![0] as Row | undefined)
+        if (found !== undefined) return Effect.succeed(found)
+        this.space.sightings.forget(key)
+        return this.ask(key, options)
+      }
+    )
+  }
+
+  private ask(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
+    return Effect.map(this.askMany("acquire", [key], options, 1), ([found]) => found!)
+  }
+
+  /** One transaction: takes the leases that are free, and reads the rows. */
+  private askMany(
+    operation: Operation,
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions,
+    attempt: number
+  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
+    const { force, leaseFor, owner, refreshWithin } = options
+    const only = keys.length === 1 ? keys[0] : undefined
+    return Effect.flatMap(
+      this.calls.run(operation, only, () => [
+        [
+          this.statements.acquire(keys.length),
+          owner,
+          atLeast(leaseFor),
+          atMost(refreshWithin ?? 0),
+          force === true ? 1 : 0,
+          ...keys
+        ],
+        [this.statements.rows(keys.length), ...keys]
+      ]),
+      ([, rows]) => {
+        const byKey = new Map((rows as ReadonlyArray<Row>).map((row) => [row.key, row]))
+        const found = keys.map((key) => this.judge(key, options, byKey.get(key)))
+        if (found.every((one) => one !== undefined)) return Effect.succeed(found)
+        if (attempt < attempts) return this.askMany(operation, keys, options, attempt + 1)
+        const message = `what was found was over before it was read, ${attempts} times`
+        return Effect.fail(
+          new AdapterError({ adapter: here.name, operation, key: only, reason: "Unavailable", message })
+        )
+      }
+    )
+  }
+
+  /** What a row means to who asks; nothing when a lease would have to be granted. */
+  private judge(key: string, options: AcquireOptions, row: Row | undefined): Acquired | undefined {
+    if (row === undefined) return undefined
+    const entry = entryOf(row)
+    const [found] = Entry.acquire(entry, row.now, options, () => ungranted)
+    if (found._tag === "Leader" && found.token === ungranted) return undefined
+    if (found._tag === "Hit") this.space.sightings.note(key, found.freshFor)
+    else this.space.sightings.forget(key)
+    return found
+  }
+
+  /** A verb that answers whether a row was changed. */
+  private held(operation: Operation, key: string, bound: () => Bound): Effect.Effect<boolean, AdapterError> {
+    return this.one(operation, key, ([rows]) => rows!.length === 1, bound)
+  }
+
+  /** A verb that stores a value, and now and then carries a sweep along. */
+  private written(
+    operation: Operation,
+    key: string,
+    value: Value,
+    bound: () => Bound
+  ): Effect.Effect<boolean, AdapterError> {
+    return Effect.suspend(() => {
+      const refusal = Limit.refusal(here, operation, key, value)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const { sightings, sweeper } = this.space
+      sightings.forget(key)
+      return Effect.map(
+        this.calls.run(operation, key, () => [bound(), ...sweeper.statements(this.statements, key)]),
+        ([rows, ...swept]) => {
+          sweeper.swept(swept)
+          return rows!.length === 1
+        }
+      )
+    })
+  }
+
+  private remove(operation: Operation, keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> {
+    return Effect.suspend(() => {
+      const refusal = this.refused(operation, keys)
+      if (refusal !== undefined) return refusal
+      for (const key of keys) this.space.sightings.forget(key)
+      return Effect.map(
+        this.calls.run(operation, keys.length === 1 ? keys[0] : undefined, () => [
+          [this.statements.remove(keys.length), ...keys]
+        ]),
+        ([rows]) => (rows as ReadonlyArray<{ readonly existed: number }>).filter(({ existed }) => existed === 1).length
+      )
+    })
+  }
+
+  /** One statement about one key. */
+  private one<A>(
+    operation: Operation,
+    key: string,
+    answer: (rows: ReadonlyArray<ReadonlyArray<unknown>>) => A,
+    bound: () => Bound
+  ): Effect.Effect<A, AdapterError> {
+    return Effect.suspend(() => {
+      const refusal = Limit.refusal(here, operation, key)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      return Effect.map(
+        this.calls.run(operation, key, () => [bound()]),
+        answer
+      )
+    })
+  }
+
+  private refused(operation: Operation, keys: ReadonlyArray<string>): Effect.Effect<never, AdapterError> | undefined {
+    const refusal = keys.map((key) => Limit.refusal(here, operation, key)).find((refusal) => refusal !== undefined)
+    return refusal && Effect.fail(refusal)
+  }
+
+  private refusedCause(key: string, cause: Value | undefined): Effect.Effect<never, AdapterError> | undefined {
+    if (cause === undefined || cause.bytes.byteLength <= causeBytes) return undefined
+    const message = `the cause has ${cause.bytes.byteLength} bytes, and ${causeBytes} are the most here`
+    return Effect.fail(new AdapterError({ adapter: here.name, operation: "abandon", key, reason: "Rejected", message }))
+  }
+}

@@ -1,0 +1,1 @@
+export * as D1Adapter from "./D1Adapter.ts"

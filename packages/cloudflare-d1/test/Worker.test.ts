@@ -1,0 +1,125 @@
+/** The adapter where it is to run: inside a Worker, without anything that only Node has. */
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Miniflare } from "miniflare"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { bundle } from "./fixtures/Bundle.ts"
+
+interface Judged {
+  readonly law: string
+  readonly name: string
+  readonly outcome: string
+  readonly message: string
+}
+
+const compatibilityDate = "2026-07-01"
+
+it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () => {
+  const script = await bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
+  const miniflare = new Miniflare({ modules: true, script, compatibilityDate, d1Databases: ["DB"] })
+  try {
+    const response = await miniflare.dispatchFetch("http://worker/")
+    const { cases } = (await response.json()) as { readonly cases: ReadonlyArray<Judged> }
+    expect(cases.filter(({ outcome }) => outcome === "failed")).toEqual([])
+    expect(cases.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(230)
+  } finally {
+    await miniflare.dispose()
+  }
+})
+
+describe("two Workers over one D1", () => {
+  const loadTime = 300
+  let miniflare: Miniflare
+  let origin: Server
+  const calls: Array<string> = []
+
+  beforeAll(async () => {
+    origin = createServer((request, response) => {
+      calls.push(request.url!)
+      setTimeout(() => response.end(`load ${calls.length}`), loadTime)
+    })
+    await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve))
+    const address = `http://127.0.0.1:${(origin.address() as AddressInfo).port}/`
+    const script = await bundle(new URL("./fixtures/StampedeWorker.ts", import.meta.url))
+    const isolate = (name: string) => ({
+      name,
+      modules: true as const,
+      script,
+      compatibilityDate,
+      d1Databases: { DB: "shared" },
+      bindings: { ORIGIN: address, NAME: name }
+    })
+    const router = `export default { fetch: (request, env) => env[new URL(request.url).hostname].fetch(request) }`
+    miniflare = new Miniflare({
+      workers: [
+        {
+          name: "router",
+          modules: true,
+          script: router,
+          compatibilityDate,
+          serviceBindings: { one: "one", two: "two" }
+        },
+        isolate("one"),
+        isolate("two")
+      ]
+    })
+    await miniflare.ready
+  })
+  afterAll(async () => {
+    await miniflare.dispose()
+    origin.close()
+  })
+
+  const get = async (worker: string, path: string): Promise<string> =>
+    (await miniflare.dispatchFetch(`http://${worker}${path}`)).text()
+
+  const requests = async (worker: string): Promise<number> => {
+    const { name, requests } = JSON.parse(await get(worker, "/counts"))
+    expect(name).toBe(worker)
+    return requests
+  }
+
+  it("load once for 100 requests, each with a few requests to D1", async () => {
+    await get("one", "/?key=warm")
+    await get("two", "/?key=warm")
+    calls.length = 0
+    const before = [await requests("one"), await requests("two")] as const
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => get(at % 2 === 0 ? "one" : "two", "/?key=cold"))
+    )
+    expect(calls).toEqual(["/?key=cold"])
+    expect(answers).toEqual(Array(100).fill("load 1"))
+    const asked = [(await requests("one")) - before[0], (await requests("two")) - before[1]]
+    // Asked, and asked again with growing pauses while the load lasted.
+    for (const count of asked) {
+      expect(count).toBeGreaterThanOrEqual(1)
+      console.info(`50 requests of a Worker: ${count} to D1`)
+      expect(count).toBeLessThanOrEqual(50 * 6)
+    }
+    expect(await get("two", "/?key=cold")).toBe("load 1")
+    expect(calls.length).toBe(1)
+  })
+
+  it("take over from a request that led and went away, once its lease has ended", async () => {
+    calls.length = 0
+    expect(await get("one", "/crash?key=crashed")).toBe("gone")
+    const began = performance.now()
+    const answers = await Promise.all([
+      get("one", "/?key=crashed"),
+      get("two", "/?key=crashed"),
+      get("one", "/?key=crashed")
+    ])
+    expect(answers).toEqual(Array(3).fill("load 1"))
+    expect(calls.length).toBe(1)
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+
+  it('serve a stale value at once, and refresh it behind the answer, which "waitUntil" keeps alive', async () => {
+    calls.length = 0
+    const ask = async (worker: string) => JSON.parse(await get(worker, "/stale?key=stale"))
+    expect(await ask("one")).toEqual({ value: "load 1", cache: "MISS-LEADER" })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await ask("one")).toEqual({ value: "load 1", cache: "STALE" })
+    await expect.poll(async () => (await ask("two")).value, { timeout: 10_000, interval: 100 }).not.toBe("load 1")
+  })
+})

@@ -1,0 +1,169 @@
+/**
+ * A cache over Cloudflare KV alone, whose protection is advisory: per isolate, and no more.
+ *
+ * Callers of one isolate load a key once. Isolates do not know of each other, and each may load a key that is missing; early
+ * refresh, on unless it is told otherwise, spreads what would come at once. A delete or a set reaches other places when KV does,
+ * within a minute or more, and a load that another isolate began before it can put the old value back. What must not be
+ * needs leases: `KvAdapter.make`.
+ */
+import {
+  type Answer,
+  Cache,
+  type CacheLockingError,
+  type FetchContext,
+  type InvalidOption,
+  type Meta
+} from "@cache-locking/core"
+import {
+  type CreateOptions,
+  createCache as createPromiseCache,
+  type PromiseCache,
+  type PromiseCallOptions,
+  type PromiseFetcher
+} from "@cache-locking/core/promise"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { isolateOf } from "./Isolate.ts"
+import * as IsolateAdapter from "./IsolateAdapter.ts"
+import type { Namespace } from "./KvBinding.ts"
+import { resolveSettings, type Settings } from "./Options.ts"
+
+export type { Found, Namespace } from "./KvBinding.ts"
+
+/** How far the protection from a stampede reaches: this isolate. */
+export const protection = "isolate"
+
+/** How an answer came about, and how far the protection reached. */
+export interface AdvisoryMeta extends Meta {
+  readonly protection: typeof protection
+}
+
+/** A value, and how it came about. */
+export interface AdvisoryAnswer<out A> {
+  readonly value: A
+  readonly meta: AdvisoryMeta
+}
+
+interface Where extends Settings {
+  /** The binding: `env.KV`. */
+  readonly namespace: Namespace
+}
+
+/** What an advisory cache is made of: all that a cache is, but an adapter. `earlyRefresh` is on unless it is `false`. */
+export interface Options<in out A, out HE = never, out HR = never>
+  extends Omit<Cache.Options<A, HE, HR>, "adapter">,
+    Where {}
+
+/** The same for promises. */
+export interface CreateAdvisoryOptions<in out A> extends Omit<CreateOptions<A>, "adapter">, Where {}
+
+/** A cache whose protection is per isolate. It is no adapter, and nothing that asks for one takes it. */
+export interface AdvisoryCache<in out A, in out HE = never, in out HR = never>
+  extends Omit<Cache.Cache<A, HE, HR>, "getOrSet" | "refresh"> {
+  readonly protection: typeof protection
+  /** The value: from the cache, or loaded by one caller of this isolate. */
+  readonly getOrSet: Load<A, HE, HR>
+  /** Loads now, though the value may be fresh. */
+  readonly refresh: Load<A, HE, HR>
+}
+
+type Load<A, HE, HR> = <E = never, R = never, E2 = never, R2 = never>(
+  key: string,
+  fetcher: (context: FetchContext<A>) => Effect.Effect<A, E, R>,
+  options?: Cache.CallOptions<A, E2, R2>
+) => Effect.Effect<AdvisoryAnswer<A>, CacheLockingError | E | HE | E2, R | HR | R2>
+
+/** The same for promises. */
+export interface AdvisoryPromiseCache<in out A> extends Omit<PromiseCache<A>, "getOrSetWithMeta" | "refresh"> {
+  readonly protection: typeof protection
+  getOrSetWithMeta: LoadPromise<A>
+  refresh: LoadPromise<A>
+}
+
+type LoadPromise<A> = (
+  key: string,
+  fetcher: PromiseFetcher<A>,
+  options?: PromiseCallOptions<A>
+) => Promise<AdvisoryAnswer<A>>
+
+const marked = <A>({ meta, value }: Answer<A>): AdvisoryAnswer<A> => ({ value, meta: { ...meta, protection } })
+
+/** The options of a cache, from those that tell where. */
+const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>["earlyRefresh"] }>(options: O) => {
+  const { commandTimeout, namespace, prefix, ...rest } = options
+  const { calls, prefix: checked } = resolveSettings({ commandTimeout, namespace, prefix })
+  const adapter = IsolateAdapter.make(isolateOf(namespace, checked), calls, checked)
+  return { earlyRefresh: true, ...rest, adapter }
+}
+
+const sharedNames = [
+  ...["get", "getMany", "getOrSetMany", "set", "delete", "deleteMany"],
+  ...["invalidateTag", "invalidateTags", "has", "stats", "explain"]
+]
+
+/** A cache's methods, to be taken off the object. */
+const methods = (cache: object, names: ReadonlyArray<string | symbol>): object =>
+  Object.fromEntries(
+    names.map((name) => [
+      name,
+      (cache as Record<string | symbol, (...args: Array<never>) => unknown>)[name]!.bind(cache)
+    ])
+  )
+
+/**
+ * A cache over KV alone. No adapter, no leases: see above for what it does not do.
+ *
+ * @example
+ * ```ts
+ * import { KvAdvisory } from "@cache-locking/cloudflare-kv"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = (env: { readonly KV: KvAdvisory.Namespace }) =>
+ *   Effect.gen(function* () {
+ *     const cache = yield* KvAdvisory.make<string>({ namespace: env.KV, cacheTtl: "10 minutes" })
+ *     const { meta, value } = yield* cache.getOrSet("greeting", () => Effect.succeed("hello"))
+ *     return `${value}, protected per ${meta.protection}`
+ *   })
+ * ```
+ */
+export const make = <A, HE = never, HR = never>(
+  options: Options<A, HE, HR>
+): Effect.Effect<AdvisoryCache<A, HE, HR>, InvalidOption, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.try({ try: () => cacheOptions<A, typeof options>(options), catch: (error) => error as InvalidOption }),
+    (checked) =>
+      Effect.map(Cache.make<A, HE, HR>(checked as Cache.Options<A, HE, HR>), (cache) => {
+        const load =
+          (verb: "getOrSet" | "refresh"): Load<A, HE, HR> =>
+          (key, fetcher, call) =>
+            Effect.map(cache[verb](key, fetcher, call), marked)
+        const own = { protection, getOrSet: load("getOrSet"), refresh: load("refresh") }
+        return { ...methods(cache, sharedNames), ...own } as AdvisoryCache<A, HE, HR>
+      })
+  )
+
+/**
+ * The same for promises.
+ *
+ * @example
+ * ```ts
+ * import { KvAdvisory } from "@cache-locking/cloudflare-kv"
+ *
+ * const greeting = async (env: { readonly KV: KvAdvisory.Namespace }) => {
+ *   const cache = KvAdvisory.createCache<string>({ namespace: env.KV, cacheTtl: "10 minutes" })
+ *   return await cache.getOrSet("greeting", async () => "hello")
+ * }
+ * ```
+ *
+ * @throws InvalidOption
+ */
+export const createCache = <A = any>(options: CreateAdvisoryOptions<A>): AdvisoryPromiseCache<A> => {
+  const cache = createPromiseCache<A>(cacheOptions<A, typeof options>(options) as CreateOptions<A>)
+  const own = {
+    protection,
+    getOrSetWithMeta: (...call: Parameters<LoadPromise<A>>) => cache.getOrSetWithMeta(...call).then(marked),
+    refresh: (...call: Parameters<LoadPromise<A>>) => cache.refresh(...call).then(marked)
+  }
+  const names = [...sharedNames, "getOrSet", "close", Symbol.asyncDispose]
+  return { ...methods(cache, names), ...own } as AdvisoryPromiseCache<A>
+}

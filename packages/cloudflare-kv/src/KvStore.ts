@@ -1,0 +1,47 @@
+/**
+ * Values in Cloudflare KV: what keeps bytes for an adapter that decides who loads them.
+ */
+import { ValueStore } from "@cache-locking/core"
+import * as Layer from "effect/Layer"
+import { name } from "./Failure.ts"
+import { resolveStore, type StoreOptions } from "./Options.ts"
+
+export type { Found, Namespace } from "./KvBinding.ts"
+export type { StoreOptions } from "./Options.ts"
+
+/** 25 MiB: KV's largest value. */
+export const valueBytes = 25 * 1024 * 1024
+
+/**
+ * A store of values, and no adapter: KV has no write that depends on what is there, so it cannot decide a race. It becomes an
+ * adapter with `leases` in one that can: `KvAdapter.make`, or `ValueStore.withLeases` of core.
+ *
+ * @example
+ * ```ts
+ * import { KvStore } from "@cache-locking/cloudflare-kv"
+ * import { MemoryAdapter, ValueStore } from "@cache-locking/core"
+ *
+ * const adapter = (env: { readonly KV: KvStore.Namespace }) =>
+ *   ValueStore.withLeases(KvStore.make({ namespace: env.KV }), MemoryAdapter.make())
+ * ```
+ *
+ * @throws InvalidOption
+ */
+export const make = (options: StoreOptions): ValueStore.ValueStore => {
+  const { calls, prefix, remove } = resolveStore(options)
+  return {
+    name,
+    valueBytes,
+    get: (name) => calls.get(["read"], prefix + name),
+    set: (name, bytes, ttl) => calls.set(["put"], prefix + name, bytes, ttl),
+    delete: remove ? (name) => calls.delete(["delete"], prefix + name) : undefined
+  }
+}
+
+/**
+ * The store as a layer, for `ValueStore.layer` of core.
+ *
+ * @throws InvalidOption
+ */
+export const layer = (options: StoreOptions): Layer.Layer<ValueStore.ValueStore> =>
+  Layer.succeed(ValueStore.ValueStore, make(options))

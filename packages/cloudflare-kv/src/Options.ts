@@ -1,0 +1,101 @@
+/**
+ * The options, checked once.
+ */
+import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import type * as Duration from "effect/Duration"
+import { Calls } from "./Calls.ts"
+import { isNamespace, type Namespace } from "./KvBinding.ts"
+
+/** What everything over KV can be told but where it is. */
+export interface Settings {
+  /** Put before every name. Up to 256 bytes; not empty. Default `"cache:"`. */
+  readonly prefix?: string | undefined
+  /** How long any request to KV may take. Default 5 seconds. */
+  readonly commandTimeout?: Duration.Input | undefined
+}
+
+/** Where values are kept. */
+export interface StoreOptions extends Settings {
+  /** The binding: `env.KV`. */
+  readonly namespace: Namespace
+  /**
+   * How long KV keeps a version that was read at the edge, where it was read: 30 seconds or more. A version never changes, so a
+   * long time is as right as a short one. KV's own default unless given (60 seconds).
+   */
+  readonly cacheTtl?: Duration.Input | undefined
+  /**
+   * Whether versions that were overtaken or deleted are removed at once, for one request to KV more with each, and one to the
+   * leases with each `put` and `delete`. Else they go when their time is over. For lifetimes without an end. Default `false`.
+   */
+  readonly remove?: boolean | undefined
+}
+
+/** Where values are kept, and what decides who loads them. */
+export interface Options<A extends Adapter = Adapter> extends StoreOptions {
+  /** An adapter that can decide a race: D1's, Redis's over HTTP, any. Stays the caller's, but for `close`, which closes it. */
+  readonly leases: A
+  /** Values of up to so many bytes are kept in the lease store itself, and cost KV nothing. Default 0: all are in KV. */
+  readonly inlineBytes?: number | undefined
+}
+
+const settingNames = ["namespace", "prefix", "commandTimeout"]
+const storeNames = new Set([...settingNames, "cacheTtl", "remove"])
+const adapterNames = new Set([...storeNames, "leases", "inlineBytes"])
+
+const timeoutDefault = 5_000
+const prefixDefault = "cache:"
+const prefixBytes = 256
+
+/** KV's shortest. */
+const cacheTtlLeast = 30_000
+
+const namespaceOf = (given: Namespace): Namespace => {
+  if (isNamespace(given)) return given
+  throw Check.invalid("namespace", given, "a KV binding (env.KV), not its name")
+}
+
+const prefixOf = (given: string | undefined): string => {
+  const prefix = Check.text("prefix", given, prefixDefault)
+  const fits = prefix !== "" && prefix.isWellFormed() && new TextEncoder().encode(prefix).byteLength <= prefixBytes
+  if (fits) return prefix
+  throw Check.invalid("prefix", prefix, `text of 1 to ${prefixBytes} bytes`)
+}
+
+/** Settings, checked, with their defaults. */
+export interface Resolved {
+  readonly namespace: Namespace
+  readonly prefix: string
+  readonly calls: Calls
+}
+
+const resolve = ({ commandTimeout, namespace, prefix }: StoreOptions, cacheTtl: number | undefined): Resolved => {
+  const bound = { min: 1, infinite: false }
+  const timeout = Check.duration("commandTimeout", commandTimeout ?? timeoutDefault, bound)
+  const binding = namespaceOf(namespace)
+  return { namespace: binding, prefix: prefixOf(prefix), calls: new Calls(binding, timeout, cacheTtl) }
+}
+
+/** Checks the options of a store of values. */
+export const resolveStore = (options: StoreOptions): Resolved & { readonly remove: boolean } => {
+  Check.known(options, storeNames)
+  const { cacheTtl } = options
+  const least = { min: cacheTtlLeast, infinite: false }
+  const seconds = cacheTtl === undefined ? undefined : Math.floor(Check.duration("cacheTtl", cacheTtl, least) / 1000)
+  return { ...resolve(options, seconds), remove: Check.bool("remove", options.remove, false) }
+}
+
+/** Checks the options of an adapter, and parts the store's from them. */
+export const resolveAdapter = <A extends Adapter>(options: Options<A>) => {
+  Check.known(options, adapterNames)
+  const { inlineBytes, leases, ...store } = options
+  if (leases === undefined) {
+    const why = "KV cannot decide a race: D1Adapter.make({ database }) of @cache-locking/cloudflare-d1, or any adapter"
+    throw Check.invalid("leases", leases, why)
+  }
+  AdapterCheck.checkAdapter(leases, "leases")
+  return { store, leases, inlineBytes: Check.integer("inlineBytes", inlineBytes, { min: 0, default: 0 }) }
+}
+
+/** Checks settings that stand among other options. */
+export const resolveSettings = ({ commandTimeout, namespace, prefix }: Settings & { readonly namespace: Namespace }) =>
+  resolve({ namespace, prefix, commandTimeout }, undefined)

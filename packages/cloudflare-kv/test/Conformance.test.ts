@@ -1,0 +1,69 @@
+/** The whole contract: values in KV, leases in D1, from Node over HTTP, with a proxy in the way of one peer. */
+import { D1Adapter } from "@cache-locking/cloudflare-d1"
+import type { Claims, Records } from "@cache-locking/conformance-kit"
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import { FaultProxy, WorkersBridge } from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import { KvAdapter } from "../src/index.ts"
+import * as Backend from "./fixtures/Backend.ts"
+
+const claims: Claims = {
+  watch: false,
+  keys: true,
+  changes: false,
+  acquireMany: true,
+  deleteMany: true,
+  hitUnsafe: false,
+  close: false,
+  clock: "store"
+}
+
+const table = "conformance"
+const prefix = "conformance:"
+const backend = await Backend.start()
+const proxy = await FaultProxy.start({ target: { host: "127.0.0.1", port: backend.port, url: backend.url } })
+const eye = backend.database()
+await Effect.runPromise(D1Adapter.setup({ database: eye, table }))
+
+/** The lease store's. How long versions live in KV is what `KvStore.test.ts` looks at. */
+const records: Records = (key) =>
+  Effect.promise(async () => {
+    const sql = `SELECT expires_at, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now FROM ${table} WHERE key = ?1`
+    const { results } = await eye.prepare(sql).bind(key).all()
+    return (results as Array<{ expires_at: number; now: number }>).map(({ expires_at, now }) => ({
+      name: key,
+      expiresIn: expires_at >= Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : expires_at - now
+    }))
+  })
+
+/** The largest value is 25 MiB, which takes a busy machine a while to carry. */
+const largestTakes = 8_000
+
+const peer = (url: string) =>
+  KvAdapter.make({
+    namespace: WorkersBridge.kv(url),
+    prefix,
+    commandTimeout: largestTakes,
+    leases: D1Adapter.make({ database: WorkersBridge.d1(url), table, commandTimeout: "3 seconds" })
+  })
+
+suite({
+  name: "KV with leases in D1",
+  claims,
+  records,
+  stall: {
+    begin: Effect.acquireRelease(
+      Effect.sync(() => proxy.blackhole()),
+      () => Effect.promise(() => proxy.heal())
+    ),
+    within: 2 * largestTakes
+  },
+  peers: () => ({
+    here: peer(proxy.url()),
+    there: peer(backend.url),
+    close: async () => {
+      await proxy.stop()
+      await backend[Symbol.asyncDispose]()
+    }
+  })
+})

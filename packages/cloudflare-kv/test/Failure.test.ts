@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest"
+import { failed, timedOut } from "../src/Failure.ts"
+
+const failure = (message: string) => failed("fill", "k", new Error(message))
+
+describe("a failure", () => {
+  it("may pass, unless the request is wrong", () => {
+    for (const message of [
+      "KV GET failed: 500 Internal Server Error",
+      "KV PUT failed: 429 Too Many Requests",
+      "KV GET failed: 408 Request Timeout",
+      "Network connection lost.",
+      "fetch failed"
+    ]) {
+      expect([message, failure(message).retryable]).toEqual([message, true])
+    }
+    for (const message of [
+      "KV PUT failed: 413 Value length of 26214401 exceeds limit of 26214400.",
+      "KV PUT failed: 400 Invalid expiration_ttl of 5. Expiration TTL must be at least 60.",
+      "KV GET failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
+      "KV PUT failed: 403 Forbidden"
+    ]) {
+      expect([message, failure(message).retryable]).toEqual([message, false])
+    }
+  })
+
+  it("shows nothing that hangs on what was thrown, and has words for what has none", () => {
+    const error = failed("put", "k", Object.assign(new Error("KV PUT failed: 500"), { value: "a secret" }))
+    expect(JSON.stringify([error, error.cause, { ...(error.cause as object) }])).not.toContain("secret")
+    expect(failed("read", "k", undefined).message).toBe("KV did not answer")
+    expect(failure("").message).toBe("Error")
+    expect(timedOut("read", "k", 5).message).toBe("no answer within 5 ms")
+  })
+})
