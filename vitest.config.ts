@@ -8,6 +8,8 @@ export default defineConfig({
       "apps/*/vitest.config.ts",
       "examples/*/vitest.config.ts"
     ],
-    passWithNoTests: true
+    passWithNoTests: true,
+    // Files that speak to servers wait more than they work.
+    maxWorkers: 4
   }
 })

@@ -15,6 +15,9 @@ import * as Setups from "./Setups.ts"
 import { staleness } from "./Staleness.ts"
 import * as Table from "./Table.ts"
 
+/** Most cases wait more than they work, and keys of one do not touch another's. */
+const concurrency = 4
+
 /** Judges one setup, or tells why not. */
 const judge = Effect.fnUntraced(function* (setup: AdapterSetup) {
   const opened = yield* Effect.result(setup.open)
@@ -24,7 +27,7 @@ const judge = Effect.fnUntraced(function* (setup: AdapterSetup) {
     return Capabilities.notRun(setup, reason)
   }
   const { server, setup: given } = opened.success
-  const report = yield* check(given)
+  const report = yield* check(given, { concurrency })
   const on = server === undefined ? "" : ` on ${server.name} ${server.version} (${server.how})`
   console.log(`${Report.format(report)}${on && `\n  judged${on}`}`)
   return Capabilities.run(setup, server, report)

@@ -36,23 +36,26 @@ const records: Records = (key) =>
     }))
   })
 
-suite({
-  name: "D1",
-  claims,
-  records,
-  stall: {
-    begin: Effect.acquireRelease(
-      Effect.sync(() => proxy.blackhole()),
-      () => Effect.promise(() => proxy.heal())
-    ),
-    within: 12_000
+suite(
+  {
+    name: "D1",
+    claims,
+    records,
+    stall: {
+      begin: Effect.acquireRelease(
+        Effect.sync(() => proxy.blackhole()),
+        () => Effect.promise(() => proxy.heal())
+      ),
+      within: 12_000
+    },
+    peers: () => ({
+      here: D1Adapter.make({ database: WorkersBridge.d1(proxy.url()), table, commandTimeout: "4 seconds" }),
+      there: D1Adapter.make({ database: backend.database(), table }),
+      close: async () => {
+        await proxy.stop()
+        await backend[Symbol.asyncDispose]()
+      }
+    })
   },
-  peers: () => ({
-    here: D1Adapter.make({ database: WorkersBridge.d1(proxy.url()), table, commandTimeout: "4 seconds" }),
-    there: D1Adapter.make({ database: backend.database(), table }),
-    close: async () => {
-      await proxy.stop()
-      await backend[Symbol.asyncDispose]()
-    }
-  })
-})
+  { concurrent: true }
+)

@@ -271,9 +271,9 @@ describe("what calls cost", () => {
 describe("time", () => {
   it("is the database's: it passes between requests", async () => {
     const { adapter } = await open("time")
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(40, minute) }))
+    await run(adapter.put("k", { value: value(1), lifetime: lifetime(400, minute) }))
     hit(await run(adapter.acquire("k", ask("you"))))
-    await sleep(45)
+    await sleep(405)
     expect(await run(adapter.acquire("k", ask("you")))).toMatchObject({ _tag: "Leader", stale: { value: value(1) } })
   })
 

@@ -47,23 +47,26 @@ const peer = (url: string) =>
     leases: D1Adapter.make({ database: WorkersBridge.d1(url), table, commandTimeout: "3 seconds" })
   })
 
-suite({
-  name: "KV with leases in D1",
-  claims,
-  records,
-  stall: {
-    begin: Effect.acquireRelease(
-      Effect.sync(() => proxy.blackhole()),
-      () => Effect.promise(() => proxy.heal())
-    ),
-    within: 2 * largestTakes
+suite(
+  {
+    name: "KV with leases in D1",
+    claims,
+    records,
+    stall: {
+      begin: Effect.acquireRelease(
+        Effect.sync(() => proxy.blackhole()),
+        () => Effect.promise(() => proxy.heal())
+      ),
+      within: 2 * largestTakes
+    },
+    peers: () => ({
+      here: peer(proxy.url()),
+      there: peer(backend.url),
+      close: async () => {
+        await proxy.stop()
+        await backend[Symbol.asyncDispose]()
+      }
+    })
   },
-  peers: () => ({
-    here: peer(proxy.url()),
-    there: peer(backend.url),
-    close: async () => {
-      await proxy.stop()
-      await backend[Symbol.asyncDispose]()
-    }
-  })
-})
+  { concurrent: true }
+)

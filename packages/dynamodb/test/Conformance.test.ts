@@ -34,22 +34,25 @@ else {
   })
   const [here, there, eye] = clients
   const records = recordsIn(eye, table, (key) => `${prefix}#${key}`)
-  suite({
-    name: "a document client, and a plain one",
-    claims,
-    records: (key) => Effect.promise(() => records(key)),
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: 4_000
+  suite(
+    {
+      name: "a document client, and a plain one",
+      claims,
+      records: (key) => Effect.promise(() => records(key)),
+      stall: {
+        begin: Effect.acquireRelease(
+          Effect.sync(() => proxy.blackhole()),
+          () => Effect.promise(() => proxy.heal())
+        ),
+        within: 4_000
+      },
+      peers: () => ({
+        here: DynamoDbAdapter.make({ client: DynamoDBDocumentClient.from(here), table, prefix }),
+        there: DynamoDbAdapter.make({ client: there, table, prefix })
+      })
     },
-    peers: () => ({
-      here: DynamoDbAdapter.make({ client: DynamoDBDocumentClient.from(here), table, prefix }),
-      there: DynamoDbAdapter.make({ client: there, table, prefix })
-    })
-  })
+    { concurrent: true }
+  )
 
   const leases = MemoryAdapter.make()
   suite(

@@ -53,27 +53,30 @@ else {
     await server.stop()
   })
   await Effect.runPromise(MongoDbAdapter.setup({ client: eye, database, collection }))
-  suite({
-    name: `on ${server.engine}`,
-    claims,
-    peers: () => ({
-      here: patient({ client: here, database, collection, watch }),
-      there: patient({ client: there, database, collection, watch })
-    }),
-    records: (key) =>
-      Effect.promise(async () => {
-        const found = await documents.find({ _id: key }, { projection: { expiresAt: 1, now: "$$NOW" } }).toArray()
-        return found.map(({ _id, expiresAt, now }) => ({
-          name: String(_id),
-          expiresIn: expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt.getTime() - now!.getTime()
-        }))
+  suite(
+    {
+      name: `on ${server.engine}`,
+      claims,
+      peers: () => ({
+        here: patient({ client: here, database, collection, watch }),
+        there: patient({ client: there, database, collection, watch })
       }),
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: 2 * commandTimeout
-    }
-  })
+      records: (key) =>
+        Effect.promise(async () => {
+          const found = await documents.find({ _id: key }, { projection: { expiresAt: 1, now: "$$NOW" } }).toArray()
+          return found.map(({ _id, expiresAt, now }) => ({
+            name: String(_id),
+            expiresIn: expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt.getTime() - now!.getTime()
+          }))
+        }),
+      stall: {
+        begin: Effect.acquireRelease(
+          Effect.sync(() => proxy.blackhole()),
+          () => Effect.promise(() => proxy.heal())
+        ),
+        within: 2 * commandTimeout
+      }
+    },
+    { concurrent: true }
+  )
 }

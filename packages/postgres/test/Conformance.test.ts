@@ -49,33 +49,36 @@ else {
       postgres(url, { max: 10, onnotice: () => {}, backoff: () => 0.05, ...clientOptions } as postgres.Options<{}>)
     const eye = connect(server.url)
     beforeAll(() => run(PostgresAdapter.setup({ ...settings, ...names, client: eye })))
-    suite({
-      name,
-      claims: { ...claims, ...more },
-      records: recordsOf(eye, names),
-      stall: {
-        begin: Effect.acquireRelease(
-          Effect.sync(() => proxy?.blackhole()),
-          () => Effect.promise(async () => proxy?.heal())
-        ),
-        within: 10_000
-      },
-      peers: async () => {
-        proxy = await FaultProxy.start({ target: server })
-        const clients = [connect(proxy.url()), connect(server.url)] as const
-        const [here, there] = clients.map((client) => PostgresAdapter.make({ ...settings, ...names, client }))
-        return {
-          here: here!,
-          there: there!,
-          close: async () => {
-            await Promise.all(clients.map((client) => client.end({ timeout: 1 })))
-            await eye.unsafe(`drop table ${Space.make(names).table}`)
-            await eye.end({ timeout: 1 })
-            await proxy?.stop()
+    suite(
+      {
+        name,
+        claims: { ...claims, ...more },
+        records: recordsOf(eye, names),
+        stall: {
+          begin: Effect.acquireRelease(
+            Effect.sync(() => proxy?.blackhole()),
+            () => Effect.promise(async () => proxy?.heal())
+          ),
+          within: 10_000
+        },
+        peers: async () => {
+          proxy = await FaultProxy.start({ target: server })
+          const clients = [connect(proxy.url()), connect(server.url)] as const
+          const [here, there] = clients.map((client) => PostgresAdapter.make({ ...settings, ...names, client }))
+          return {
+            here: here!,
+            there: there!,
+            close: async () => {
+              await Promise.all(clients.map((client) => client.end({ timeout: 1 })))
+              await eye.unsafe(`drop table ${Space.make(names).table}`)
+              await eye.end({ timeout: 1 })
+              await proxy?.stop()
+            }
           }
         }
-      }
-    })
+      },
+      { concurrent: true }
+    )
   }
 
   over("Postgres", {})

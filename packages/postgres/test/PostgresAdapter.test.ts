@@ -243,7 +243,7 @@ describe.skipIf(!there)(`statements${missing(server)}`, () => {
     const led = await lead(adapter, "k")
     expect(await sent(adapter.abandon("k", { token: led.token }))).toEqual(["ABANDON"])
     const many = Array.from({ length: 500 }, (_, i) => `many ${i}`)
-    expect(await sent(adapter.deleteMany!(many))).toEqual(["REMOVE"])
+    expect(await sent(adapter.deleteMany!(many))).toEqual(["REMOVEMANY"])
     expect(await sent(Stream.runDrain(adapter.keys("")))).toEqual(["KEYS", "KEYS"])
   })
 

@@ -44,30 +44,33 @@ describe.skipIf(server instanceof Unavailable)(`values in Postgres, leases elsew
   })
 
   if (server instanceof Unavailable) return
-  suite({
-    name: "Postgres with leases in memory",
-    claims: {
-      watch: true,
-      keys: true,
-      changes: true,
-      acquireMany: false,
-      deleteMany: false,
-      hitUnsafe: false,
-      close: false,
-      clock: "process"
-    },
-    peers: async () => {
-      const leases = MemoryAdapter.make()
-      const clients = [1, 2].map(() => postgres(server.url, { max: 4, onnotice: () => {} }))
-      const [here, there] = clients as [PostgresAdapter.Client, PostgresAdapter.Client]
-      await Effect.runPromise(PostgresAdapter.setup({ client: here, table: "beside" }))
-      const make = (client: PostgresAdapter.Client) =>
-        PostgresAdapter.make({ client, table: "beside", leases: { ...leases, identity: {} } })
-      return {
-        here: make(here),
-        there: make(there),
-        close: async () => void (await Promise.all(clients.map((client) => client.end({ timeout: 1 }))))
+  suite(
+    {
+      name: "Postgres with leases in memory",
+      claims: {
+        watch: true,
+        keys: true,
+        changes: true,
+        acquireMany: false,
+        deleteMany: false,
+        hitUnsafe: false,
+        close: false,
+        clock: "process"
+      },
+      peers: async () => {
+        const leases = MemoryAdapter.make()
+        const clients = [1, 2].map(() => postgres(server.url, { max: 4, onnotice: () => {} }))
+        const [here, there] = clients as [PostgresAdapter.Client, PostgresAdapter.Client]
+        await Effect.runPromise(PostgresAdapter.setup({ client: here, table: "beside" }))
+        const make = (client: PostgresAdapter.Client) =>
+          PostgresAdapter.make({ client, table: "beside", leases: { ...leases, identity: {} } })
+        return {
+          here: make(here),
+          there: make(there),
+          close: async () => void (await Promise.all(clients.map((client) => client.end({ timeout: 1 }))))
+        }
       }
-    }
-  })
+    },
+    { concurrent: true }
+  )
 })

@@ -16,39 +16,42 @@ afterAll(async () => {
   await r2.stop()
 })
 
-suite({
-  name: "R2",
-  claims: {
-    watch: false,
-    keys: true,
-    changes: false,
-    acquireMany: false,
-    deleteMany: true,
-    hitUnsafe: false,
-    close: false,
-    clock: "client"
-  },
-  peers: () => ({
-    here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, requestTimeout }),
-    there: R2Adapter.make({ bucket: r2.bucket, prefix, requestTimeout })
-  }),
-  // Objects tell when a sweep may collect them: a bucket's own expiry knows days alone.
-  records: (key) =>
-    Effect.promise(async () => {
-      const { objects } = await r2.bucket.list({
-        prefix: `${prefix}/leases/${encodeURIComponent(key)}`,
-        include: ["customMetadata"]
-      })
-      return objects.map(({ customMetadata, key }) => ({
-        name: key,
-        expiresIn: Number(customMetadata["ends"]) - Date.now()
-      }))
+suite(
+  {
+    name: "R2",
+    claims: {
+      watch: false,
+      keys: true,
+      changes: false,
+      acquireMany: false,
+      deleteMany: true,
+      hitUnsafe: false,
+      close: false,
+      clock: "client"
+    },
+    peers: () => ({
+      here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, requestTimeout }),
+      there: R2Adapter.make({ bucket: r2.bucket, prefix, requestTimeout })
     }),
-  stall: {
-    begin: Effect.acquireRelease(
-      Effect.sync(() => proxy.blackhole()),
-      () => Effect.promise(() => proxy.heal())
-    ),
-    within: requestTimeout + 1_000
-  }
-})
+    // Objects tell when a sweep may collect them: a bucket's own expiry knows days alone.
+    records: (key) =>
+      Effect.promise(async () => {
+        const { objects } = await r2.bucket.list({
+          prefix: `${prefix}/leases/${encodeURIComponent(key)}`,
+          include: ["customMetadata"]
+        })
+        return objects.map(({ customMetadata, key }) => ({
+          name: key,
+          expiresIn: Number(customMetadata["ends"]) - Date.now()
+        }))
+      }),
+    stall: {
+      begin: Effect.acquireRelease(
+        Effect.sync(() => proxy.blackhole()),
+        () => Effect.promise(() => proxy.heal())
+      ),
+      within: requestTimeout + 1_000
+    }
+  },
+  { concurrent: true }
+)

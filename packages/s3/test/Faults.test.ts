@@ -193,6 +193,6 @@ it("leaves no timer and no socket behind", async () => {
   await proxy.heal()
   await recovers(adapter)
   client.destroy()
-  await expect.poll(() => proxy.stats.open).toBe(0)
-  await expect.poll(timers, { timeout: 5_000 }).toBeLessThanOrEqual(before)
+  await expect.poll(() => proxy.stats.open, { timeout: 10_000 }).toBe(0)
+  await expect.poll(timers, { timeout: 10_000 }).toBeLessThanOrEqual(before)
 })

@@ -1,0 +1,33 @@
+/** Workers, and what they did together. */
+import cluster, { type Worker } from "node:cluster"
+import { fileURLToPath } from "node:url"
+import { bootstrap } from "@cache-locking/cluster/promise"
+
+/** What a worker tells of itself. */
+export interface Told {
+  readonly passed: { readonly fixed: number; readonly sliding: number }
+  readonly worked: number
+  readonly visited: string
+  readonly origins: number
+}
+
+const toldBy = (worker: Worker): Promise<Told> =>
+  new Promise((resolve, reject) => {
+    worker.on("message", (message: Partial<Told>) => {
+      // The cache's own messages take the same channel.
+      if (message?.passed !== undefined) resolve(message as Told)
+    })
+    worker.once("exit", (code) => reject(new Error(`the worker ended with ${code} and told nothing`)))
+  })
+
+/** Runs workers to their end. */
+export const runWorkers = (count: number, env: Record<string, string> = {}): Promise<ReadonlyArray<Told>> => {
+  bootstrap()
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL(`./worker.${extension}`, import.meta.url)),
+    serialization: "advanced"
+  })
+  const now = String(Math.floor(Date.now() / 60_000) * 60_000)
+  return Promise.all(Array.from({ length: count }, () => toldBy(cluster.fork({ ...env, NOW: now }))))
+}

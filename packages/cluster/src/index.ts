@@ -1,0 +1,5 @@
+export * as ClusterAdapter from "./ClusterAdapter.ts"
+export * as ClusterCache from "./ClusterCache.ts"
+export { ClusterError } from "./ClusterError.ts"
+export * as Cluster from "./Primary.ts"
+export type { SpaceOptions } from "./SpaceOptions.ts"

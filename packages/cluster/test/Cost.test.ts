@@ -1,0 +1,42 @@
+/** What a call costs in messages, as the README says. */
+import { setTimeout as sleep } from "node:timers/promises"
+import { createCache } from "@cache-locking/core/promise"
+import { afterEach, expect, it } from "vitest"
+import { Cluster, ClusterAdapter } from "../src/index.ts"
+import { type Pair, pair } from "./fixtures/Pair.ts"
+
+afterEach(() => Cluster.bootstrap().close())
+
+const worker = () => {
+  const ends = pair()
+  Cluster.bootstrap().serve(ends.primary)
+  const cache = createCache<string>({ adapter: ClusterAdapter.make({ port: ends.worker }), cacheTtl: "1 minute" })
+  return { cache, ends }
+}
+
+/** The verbs that a worker asked for. */
+const asked = (ends: Pair): Array<string> =>
+  ends.sent.worker.flatMap(({ items }) => items.filter((item: any) => item[0] === "ask").map((item: any) => item[3]))
+
+it("a miss is two calls for the leader and four for another worker, however many callers; a hit is one", async () => {
+  const [one, two] = [worker(), worker()]
+  const leading = one.cache.getOrSet("k", () => sleep(100, "value"))
+  await sleep(20)
+  const following = Array.from({ length: 100 }, () => two.cache.getOrSet("k", () => "other"))
+  expect(await Promise.all([leading, ...following])).toEqual(Array.from({ length: 101 }, () => "value"))
+  expect(asked(one.ends)).toEqual(["acquire", "fill"])
+  expect(asked(two.ends)).toEqual(["acquire", "watch", "acquire", "acquire"])
+  await one.cache.getOrSet("k", () => "other")
+  expect(asked(one.ends).slice(2)).toEqual(["acquire"])
+})
+
+it("many keys are asked for at once", async () => {
+  const { cache, ends } = worker()
+  const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`)
+  await cache.getOrSetMany(keys, (missing) => missing.map((key) => [key, key] as const))
+  const before = ends.sent.worker.length
+  expect((await cache.getOrSetMany(keys, () => [])).size).toBe(1_000)
+  expect(ends.sent.worker.length - before).toBe(1)
+  expect(await cache.deleteMany(keys)).toBe(1_000)
+  expect(ends.sent.worker.length - before).toBe(2)
+})

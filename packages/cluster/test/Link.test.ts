@@ -1,0 +1,308 @@
+/** The protocol: batches, backpressure, late answers, lost ends, and whatever else may come out of a channel. */
+import { setTimeout as sleep } from "node:timers/promises"
+import { MessageChannel } from "node:worker_threads"
+import * as Effect from "effect/Effect"
+import fc from "fast-check"
+import { afterEach, describe, expect, it } from "vitest"
+import { linkOver } from "../src/Backend.ts"
+import { ofFault } from "../src/ClusterError.ts"
+import { Cluster, ClusterAdapter } from "../src/index.ts"
+import { verbs } from "../src/Verbs.ts"
+import { arrivedOf, packed } from "../src/Wire.ts"
+import { pair } from "./fixtures/Pair.ts"
+
+const run = Effect.runPromise
+const fail = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => run(Effect.flip(effect))
+const text = (words: string) => ({ bytes: new TextEncoder().encode(words) })
+const lifetime = { fresh: 60_000, stale: 0 }
+const ask = (owner: string) => ({ owner, leaseFor: 20_000 })
+
+afterEach(() => Cluster.bootstrap().close())
+
+const linked = (serialization: "advanced" | "json" = "advanced", timeout = 1_000) => {
+  const ends = pair(serialization)
+  const adapter = ClusterAdapter.make({ port: ends.worker, timeout })
+  const primary = Cluster.bootstrap()
+  primary.serve(ends.primary)
+  const direct = ClusterAdapter.make()
+  return { ...ends, end: ends.primary, adapter, primary, direct }
+}
+
+describe("what is sent", () => {
+  it("what is asked in one turn travels as one message, and so do the answers", async () => {
+    const { adapter, sent } = linked()
+    await run(adapter.read("warm"))
+    const before = { worker: sent.worker.length, primary: sent.primary.length }
+    await Promise.all(Array.from({ length: 500 }, (_, i) => run(adapter.read(`${i}`))))
+    expect(sent.worker.length - before.worker).toBe(1)
+    expect(sent.primary.length - before.primary).toBe(1)
+  })
+
+  it("a channel that takes nothing is given two messages, not a thousand; none is lost", async () => {
+    const { adapter, hold, sent } = linked()
+    await run(adapter.read("warm"))
+    const before = sent.worker.length
+    const release = hold("worker")
+    const reads = []
+    for (let i = 0; i < 50; i++) {
+      reads.push(run(adapter.read(`${i}`)))
+      await sleep(0)
+    }
+    expect(sent.worker.length - before).toBe(2)
+    release()
+    expect(await Promise.all(reads)).toHaveLength(50)
+    expect(sent.worker.length - before).toBe(3)
+  })
+
+  it.each(["advanced", "json"] as const)(
+    "bytes and endless lifetimes arrive as they are over %s",
+    async (serialization) => {
+      const { adapter, direct } = linked(serialization)
+      const bytes = Uint8Array.from([0, 1, 255, 36, 10])
+      await run(adapter.put("k", { value: { bytes }, lifetime: { fresh: Number.POSITIVE_INFINITY, stale: 0 } }))
+      for (const each of [adapter, direct]) {
+        const { freshFor, value } = await run(each.read("k"))
+        expect([...value!.bytes]).toEqual([...bytes])
+        expect(freshFor).toBe(Number.POSITIVE_INFINITY)
+      }
+    }
+  )
+
+  it("what was given up before it was sent is never sent", async () => {
+    const { adapter, direct, hold } = linked("advanced", 50)
+    await run(adapter.read("warm"))
+    const release = hold("worker")
+    // These two occupy the channel; the third waits in the worker.
+    for (const key of ["a", "b", "c"])
+      expect((await fail(adapter.put(key, { value: text(key), lifetime }))).reason).toBe("Unavailable")
+    release()
+    await run(adapter.read("warm"))
+    expect((await run(direct.read("a"))).value).toBeDefined()
+    expect((await run(direct.read("c"))).value).toBeUndefined()
+  })
+})
+
+describe("claims", () => {
+  it("a lease that is granted when nobody waits any more is given back", async () => {
+    const { adapter, direct, hold } = linked("advanced", 50)
+    await run(adapter.read("warm"))
+    const release = hold("primary")
+    expect((await fail(adapter.acquire("k", ask("one")))).message).toBe("no answer within 50 ms")
+    expect((await run(direct.acquire("k", ask("two"))))._tag).toBe("Follower")
+    release()
+    await expect.poll(async () => (await run(direct.read("k"))).lease).toBeUndefined()
+    expect((await run(direct.acquire("k", ask("two"))))._tag).toBe("Leader")
+  })
+
+  it("but not if its owner asked again and leads", async () => {
+    const { adapter, direct, hold } = linked("advanced", 100)
+    await run(adapter.read("warm"))
+    const release = hold("primary")
+    await fail(adapter.acquire("k", ask("one")))
+    const again = run(adapter.acquire("k", ask("one")))
+    await sleep(20)
+    release()
+    const found = await again
+    expect(found._tag).toBe("Leader")
+    await run(adapter.read("warm"))
+    expect((await run(direct.read("k"))).lease?.owner).toBe("one")
+  })
+
+  it("an end that is cut loses all its leases at once, and wakes who watches them", async () => {
+    const { adapter, cut, direct, primary } = linked()
+    for (const key of ["a", "b"]) await run(adapter.acquire(key, ask(key)))
+    const woken = run(Effect.scoped(Effect.flatMap(direct.watch!("a"), (changed) => changed)))
+    await sleep(10)
+    cut()
+    await woken
+    for (const key of ["a", "b"]) expect((await run(direct.acquire(key, ask("next"))))._tag).toBe("Leader")
+    expect(primary.stats.links).toBe(0)
+    expect((await fail(adapter.read("a"))).message).toBe("the primary is gone")
+  })
+
+  it("a thread's port that closes frees what it held", async () => {
+    const { port1, port2 } = new MessageChannel()
+    Cluster.bootstrap().serve(port1)
+    const [adapter, direct] = [ClusterAdapter.make({ port: port2 }), ClusterAdapter.make()]
+    await run(adapter.acquire("k", ask("thread")))
+    expect((await run(direct.acquire("k", ask("other"))))._tag).toBe("Follower")
+    port2.close()
+    await expect.poll(async () => (await run(direct.acquire("k", ask("other"))))._tag).toBe("Leader")
+  })
+})
+
+describe("namespaces", () => {
+  it("other options than it was opened with are refused, by name; none are asked of who gives none", async () => {
+    const { worker } = linked()
+    const open = (max?: number) =>
+      ClusterAdapter.make({ namespace: "n", port: worker, ...(max !== undefined && { space: { max } }) })
+    await run(open(10).read("k"))
+    const failure = await fail(open(20).read("k"))
+    expect(failure.reason).toBe("Rejected")
+    expect(failure.message).toContain("max")
+    await run(open().read("k"))
+    await run(open(10).read("k"))
+    expect((await fail(ClusterAdapter.make({ namespace: "n", space: { max: 20 } }).read("k"))).reason).toBe("Rejected")
+  })
+
+  it("keep their keys apart, and are one for flights only where they are one", async () => {
+    const { worker } = linked()
+    const [a, b] = ["a", "b"].map((namespace) => ClusterAdapter.make({ namespace, port: worker }))
+    await run(a!.put("k", { value: text("a"), lifetime }))
+    expect((await run(b!.read("k"))).value).toBeUndefined()
+    expect(a!.identity).not.toBe(b!.identity)
+    expect(ClusterAdapter.make({ namespace: "a", port: worker }).identity).toBe(a!.identity)
+  })
+
+  it("bad options are refused where they are given", () => {
+    expect(() => ClusterAdapter.make({ space: { max: 0 } })).toThrow("max")
+    expect(() => ClusterAdapter.make({ maximum: 1 } as never)).toThrow("maximum")
+    expect(() => ClusterAdapter.make({ timeout: 0 })).toThrow("timeout")
+    expect(() => ClusterAdapter.make({ port: {} as never })).toThrow("port")
+  })
+})
+
+describe("whatever comes out of a channel", () => {
+  it("another version of the protocol is told, not guessed at", async () => {
+    const ends = pair()
+    const adapter = ClusterAdapter.make({ port: ends.worker, timeout: 500 })
+    ends.primary.on("message", () =>
+      ends.primary.send!({ cacheLocking: 99, to: "link", link: "", items: [] }, undefined, undefined, () => {})
+    )
+    expect((await fail(adapter.read("k"))).message).toContain("version")
+  })
+
+  it("foreign, truncated and random messages are ignored and counted, and no answer goes astray", async () => {
+    const { adapter, end, primary, sent, worker } = linked()
+    const ends = [worker, end]
+    await run(adapter.put("mine", { value: text("value"), lifetime }))
+    const real = [...sent.worker, ...sent.primary]
+    const item = fc.oneof(
+      fc.anything(),
+      fc.tuple(
+        fc.constantFrom(
+          "hello",
+          "open",
+          "ask",
+          "drop",
+          "bye?",
+          "here?",
+          "ok",
+          "no",
+          "told",
+          "__proto__",
+          "constructor"
+        ),
+        fc.anything(),
+        fc.anything(),
+        fc.oneof(fc.constantFrom("acquire", "fill", "scan", "count", "rebound", "toString"), fc.anything()),
+        fc.oneof(fc.array(fc.anything()), fc.anything())
+      )
+    )
+    const message = fc.oneof(
+      fc.anything(),
+      fc.string(),
+      fc.string().map((rest) => `{"cacheLocking":${rest}`),
+      fc.constantFrom(...real).map((frame) => JSON.stringify(frame).slice(0, -3)),
+      fc.record({
+        cacheLocking: fc.constantFrom(1, 2, "1"),
+        to: fc.constantFrom("hub", "link"),
+        link: fc.constantFrom("another"),
+        items: fc.array(item)
+      })
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 20 }), async (messages) => {
+        // Past the channel's own copying, which functions and symbols would not survive.
+        for (const each of messages) {
+          if ((each as any)?.cacheLocking === 2 && (each as any)?.to === "link") continue
+          for (const end of ends) end.emit("message", each)
+        }
+        const { value } = await run(adapter.read("mine"))
+        expect(new TextDecoder().decode(value!.bytes)).toBe("value")
+      }),
+      { numRuns: 200 }
+    )
+    expect(primary.stats.ignored).toBeGreaterThan(0)
+    expect(linkOver(worker)!.stats.ignored).toBeGreaterThan(0)
+    expect(linkOver(worker)!.stats.pending).toBe(0)
+  })
+
+  it("a malformed call is refused by the one who made it", async () => {
+    const { primary } = linked()
+    const ends = pair()
+    primary.serve(ends.primary)
+    const told: Array<any> = []
+    ends.worker.on("message", (frame) => told.push(...frame.items))
+    const say = (...items: ReadonlyArray<unknown>) =>
+      ends.worker.send!({ cacheLocking: 1, to: "hub", link: "l", items }, undefined, undefined, () => {})
+    say(
+      ["hello", new Uint8Array([1])],
+      ["open", 0, "n", null],
+      ["ask", 1, 0, "acquire", [1, {}]],
+      ["ask", 2, 0, "toString", []]
+    )
+    say(["ask", 3, 7, "read", ["k"]], ["ask", 4, 0, "fill", []], ["ask", 5, 0, "rebound", [{ max: -1 }]])
+    say(["open", 1, "m", { max: "many" }], ["ask", 6, 1, "read", ["k"]], ["ask", 7, 0, "ping", []])
+    await expect.poll(() => told.find((item) => item[1] === 7)).toEqual(["ok", 7, true])
+    const refused = told.filter((item) => item[0] === "no")
+    expect(refused.map((item) => [item[1], item[2].reason])).toEqual([1, 2, 3, 4, 5, 6].map((id) => [id, "Malformed"]))
+  })
+
+  it("every verb with whatever arguments is answered or refused, and nothing breaks", async () => {
+    const { adapter, primary } = linked()
+    const ends = pair()
+    primary.serve(ends.primary)
+    const told: Array<any> = []
+    ends.worker.on("message", (frame) => told.push(...frame.items))
+    const emit = (items: ReadonlyArray<unknown>) =>
+      ends.primary.emit("message", { cacheLocking: 1, to: "hub", link: "l", items })
+    emit([
+      ["hello", new Uint8Array([1])],
+      ["open", 0, "fuzzed", null]
+    ])
+    const likely = fc.constantFrom<unknown>(
+      "k",
+      1,
+      5,
+      "1",
+      new Uint8Array([1]),
+      ["k"],
+      { owner: "o", leaseFor: 5 },
+      null
+    )
+    const argument = fc.oneof(likely, fc.jsonValue(), fc.double(), fc.constant({ fresh: 5, stale: Number.NaN }))
+    const call = fc.tuple(fc.constantFrom(...Object.keys(verbs)), fc.array(argument, { maxLength: 5 }))
+    let ids = 0
+    await run(adapter.put("mine", { value: text("value"), lifetime }))
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 30 }), (calls) => {
+        emit(calls.map(([verb, args]) => ["ask", ++ids, 0, verb, args]))
+      }),
+      { numRuns: 300 }
+    )
+    await expect.poll(() => told.filter(([kind]) => kind === "ok" || kind === "no").length).toBe(ids)
+    for (const [kind, , fault] of told) if (kind === "no") expect(fault.cause).toBeUndefined()
+    expect((await run(adapter.read("mine"))).value).toBeDefined()
+  })
+
+  it("what was thrown in the primary arrives with its name, code and stack", () => {
+    const cause = { name: "RangeError", message: "far", code: "E_FAR", stack: "RangeError: far\n    at there" }
+    const error = ofFault({ reason: "Failed", message: "the primary broke at it", cause })
+    expect(error).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
+    expect(error.cause).toBeInstanceOf(Error)
+    const { code, message, name, stack } = error.cause as Error & { code: string }
+    expect({ code, message, name, stack }).toEqual(cause)
+  })
+
+  it("text frames say the same as structured ones", () => {
+    const frame = {
+      cacheLocking: 1,
+      to: "hub",
+      link: "l",
+      items: [["x", Buffer.from([1, 2]), Number.POSITIVE_INFINITY, "a"]]
+    }
+    const arrived = arrivedOf(packed(frame as never, "text"), "hub")
+    expect(arrived).toEqual({ ...frame, items: [["x", new Uint8Array([1, 2]), Number.POSITIVE_INFINITY, "a"]] })
+  })
+})

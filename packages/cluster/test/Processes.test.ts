@@ -1,0 +1,137 @@
+/** Real workers of a real cluster, of which this process is the primary. */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import { afterAll, describe, expect, it } from "vitest"
+import { Cluster, ClusterAdapter } from "../src/index.ts"
+import { createClusterCache } from "../src/promise.ts"
+import { Crew } from "./fixtures/Crew.ts"
+
+const timeout = 30_000
+let keys = 0
+const newKey = () => `key ${++keys}`
+
+afterAll(() => Cluster.bootstrap().close())
+
+const fetchesOf = (crew: Crew) => crew.hands.flatMap((hand) => hand.fetches)
+
+describe.each(["advanced", "json"] as const)("over a channel with %s serialization", (serialization) => {
+  it("8 workers with 100 callers each fetch once", { timeout }, async () => {
+    // The workers are there first: whichever side begins, they find each other.
+    await using crew = new Crew(8, serialization)
+    Cluster.bootstrap()
+    const key = newKey()
+    const answers = await Promise.all(
+      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 100, fetcher: "quick" }))
+    )
+    expect(answers.flat()).toEqual(Array.from({ length: 800 }, () => "value"))
+    expect(fetchesOf(crew)).toHaveLength(1)
+  })
+
+  it("2 workers × 5,000 incr without waiting: none is lost", { timeout }, async () => {
+    Cluster.bootstrap()
+    await using crew = new Crew(2, serialization)
+    const counters = createClusterCache<number>({ namespace: "counters" })
+    await counters.clear()
+    const done = await Promise.all(crew.hands.map((hand) => hand.job<number>("count", { times: 5_000 })))
+    expect(done).toEqual([5_000, 5_000])
+    expect(await counters.get("n")).toBe(10_000)
+  })
+})
+
+describe("workers that die or fail", () => {
+  it("the owner killed in its fetch: one successor within 50 ms of the exit, all are served", { timeout }, async () => {
+    Cluster.bootstrap()
+    await using crew = new Crew(4)
+    const key = newKey()
+    const [owner, ...others] = crew.hands
+    void owner!.job("ask", { key, callers: 1, fetcher: "endless" })
+    await owner!.fetching()
+    const served = others.map((hand) => hand.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick" }))
+    // They wait: nobody fetches.
+    await sleep(200)
+    expect(others.flatMap((hand) => hand.fetches)).toEqual([])
+    const worker = crew.workers[0]!
+    worker.process.kill("SIGKILL")
+    await once(worker, "exit")
+    const exited = performance.now()
+    expect((await Promise.all(served)).flat()).toEqual(Array.from({ length: 75 }, () => "value"))
+    const began = others.flatMap((hand) => hand.fetches)
+    expect(began).toHaveLength(1)
+    expect(began[0]! - exited).toBeLessThan(50)
+  })
+
+  it("the owner's fetch fails: its one error is everybody's", { timeout }, async () => {
+    Cluster.bootstrap()
+    await using crew = new Crew(4)
+    // One that came a second later would rightly try again.
+    await crew.ready()
+    const key = newKey()
+    const answers = await Promise.all(
+      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing" }))
+    )
+    expect(fetchesOf(crew)).toHaveLength(1)
+    expect(answers.flat()).toHaveLength(40)
+    for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
+  })
+})
+
+describe("a primary that is busy or gone", () => {
+  it("blocked for a second: typed timeouts, then all is well, and no key is stalled", { timeout }, async () => {
+    Cluster.bootstrap()
+    await using crew = new Crew(2, "advanced", { CREW_TIMEOUT: "300" })
+    const [one, two] = crew.hands
+    const [blocked, key] = [newKey(), newKey()]
+    expect((await one!.job<{ answer: string }>("get", { key })).answer).toBe("nothing")
+    await two!.job("get", { key })
+    const got = one!.job<{ answer: string; took: number }>("get", { key })
+    const asked = two!.job<Array<string>>("ask", { key: blocked, callers: 5, fetcher: "quick" })
+    // The jobs are on their way before this process stops.
+    await new Promise((resolve) => setImmediate(resolve))
+    const until = performance.now() + 1_000
+    while (performance.now() < until);
+    const { answer, took } = await got
+    expect(answer).toBe("failed: CACHE_GET_FAILED: AdapterError Unavailable")
+    expect(took).toBeGreaterThan(250)
+    expect(took).toBeLessThan(950)
+    expect(await asked).toEqual(Array.from({ length: 5 }, () => "failed: CACHE_GET_FAILED"))
+    expect(crew.hands.flatMap((hand) => hand.fetches)).toEqual([])
+    // The lease that was granted to nobody any more is given back: the next caller need not wait for its end.
+    const since = performance.now()
+    expect(await one!.job("ask", { key: blocked, callers: 3, fetcher: "quick" })).toEqual(["value", "value", "value"])
+    expect(performance.now() - since).toBeLessThan(1_000)
+    expect(fetchesOf(crew)).toHaveLength(1)
+  })
+
+  it("killed: calls under way and calls to come are refused at once", { timeout }, async () => {
+    const primary = fork(fileURLToPath(new URL("./fixtures/primary.ts", import.meta.url)), {
+      serialization: "advanced"
+    })
+    await once(primary, "message")
+    const adapter = ClusterAdapter.make({ port: primary, timeout: 10_000 })
+    await Effect.runPromise(adapter.read("a"))
+    primary.kill("SIGSTOP")
+    const underWay = Effect.runPromise(Effect.flip(adapter.read("a")))
+    const watched = Effect.runPromise(
+      Effect.scoped(Effect.flatMap(adapter.watch!("a"), (changed) => changed)).pipe(Effect.flip)
+    )
+    await sleep(20)
+    primary.kill("SIGKILL")
+    await once(primary, "exit")
+    const exited = performance.now()
+    expect(await underWay).toMatchObject({ reason: "Unavailable", message: "the primary is gone" })
+    expect(await watched).toMatchObject({ reason: "Unavailable" })
+    expect(await Effect.runPromise(Effect.flip(adapter.read("a")))).toMatchObject({ reason: "Unavailable" })
+    expect(performance.now() - exited).toBeLessThan(500)
+  })
+
+  it("nobody answers as primary: the failure says what to do", async () => {
+    const silent = { send: () => true, on: () => {}, off: () => {} }
+    const adapter = ClusterAdapter.make({ port: silent, timeout: 100 })
+    const failure = await Effect.runPromise(Effect.flip(adapter.read("a")))
+    expect(failure.message).toContain("bootstrap()")
+    expect(failure.message).toContain("PM2")
+  })
+})
