@@ -78,6 +78,7 @@ export const rows: ReadonlyArray<{ readonly folder: string; readonly topFirst: R
           "Alarm",
           "Bus",
           "Check",
+          "Deadlines",
           "Identity",
           "Limit",
           "ObjectName",

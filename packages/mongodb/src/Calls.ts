@@ -6,52 +6,9 @@
  * taken back by its signal. One that waits for a server or a connection is then never sent; one that waits for an answer
  * costs its connection.
  */
-import type { AdapterError, Operation } from "@cache-locking/core"
+import { type AdapterError, Deadlines, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { failed, timedOut } from "./Failure.ts"
-
-/** A call that has no answer yet. */
-interface Pending {
-  readonly deadline: number
-  readonly expire: () => void
-}
-
-/**
- * One timer for all calls. They have the same time each, so the first to begin is the first to be late.
- */
-class Deadlines {
-  private readonly pending = new Set<Pending>()
-  private timer: NodeJS.Timeout | undefined
-
-  add(call: Pending): void {
-    this.pending.add(call)
-    this.timer ??= this.arm(call)
-  }
-
-  remove(call: Pending): void {
-    this.pending.delete(call)
-  }
-
-  private arm(first: Pending): NodeJS.Timeout {
-    // A pending call has a connection that keeps the process alive; its bound need not.
-    return setTimeout(this.sweep, Math.max(1, first.deadline - performance.now())).unref()
-  }
-
-  private readonly sweep = (): void => {
-    this.timer = undefined
-    const now = performance.now()
-    const late: Array<Pending> = []
-    for (const call of this.pending) {
-      if (call.deadline > now) {
-        this.timer = this.arm(call)
-        break
-      }
-      this.pending.delete(call)
-      late.push(call)
-    }
-    for (const call of late) call.expire()
-  }
-}
 
 /** What the driver is told of a call that is over. Nobody hears it. */
 const givenUp = new Error("given up")
@@ -59,7 +16,7 @@ const givenUp = new Error("given up")
 /** Calls with one bound. */
 export class Calls {
   readonly timeout: number
-  private readonly deadlines = new Deadlines()
+  private readonly deadlines = new Deadlines.Deadlines()
 
   constructor(timeout: number) {
     this.timeout = timeout
@@ -73,7 +30,7 @@ export class Calls {
   ): Effect.Effect<A, AdapterError> {
     return Effect.callback((resume) => {
       const controller = new AbortController()
-      const call: Pending = {
+      const call: Deadlines.Pending = {
         deadline: performance.now() + this.timeout,
         expire: () => {
           resume(Effect.fail(timedOut(operation, key, this.timeout)))

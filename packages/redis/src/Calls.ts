@@ -2,62 +2,18 @@
  * Commands as effects: each bounded in time, each with a typed failure, and none that leaves a timer,
  * a listener or a rejection behind.
  */
-import type { AdapterError, Operation } from "@cache-locking/core"
+import { type AdapterError, Deadlines, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { failed, isUnknownScript, timedOut } from "./Failure.ts"
 import { type Argument, noop, type RedisPort } from "./RedisPort.ts"
 import type { Script } from "./Scripts.ts"
-
-/** A call that has no answer yet. */
-interface Pending {
-  readonly deadline: number
-  readonly expire: () => void
-}
-
-/**
- * One timer for all calls. They have the same time each, so the first to begin is the first to be late;
- * a timer per call would be a good part of what a hit costs.
- */
-class Deadlines {
-  private readonly pending = new Set<Pending>()
-  private timer: NodeJS.Timeout | undefined
-
-  add(call: Pending): void {
-    this.pending.add(call)
-    this.timer ??= this.arm(call)
-  }
-
-  remove(call: Pending): void {
-    this.pending.delete(call)
-  }
-
-  private arm(first: Pending): NodeJS.Timeout {
-    // A pending call has a connection that keeps the process alive; its bound need not.
-    return setTimeout(this.sweep, Math.max(1, first.deadline - performance.now())).unref()
-  }
-
-  private readonly sweep = (): void => {
-    this.timer = undefined
-    const now = performance.now()
-    const late: Array<Pending> = []
-    for (const call of this.pending) {
-      if (call.deadline > now) {
-        this.timer = this.arm(call)
-        break
-      }
-      this.pending.delete(call)
-      late.push(call)
-    }
-    for (const call of late) call.expire()
-  }
-}
 
 /** The calls over one port, with one bound. */
 export class Calls {
   private readonly port: RedisPort
   private readonly loaded: Set<Script>
   private readonly timeout: number
-  private readonly deadlines = new Deadlines()
+  private readonly deadlines = new Deadlines.Deadlines()
 
   constructor(port: RedisPort, loaded: Set<Script>, timeout: number) {
     this.port = port
@@ -74,7 +30,7 @@ export class Calls {
   ): Effect.Effect<B, AdapterError> {
     return Effect.callback((resume) => {
       let giveUp: (() => void) | undefined
-      const call: Pending = {
+      const call: Deadlines.Pending = {
         deadline: performance.now() + this.timeout,
         expire: () => {
           giveUp?.()
