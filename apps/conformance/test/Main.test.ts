@@ -27,7 +27,7 @@ describe("the command line", () => {
   it("refuses what it does not know, and says what there is", async () => {
     const { code, err } = await run("oracle")
     expect(code).toBe(2)
-    expect(err).toContain("there is no setup oracle; there are memory, memory-conditional")
+    expect(err).toContain("there is no setup oracle; there are cloudflare-d1, ")
     expect((await run("--force")).code).toBe(2)
   })
 })

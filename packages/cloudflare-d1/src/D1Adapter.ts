@@ -40,6 +40,7 @@ export const make = (options: Options): ListingAdapter => {
   return {
     ...here,
     identity: resolved.space,
+    pollEvery: resolved.pollEvery,
     acquire: verbs.acquire,
     fill: verbs.fill,
     abandon: verbs.abandon,

@@ -23,12 +23,15 @@ export interface Options extends Place {
   readonly setup?: boolean | undefined
   /** How long any request to D1 may take. Default 5 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
+  /** The delay from which followers begin to poll, where `waitStep` is shorter: each time is a request. Default 250 ms. */
+  readonly pollEvery?: Duration.Input | undefined
 }
 
-const names = new Set(["database", "table", "setup", "commandTimeout"])
+const names = new Set(["database", "table", "setup", "commandTimeout", "pollEvery"])
 const placeNames = new Set(["database", "table"])
 
 const timeoutDefault = 5_000
+const pollDefault = 250
 
 /** One table of one database: what adapters over it share. */
 export interface Space {
@@ -59,6 +62,7 @@ export interface Resolved {
   readonly space: Space
   readonly setup: boolean
   readonly timeout: number
+  readonly pollEvery: number
 }
 
 const databaseOf = (given: Database): Database => {
@@ -86,5 +90,6 @@ export const resolve = (options: Options): Resolved => {
     min: 1,
     infinite: false
   })
-  return { database, table, space: spaceOf(database, table), setup, timeout }
+  const pollEvery = Check.duration("pollEvery", options.pollEvery ?? pollDefault, { infinite: false })
+  return { database, table, space: spaceOf(database, table), setup, timeout, pollEvery }
 }

@@ -36,6 +36,8 @@ describe("options", () => {
       [{ commandTimeout: 0 }, "commandTimeout"],
       [{ commandTimeout: Infinity }, "commandTimeout"],
       [{ commandTimeout: "soon" }, "commandTimeout"],
+      [{ pollEvery: "soon" }, "pollEvery"],
+      [{ pollEvery: Infinity }, "pollEvery"],
       [{ prefix: "app" }, "prefix"]
     ]
     for (const [options, option] of bad) {

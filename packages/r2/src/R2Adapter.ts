@@ -34,7 +34,7 @@ export type { Options, Settings } from "./Options.ts"
  * import { R2Adapter } from "@cache-locking/r2"
  *
  * export default {
- *   fetch: async (request: Request, env: { readonly CACHE: R2Adapter.Binding }) => {
+ *   async fetch(request: Request, env: { readonly CACHE: R2Adapter.Binding }): Promise<Response> {
  *     const adapter = R2Adapter.make({ bucket: env.CACHE, prefix: "pages" })
  *     const cache = createCache<string>({ adapter, cacheTtl: "1 hour" })
  *     return new Response(await cache.getOrSet(request.url, async () => "a page"))

@@ -20,6 +20,9 @@ const expiring = Effect.fnUntraced(function* (w: World, atMost: number, after: s
 
 const needs = { needs: "records" } as const
 
+/** What is closed is closed for every case that speaks to it. */
+const closing = { needs: "close", alone: true } as const
+
 export const records = [
   prove(
     "12",
@@ -108,7 +111,7 @@ export const records = [
       yield* w.here.close!
       hits(yield* w.ask(w.there), value("v"), "the other peer")
     },
-    { needs: "close" }
+    closing
   ),
 
   prove(
@@ -122,7 +125,7 @@ export const records = [
       holds(leads(yield* w.ask(w.here, w.key, { owner }), "the owner").token === token, "the token changed")
       yield* w.fill(w.here, token, value("v"))
     },
-    { needs: "close" }
+    closing
   ),
 
   prove(
@@ -136,6 +139,6 @@ export const records = [
       yield* w.there.put(w.key, { value: value("v"), lifetime: w.longLife })
       yield* Effect.timeout(waiting, 5000)
     },
-    { needs: "close" }
+    closing
   )
 ]
