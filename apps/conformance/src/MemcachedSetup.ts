@@ -41,12 +41,21 @@ const ask = (server: Server, line: string, end: RegExp): Promise<string> =>
     })
   })
 
+/** All items. The server has one crawler: another case may be using it. */
+const crawl = async (server: Server): Promise<string> => {
+  for (;;) {
+    const dump = await ask(server, "lru_crawler metadump all", /^(END|BUSY.*)\r\n$/m)
+    if (!dump.startsWith("BUSY")) return dump
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /** Every item of this run whose name has the key in it. The keys of the cases are plain there. */
 const recordsOf =
   (server: Server): Records =>
   (key) =>
     Effect.promise(async () => {
-      const dump = await ask(server, "lru_crawler metadump all", /^END\r\n$/m)
+      const dump = await crawl(server)
       const names = [...dump.matchAll(/^key=(\S+) /gm)].map(([, name]) => decodeURIComponent(name!))
       const own = names.filter((name) => name.startsWith(prefix) && name.includes(key))
       const found = await Promise.all(
