@@ -10,6 +10,6 @@ export default defineConfig({
     ],
     passWithNoTests: true,
     // Files that speak to servers wait more than they work.
-    maxWorkers: 3
+    maxWorkers: 6
   }
 })

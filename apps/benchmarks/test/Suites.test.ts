@@ -14,12 +14,15 @@ const found = await servers.redis()
 const redis = found instanceof Unavailable ? undefined : found
 if (found instanceof Unavailable) console.warn(`suites over Redis not run: ${found.reason}`)
 
-/** The backends whose servers are started in no time; for a fleet, one will do. */
+/** The backends whose servers are started in no time; for a fleet, one will do. Of the other caches, two. */
 const quick = (suite: Suite): Suite => {
   const chosen = suite.isolated ? ["Redis", "Memcached", "Postgres"] : ["Redis"]
+  let others = 0
   return {
     ...suite,
-    contenders: suite.contenders.filter(({ backend }) => backend === undefined || chosen.includes(backend))
+    contenders: suite.contenders.filter(({ backend, floor, ours }) =>
+      backend === undefined ? ours === true || floor === true || ++others <= 2 : chosen.includes(backend)
+    )
   }
 }
 

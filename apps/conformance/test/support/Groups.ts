@@ -1,7 +1,7 @@
 /** Which file judges which setups; files run beside each other. */
 export const groups = {
   local: ["memory", "memory-conditional", "memory-tiered", "memory-tiered-bus", "memory-values"],
-  redis: ["redis", "redis-cluster", "redis-cluster-tiered", "redis-tiered", "valkey", "valkey-tiered"],
+  redis: ["redis-cluster-tiered", "redis-tiered", "valkey-tiered"],
   /**
    * The kit runs in these packages' own tests, on the same servers and behind the same proxy. `npx -y pnpm@12 conformance`
    * judges them all again.
@@ -15,6 +15,9 @@ export const groups = {
     "postgres",
     "r2",
     "r2-s3",
-    "s3"
+    "redis",
+    "redis-cluster",
+    "s3",
+    "valkey"
   ]
 } as const
