@@ -8,8 +8,6 @@ export default defineConfig({
       "apps/*/vitest.config.ts",
       "examples/*/vitest.config.ts"
     ],
-    passWithNoTests: true,
-    // Files that speak to servers wait more than they work.
-    maxWorkers: 6
+    passWithNoTests: true
   }
 })
