@@ -14,7 +14,7 @@ export const vitest = (name: string, projects: ReadonlyArray<string>): Step => (
       const { code } = await run("vitest", [
         "run",
         // Most files speak to servers, and wait more than they work; the configuration's own figure is each project's.
-        "--maxWorkers=2",
+        "--maxWorkers=3",
         ...projects.flatMap((project) => ["--project", project]),
         "--reporter=default",
         "--reporter=json",
