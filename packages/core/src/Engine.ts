@@ -162,7 +162,7 @@ export class Engine<A> {
       this.own.add(flight)
       this.ask(flight, trip, true)
     }
-    return flights.begin({ ...departure(load), clock, begin, background: behind !== undefined })
+    return flights.begin(departure(load, clock, begin, behind !== undefined))
   }
 
   /**
@@ -255,7 +255,7 @@ export class Engine<A> {
       flight.run(Lease.bypass(this.turn(load, owner, flight, undefined, yes)), context)
     }
     const clock = Context.get(context, Clock.Clock)
-    return this.registry.fallbacks.begin({ ...departure(load), clock, begin, background: false })
+    return this.registry.fallbacks.begin(departure(load, clock, begin, false))
   }
 
   /** Makes a fresh value stay so, behind the hit that wants it. */
@@ -336,11 +336,12 @@ export class Engine<A> {
 }
 
 /** A leader's lease is renewed all the time, so one that is silent for so long is no more. */
-const departure = ({ key, plan: { life, policy } }: Load): Pick<Departure, "key" | "life" | "patience"> => ({
-  key,
-  life,
-  patience: policy.leaseTtl
-})
+const departure = (
+  { key, plan: { life, policy } }: Load,
+  clock: Clock.Clock,
+  begin: (flight: Flight) => void,
+  background: boolean
+): Departure => ({ key, life, patience: policy.leaseTtl, clock, begin, background })
 
 const yes = (): boolean => true
 

@@ -168,7 +168,8 @@ export class Flight implements Phases<any>, Sight {
   }
 
   alive(): void {
-    this.heard = this.now
+    // Only who waits in another request asks, and the clock costs as much as all the rest.
+    if (this.life.bound) this.heard = this.now
   }
 
   buryIfDead(): boolean {

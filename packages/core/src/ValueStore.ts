@@ -135,13 +135,13 @@ class Pair {
       const ttl = lives(there)
       if (there.value === undefined || ttl === undefined) return Effect.succeed(false)
       const name = VersionName.parse(there.value)
-      return Effect.flatMap(this.get(operation, key, there.value), (bytes) => {
+      return Effect.flatMap(this.get(there.value), (bytes) => {
         if (bytes === undefined) return Effect.succeed(false)
         if (name === undefined) return verb
         // Never written to live shorter: the verb may yet be refused, and then the name lives on.
         if (there.keptFor === Infinity) return Effect.tap(verb, () => this.ending(key, name, bytes))
         if (ttl <= there.keptFor) return verb
-        const written = this.asOf(operation, key, this.values.set(name, bytes, ttl + headStart))
+        const written = this.values.set(name, bytes, ttl + headStart)
         return Effect.tap(Effect.andThen(written, verb), (done) =>
           done ? Effect.void : this.discardUnnamed(key, name)
         )
@@ -199,9 +199,7 @@ class Pair {
     return Effect.suspend(() => {
       const name = VersionName.make()
       const ttl = lifetime.fresh + lifetime.stale + headStart
-      return Effect.flatMap(this.asOf(operation, key, this.values.set(name, value.bytes, ttl)), () =>
-        andName(VersionName.format(name))
-      )
+      return Effect.flatMap(this.values.set(name, value.bytes, ttl), () => andName(VersionName.format(name)))
     })
   }
 
@@ -217,9 +215,9 @@ class Pair {
       let found = first
       let gone: string | undefined
       for (let attempt = 0; attempt < attempts; attempt++) {
-        if (found._tag !== "Hit") return yield* this.withStale(key, found, gone)
+        if (found._tag !== "Hit") return yield* this.withStale(found, gone)
         const name = VersionName.parse(found.value)
-        const bytes = isGone(name, gone) ? undefined : yield* this.get("acquire", key, found.value)
+        const bytes = isGone(name, gone) ? undefined : yield* this.get(found.value)
         if (bytes !== undefined) return { ...found, value: { bytes } }
         if (name !== gone) {
           // Perhaps it was just overtaken: then there is another name by now.
@@ -246,7 +244,7 @@ class Pair {
         const snapshot = yield* this.leases.read(key)
         if (snapshot.value === undefined) return snapshot
         const name = VersionName.parse(snapshot.value)
-        const bytes = isGone(name, gone) ? undefined : yield* this.get("read", key, snapshot.value)
+        const bytes = isGone(name, gone) ? undefined : yield* this.get(snapshot.value)
         if (bytes !== undefined) return { ...snapshot, value: { bytes } }
         if (name === gone) return { ...snapshot, value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 }
         gone = name
@@ -256,32 +254,23 @@ class Pair {
   )
 
   /** A stale value is a kindness: one that cannot be read is left out, and never costs the answer. */
-  private withStale(key: string, found: Exclude<Acquired, Hit>, gone: string | undefined): Effect.Effect<Acquired> {
+  private withStale(found: Exclude<Acquired, Hit>, gone: string | undefined): Effect.Effect<Acquired> {
     const { stale } = found
     if (stale === undefined) return Effect.succeed(found)
     const name = VersionName.parse(stale.value)
     if (found._tag === "Leader") this.remember(found.token, name)
     if (isGone(name, gone)) return Effect.succeed({ ...found, stale: undefined })
-    return Effect.match(this.get("acquire", key, stale.value), {
+    return Effect.match(this.get(stale.value), {
       onFailure: (): Stale | undefined => undefined,
       onSuccess: (bytes): Stale | undefined => bytes && { ...stale, value: { bytes } }
     }).pipe(Effect.map((readable) => ({ ...found, stale: readable })))
   }
 
   /** The bytes behind what the lease store answered: those of its name, or its own; none if it is neither. */
-  private get(operation: Operation, key: string, value: Value): Effect.Effect<Uint8Array | undefined, AdapterError> {
+  private get(value: Value): Effect.Effect<Uint8Array | undefined, AdapterError> {
     const name = VersionName.parse(value)
     if (name === undefined) return Effect.succeed(VersionName.inlined(value)?.bytes)
-    return this.asOf(operation, key, this.values.get(name))
-  }
-
-  /** The value store's failure, told as the adapter's. */
-  private asOf<A>(operation: Operation, key: string, effect: Effect.Effect<A, AdapterError>) {
-    return Effect.mapError(
-      effect,
-      (cause) =>
-        new AdapterError({ adapter: this.name, operation, key, reason: cause.reason, message: cause.message, cause })
-    )
+    return this.values.get(name)
   }
 
   private unsettled(operation: Operation, key: string): AdapterError {
@@ -335,26 +324,31 @@ export const withLeases: {
   (values: ValueStore, leases: Adapter, pairing?: Pairing): Adapter
 } = (values: ValueStore, leases: Adapter, pairing: Pairing = {}): ListingAdapter => {
   const pair = new Pair(values, leases, pairing)
-  // A verb that looks at the leases first fails as itself, and not as that look.
-  const as = <A>(operation: Operation, key: string, verb: Effect.Effect<A, AdapterError>) =>
-    Effect.mapError(verb, (error) => retold(operation, key, error))
+  /** Whichever store failed, and at whatever was asked of it: the verb failed, and this adapter. */
+  const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
+    Effect.mapError(verb, (error) => {
+      if (error.adapter === pair.name) return retold(operation, key, error)
+      const { message, reason } = error
+      return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error })
+    })
   return {
     name: pair.name,
     limits: pair.limits,
     identity: Identity.ofPair(values, leases.identity ?? leases),
     acquire: (key, options) => as("acquire", key, pair.acquire(key, options)),
     fill: (key, options) => as("fill", key, pair.fill(key, options)),
-    abandon: pair.abandon,
-    renew: leases.renew,
+    abandon: (key, options) => as("abandon", key, pair.abandon(key, options)),
+    renew: (key, options) => as("renew", key, leases.renew(key, options)),
     delete: (key) => as("delete", key, pair.delete(key)),
     put: (key, options) => as("put", key, pair.put(key, options)),
     touch: (key, options) => as("touch", key, pair.touch(key, options)),
-    read: pair.read,
+    read: (key) => as("read", key, pair.read(key)),
     changes: leases.changes,
     watch: leases.watch,
     // Present if the leases can be listed, as the types above say.
     keys: leases.keys as ListingAdapter["keys"],
-    acquireMany: leases.acquireMany && pair.acquireMany,
+    acquireMany:
+      leases.acquireMany && ((keys, options) => as("acquireMany", undefined, pair.acquireMany(keys, options))),
     // Its versions could not be removed one by one in a batch.
     deleteMany: values.delete === undefined || pairing.leasesDiscard ? leases.deleteMany : undefined,
     pollEvery: leases.pollEvery,
