@@ -5,6 +5,8 @@ export interface Tally {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** What failed, a line or a few for each, where the step can tell. */
+  readonly failures?: ReadonlyArray<string>
 }
 
 export interface Step {

@@ -5,12 +5,13 @@ export interface Outcome extends Tally {
   readonly seconds: number
 }
 
-/** The table of steps and, alone on the last line, the totals. A run in which nothing ran is no success. */
+/** What failed, the table of steps and, alone on the last line, the totals. A run in which nothing ran is no success. */
 export const summary = (outcomes: ReadonlyArray<Outcome>): { readonly text: string; readonly ok: boolean } => {
   const rows = outcomes.map(
     (each) =>
       `${each.failed > 0 ? "✗" : "✓"} ${each.name.padEnd(34)} ${count(each).padEnd(34)} ${each.seconds.toFixed(1).padStart(6)} s`
   )
+  const failures = outcomes.flatMap(({ failures = [] }) => failures.map((failure) => `✗ ${failure}`))
   const total = outcomes.reduce<Tally>(
     (sum, each) => ({
       passed: sum.passed + each.passed,
@@ -19,7 +20,10 @@ export const summary = (outcomes: ReadonlyArray<Outcome>): { readonly text: stri
     }),
     { passed: 0, failed: 0, skipped: 0 }
   )
-  return { text: ["", ...rows, "", count(total)].join("\n"), ok: total.failed === 0 && total.passed > 0 }
+  return {
+    text: ["", ...failures, "", ...rows, "", count(total)].join("\n"),
+    ok: total.failed === 0 && total.passed > 0
+  }
 }
 
 const count = ({ failed, passed, skipped }: Tally) =>

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { run } from "./Command.ts"
+import { root } from "./Root.ts"
 import type { Step, Tally } from "./Step.ts"
 
 /** One vitest run over the projects that match; the numbers are those of its own JSON report. */
@@ -29,10 +30,20 @@ export const vitest = (name: string, projects: ReadonlyArray<string>): Step => (
 
 interface Report {
   readonly numPassedTests: number
-  readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: ReadonlyArray<{ readonly status: string; readonly assertionResults: ReadonlyArray<unknown> }>
+  readonly testResults: ReadonlyArray<TestFile>
+}
+
+interface TestFile {
+  readonly name: string
+  readonly status: string
+  readonly message: string
+  readonly assertionResults: ReadonlyArray<{
+    readonly status: string
+    readonly fullName: string
+    readonly failureMessages: ReadonlyArray<string>
+  }>
 }
 
 /**
@@ -42,15 +53,31 @@ interface Report {
 export const tally = (code: number, read: () => Report): Tally => {
   try {
     const report = read()
-    const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0)
-    const failed = report.numFailedTests + unloaded.length
+    const failures = report.testResults.flatMap(told)
     return {
       passed: report.numPassedTests,
-      failed: failed === 0 && code !== 0 ? 1 : failed,
-      skipped: report.numPendingTests + report.numTodoTests
+      failed: code !== 0 ? Math.max(failures.length, 1) : failures.length,
+      skipped: report.numPendingTests + report.numTodoTests,
+      failures: code !== 0 && failures.length === 0 ? ["an error outside of any test"] : failures
     }
   } catch {
     // No report was written: vitest itself did not get that far.
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { passed: 0, failed: 1, skipped: 0, failures: ["no report was written"] }
   }
 }
+
+const told = (file: TestFile): ReadonlyArray<string> => {
+  const path = relative(root, file.name)
+  const failed = file.assertionResults.filter(({ status }) => status === "failed")
+  // It did not load, or what stands around its tests failed.
+  if (file.status === "failed" && failed.length === 0) return [`${path}\n${indented(file.message)}`]
+  return failed.map(({ failureMessages, fullName }) => `${path} > ${fullName}\n${indented(failureMessages.join("\n"))}`)
+}
+
+/** The beginning of a message, which may be a page of differences. */
+const indented = (message: string): string =>
+  message
+    .split("\n")
+    .slice(0, 4)
+    .map((line) => `    ${line}`)
+    .join("\n")

@@ -1,4 +1,6 @@
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import { root } from "../run/Root.ts"
 import { summary } from "../run/Summary.ts"
 import { tally } from "../run/VitestStep.ts"
 
@@ -18,6 +20,12 @@ describe("the summary of a test run", () => {
     expect(summary([{ ...step, passed: 2, failed: 0, skipped: 1 }]).text).toMatch(/\n2 passed, 0 failed, 1 skipped$/)
   })
 
+  it("names what failed above the totals", () => {
+    const { text } = summary([{ ...step, passed: 2, failed: 1, skipped: 0, failures: ["a.test.ts > adds"] }])
+    expect(text).toContain("✗ a.test.ts > adds\n")
+    expect(text).toMatch(/\n2 passed, 1 failed$/)
+  })
+
   it("fails if anything failed, and if nothing ran", () => {
     expect(summary([{ ...step, passed: 2, failed: 1, skipped: 0 }]).ok).toBe(false)
     expect(summary([{ ...step, passed: 0, failed: 0, skipped: 0 }]).ok).toBe(false)
@@ -26,25 +34,43 @@ describe("the summary of a test run", () => {
 })
 
 describe("the count of a vitest report", () => {
-  const report = { numPassedTests: 3, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [] }
+  const test = (status: string) => ({ status, fullName: `it ${status}`, failureMessages: ["Error: 1 is not 2"] })
+  const file = (status: string, assertionResults = [test("passed"), test(status)]) => ({
+    name: join(root, "core/a.test.ts"),
+    status,
+    message: "Error: no such module",
+    assertionResults
+  })
+  const report = { numPassedTests: 3, numPendingTests: 2, numTodoTests: 1, testResults: [file("passed")] }
 
   it("is the report's own", () => {
-    expect(tally(1, () => report)).toEqual({ passed: 3, failed: 1, skipped: 3 })
+    expect(tally(0, () => report)).toEqual({ passed: 3, failed: 0, skipped: 3, failures: [] })
+  })
+
+  it("names what failed, and where", () => {
+    expect(tally(1, () => ({ ...report, testResults: [file("failed")] }))).toEqual({
+      passed: 3,
+      failed: 1,
+      skipped: 3,
+      failures: ["core/a.test.ts > it failed\n    Error: 1 is not 2"]
+    })
   })
 
   it("adds a failure for a file that did not load", () => {
-    const testResults = [{ status: "failed", assertionResults: [] }]
-    expect(tally(1, () => ({ ...report, testResults })).failed).toBe(2)
+    const testResults = [file("failed"), file("failed", [])]
+    const { failed, failures } = tally(1, () => ({ ...report, testResults }))
+    expect(failed).toBe(2)
+    expect(failures?.[1]).toBe("core/a.test.ts\n    Error: no such module")
   })
 
   it("adds a failure for an error outside of any test", () => {
-    expect(tally(1, () => ({ ...report, numFailedTests: 0 })).failed).toBe(1)
+    expect(tally(1, () => report).failed).toBe(1)
   })
 
   it("is a failure without a report", () => {
     const missing = () => {
       throw new Error("ENOENT")
     }
-    expect(tally(0, missing)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+    expect(tally(0, missing)).toMatchObject({ passed: 0, failed: 1, skipped: 0 })
   })
 })

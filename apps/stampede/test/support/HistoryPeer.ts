@@ -36,7 +36,7 @@ class Peer {
   private stopped = false
   private readonly own = new Map<string, number>()
   private readonly wrong: Array<string> = []
-  private readonly part = { reads: 0, hits: 0, waits: 0, changes: 0 }
+  private readonly part = { hits: 0, waits: 0 }
 
   constructor({ near, seed }: Start, connection: Connection) {
     this.connection = connection
@@ -95,7 +95,6 @@ class Peer {
     const own = this.own.get(key) ?? 0
     const floor = (await channel.ask("floors", [key]))[key]!
     const found = await this.cache.get(key).catch(() => undefined)
-    this.part.reads++
     if (found === undefined) return
     this.judge("get", found, Math.max(own, this.near ? floor.before : floor.now))
   }
@@ -104,7 +103,6 @@ class Peer {
     const wanted = batch ? keysOf(this.pick(groups)) : [this.pick(keys)]
     const own = wanted.map((key) => this.own.get(key) ?? 0)
     const floors = await channel.ask("floors", wanted)
-    this.part.reads++
     if (batch) {
       const found = await this.cache
         .getOrSetMany(wanted, async (missing) => await this.rows(missing))
@@ -163,7 +161,6 @@ class Peer {
       () => false
     )
     if (known) {
-      this.part.changes++
       for (const [key, version] of Object.entries(change.versions)) {
         this.own.set(key, Math.max(version, this.own.get(key) ?? 0))
       }

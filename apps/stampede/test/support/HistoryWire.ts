@@ -27,10 +27,8 @@ export interface Floor {
 
 /** How a process took part. */
 export interface Part {
-  readonly reads: number
   readonly hits: number
   readonly waits: number
-  readonly changes: number
   /** What must not be. */
   readonly wrong: ReadonlyArray<string>
 }
