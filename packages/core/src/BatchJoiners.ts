@@ -6,18 +6,20 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type Batch, isMissing } from "./Batch.ts"
 import * as Call from "./Call.ts"
+import type { Request } from "./Engine.ts"
 import type { Flight, News } from "./Flight.ts"
 import { Joiner } from "./Joiner.ts"
+import * as LocalHit from "./LocalHit.ts"
 import type { Answer } from "./Outcome.ts"
 
 type AnswerExit = Exit.Exit<Answer<any>, any>
 
 /** Waits for the flight of one key. */
 class KeyJoiner extends Joiner {
-  private readonly request: Call.Request
+  private readonly request: Request
   private readonly all: BatchJoiners
 
-  constructor(request: Call.Request, flight: Flight, mine: boolean, all: BatchJoiners) {
+  constructor(request: Request, flight: Flight, mine: boolean, all: BatchJoiners) {
     super(request.engine, request.plan, flight, mine)
     this.request = request
     this.all = all
@@ -38,18 +40,14 @@ class KeyJoiner extends Joiner {
 export class BatchJoiners {
   readonly batch: Batch<any, any, any>
   private readonly fiber: Fiber.Fiber<unknown, unknown>
-  private readonly requests: ReadonlyArray<Call.Request>
+  private readonly requests: ReadonlyArray<Request>
   private readonly found: Map<string, any>
   private readonly joiners: Array<KeyJoiner> = []
   private readonly others = new Set<Fiber.Fiber<unknown, unknown>>()
   private resume: ((found: Effect.Effect<ReadonlyMap<string, any>, any>) => void) | undefined
   private left: number
 
-  constructor(
-    batch: Batch<any, any, any>,
-    requests: ReadonlyArray<Call.Request>,
-    fiber: Fiber.Fiber<unknown, unknown>
-  ) {
+  constructor(batch: Batch<any, any, any>, requests: ReadonlyArray<Request>, fiber: Fiber.Fiber<unknown, unknown>) {
     this.batch = batch
     this.fiber = fiber
     this.requests = requests
@@ -68,9 +66,9 @@ export class BatchJoiners {
     return Effect.sync(() => this.leave())
   })
 
-  private join(request: Call.Request): void {
+  private join(request: Request): void {
     const { engine, key } = request
-    const hit = Call.ownHit(request, this.fiber)
+    const hit = LocalHit.ofCall(request, this.fiber)
     if (hit !== undefined) {
       this.told(key, Exit.succeed(hit))
       return
@@ -106,7 +104,7 @@ export class BatchJoiners {
   }
 
   /** What joining alone did not answer. */
-  goOn(request: Call.Request, since: number, flight: Flight | undefined): void {
+  goOn(request: Request, since: number, flight: Flight | undefined): void {
     const plan = { ...request.plan, others: () => this.batch.settle(request.key) }
     const wait = Call.waitOn({ ...request, plan }, this.fiber, since, flight) as Effect.Effect<Answer<any>, any>
     const long = Effect.runForkWith(this.fiber.context)(wait)

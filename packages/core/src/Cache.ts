@@ -12,21 +12,26 @@ import type { Adapter, ListingAdapter } from "./Adapter.ts"
 import * as AdapterCheck from "./AdapterCheck.ts"
 import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError, InvalidOption } from "./CacheLockingError.ts"
+import * as Call from "./Call.ts"
 import { type CallOptions, callNames, checked, defaults, planOf } from "./CallOptions.ts"
 import * as Check from "./Check.ts"
 import type * as Codec from "./Codec.ts"
-import { Engine, type Fetcher } from "./Engine.ts"
+import { Engine } from "./Engine.ts"
 import type * as Hooks from "./Hooks.ts"
-import { type Explanation, Instance, resolve, type SetOptions } from "./Instance.ts"
+import { Instance } from "./Instance.ts"
+import type { Fetcher } from "./Load.ts"
 import * as MemoryAdapter from "./MemoryAdapter.ts"
 import type { Answer } from "./Outcome.ts"
 import * as Policy from "./Policy.ts"
+import type { Explanation } from "./Reading.ts"
 import { getOrMake } from "./Registry.ts"
 import type { Stats } from "./Stats.ts"
+import type { SetOptions } from "./Writing.ts"
 
 export type { FetchMany } from "./Batch.ts"
 export type { CallOptions } from "./CallOptions.ts"
-export type { Explanation, SetOptions } from "./Instance.ts"
+export type { Explanation } from "./Reading.ts"
+export type { SetOptions } from "./Writing.ts"
 
 /** How values are written and read. */
 interface Formats<in out A> {
@@ -295,6 +300,6 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
         Check.codec("codec", codec),
         Check.codec("failureCodec", failureCodec)
       )
-      return resolve({ engine, key, fetcher, plan: planOf(defaults(), options, onceNames), force: false }, fiber)
+      return Call.resolve({ engine, key, fetcher, plan: planOf(defaults(), options, onceNames), force: false }, fiber)
     })
   )

@@ -6,79 +6,26 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
-import type { LocalClock, LocalHit } from "./Adapter.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answering.ts"
 import { isMissing } from "./Batch.ts"
 import { Aborted, LimitExceeded, ReentrantLoad, WaitTimeout } from "./CacheLockingError.ts"
-import type { Engine, Load } from "./Engine.ts"
+import type { Engine, Request } from "./Engine.ts"
 import type { Flight } from "./Flight.ts"
 import { Inbox, patient } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
 import { apart } from "./Life.ts"
+import * as LocalHit from "./LocalHit.ts"
 import { withinOf } from "./Nesting.ts"
-import type { Answer, Meta } from "./Outcome.ts"
-import * as Policy from "./Policy.ts"
-import type { Sealed } from "./Sealed.ts"
+import type { Answer } from "./Outcome.ts"
 import type { Restore } from "./Turn.ts"
 
-/** A caller's request, and the cache that it is made of. */
-export interface Request extends Load {
-  readonly engine: Engine<any>
-}
-
-/** A fresh value that is in this process, if there is one that needs no decoding. */
-export const localHit = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
-  const hit = engine.adapter.hitUnsafe?.(key, clock)
-  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
-  return opened && countHit(engine, opened, hit)
-}
-
-/** The same for a call with whatever options. */
-export const ownHit = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): Answer<any> | undefined => {
-  const { engine, force, key, plan } = request
-  if (force || plan.signal?.aborted === true) return undefined
-  const hit = engine.adapter.hitUnsafe?.(key, fiber.getRef(Clock.Clock))
-  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
-  if (opened === undefined) return undefined
-  if (Policy.followsHits(plan.policy)) afterHit(request, fiber, opened.cost, hit!)
-  return countHit(engine, opened, hit!)
-}
-
-const countHit = (engine: Engine<any>, { value }: Sealed<any>, { age, freshFor }: LocalHit): Answer<any> => {
-  engine.counters.hits++
-  engine.answered()
-  return { value, meta: { cache: "HIT", age, freshFor } }
-}
-
-/**
- * What a hit entails, for which nobody waits. A sliding value becomes fresh anew. And XFetch may say that it is time to
- * refresh behind it: the sooner it expires and the longer its load took, the likelier; many callers decide so
- * independently, and the lease lets one of them load.
- */
-const afterHit = (
-  { engine, ...load }: Request,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  cost: number,
-  { age = 0, freshFor = Infinity }: Pick<Meta, "age" | "freshFor">
-): void => {
-  const { policy } = load.plan
-  const slid = Policy.slideOf(policy, age, freshFor)
-  if (slid !== undefined) engine.touch(load, slid, fiber.context)
-  if (policy.earlyRefresh === 0 || freshFor === Infinity) return
-  const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
-  const early = cost * policy.earlyRefresh * -Math.log(1 - random)
-  if (early >= freshFor) engine.loadBehind(load, fiber.context, { early: Math.ceil(early), placed: false })
-}
-
-/** The same, for those who want nothing but the value. */
-export const localValue = (engine: Engine<any>, key: string, clock: LocalClock): Sealed<any> | undefined => {
-  const value = engine.adapter.valueUnsafe?.(key, clock)
-  const opened = value && engine.sealer.unsealUnsafe(value)
-  if (opened === undefined) return undefined
-  engine.counters.hits++
-  engine.answered()
-  return opened
+/** Answers a call that was checked. */
+export const resolve = (
+  request: Request,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<Answer<any>, any, any> => {
+  const hit = LocalHit.ofCall(request, fiber)
+  return hit === undefined ? answer(request, fiber) : hooked(request.plan.hooks, request.key, hit)
 }
 
 /** Answers a call that found no fresh value in this process. */
@@ -194,7 +141,7 @@ const arranging = Effect.fnUntraced(function* (
         if (Exit.isSuccess(exit)) {
           const landing = exit.value
           if (landing._tag === "Idle") continue
-          if (landing._tag === "Found") afterHit(request, fiber, landing.cost, landing)
+          if (landing._tag === "Found") LocalHit.entail(request, fiber, landing.cost, landing)
           return hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
         // What another's batch has no value for, this caller's fetcher may have.

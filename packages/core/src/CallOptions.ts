@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import { InvalidOption } from "./CacheLockingError.ts"
 import * as Check from "./Check.ts"
-import type { Plan } from "./Engine.ts"
 import * as Hooks from "./Hooks.ts"
 import * as Life from "./Life.ts"
+import type { Plan } from "./Load.ts"
 import * as Policy from "./Policy.ts"
 
 /** What one call may decide for itself: any policy, hooks of its own, and a signal. */

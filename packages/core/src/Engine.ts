@@ -2,76 +2,26 @@
  * What a cache works with: its adapter, the values' way in and out, the policy, and the
  * flights it shares with every other cache of this process over the same store.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { Acquired, Adapter, AdapterError, Hit, Token } from "./Adapter.ts"
+import type { Adapter } from "./Adapter.ts"
 import { Backlog } from "./Backlog.ts"
-import type { Batch } from "./Batch.ts"
 import { type CacheLockingError, formatCacheLockingError } from "./CacheLockingError.ts"
 import type * as Codec from "./Codec.ts"
 import { Counters } from "./Counters.ts"
-import type { Departure, Flight, Flights } from "./Flight.ts"
+import type { Departure, Flight } from "./Flight.ts"
+import type { Flights } from "./Flights.ts"
 import type { Hooks } from "./Hooks.ts"
 import { Inquiry } from "./Inquiry.ts"
-import { millisBetween } from "./Latency.ts"
 import * as Lease from "./Lease.ts"
 import type { Life } from "./Life.ts"
+import type { Behind, Load, Plan } from "./Load.ts"
 import { Meter } from "./Metrics.ts"
-import type { Policy } from "./Policy.ts"
 import { getOrMake, identityOf, Registry } from "./Registry.ts"
 import { Sealer } from "./Sealer.ts"
-import type { FetchContext, Turn } from "./Turn.ts"
-
-/** What a call is to do: resolved options. */
-export interface Plan {
-  readonly policy: Policy
-  readonly hooks: Hooks<any, any, any> | undefined
-  readonly signal: AbortSignal | undefined
-  /** How long what the call begins may go on. */
-  readonly life: Life
-  /** Called when it turns out that another caller or process loads. */
-  readonly others?: (() => void) | undefined
-  /** The batch that the call is part of. */
-  readonly batch?: Batch<any, any, any> | undefined
-  /** Asks the store together with the other keys of a batch. */
-  readonly inquiry?: Inquiry | undefined
-}
-
-/** Gives the value of a key. */
-export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E, R>
-
-/** A load that a caller asks for. */
-export interface Load {
-  readonly key: string
-  readonly fetcher: Fetcher<any, any, any>
-  readonly plan: Plan
-  /** Load whatever is there. */
-  readonly force: boolean
-}
-
-/** How a load for which nobody waits begins. */
-interface Behind {
-  /** Load if no more than this much freshness is left, in milliseconds. */
-  readonly early: number
-  /** Whether it has its place in the backlog already. */
-  readonly placed: boolean
-}
-
-/** A flight's load and what it needs. */
-interface Trip {
-  readonly load: Load
-  readonly context: Context.Context<never>
-  readonly owner: string
-  /** Load only if no more than this much freshness is left, for nobody. */
-  readonly early: number | undefined
-  /** Asks for it first, together with others. */
-  readonly inquiry: Inquiry | undefined
-  /** Whether it has a place in the backlog. */
-  placed: boolean
-}
+import { type Ground, Trip } from "./Trip.ts"
+import type { Turn } from "./Turn.ts"
 
 /** Keys whose failures are counted at once: the back-off of others begins anew. */
 const mostFailures = 1_000
@@ -93,8 +43,13 @@ const nameFlight = (ownerId: string): string => {
   return ownerId === "" ? name : `${ownerId}:${name}`
 }
 
+/** A caller's request, and the cache that it is made of. */
+export interface Request extends Load {
+  readonly engine: Engine<any>
+}
+
 /** One cache's state. */
-export class Engine<A> {
+export class Engine<A> implements Ground {
   readonly adapter: Adapter
   readonly counters = new Counters()
   readonly sealer: Sealer<A>
@@ -107,7 +62,7 @@ export class Engine<A> {
   private readonly own = new Set<Flight>()
   private readonly meter: Meter
   private turns = 0
-  private closed = false
+  closed = false
 
   constructor(
     adapter: Adapter,
@@ -156,96 +111,30 @@ export class Engine<A> {
     load.plan.batch?.began(load.key)
     const inquiry = load.plan.inquiry?.take(load.key) ? load.plan.inquiry : undefined
     const owner = inquiry?.owner ?? nameFlight(load.plan.policy.ownerId)
-    const clock = Context.get(context, Clock.Clock)
-    const trip: Trip = { load, context, owner, inquiry, early: behind?.early, placed: behind?.placed ?? false }
+    const trip = new Trip(this, { load, context, owner, inquiry, behind })
     const begin = (flight: Flight) => {
       this.own.add(flight)
-      this.ask(flight, trip, true)
+      trip.ask(flight)
     }
-    return flights.begin(departure(load, clock, begin, behind !== undefined))
+    return flights.begin(departure(load, Context.get(context, Clock.Clock), begin, behind !== undefined))
   }
 
-  /**
-   * Asks the store without the machinery of a turn: most of the time the answer is a fresh value, and that is all.
-   * A failure that may pass is asked again, once, though everybody may have left: the same owner still leads if only the
-   * reply was lost, and its lease is to be given back.
-   */
-  private ask(flight: Flight, trip: Trip, again: boolean): void {
-    const { context, early, load, owner } = trip
-    const { clock } = flight
-    const began = again && this.counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
-    const asking = Lease.asking(load.plan.policy, owner, load.force, early)
-    const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
-      if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
-        this.ask(flight, trip, false)
-        return
-      }
-      if (Exit.isSuccess(exit) && began !== undefined) {
-        this.counters.store.record(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
-      }
-      flight.alive()
-      if (flight.ended) this.discard(trip, exit)
-      else this.go(flight, trip, exit)
-      if (flight.done) this.arrive(flight, trip)
-    }
-    if (again && trip.inquiry !== undefined) {
-      trip.inquiry.acquire(load.key, asking, answered)
-      return
-    }
-    const asked = Effect.suspend(() => this.adapter.acquire(load.key, asking))
-    const fiber = Effect.runForkWith(context)(asked)
-    load.plan.life.keep(fiber)
-    fiber.addObserver(answered)
-  }
-
-  /** Everybody left while the store was asked: a lease that was granted all the same is for others. */
-  private discard({ context, load }: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
-    if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
-      load.plan.life.keep(Effect.runForkWith(context)(this.giveBack(load.key, asked.value.token)))
-    }
-  }
-
-  /** Lands with a fresh value, or begins the turn with any other answer. */
-  private go(flight: Flight, trip: Trip, asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { context, early, load, owner } = trip
-    const found = Exit.isSuccess(asked) ? asked.value : undefined
-    const opened = found?._tag === "Hit" && early === undefined ? this.sealer.openUnsafe(found.value) : undefined
-    if (opened !== undefined) {
-      flight.land(Exit.succeed(Lease.hit(opened, found as Hit, false)))
-      return
-    }
-    const mayBegin = () => {
-      const later = () => this.loadBehind(load, context, { early: early ?? 0, placed: true })
-      trip.placed ||= this.enter(load, later)
-      return trip.placed
-    }
-    const turn = Lease.take(this.turn(load, owner, flight, early, mayBegin), asked)
-    const arrived = Effect.sync(() => this.arrive(flight, trip))
-    flight.run(Effect.ensuring(turn, arrived), context)
-  }
-
-  /** A flight is over: its place is for the next. Safe to repeat. */
-  private arrive(flight: Flight, trip: Trip): void {
-    if (!this.own.delete(flight)) return
+  arrived(flight: Flight): boolean {
+    if (!this.own.delete(flight)) return false
     if (++this.turns >= mostTurns) this.carry()
     else this.answered()
-    trip.load.plan.batch?.settle(trip.load.key)
-    if (trip.placed) this.leave(trip.load)
+    return true
   }
 
-  private enter({ key, plan: { batch, life } }: Load, later: () => void): boolean {
+  enter({ key, plan: { batch, life } }: Load, later: () => void): boolean {
     const backlog = this.backlog(life)
     return batch === undefined ? backlog.enter(key, later) : batch.enter(backlog, key, later)
   }
 
-  private leave({ plan: { batch, life } }: Load): void {
+  leave({ plan: { batch, life } }: Load): void {
     const backlog = this.backlog(life)
     if (batch === undefined) backlog.leave()
     else batch.leave(backlog)
-  }
-
-  private giveBack(key: string, token: Token): Effect.Effect<void> {
-    return Effect.ignore(this.adapter.abandon(key, { token }))
   }
 
   /** Begins a flight beside another's lease. */
@@ -289,8 +178,9 @@ export class Engine<A> {
     users.set(identity, (users.get(identity) ?? 0) + 1)
   }
 
-  /** Ends the background loads that this cache began; the last user of an adapter closes it. */
+  /** Ends the background loads that this cache began, once; the last user of an adapter closes it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.closed) return Effect.void
     this.closed = true
     for (const flight of this.own) flight.end()
     this.carry()
@@ -300,7 +190,7 @@ export class Engine<A> {
     return left === 0 && this.adapter.close !== undefined ? this.adapter.close : Effect.void
   })
 
-  private turn(
+  turn(
     { fetcher, force, key, plan: { hooks, life, policy } }: Load,
     owner: string,
     flight: Flight,
@@ -344,8 +234,6 @@ const departure = (
 ): Departure => ({ key, life, patience: policy.leaseTtl, clock, begin, background })
 
 const yes = (): boolean => true
-
-const mayPass = (reason: Cause.Reason<AdapterError>): boolean => Cause.isFailReason(reason) && reason.error.retryable
 
 /** Logs an error that is nobody's answer, and calls the hook beside the call. */
 const tell = (error: CacheLockingError, hooks: Hooks<any, any, any> | undefined): Effect.Effect<void> => {

@@ -10,7 +10,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Alarm } from "./Alarm.ts"
 import { Distant, type Sight } from "./Distant.ts"
 import { apart, type Life } from "./Life.ts"
 import type { Landing, Phases, StaleValue } from "./Turn.ts"
@@ -42,6 +41,14 @@ export interface Departure {
   readonly begin: (flight: Flight) => void
 }
 
+/** Who keeps the flights, as they see it. */
+export interface Keeper {
+  /** A flight is over, or nobody may join it any more. */
+  readonly forget: (key: string, flight: Flight) => void
+  /** Sees to it that a waiter's deadline is noticed. */
+  readonly arm: (flight: Flight, waiter: Waiter) => void
+}
+
 /** A load in progress. */
 export class Flight implements Phases<any>, Sight {
   /** Whether it was ended because nobody waited: no answer for a caller who came too late to keep it. */
@@ -64,14 +71,14 @@ export class Flight implements Phases<any>, Sight {
   private heard: number
   /** Those who wait in other requests. */
   private distant: Map<Waiter, Distant> | undefined
-  private readonly flights: Flights
+  private readonly keeper: Keeper
   private readonly key: string
   readonly clock: Clock.Clock
   readonly life: Life
   private readonly patience: number
 
-  constructor(flights: Flights, { background, begin, clock, key, life, patience }: Departure) {
-    this.flights = flights
+  constructor(keeper: Keeper, { background, begin, clock, key, life, patience }: Departure) {
+    this.keeper = keeper
     this.key = key
     this.clock = clock
     this.life = life
@@ -105,7 +112,7 @@ export class Flight implements Phases<any>, Sight {
   /** Answers all who wait. */
   land(exit: Exit.Exit<Landing<any>, any>): void {
     this.landed = exit
-    this.flights.forget(this.key, this)
+    this.keeper.forget(this.key, this)
     const news: News = { _tag: "Landed", exit }
     const waiters = [...this.waiters]
     this.waiters.clear()
@@ -115,7 +122,7 @@ export class Flight implements Phases<any>, Sight {
   leading(): void {
     this.phase = "leading"
     for (const waiter of [...this.waiters]) {
-      this.flights.arm(this, waiter)
+      this.keeper.arm(this, waiter)
       if (!waiter.mine) waiter.tell(joined)
     }
   }
@@ -124,7 +131,7 @@ export class Flight implements Phases<any>, Sight {
     if (this.phase === "following") return
     this.phase = "following"
     for (const waiter of [...this.waiters]) {
-      this.flights.arm(this, waiter)
+      this.keeper.arm(this, waiter)
       waiter.tell(following)
     }
   }
@@ -175,7 +182,7 @@ export class Flight implements Phases<any>, Sight {
   buryIfDead(): boolean {
     if (!this.done && this.now - this.heard <= this.patience) return false
     this.ended = true
-    this.flights.forget(this.key, this)
+    this.keeper.forget(this.key, this)
     return true
   }
 
@@ -200,7 +207,7 @@ export class Flight implements Phases<any>, Sight {
       this.endIfLeft()
     } else {
       this.waiters.add(waiter)
-      this.flights.arm(this, waiter)
+      this.keeper.arm(this, waiter)
       if (this.phase === "following") waiter.tell(following)
       else if (this.phase === "leading" && !waiter.mine) waiter.tell(joined)
       this.launch()
@@ -230,7 +237,7 @@ export class Flight implements Phases<any>, Sight {
   private endIfLeft(): void {
     if (this.waiters.size > 0 || this.background || this.landed !== undefined) return
     this.ended = true
-    this.flights.forget(this.key, this)
+    this.keeper.forget(this.key, this)
     this.fiber?.interruptUnsafe()
   }
 
@@ -283,61 +290,5 @@ export class Flight implements Phases<any>, Sight {
     const count = (this.waitsFor.get(flight) ?? 0) + more
     if (count === 0) this.waitsFor.delete(flight)
     else this.waitsFor.set(flight, count)
-  }
-}
-
-/** The flights of one process over one store, by key, and one timer for all who wait for them. */
-export class Flights {
-  private readonly byKey = new Map<string, Flight>()
-  /** Those under way, the detached too. */
-  private readonly all = new Set<Flight>()
-  private readonly alarm = new Alarm((clock) => this.expire(clock))
-
-  get(key: string): Flight | undefined {
-    return this.byKey.get(key)
-  }
-
-  /** Makes a flight, which every caller from now on joins; the first of them launches it. */
-  begin(departure: Departure): Flight {
-    const flight = new Flight(this, departure)
-    this.byKey.set(departure.key, flight)
-    this.all.add(flight)
-    return flight
-  }
-
-  /** Lets nobody else join the flight of a key, which goes on for those who wait for it: its value is overtaken. */
-  detach(key: string): void {
-    this.byKey.delete(key)
-  }
-
-  /** The same for every key. */
-  detachAll(): void {
-    this.byKey.clear()
-  }
-
-  forget(key: string, flight: Flight): void {
-    if (this.byKey.get(key) === flight) this.byKey.delete(key)
-    this.all.delete(flight)
-    if (this.all.size === 0) this.alarm.stop()
-  }
-
-  /** How many are under way. */
-  get size(): number {
-    return this.all.size
-  }
-
-  /** Sees to it that a waiter's deadline is noticed. */
-  arm(flight: Flight, waiter: Waiter): void {
-    // Who waits in another request has a timer of its own.
-    if (!(waiter instanceof Distant)) this.alarm.set(flight.next(waiter), flight.clock)
-  }
-
-  private expire(clock: Clock.Clock): number {
-    const now = clock.currentTimeMillisUnsafe()
-    let next = Infinity
-    for (const flight of [...this.all]) {
-      if (flight.clock === clock) next = Math.min(next, flight.expireAll(now))
-    }
-    return next
   }
 }

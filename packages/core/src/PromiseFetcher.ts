@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import type { FetchMany } from "./Batch.ts"
 import type { CacheLockingError } from "./CacheLockingError.ts"
-import type { Fetcher } from "./Engine.ts"
 import { Within } from "./Flight.ts"
 import type { HookContext, Hooks, WaitHookContext } from "./Hooks.ts"
+import type { Fetcher } from "./Load.ts"
 import { storage } from "./Nesting.ts"
 import type { FetchContext } from "./Turn.ts"
 

@@ -3,7 +3,7 @@
  */
 import type { Adapter } from "./Adapter.ts"
 import type * as Codec from "./Codec.ts"
-import { Flights } from "./Flight.ts"
+import { Flights } from "./Flights.ts"
 
 const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Registry>>()
 
