@@ -22,6 +22,7 @@ export interface IoRedisClient extends Emitter {
   readonly status: string
   connect(): Promise<unknown>
   getBuffer(key: string): Promise<unknown>
+  mgetBuffer(...keys: ReadonlyArray<string>): Promise<unknown>
 }
 
 /** Every client has these; ioredis's types leave some out. */
@@ -207,6 +208,7 @@ const overCluster = (cluster: Cluster): RedisPort => ({
 const overRedis = (redis: Redis): RedisPort => ({
   ...common(redis, () => redis.stream),
   sharded: false,
+  getMany: (names) => redis.mgetBuffer(...names),
   readsMaster: true,
   scans: async () => [scanOf(redis)],
   routeOf: () => "",

@@ -6,7 +6,7 @@
  * prefix has none and a `}` in the key is escaped, the tag is always the whole key, two keys never
  * share a name, and neither do two prefixes.
  */
-import type { Limits } from "@cache-locking/core"
+import type { Adapter } from "@cache-locking/core"
 import { headerBytes } from "./StoredValue.ts"
 
 /** 64 KiB of UTF-8: Redis takes far longer names, at a cost in memory that nobody wants to pay per key. */
@@ -15,7 +15,11 @@ const keyBytes = 65_536
 /** Redis holds no string above 512 MiB (`proto-max-bulk-len`), and the header is in it. */
 const valueBytes = 536_870_912 - headerBytes
 
-export const limits: Limits = { keyBytes, valueBytes, tick: 1, clock: "store" }
+/** Which adapter this is, and what it cannot do. */
+export const here: Pick<Adapter, "name" | "limits"> = {
+  name: "redis",
+  limits: { keyBytes, valueBytes, tick: 1, clock: "store" }
+}
 
 /** Also keeps the tag from being empty, which would be no tag. */
 const empty = "%"

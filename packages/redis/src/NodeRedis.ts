@@ -159,6 +159,7 @@ const overClient = (client: Client): RedisPort => {
     },
     // Commands sent like this get no prefix from the client.
     get: (name) => send(["GET", keyPrefix + name]),
+    getMany: (names) => send(["MGET", ...names.map((name) => keyPrefix + name)]),
     evaluate: (command, body, names, args) =>
       send(
         evaluation(

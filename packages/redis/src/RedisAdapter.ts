@@ -9,9 +9,10 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Keyspace from "./Keyspace.ts"
 import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
 import { noop } from "./RedisPort.ts"
-import { here, Verbs } from "./Verbs.ts"
+import { Verbs } from "./Verbs.ts"
 
 export type { Client, Options, Settings } from "./Options.ts"
 
@@ -32,7 +33,7 @@ export const make = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
   const verbs = new Verbs(resolved)
   return {
-    ...here,
+    ...Keyspace.here,
     identity: resolved.space,
     acquire: verbs.acquire,
     fill: verbs.fill,

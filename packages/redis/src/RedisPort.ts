@@ -51,6 +51,8 @@ export interface RedisPort {
   readonly whenReady: (start: () => void) => (() => void) | undefined
   /** `route`: as `routeOf` named it, lately. */
   readonly get: (name: string, route: string) => Promise<unknown>
+  /** Many at once; not in a cluster, where they are at several nodes. */
+  readonly getMany?: ((names: ReadonlyArray<string>) => Promise<unknown>) | undefined
   /** `body` is the script for EVAL, its digest for EVALSHA. */
   readonly evaluate: (
     command: "EVAL" | "EVALSHA",

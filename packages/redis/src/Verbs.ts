@@ -2,8 +2,6 @@
  * The verbs of the contract over the scripts.
  */
 import {
-  type Acquired,
-  type AcquireOptions,
   type Adapter,
   type AdapterError,
   type Lifetime,
@@ -16,33 +14,20 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { Acquiring } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { failed } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
 import type { Argument } from "./RedisPort.ts"
-import { isOne, nothing, numberOf, snapshotOf, textOf, withoutHit } from "./Reply.ts"
+import { isOne, nothing, snapshotOf, textOf } from "./Reply.ts"
 import type { Script } from "./Scripts.ts"
-import { type Sighting, storeNow } from "./Sightings.ts"
-import * as StoredValue from "./StoredValue.ts"
-
-/** Durations as scripts read them. A lifetime is never made longer by its fraction, a lease never shorter. */
-const atMost = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.floor(ms))) : "inf")
-const atLeast = (ms: number): string => (ms < tooLong ? String(Math.max(0, Math.ceil(ms))) : "inf")
-
-/** Some 30,000 years: beyond it Redis cannot count, and nobody needs to. */
-const tooLong = 1e15
+import { atLeast, atMost } from "./Span.ts"
 
 const deleteConcurrency = 256
 
-/** How many keys one script is asked for: it keeps the server busy meanwhile, for a millisecond or so. */
-const askedAtOnce = 128
-
 const bytesOf = (value: Value | undefined): ReadonlyArray<Uint8Array> => (value === undefined ? [] : [value.bytes])
-
-/** Which adapter this is, and what it cannot do. */
-export const here: Pick<Adapter, "name" | "limits"> = { name: "redis", limits: Keyspace.limits }
 
 /** The verbs. Every one can be taken off the object. */
 export class Verbs {
@@ -52,24 +37,18 @@ export class Verbs {
   /** The client's own included, for where no client adds it: channels and patterns. */
   private readonly fullPrefix: string
   private readonly feeds = new Set<ChangeFeed>()
+  readonly acquire: Adapter["acquire"]
+  readonly acquireMany: NonNullable<Adapter["acquireMany"]>
 
   constructor(resolved: Resolved) {
     this.setup = resolved
     this.prefix = resolved.space.prefix
     this.fullPrefix = resolved.port.keyPrefix + resolved.space.prefix
     this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
+    const acquiring = new Acquiring(this.calls, resolved)
+    this.acquire = acquiring.one
+    this.acquireMany = acquiring.many
   }
-
-  /** One step for a hit that is expected; everything else is the script's. */
-  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
-    Effect.suspend(() => {
-      const margin = options.refreshWithin ?? 0
-      const sighting =
-        options.force === true || !this.setup.port.readsMaster
-          ? undefined
-          : this.setup.space.sightings.find(key, margin)
-      return sighting === undefined ? this.ask(key, options) : this.peek(key, options, sighting, margin)
-    })
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     this.evaluate("fill", key, isOne, value, () => [token, ...spans(lifetime), ...bytesOf(value)])
@@ -96,7 +75,7 @@ export class Verbs {
     this.evaluate("read", key, snapshotOf, undefined, () => [])
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
-    const refusal = Limit.refusal(here, "watch", key)
+    const refusal = Limit.refusal(Keyspace.here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const { subscriber, timeout } = this.setup
     const topic = { name: Keyspace.nameOf(this.fullPrefix, key), pattern: false }
@@ -165,88 +144,6 @@ export class Verbs {
     this.setup.subscriber.close()
   })
 
-  /** One script for every so many keys. */
-  readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
-    Effect.map(
-      Effect.forEach(pages(keys, askedAtOnce), (page) => this.askAll(page, options)),
-      (found) => found.flat()
-    )
-
-  private askAll(
-    keys: ReadonlyArray<string>,
-    options: AcquireOptions
-  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
-    const refusal = keys.map((key) => Limit.refusal(here, "acquireMany", key)).find((refused) => refused !== undefined)
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const names = keys.map((key) => Keyspace.nameOf(this.prefix, key))
-    const both = names.flatMap((name) => [name, Keyspace.leaseOf(name)])
-    const asked = new Asked()
-    return this.calls.run(
-      "acquireMany",
-      undefined,
-      () => this.calls.script(this.setup.scripts.acquireMany!, both, asked.now(options)),
-      (replies) =>
-        Effect.succeed(
-          (replies as ReadonlyArray<unknown>).map((reply, i) => this.found(keys[i]!, names[i]!, asked, reply))
-        )
-    )
-  }
-
-  /** One plain GET; the script after all when the value is gone or no longer fresh enough. */
-  private peek(
-    key: string,
-    options: AcquireOptions,
-    sighting: Sighting,
-    margin: number
-  ): Effect.Effect<Acquired, AdapterError> {
-    return this.calls.run(
-      "acquire",
-      key,
-      () => this.setup.port.get(sighting.name, sighting.route),
-      (reply) => {
-        const stored = StoredValue.decode(reply)
-        if (stored !== undefined) {
-          const now = storeNow(sighting, performance.now())
-          if (stored.freshUntil - now > margin) return Effect.succeed(StoredValue.hit(stored, now))
-        }
-        this.setup.space.sightings.forget(key)
-        return this.ask(key, options)
-      }
-    )
-  }
-
-  /** The script. A hit is remembered, so that the next one can be had for less. */
-  private ask(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
-    const refusal = Limit.refusal(here, "acquire", key)
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const name = Keyspace.nameOf(this.prefix, key)
-    const asked = new Asked()
-    return this.calls.run(
-      "acquire",
-      key,
-      () => this.calls.script(this.setup.scripts.acquire, [name, Keyspace.leaseOf(name)], asked.now(options)),
-      (reply) => Effect.succeed(this.found(key, name, asked, reply))
-    )
-  }
-
-  private found(key: string, name: string, { sentAt, wallAt }: Asked, reply: unknown): Acquired {
-    const [tag, at, record, ...rest] = reply as ReadonlyArray<unknown>
-    const now = numberOf(at)
-    const stored = StoredValue.decode(record)
-    if (numberOf(tag) !== 0 || stored === undefined) {
-      return withoutHit(numberOf(tag), now, stored, rest)
-    }
-    this.setup.space.sightings.note(key, {
-      name,
-      route: this.setup.port.routeOf(this.setup.port.keyPrefix + name),
-      sentAt,
-      wallAt,
-      storeAt: now,
-      freshUntil: stored.freshUntil
-    })
-    return StoredValue.hit(stored, now)
-  }
-
   private evaluate<A>(
     operation: Exclude<Operation, "acquire" | "watch" | "changes" | "keys" | "acquireMany" | "deleteMany">,
     key: string,
@@ -255,7 +152,7 @@ export class Verbs {
     args: () => ReadonlyArray<Argument>
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(here, operation, key, value)
+      const refusal = Limit.refusal(Keyspace.here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const name = Keyspace.nameOf(this.prefix, key)
       const script: Script = this.setup.scripts[operation]
@@ -287,21 +184,5 @@ export class Verbs {
     return Effect.tryPromise({ try: () => live, catch: (error) => failed(operation, key, error) })
   }
 }
-
-/** When a script that acquires was sent, by both clocks. */
-class Asked {
-  sentAt = 0
-  wallAt = 0
-
-  /** The script's arguments, at the moment of sending. */
-  now({ force, leaseFor, owner, refreshWithin = 0 }: AcquireOptions): ReadonlyArray<string> {
-    this.sentAt = performance.now()
-    this.wallAt = Date.now()
-    return [owner, atLeast(leaseFor), atMost(refreshWithin), force === true ? "1" : "0"]
-  }
-}
-
-const pages = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(all.length / size) }, (_, page) => all.slice(page * size, (page + 1) * size))
 
 const spans = ({ fresh, stale }: Lifetime): ReadonlyArray<string> => [atMost(fresh), atMost(stale)]

@@ -248,6 +248,7 @@ describe("prefixes", () => {
     )
     expect(woken).toBe(true)
     for (let i = 0; i < 2; i++) expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+    expect((await run(adapter.acquireMany!(["k"], ask("you"))))[0]?._tag).toBe("Hit")
     expect([...(await run(Stream.runCollect(adapter.keys!(""))))]).toEqual(["k"])
     expect(await ioredis(server.url).keys("mine:*")).toEqual(["mine:p{k}"])
     expect((await run(there.read("k"))).value).toBeUndefined()
@@ -330,6 +331,8 @@ it("works beneath enableAutoPipelining", async () => {
   for (let i = 0; i < 2; i++) {
     const hits = await Promise.all(keys.map((key) => run(adapter.acquire(key, ask("you")))))
     expect(hits.map((found) => hit(found).value)).toEqual(keys.map(text))
+    const together = await run(adapter.acquireMany!(keys, ask("you")))
+    expect(together.map((found) => hit(found).value)).toEqual(keys.map(text))
   }
   expect((await run(Stream.runCollect(adapter.keys!("")))).length).toBe(20)
   expect(await run(adapter.deleteMany!(keys))).toBe(20)
@@ -389,14 +392,17 @@ describe("commands", () => {
     await run(adapter.fill("many1", { token, value: value(2), lifetime: lifetime(minute) }))
     reset()
     const found = await run(adapter.acquireMany!(keys, ask("me")))
-    expect(sent()).toEqual(["EVALSHA"])
+    // One value was seen before, and is read beside.
+    expect(sent().toSorted()).toEqual(["EVALSHA", "MGET"])
+    reset()
     const tags = ["Hit", "Follower", "Hit", ...Array<string>(97).fill("Leader")]
     expect(found.map(({ _tag }) => _tag)).toEqual(tags)
     expect(new Set(found.flatMap((each) => (each._tag === "Leader" ? [each.token] : []))).size).toBe(97)
     hit(await run(adapter.acquire("many1", ask("you"))))
-    expect(sent()).toEqual(["EVALSHA", "GET"])
+    expect(sent()).toEqual(["GET"])
     reset()
     expect(await run(adapter.acquireMany!([], ask("me")))).toEqual([])
+    expect(sent()).toEqual([])
     await run(
       adapter.acquireMany!(
         Array.from({ length: 300 }, (_, i) => `more${i}`),
@@ -404,6 +410,29 @@ describe("commands", () => {
       )
     )
     expect(sent()).toEqual(["EVALSHA", "EVALSHA", "EVALSHA"])
+  })
+
+  it("are one plain read for many keys that were just seen, and one script for those that are there no more", async () => {
+    const { adapter, reset, sent } = await counting()
+    const keys = Array.from({ length: 200 }, (_, i) => `seen${i}`)
+    for (const [i, key] of keys.entries()) {
+      await run(adapter.put(key, { value: value(i % 250), lifetime: lifetime(minute) }))
+    }
+    await run(adapter.acquireMany!(keys, ask("me")))
+    reset()
+    const found = await run(adapter.acquireMany!(keys, ask("me")))
+    expect(sent()).toEqual(["MGET"])
+    expect(found.map((each) => hit(each).value.bytes[0])).toEqual(keys.map((_, i) => i % 250))
+    await run(open("count").adapter.delete("seen7"))
+    await run(open("count").adapter.put("seen9", { value: value(99), lifetime: lifetime(minute) }))
+    reset()
+    const then = await run(adapter.acquireMany!(keys, ask("me")))
+    expect(sent()).toEqual(["MGET", "EVALSHA"])
+    expect(then.flatMap(({ _tag }, i) => (_tag === "Leader" ? [i] : []))).toEqual([7])
+    expect(hit(then[9]!).value.bytes[0]).toBe(99)
+    reset()
+    await run(adapter.acquireMany!(keys.slice(10, 20), { ...ask("me"), force: true }))
+    expect(sent()).toEqual(["EVALSHA"])
   })
 
   it("are one more when somebody else removed a key that was just seen", async () => {
