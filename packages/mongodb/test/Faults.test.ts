@@ -1,5 +1,5 @@
 import { type Adapter, AdapterError } from "@cache-locking/core"
-import { type MongoDb, Unavailable } from "@cache-locking/test-servers"
+import { type MongoDb, timers, timersDownTo, Unavailable } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -207,7 +207,6 @@ it("sends nothing to a client that is closed, and says so", async () => {
 it("leaves no listener, timer or connection behind", async () => {
   const { adapter, client, proxy } = await opened()
   const listeners = () => client.eventNames().reduce((sum, name) => sum + client.listenerCount(name), 0)
-  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
   const before = { listeners: listeners(), timers: timers() }
   await proxy.refuse()
   proxy.cut()
@@ -215,11 +214,11 @@ it("leaves no listener, timer or connection behind", async () => {
   await proxy.heal()
   await recovers(adapter)
   await run(adapter.close!)
-  await expect.poll(timers, { timeout: 5_000 }).toBeLessThanOrEqual(before.timers + 2)
+  expect(await timersDownTo(before.timers + 2)).toBeLessThanOrEqual(before.timers + 2)
   expect(listeners()).toBe(before.listeners)
   await client.close()
   await expect.poll(() => proxy.stats.open).toBe(0)
-  await expect.poll(timers, { timeout: 5_000 }).toBeLessThanOrEqual(before.timers)
+  expect(await timersDownTo(before.timers)).toBeLessThanOrEqual(before.timers)
 })
 
 it("takes back what its callers left", async () => {

@@ -1,5 +1,5 @@
 import { type Adapter, AdapterError, type ListingAdapter } from "@cache-locking/core"
-import { FaultProxy, httpCommands, S3Moto, type Server } from "@cache-locking/test-servers"
+import { FaultProxy, httpCommands, S3Moto, type Server, timers, timersDownTo } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -185,7 +185,6 @@ it("a caller that leaves takes its request along", async () => {
 it("leaves no timer and no socket behind", async () => {
   const { adapter, client, proxy } = await opened("leaks")
   await recovers(adapter)
-  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
   const before = timers()
   await proxy.refuse()
   proxy.cut()
@@ -194,5 +193,5 @@ it("leaves no timer and no socket behind", async () => {
   await recovers(adapter)
   client.destroy()
   await expect.poll(() => proxy.stats.open, { timeout: 10_000 }).toBe(0)
-  await expect.poll(timers, { timeout: 10_000 }).toBeLessThanOrEqual(before)
+  expect(await timersDownTo(before)).toBeLessThanOrEqual(before)
 })
