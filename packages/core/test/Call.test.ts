@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
 import type { Adapter } from "../src/Adapter.ts"
 import * as Cache from "../src/Cache.ts"
 import type { CacheLockingError } from "../src/CacheLockingError.ts"
@@ -1523,6 +1524,34 @@ describe("refreshConcurrency", () => {
         for (const key of keys) yield* cache.delete(key)
       }
     })
+  )
+
+  scenario(
+    "5,000 stale keys at once leave one load, one lease and its fibers, and are all refreshed in the end",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ staleWhileRevalidate: 600_000 }, remote)
+        const keys = Array.from({ length: 5_000 }, (_, n) => `k${n}`)
+        for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
+        yield* advance(2000)
+        const origin = new Origin()
+        const fibers = Effect.map(Metric.value(Metric.gauge("child_fibers_active")), ({ value }) => value)
+        yield* Effect.gen(function* () {
+          const before = yield* fibers
+          const answers = yield* Effect.forEach(keys, (key) => cache.getOrSet(key, origin.gives(10)), {
+            concurrency: "unbounded"
+          })
+          assert.isTrue(answers.every(({ meta }) => meta.cache === "STALE"))
+          yield* flush
+          const held = yield* Effect.filter(keys, (key) =>
+            Effect.map(cache.explain(key), ({ holder }) => holder !== undefined)
+          )
+          assert.strictEqual(held.length, 1)
+          assert.isAtMost((yield* fibers) - before, 5)
+        }).pipe(Metric.enableRuntimeMetrics)
+        yield* advance(60_000)
+        assert.deepStrictEqual([origin.calls, origin.most], [5_000, 1])
+      })
   )
 
   scenario("a load that somebody waits for needs no turn", (world) =>
