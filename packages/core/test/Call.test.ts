@@ -1535,9 +1535,15 @@ describe("refreshConcurrency", () => {
         for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
         yield* advance(2000)
         const origin = new Origin()
-        const fibers = Effect.map(Metric.value(Metric.gauge("child_fibers_active")), ({ value }) => value)
+        // Effect's own gauge, which its description is part of.
+        const gauge = Metric.gauge("child_fibers_active", { description: "The current count of active child fibers" })
+        const fibers = Effect.map(Metric.value(gauge), ({ value }) => value)
         yield* Effect.gen(function* () {
+          const own = yield* Effect.forkChild(Effect.sleep(1))
+          yield* Effect.yieldNow
           const before = yield* fibers
+          assert.isAbove(before, 0)
+          yield* Fiber.interrupt(own)
           const answers = yield* Effect.forEach(keys, (key) => cache.getOrSet(key, origin.gives(10)), {
             concurrency: "unbounded"
           })

@@ -277,6 +277,27 @@ describe("sweep", () => {
     })
   )
 
+  it.effect("remembers so many names and no more: the rest is looked for in another round", () =>
+    Effect.gen(function* () {
+      const { adapter, asked: sent, buckets, forget } = setup()
+      for (let at = 0; at < 7; at++) yield* buckets.bucket.put(`c/values/orphan ${at}`, large.bytes)
+      const endless = { fresh: Infinity, stale: 0 }
+      for (const key of ["a", "b", "c"]) yield* adapter.put(key, { value: large, lifetime: endless })
+      yield* adapter.put("ended", { value: small, lifetime })
+      yield* TestClock.adjust(2 * hour)
+      forget()
+      const swept = yield* ObjectStore.sweep(buckets.bucket, { prefix: "c", grace: hour, most: 4 })
+      assert.deepStrictEqual(swept, { looked: 14, removed: 8 })
+      // Ten values, four at a time; two on a page. Two pages of leases each time, but for those that went.
+      assert.deepStrictEqual(sent.filter((what) => what === "LIST c/values").length, 5)
+      assert.deepStrictEqual(sent.filter((what) => what === "LIST c/leases").length, 6)
+      for (const key of ["a", "b", "c"]) {
+        assert.deepInclude(yield* adapter.acquire(key, asked), { _tag: "Hit", value: large })
+      }
+      assert.strictEqual(buckets.map.size, 6)
+    })
+  )
+
   it.effect("leaves a lease alone that was granted since it looked, where the store heeds it", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
