@@ -14,7 +14,7 @@ export const tiered = (far: AdapterSetup, name: string): AdapterSetup => ({
     setup: {
       ...setup,
       name,
-      claims: { ...setup.claims, hitUnsafe: { lag } },
+      claims: { ...setup.claims, hitUnsafe: { lag }, close: true },
       peers: async () => {
         if (typeof setup.peers !== "function")
           throw new TypeError(`the setup of ${far.title} opens its peers by itself`)

@@ -2,6 +2,7 @@
  * The callers of one process: each sets out at its time, asks for its key, and notes how it
  * was answered.
  */
+import { setTimeout as pause } from "node:timers/promises"
 import { now } from "./Clock.ts"
 import type { Get } from "./Contender.ts"
 import type { CallerRecord } from "./Recording.ts"
@@ -53,8 +54,11 @@ export const run = async (
   tell()
 }
 
-const until = (instant: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.max(0, instant - now())))
+/** Not before: a timer may be early by part of a millisecond. */
+const until = async (instant: number): Promise<void> => {
+  do await pause(Math.max(0, instant - now()))
+  while (now() < instant)
+}
 
 const tagOf = (error: unknown): string => {
   if (typeof error === "object" && error !== null && "_tag" in error) return String(error._tag)

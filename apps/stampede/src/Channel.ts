@@ -2,7 +2,8 @@
  * Questions and news between a parent and its child process, over Node's own IPC.
  *
  * What is sent in one turn of the event loop travels as one message: a stampede would
- * otherwise spend its time on a thousand small ones.
+ * otherwise spend its time on a thousand small ones. Others may speak over the same port:
+ * what does not bear this channel's mark is theirs.
  */
 
 /** What one side may be asked, as `verb: [body, answer]`, and what it may be told, as `verb: body`. */
@@ -17,12 +18,19 @@ type Message =
   | { readonly kind: "failure"; readonly id: number; readonly message: string }
   | { readonly kind: "tell"; readonly verb: string; readonly body: unknown }
 
+/** What travels: the messages, under a name that nobody else uses. */
+interface Batch {
+  readonly stampede: ReadonlyArray<Message>
+}
+
 /** The part of `process`, and of a child process, that is needed. */
 export interface Port {
   readonly connected: boolean
   send?(message: unknown, handle?: undefined, options?: undefined, callback?: (error: Error | null) => void): boolean
   on(event: "message", listener: (message: unknown) => void): unknown
   on(event: "disconnect", listener: () => void): unknown
+  off(event: "message", listener: (message: unknown) => void): unknown
+  off(event: "disconnect", listener: () => void): unknown
 }
 
 interface Waiting {
@@ -41,7 +49,8 @@ export class Disconnected extends Error {
 
 /** One end. `Theirs` is what the other side understands, `Ours` what this one does. */
 export class Channel<Theirs extends Protocol, Ours extends Protocol> {
-  private readonly port: Port
+  /** For those who speak over it as well. */
+  readonly port: Port
   private readonly waiting = new Map<number, Waiting>()
   private readonly answers = new Map<string, (body: any) => unknown>()
   private readonly listeners = new Map<string, (body: any) => void>()
@@ -50,8 +59,9 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
 
   constructor(port: Port) {
     this.port = port
-    port.on("message", (batch) => {
-      for (const message of batch as ReadonlyArray<Message>) this.receive(message)
+    port.on("message", (message) => {
+      const { stampede } = Object(message) as Partial<Batch>
+      for (const each of stampede ?? []) this.receive(each)
     })
     port.on("disconnect", () => {
       for (const { reject } of this.waiting.values()) reject(new Disconnected())
@@ -89,7 +99,7 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   }
 
   private flush(): void {
-    const batch = this.outbox
+    const batch: Batch = { stampede: this.outbox }
     this.outbox = []
     // A process that was killed is not told anything any more, and that is nobody's error.
     if (this.port.connected) this.port.send?.(batch, undefined, undefined, () => {})

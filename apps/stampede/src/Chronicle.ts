@@ -47,7 +47,7 @@ const callersCome = ({ expected, keys, processes: all, start }: Recording): Read
 ]
 
 const turn = (recording: Recording, lease: LeaseRecord): ReadonlyArray<Entry> => {
-  const { cooldown, ended, from, key, process, takesOver, until } = lease
+  const { cooldown, ended, from, key, process, takesOver } = lease
   const load = recording.loads.find((load) => load.process === process && load.key === key && load.begin >= from)
   const call = load === undefined ? "" : ` and calls the origin (call ${load.call})`
   const taken = `${who(lease)} ${takesOver === undefined ? "gets" : "takes over: it gets"} the lease${of(recording, key)}${call}.`
@@ -76,7 +76,10 @@ const turn = (recording: Recording, lease: LeaseRecord): ReadonlyArray<Entry> =>
     const pause = cooldown > 0 ? `; nobody is to try again for ${millis(cooldown)}` : ""
     entries.push({ at: lease.end, text: capitalised(`${who(lease)} gives the lease back${pause}.`) })
   }
-  if (ended === "expired") entries.push({ at: until, text: capitalised(`the lease of ${who(lease)} ends.`) })
+  if (ended === "expired") {
+    const text = lease.freed ? `the store frees the lease of ${who(lease)}.` : `the lease of ${who(lease)} ends.`
+    entries.push({ at: lease.end, text: capitalised(text) })
+  }
   return entries
 }
 

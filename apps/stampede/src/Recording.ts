@@ -115,6 +115,8 @@ export interface LeaseRecord {
   readonly from: number
   /** When the lease was last known to have to end. */
   readonly until: number
+  /** It did not last so long: the store knew that its holder was dead. */
+  readonly freed: boolean
   /** When it did end, and how. */
   readonly end: number
   readonly ended: "filled" | "refused" | "abandoned" | "expired"
@@ -124,6 +126,9 @@ export interface LeaseRecord {
   /** Whether an earlier lease on the key ended with nobody to fill. */
   readonly takesOver: LeaseRecord | undefined
 }
+
+/** Stores keep whole milliseconds, and round them as they like. */
+const tick = 5
 
 /** The leases of a run, in the order in which they were granted. */
 export const leases = ({ sightings }: Recording): ReadonlyArray<LeaseRecord> => {
@@ -149,12 +154,16 @@ export const leases = ({ sightings }: Recording): ReadonlyArray<LeaseRecord> => 
     )
     const until = Math.max(last.asked + last.leaseFor, ...told.filter((at) => at <= last.at + last.leaseFor))
     const end = turn.find(({ event }) => event.name === "filled" || event.name === "abandoned")
+    // Whoever was granted the key found it free.
+    const heir = grants.find(({ at, key, process }) => key === grant.key && process !== grant.process && at > last.at)
+    const freed = end === undefined && heir !== undefined && heir.at < until - tick
     turns.push({
       process: grant.process,
       key: grant.key,
       from: grant.at,
       until,
-      end: end?.at ?? until,
+      freed,
+      end: end?.at ?? (freed ? heir.at : until),
       ended: end === undefined ? "expired" : ending(end.event),
       renewals: renewals.map(({ asked }) => asked),
       cooldown: end?.event.name === "abandoned" ? end.event.cooldown : 0,

@@ -3,6 +3,7 @@
  * what is used unless told otherwise.
  */
 import type { Store } from "./Store.ts"
+import { ClusterStore } from "./stores/ClusterStore.ts"
 import { D1Store } from "./stores/D1Store.ts"
 import { DynamoDbStore } from "./stores/DynamoDbStore.ts"
 import { KvStore } from "./stores/KvStore.ts"
@@ -17,6 +18,7 @@ import { S3Store } from "./stores/S3Store.ts"
 export const stores: ReadonlyArray<Store> = [
   MemoryStore,
   RedisStore,
+  ClusterStore,
   D1Store,
   KvStore,
   DynamoDbStore,

@@ -101,6 +101,7 @@ afterAll(async () => {
 
 const stores: ReadonlyArray<readonly [name: string, url: string | undefined, missing: string | undefined]> = [
   ["memory", undefined, undefined],
+  ["cluster", undefined, undefined],
   redis instanceof Unavailable ? ["redis", undefined, redis.reason] : ["redis", redis.url, undefined]
 ]
 

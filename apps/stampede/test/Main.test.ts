@@ -57,7 +57,7 @@ describe.each([
   ["SIGINT", 130],
   ["SIGTERM", 143]
 ] as const)("%s", (signal, expected) => {
-  it.each(["memory", "redis"])("leaves nothing behind (%s)", async (store) => {
+  it.each(["memory", "cluster", "redis"])("leaves nothing behind (%s)", async (store) => {
     if (store === "redis" && probe instanceof Unavailable) return
     const processes = 3
     const app = new App(["--store", store, "--processes", String(processes), "--load", "30s", "--no-report"], {

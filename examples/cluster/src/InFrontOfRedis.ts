@@ -1,20 +1,26 @@
 /** The cluster as the near tier of all workers of a host, Redis as the far tier of all hosts. */
-import { createClusterCache } from "@cache-locking/cluster/promise"
+import { createClusterCache, type PromiseClusterCache } from "@cache-locking/cluster/promise"
 import { createCache } from "@cache-locking/core/promise"
 import { RedisAdapter } from "@cache-locking/redis"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { Redis } from "ioredis"
 
-/** How long a host may serve what another host has changed. */
-const nearTtl = "2 seconds"
+const prefix = "users"
 
+/** The host's copies. Their ttl bounds how old one may be if nothing is heard of a change. */
+const openNear = (): PromiseClusterCache<string> =>
+  createClusterCache<string>({ namespace: "users", space: { max: 10_000, ttl: "1 minute" } })
+
+/** What a worker does. */
 export const openUsers = (url: string, origin: (id: string) => Promise<string>) => {
   const client = new Redis(url)
-  const near = createClusterCache<string>({ namespace: "users", space: { max: 10_000, ttl: nearTtl } })
-  const far = createCache<string>({ adapter: RedisAdapter.make({ client, prefix: "users" }), cacheTtl: "1 minute" })
+  const near = openNear()
+  const far = createCache<string>({ adapter: RedisAdapter.make({ client, prefix }), cacheTtl: "10 minutes" })
   return {
     /** One of the host's workers asks Redis, and one of all hosts' asks the origin. */
     get: (id: string) => near.fetch(id, () => far.getOrSet(id, () => origin(id))),
-    /** Others' hosts see it within the near ttl, this one at once. */
+    /** This host knows it at once, the others as soon as Redis has told them. */
     changed: async (id: string) => {
       await far.delete(id)
       await near.delete(id)
@@ -23,5 +29,33 @@ export const openUsers = (url: string, origin: (id: string) => Promise<string>) 
       await far.close()
       client.disconnect()
     }
+  }
+}
+
+/**
+ * What the primary does: whatever any host changes in Redis is forgotten here. A copy that is being made of what was there
+ * before is not kept, because `delete` voids its load.
+ *
+ * @returns what ends it
+ */
+export const forgetChanges = async (url: string): Promise<() => Promise<void>> => {
+  const client = new Redis(url)
+  const near = openNear()
+  const adapter = RedisAdapter.make({ client, prefix })
+  const { promise: live, reject, resolve } = Promise.withResolvers<void>()
+  const listening = adapter.changes!({
+    changed: (id) => void near.delete(id),
+    lost: () => void near.clear(),
+    restored: () => void near.clear()
+  })
+  const fiber = Effect.runFork(
+    Effect.scoped(Effect.andThen(listening, () => Effect.andThen(Effect.sync(resolve), Effect.never)))
+  )
+  fiber.addObserver((exit) => reject(exit))
+  await live
+  return async () => {
+    await Effect.runPromise(Fiber.interrupt(fiber))
+    await Effect.runPromise(adapter.close ?? Effect.void)
+    client.disconnect()
   }
 }

@@ -2,6 +2,7 @@
 import cluster, { type Worker } from "node:cluster"
 import { fileURLToPath } from "node:url"
 import { bootstrap } from "@cache-locking/cluster/promise"
+import { forgetChanges } from "./InFrontOfRedis.ts"
 
 /** What a worker tells of itself. */
 export interface Told {
@@ -21,13 +22,19 @@ const toldBy = (worker: Worker): Promise<Told> =>
   })
 
 /** Runs workers to their end. */
-export const runWorkers = (count: number, env: Record<string, string> = {}): Promise<ReadonlyArray<Told>> => {
+export const runWorkers = async (count: number, env: Record<string, string> = {}): Promise<ReadonlyArray<Told>> => {
   bootstrap()
+  const url = env["REDIS_URL"] ?? process.env["REDIS_URL"]
+  const end = url === undefined ? undefined : await forgetChanges(url)
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
   cluster.setupPrimary({
     exec: fileURLToPath(new URL(`./worker.${extension}`, import.meta.url)),
     serialization: "advanced"
   })
   const now = String(Math.floor(Date.now() / 60_000) * 60_000)
-  return Promise.all(Array.from({ length: count }, () => toldBy(cluster.fork({ ...env, NOW: now }))))
+  try {
+    return await Promise.all(Array.from({ length: count }, () => toldBy(cluster.fork({ ...env, NOW: now }))))
+  } finally {
+    await end?.()
+  }
 }

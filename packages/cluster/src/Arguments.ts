@@ -1,5 +1,6 @@
 /** What came over a channel, checked before it is used: a malformed ask is refused, and never breaks the primary. */
 import type { AcquireOptions, Lifetime, Token, Value } from "@cache-locking/core"
+import type { Joining } from "./Joining.ts"
 import { Refused } from "./Space.ts"
 
 const malformed = (what: string): never => {
@@ -56,6 +57,12 @@ export const acquire = (given: unknown): AcquireOptions => {
     refreshWithin: optionalAmount(refreshWithin),
     force: force === true
   }
+}
+
+/** What comes with an `acquire` of the cache by itself. */
+export const joining = (given: unknown): Joining | undefined => {
+  const { join } = record(given)
+  return join === undefined || join === null ? undefined : { seen: optionalAmount(record(join)["seen"]) }
 }
 
 export const list = (given: unknown): ReadonlyArray<unknown> =>

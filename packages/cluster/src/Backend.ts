@@ -7,10 +7,10 @@ import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { ClusterError, ofFault } from "./ClusterError.ts"
-import { Link, type Subscriber } from "./Link.ts"
+import { type Asker, Link, type Subscriber } from "./Link.ts"
 import { isPort, type PortLike, portOf } from "./Ports.ts"
 import { bootstrap, ofProcess, type Primary } from "./Primary.ts"
-import { Refused } from "./Space.ts"
+import { Refused, type Space } from "./Space.ts"
 import { boundsOf, type SpaceOptions } from "./SpaceOptions.ts"
 import { run, type Scan } from "./Verbs.ts"
 
@@ -49,6 +49,13 @@ export interface Backend {
     args: ReadonlyArray<unknown>,
     subscriber: Subscriber
   ) => Effect.Effect<() => void, ClusterError>
+  /**
+   * Present in the primary: the same as `call`, at once, and what is kept is not copied. Throws what a call fails with, or
+   * anything.
+   */
+  readonly now?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
+  /** Present elsewhere: the same as `call`, for those who need no Effect. */
+  readonly ask?: ((verb: string, args: ReadonlyArray<unknown>, asker: Asker) => void) | undefined
   /** A number that no other listing of this process has. */
   readonly number: () => number
 }
@@ -97,7 +104,7 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
 /**
  * Reaches a namespace.
  *
- * @throws InvalidOption; in the primary also ClusterError, when the namespace is open with other options
+ * @throws InvalidOption. That the namespace is open with other options is the answer of its calls.
  */
 export const open = (options: BackendOptions): Backend => {
   const name = Check.text("namespace", options.namespace, "cache")
@@ -127,6 +134,7 @@ const remote = (link: Link, name: string, bounds: object | undefined, timeout: n
     })
   return {
     identity: identityOf(link, name),
+    ask: (verb, args, asker) => void link.ask(handle, verb, args, timeout, asker),
     call,
     subscribe: (verb, args, subscriber) =>
       Effect.suspend(() => {
@@ -142,7 +150,11 @@ const remote = (link: Link, name: string, bounds: object | undefined, timeout: n
 }
 
 const direct = (primary: Primary, name: string, bounds: ReturnType<typeof boundsOf> | undefined): Backend => {
-  const spaceOf = () => primary.space(name, bounds)
+  let known: Space | undefined
+  const spaceOf = (): Space => {
+    if (known === undefined || known.closed) known = primary.space(name, bounds)
+    return known
+  }
   const scans = new Map<number, Scan>()
   const attempt = <A>(f: () => A): Effect.Effect<A, ClusterError> =>
     Effect.suspend(() => {
@@ -161,6 +173,7 @@ const direct = (primary: Primary, name: string, bounds: ReturnType<typeof bounds
   const asker = { link: "", subscribe: () => {}, scans }
   return {
     identity: identityOf(primary, name),
+    now: (verb, args) => run(spaceOf(), verb, args, asker),
     call: (verb, args) => attempt(() => copied(run(spaceOf(), verb, copied(args), asker)) as never),
     subscribe: (verb, args, subscriber) =>
       attempt(() => {

@@ -10,6 +10,7 @@ import {
   Check,
   type InvalidOption,
   Limit,
+  type Limits,
   type ListingAdapter,
   type Operation,
   type Value
@@ -22,16 +23,16 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Backend, type BackendOptions, backendNames, open } from "./Backend.ts"
 import { type ClusterError, toAdapterError } from "./ClusterError.ts"
+import { boundsOf } from "./SpaceOptions.ts"
 
 /** What the adapter is told. */
 export interface Options extends BackendOptions {}
 
 const names: ReadonlySet<string> = new Set(backendNames)
 
-const here = {
-  name: "cluster",
-  limits: { keyBytes: 65_536, valueBytes: 64 * 1024 * 1024, tick: 1, clock: "store" }
-} as const
+const name = "cluster"
+
+const limits: Limits = { keyBytes: 65_536, valueBytes: 64 * 1024 * 1024, tick: 1, clock: "store" }
 
 /** What travels of a value: its bytes, and no memory around them. */
 export const bytesOf = (value: Value): Uint8Array => {
@@ -42,7 +43,7 @@ export const bytesOf = (value: Value): Uint8Array => {
 
 const refusalOf = (operation: Operation, keys: ReadonlyArray<string>): AdapterError | undefined => {
   for (const key of keys) {
-    const refused = Limit.refusal(here, operation, key)
+    const refused = Limit.refusal({ name, limits }, operation, key)
     if (refused !== undefined) return refused
   }
   return undefined
@@ -56,8 +57,9 @@ const withValue = <A extends { readonly value?: unknown }>(part: A): A =>
 /** Asks of which a late answer is still understood. */
 const mostAsking = 10_000
 
-/** The adapter over a namespace that is open already. */
-export const over = (backend: Backend): ListingAdapter => {
+/** The adapter over a namespace that is open already, which keeps values of at most `valueBytes`. */
+export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingAdapter => {
+  const here = { name, limits: { ...limits, valueBytes } }
   /** One call, typed as the contract has it. */
   const call = <A>(
     operation: Operation,
@@ -204,7 +206,9 @@ export const pages = <A>(
  */
 export const make = (options: Options = {}): ListingAdapter => {
   Check.known(options, names)
-  return over(open(options))
+  const backend = open(options)
+  const most = options.space === undefined ? Infinity : boundsOf(options.space).maxEntrySize
+  return over(backend, Math.min(most, limits.valueBytes))
 }
 
 /** The adapter as a layer. The channel stays the caller's. */

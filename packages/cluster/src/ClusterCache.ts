@@ -3,199 +3,85 @@
  *
  * It is core's `Cache` over this package's adapter, and the verbs that only the primary can carry out in one step.
  */
-import {
-  type Adapter,
-  Cache,
-  type CacheLockingError,
-  Check,
-  type Codec,
-  MemoryAdapter,
-  type Snapshot,
-  Tiered
-} from "@cache-locking/core"
-import * as Context from "effect/Context"
+import { Cache, type CacheLockingError, type Codec, Tiered } from "@cache-locking/core"
+import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Backend, type BackendOptions, backendNames, open } from "./Backend.ts"
+import { type Backend, open } from "./Backend.ts"
+import { bridge, Way } from "./Bridge.ts"
+import {
+  checkOptions,
+  type Dumped,
+  type FetchOptions,
+  fetchWayOf,
+  type Options,
+  type SetOptions,
+  wayOf
+} from "./CacheOptions.ts"
 import * as ClusterAdapter from "./ClusterAdapter.ts"
-import { ClusterError, toAdapterError } from "./ClusterError.ts"
+import { ClusterError, ofCore } from "./ClusterError.ts"
+import * as Dump from "./Dump.ts"
+import { Forcing } from "./Forcing.ts"
+import { counterHeader } from "./Header.ts"
+import { Opened, Opener } from "./Opener.ts"
+import { type ByCore, effectOf, type Read, Reader } from "./Reader.ts"
 import type { SpaceStats } from "./Space.ts"
+import { failureCodec } from "./Thrown.ts"
 
-/** How a cache is made. */
-export interface Options<in out A> extends BackendOptions {
-  /** How values become bytes. `Codec.default` unless given, which keeps Map, Set, Date, BigInt and bytes. */
-  readonly codec?: Codec.Codec<A> | undefined
-  /**
-   * Copies of what this worker read, dropped when the primary tells of a change: a hot read then sends nothing. None by
-   * default.
-   */
-  readonly near?: Tiered.Near | undefined
-  /** How `fetch` behaves: leases, waiting, failures. The ttl is the namespace's, or the call's. */
-  readonly load?: Omit<Cache.CallOptions<A>, "cacheTtl" | "hooks"> | undefined
-}
+export type { Dumped, FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
 
-/** What writing one value may decide. */
-export interface SetOptions {
-  /** How long it lives. Default: the namespace's `ttl`. */
-  readonly ttl?: Duration.Input | undefined
-  /** What it counts against `maxSize`. Default: its bytes. */
-  readonly size?: number | undefined
-}
-
-/** What `fetch` may decide. */
-export interface FetchOptions extends SetOptions {
-  /** Loads though there is a value. Those that ask meanwhile join, and an older load can no longer fill. */
-  readonly forceRefresh?: boolean | undefined
-}
-
-/** A value as it is kept, for `dump` and `load`. */
-export interface Dumped {
-  readonly key: string
-  readonly bytes: Uint8Array
-  /** Milliseconds left. */
-  readonly ttl: number
-  readonly size: number
-}
-
-/** What one call writes, beside its value; it travels with the fiber, because core's `put` knows nothing of it. */
-interface Way {
-  readonly ttl?: number | undefined
-  readonly size?: number | undefined
-  readonly peek?: boolean | undefined
-  /** Only where nothing is; `refused` tells that something was. */
-  readonly absent?: { refused: boolean } | undefined
-}
-
-const Way = Context.Reference<Way>("@cache-locking/cluster/Way", { defaultValue: () => ({}) })
-
-const optionNames: ReadonlySet<string> = new Set([...backendNames, "codec", "near", "load"])
-const setNames: ReadonlySet<string> = new Set(["ttl", "size"])
-const fetchNames: ReadonlySet<string> = new Set([...setNames, "forceRefresh"])
-
-const nothing: Snapshot = { freshFor: 0, keptFor: 0, age: 0, took: 0 }
-
-/** Entries that `load` sends in one call. */
-const loadAtOnce = 500
-
-/** The adapter as the cache needs it: reading is `get`, writing knows of sizes and the namespace's own ttl. */
-const bridge = (backend: Backend, loads: Map<string, Way>): Adapter => {
-  const far = ClusterAdapter.over(backend)
-  return {
-    ...far,
-    // Not the contract's flights: their fills know of no sizes.
-    identity: {},
-    read: (key) => {
-      // Core's own records are none of the user's values.
-      if (key.startsWith("\u0001")) return far.read(key)
-      return Effect.withFiber((fiber) => {
-        const verb = fiber.getRef(Way).peek ? "peek" : "get"
-        const found = backend.call<readonly [Uint8Array, number] | undefined | null>(verb, [key])
-        return Effect.mapError(
-          Effect.map(found, (found) =>
-            found ? { ...nothing, value: { bytes: found[0] }, freshFor: found[1], keptFor: found[1] } : nothing
-          ),
-          (error) => toAdapterError("read", key, error)
-        )
-      })
-    },
-    put: (key, options) => {
-      if (key.startsWith("\u0001")) return far.put(key, options)
-      return Effect.withFiber((fiber) => {
-        const { absent, size, ttl } = fiber.getRef(Way)
-        const args = [key, ClusterAdapter.bytesOf(options.value), ttl, size]
-        const put = backend.call<boolean | undefined>(absent === undefined ? "set" : "setIfAbsent", args)
-        return Effect.mapError(
-          Effect.map(put, (done) => {
-            if (absent !== undefined) absent.refused = done === false
-          }),
-          (error) => toAdapterError("put", key, error)
-        )
-      })
-    },
-    fill: (key, { token, value }) =>
-      Effect.suspend(() => {
-        const { size, ttl } = loads.get(key) ?? {}
-        loads.delete(key)
-        const args = [key, value && ClusterAdapter.bytesOf(value), token, ttl, size]
-        return Effect.mapError(backend.call<boolean>("fill", args), (error) => toAdapterError("fill", key, error))
-      })
-  }
-}
-
-/** What a value of core looks like before its payload: learnt from core, which alone writes it. */
-const headerOf: Effect.Effect<Uint8Array> = Effect.suspend(() => {
-  let header = new Uint8Array()
-  const memory = MemoryAdapter.make()
-  const adapter: Adapter = {
-    ...memory,
-    keepsReferences: undefined,
-    put: (_, { value }) =>
-      Effect.sync(() => {
-        // The payload of 0 is `j0`.
-        header = value.bytes.slice(0, -2)
-      })
-  }
-  return Effect.scoped(
-    Effect.flatMap(Effect.orDie(Cache.make<number>({ adapter })), (cache) => Effect.orDie(cache.set("0", 0)))
-  ).pipe(Effect.map(() => header))
-})
-
-const wayOf = (options: SetOptions | undefined, names = setNames): Way => {
-  if (options === undefined) return {}
-  Check.known(options, names)
-  return {
-    ttl: options.ttl === undefined ? undefined : Check.duration("ttl", options.ttl, { min: 1 }),
-    size: options.size === undefined ? undefined : Check.integer("size", options.size, { min: 1, default: 1 })
-  }
-}
-
-/** The error of this package behind core's, if there is one. */
-const own =
-  (key?: string) =>
-  (error: unknown): ClusterError => {
-    for (let at = error as { cause?: unknown } | undefined; at instanceof Error; at = at.cause as typeof at) {
-      if (at instanceof ClusterError) {
-        return at.key === undefined && key !== undefined ? new ClusterError({ ...at, message: at.message, key }) : at
-      }
-    }
-    const { _tag, message } = error as CacheLockingError
-    const codec = _tag === "ENCODE_FAILED" || _tag === "DECODE_FAILED"
-    return new ClusterError({ reason: codec ? "Codec" : "Failed", message, key, cause: error })
-  }
+const clock = Effect.runSync(Clock.Clock)
 
 export class ClusterCache<in out A> {
   readonly options: Options<A>
   private readonly backend: Backend
   private readonly cache: ReturnType<typeof Cache.makeUnsafe<A>>
-  private readonly loads = new Map<string, Way>()
+  /** None where there are near copies, and none any more once it is destroyed: then core knows more. */
+  private reader: Reader<A> | undefined
+  private readonly forcing = new Forcing()
 
   /** @throws InvalidOption */
   constructor(options: Options<A> = {}, backend?: Backend) {
-    Check.known(options, optionNames)
+    checkOptions(options)
     const { codec, load, near, ...place } = options
     this.options = options
     this.backend = backend ?? open(place)
-    const far = bridge(this.backend, this.loads)
+    const far = bridge(this.backend)
     const adapter = near === undefined ? far : Tiered.make([near, far])
-    this.cache = Cache.makeUnsafe<A>({ ...load, codec, adapter })
+    this.cache = Cache.makeUnsafe<A>({ ...load, codec, failureCodec, adapter })
+    if (near === undefined) this.reader = new Reader(this.backend, new Opener(codec), this.byCore)
   }
 
   private call<B>(verb: string, args: ReadonlyArray<unknown>, key?: string): Effect.Effect<B, ClusterError> {
-    return key === undefined
-      ? this.backend.call<B>(verb, args)
-      : Effect.mapError(this.backend.call<B>(verb, args), own(key))
+    return Effect.mapError(this.backend.call<B>(verb, args), ofCore(key))
   }
 
   /** The value. What is kept may be `null` or `undefined`: `None` says that nothing is. */
   get(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
-    return Effect.mapError(this.cache.get(key), own(key))
+    return this.reader === undefined
+      ? Effect.withFiber((fiber) => effectOf(this.read(key, false, fiber.getRef(Clock.Clock))))
+      : Effect.suspend(() => effectOf(this.read(key, false, clock)))
   }
+
+  /** The same, begun at once. What is in this process, in the primary or in a near copy, is there when it returns. */
+  getUnsafe(key: string): Read<A> | Promise<Read<A>> {
+    return this.reader?.begin(key) ?? this.read(key, false, clock)
+  }
+
+  private read(key: string, peek: boolean, clock: Clock.Clock): Read<A> {
+    if (this.reader !== undefined) return this.reader.get(key, peek)
+    const near = this.cache.valueUnsafe(key, clock)
+    return near === undefined ? this.byCore(key, peek, undefined) : new Opened(near.value)
+  }
+
+  private readonly byCore: ByCore<A> = (key, peek, found) =>
+    Effect.provideService(Effect.mapError(this.cache.get(key), ofCore(key)), Way, { peek, found })
 
   /** The same, without it counting as use: neither order, ages nor figures change. */
   peek(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
-    return Effect.provideService(this.get(key), Way, { peek: true })
+    return Effect.withFiber((fiber) => effectOf(this.read(key, true, fiber.getRef(Clock.Clock))))
   }
 
   /** Whether there is a value that is not expired. */
@@ -210,7 +96,7 @@ export class ClusterCache<in out A> {
 
   private write(key: string, value: A, way: Way): Effect.Effect<void, ClusterError> {
     const set = this.cache.set(key, value) as Effect.Effect<void, CacheLockingError>
-    return Effect.mapError(Effect.provideService(set, Way, way), own(key))
+    return Effect.mapError(Effect.provideService(set, Way, way), ofCore(key))
   }
 
   /** Keeps a value if there is none; tells whether it did. */
@@ -223,7 +109,7 @@ export class ClusterCache<in out A> {
 
   /** Removes a value; tells whether there was one. */
   delete(key: string): Effect.Effect<boolean, ClusterError> {
-    return Effect.mapError(this.cache.delete(key), own(key))
+    return Effect.mapError(this.cache.delete(key), ofCore(key))
   }
 
   /** Removes everything; answers how many values there were. */
@@ -231,7 +117,11 @@ export class ClusterCache<in out A> {
 
   /** The values that there are. One message each way. */
   mGet(keys: Iterable<string>): Effect.Effect<ReadonlyMap<string, A>, ClusterError> {
-    return Effect.mapError(this.cache.getMany(keys), own())
+    return Effect.withFiber((fiber) => {
+      const { reader } = this
+      if (reader === undefined) return Effect.mapError(this.cache.getMany(keys), ofCore())
+      return reader.getMany([...new Set(keys)], fiber.getRef(Way).peek === true)
+    })
   }
 
   /** Keeps values. One message each way; each value by itself. */
@@ -245,7 +135,7 @@ export class ClusterCache<in out A> {
 
   /** Removes values; answers how many there were. */
   mDelete(keys: Iterable<string>): Effect.Effect<number, ClusterError> {
-    return Effect.mapError(this.cache.deleteMany(keys), own())
+    return Effect.mapError(this.cache.deleteMany(keys), ofCore())
   }
 
   /**
@@ -258,11 +148,18 @@ export class ClusterCache<in out A> {
     options?: FetchOptions
   ): Effect.Effect<A, CacheLockingError | E, R> {
     return Effect.suspend(() => {
-      const way = wayOf(options, fetchNames)
-      const load = (context: { readonly key: string }) =>
-        Effect.tap(fetcher(context), () => Effect.sync(() => this.loads.set(key, way)))
-      const answer = options?.forceRefresh ? this.cache.refresh(key, load) : this.cache.getOrSet(key, load)
-      return Effect.map(answer as Effect.Effect<{ readonly value: A }, CacheLockingError | E, R>, ({ value }) => value)
+      const way = fetchWayOf(options)
+      const force = options?.forceRefresh === true
+      const forced = () => this.forcing.counted(key, this.cache.refresh(key, fetcher))
+      const plain = () => this.cache.getOrSet(key, fetcher)
+      // Who comes later than a forced load joins it, and is content with what is there if it fails.
+      const joined = () => Effect.catch(forced(), plain)
+      const answer = force ? forced() : this.forcing.has(key) ? joined() : plain()
+      return Effect.provideService(
+        Effect.map(answer as Effect.Effect<{ readonly value: A }, CacheLockingError | E, R>, ({ value }) => value),
+        Way,
+        way
+      )
     })
   }
 
@@ -277,11 +174,7 @@ export class ClusterCache<in out A> {
     }
     return Effect.suspend(() => {
       const { ttl } = wayOf(options)
-      if (learnt !== undefined) return this.call<number>("count", [key, by, learnt, ttl], key)
-      return Effect.flatMap(headerOf, (header) => {
-        learnt = header
-        return this.call<number>("count", [key, by, header, ttl], key)
-      })
+      return this.call<number>("count", [key, by, counterHeader(), ttl], key)
     })
   }
 
@@ -305,21 +198,17 @@ export class ClusterCache<in out A> {
     )
   }
 
+  /** The values, page by page. */
+  values(prefix = ""): Stream.Stream<A, ClusterError> {
+    return Stream.map(this.entries(prefix), ([, value]) => value)
+  }
+
   /** Everything as it is kept, the least recently used first. */
-  readonly dump: Effect.Effect<ReadonlyArray<Dumped>, ClusterError> = Effect.suspend(() => {
-    const all = ClusterAdapter.pages<readonly [string, Uint8Array, number, number]>(this.backend, "", "entries")
-    return Effect.map(Stream.runCollect(all), (rows) =>
-      [...rows].reverse().flatMap(([key, bytes, ttl, size]) => (ttl > 0 ? [{ key, bytes, ttl, size }] : []))
-    )
-  })
+  readonly dump: Effect.Effect<ReadonlyArray<Dumped>, ClusterError> = Effect.suspend(() => Dump.read(this.backend))
 
   /** Keeps what a `dump` gave, in its order. */
   load(dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> {
-    const parts: Array<ReadonlyArray<Dumped>> = []
-    for (let i = 0; i < dumped.length; i += loadAtOnce) parts.push(dumped.slice(i, i + loadAtOnce))
-    const send = (part: ReadonlyArray<Dumped>) =>
-      this.call("setMany", [part.map(({ bytes, key, size, ttl }) => [key, bytes, ttl, size])])
-    return Effect.forEach(parts, send, { discard: true })
+    return Dump.write(this.backend, dumped)
   }
 
   /** Milliseconds that a value has left; `Infinity` if it has no end, `undefined` if it is not there. */
@@ -372,10 +261,11 @@ export class ClusterCache<in out A> {
   }
 
   /** Ends this cache's own work. The values stay in the primary. */
-  readonly destroy: Effect.Effect<void> = Effect.suspend(() => Effect.orDie(this.cache.close as Effect.Effect<void>))
+  readonly destroy: Effect.Effect<void> = Effect.suspend(() => {
+    this.reader = undefined
+    return Effect.orDie(this.cache.close as Effect.Effect<void>)
+  })
 }
-
-let learnt: Uint8Array | undefined
 
 /**
  * Makes a cache.

@@ -1,6 +1,7 @@
 /** What can go wrong between a worker and the primary. */
-import { AdapterError, type Operation } from "@cache-locking/core"
+import { AdapterError, type CacheLockingError, type Operation } from "@cache-locking/core"
 import * as Data from "effect/Data"
+import { revived } from "./Thrown.ts"
 import type { Fault } from "./Wire.ts"
 
 /**
@@ -27,18 +28,9 @@ export class ClusterError extends Data.TaggedError("CLUSTER_ERROR")<{
   }
 }
 
-/** What the primary said, as an error here, with the name, code and stack of what was thrown there. */
+/** What the primary said, as an error here, with the name, code, stack and causes of what was thrown there. */
 export const ofFault = ({ cause, message, reason }: Fault): ClusterError =>
   new ClusterError({ reason, message, cause: cause && revived(cause) })
-
-const revived = ({ code, message, name, stack }: NonNullable<Fault["cause"]>): Error => {
-  const error = new Error(message)
-  const define = (key: string, value: unknown) =>
-    Object.defineProperty(error, key, { value, enumerable: false, writable: true, configurable: true })
-  define("name", name)
-  if (typeof stack === "string") define("stack", stack)
-  return code === undefined ? error : Object.assign(error, { code })
-}
 
 /** The same as the contract has it. */
 export const toAdapterError = (operation: Operation, key: string | undefined, error: ClusterError): AdapterError =>
@@ -50,3 +42,17 @@ export const toAdapterError = (operation: Operation, key: string | undefined, er
     message: error.message,
     cause: error
   })
+
+/** The error of this package behind core's, or core's own as one of this package. */
+export const ofCore =
+  (key?: string) =>
+  (error: unknown): ClusterError => {
+    for (let at = error as { cause?: unknown } | undefined; at instanceof Error; at = at.cause as typeof at) {
+      if (at instanceof ClusterError) {
+        return at.key === undefined && key !== undefined ? new ClusterError({ ...at, message: at.message, key }) : at
+      }
+    }
+    const { _tag, message } = error as CacheLockingError
+    const codec = _tag === "ENCODE_FAILED" || _tag === "DECODE_FAILED"
+    return new ClusterError({ reason: codec ? "Codec" : "Failed", message, key, cause: error })
+  }

@@ -87,7 +87,8 @@ export class Link {
     }
     const id = ++this.numbers
     const deadline = performance.now() + timeout
-    this.pending.set(id, { ...asker, deadline, timeout })
+    const { done, failed, late } = asker
+    this.pending.set(id, { done, failed, late, deadline, timeout })
     if (this.hub === undefined) this.knock()
     this.send(["ask", id, handle, verb, args])
     this.sweepBy(deadline)

@@ -8,6 +8,7 @@ import { Outbox } from "./Outbox.ts"
 import { isPort, type Port, type PortLike, portOf } from "./Ports.ts"
 import { Refused, Space } from "./Space.ts"
 import { boundsOf, disagreement, type SpaceBounds, type SpaceOptions } from "./SpaceOptions.ts"
+import { thrownOf } from "./Thrown.ts"
 import { type Asker, run, type Scan } from "./Verbs.ts"
 import { type Asking, arrivedOf, askingOf, type Fault, type Frame, type Mode, type Telling, version } from "./Wire.ts"
 
@@ -66,10 +67,7 @@ interface Served {
 const faultOf = (error: unknown): Fault => {
   if (error instanceof Refused) return { reason: error.reason, message: error.message }
   if (!(error instanceof Error)) return { reason: "Failed", message: "the primary broke at it" }
-  const { message, name, stack } = error
-  const { code } = error as { code?: unknown }
-  const cause = { name, message, ...(typeof code === "string" && { code }), ...(stack !== undefined && { stack }) }
-  return { reason: "Failed", message: "the primary broke at it", cause }
+  return { reason: "Failed", message: "the primary broke at it", cause: thrownOf(error) }
 }
 
 export class Primary {

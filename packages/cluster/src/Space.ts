@@ -5,7 +5,11 @@
  */
 import { type Acquired, type AcquireOptions, Entry, type Lifetime, Token, type Value } from "@cache-locking/core"
 import { LRUCache } from "lru-cache"
+import { compact } from "./Compact.ts"
+import { type Joined, type Joining, join } from "./Joining.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
+import { Turns } from "./Turns.ts"
+import { Watchers } from "./Watchers.ts"
 import type { Fault } from "./Wire.ts"
 
 /** A call that the primary refuses. */
@@ -18,9 +22,17 @@ export class Refused extends Error {
   }
 }
 
-/** A value and what it counts. */
+/** A value, what it counts, and which of the namespace's writes brought it. */
 interface Row extends Entry.Kept {
   readonly size: number
+  readonly write: number
+}
+
+/** A part of what is kept of a key. */
+export interface Held {
+  readonly name: string
+  /** Milliseconds until a timer removes it; `Infinity` if only being met, or pushed out, does. */
+  readonly expiresIn: number
 }
 
 /** What a namespace has done, exactly. */
@@ -46,16 +58,17 @@ export class Space {
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
   private values: LRUCache<string, Row>
-  private readonly turns = new Map<string, Entry.Entry>()
-  /** Goes round and round over the turns. */
-  private hand = this.turns.entries()
-  /** Which link holds the lease of a key. */
-  private readonly holders = new Map<string, { readonly link: string; readonly token: Token }>()
-  private readonly watchers = new Map<string, Set<() => void>>()
-  private readonly listeners = new Set<(key: string) => void>()
+  private readonly turns = new Turns()
+  readonly watchers = new Watchers()
   private purging: NodeJS.Timeout | undefined
   private purgeAt = Infinity
+  /** Milliseconds that the last look for what is expired took. */
+  private purgeTook = 0
+  /** Its primary was closed. */
+  closed = false
   private grants = 0
+  private lifetime: Lifetime = { fresh: Infinity, stale: 0 }
+  private writes = 0
 
   constructor(name: string, bounds: SpaceBounds) {
     this.name = name
@@ -89,9 +102,8 @@ export class Space {
       const turns = next?.lease !== undefined || next?.cooldown !== undefined
       if (turns) this.setTurn(key, { kept: undefined, lease: next.lease, cooldown: next.cooldown }, at)
       else this.turns.delete(key)
-      if (next?.lease === undefined) this.holders.delete(key)
     }
-    if (wakes(answer)) this.wake(key)
+    if (wakes(answer)) this.watchers.wake(key)
     return answer
   }
 
@@ -110,30 +122,42 @@ export class Space {
     if (kept === undefined) this.values.delete(key)
     else {
       const same = kept.value === before?.value ? before.size : undefined
-      this.values.set(key, { ...kept, size: size ?? same ?? 1 })
-      this.purgeBy(Entry.keptUntil(kept))
+      const { filledAt, took } = kept
+      this.values.set(key, {
+        value: compact(kept.value),
+        filledAt,
+        took,
+        lifetime: this.shared(kept.lifetime),
+        size: size ?? same ?? 1,
+        write: ++this.writes
+      })
+      this.purgeBy(this.over(kept))
     }
   }
 
+  /** Most values of a namespace live equally long: they have one object for it. */
+  private shared(lifetime: Lifetime): Lifetime {
+    const { fresh, stale } = this.lifetime
+    if (lifetime.fresh !== fresh || lifetime.stale !== stale) this.lifetime = lifetime
+    return this.lifetime
+  }
+
   private setTurn(key: string, turn: Entry.Entry, at: number): void {
-    // Each addition looks at two that are there and forgets what is over.
-    for (let i = 0; i < 2; i++) {
-      const seen = this.hand.next()
-      if (seen.done) this.hand = this.turns.entries()
-      else if (at >= Entry.endsAt(seen.value[1])) {
-        this.turns.delete(seen.value[0])
-        this.holders.delete(seen.value[0])
-      }
-    }
-    this.turns.set(key, turn)
+    this.turns.set(key, turn, at)
+    this.purgeBy(Entry.endsAt(turn))
   }
 
   readonly grant = (): Token => Token(`${++this.grants}`)
 
   /** The contract's `acquire`, for a link, which loses the lease when it is gone. */
-  acquire(link: string, key: string, options: AcquireOptions): Acquired {
-    const answer = this.move(key, (entry, at) => Entry.acquire(entry, at, options, this.grant), never)
-    if (answer._tag === "Leader") this.holders.set(key, { link, token: answer.token })
+  acquire(link: string, key: string, options: AcquireOptions, joining?: Joining): Acquired & Joined {
+    const move = (entry: Entry.Entry | undefined, at: number): Entry.Move<Acquired & Joined> => {
+      const known = { entry, holder: this.turns.holderOf(key), write: this.values.peek(key)?.write ?? 0 }
+      const joined = joining && join(known, at, options, joining)
+      return joined === undefined ? Entry.acquire(entry, at, options, this.grant) : [joined, entry]
+    }
+    const answer = this.move(key, move, never)
+    if (answer._tag === "Leader") this.turns.hold(key, { link, token: answer.token, forced: options.force === true })
     if (answer._tag === "Hit") this.counts.hits++
     else if (answer._tag === "Leader") this.counts.misses++
     return answer
@@ -141,47 +165,25 @@ export class Space {
 
   /** Frees at once what a link held. */
   free(link: string): void {
-    for (const [key, { link: holder, token }] of [...this.holders]) {
-      if (holder === link) this.move(key, (entry, at) => Entry.abandon(entry, at, { token }), yes)
+    for (const [key, token] of this.turns.ofLink(link)) {
+      this.move(key, (entry, at) => Entry.abandon(entry, at, { token }), yes)
     }
   }
 
   /** The value if it is not expired, without any effect but that it was used lately. */
   kept(key: string, peek = false): Row | undefined {
     const row = peek ? this.values.peek(key) : this.values.get(key)
-    return row !== undefined && now() < Entry.keptUntil(row) ? row : undefined
+    if (row === undefined || row.lifetime.fresh === Infinity) return row
+    return now() < Entry.keptUntil(row) ? row : undefined
   }
 
   /** Replaces a value by itself with other times. Wakes nobody. */
   restamp(key: string, filledAt: number, lifetime: Lifetime): void {
     const row = this.values.get(key)
     if (row === undefined) return
-    this.values.set(key, { ...row, filledAt, lifetime })
-    this.purgeBy(filledAt + lifetime.fresh + lifetime.stale)
-  }
-
-  watch(key: string, woken: () => void): () => void {
-    const watchers = this.watchers.get(key)
-    if (watchers === undefined) this.watchers.set(key, new Set([woken]))
-    else watchers.add(woken)
-    return () => {
-      const watchers = this.watchers.get(key)
-      if (watchers?.delete(woken) && watchers.size === 0) this.watchers.delete(key)
-    }
-  }
-
-  listen(changed: (key: string) => void): () => void {
-    const listener = (key: string) => changed(key)
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
-  }
-
-  private wake(key: string): void {
-    for (const listener of this.listeners) listener(key)
-    const watchers = this.watchers.get(key)
-    if (watchers === undefined) return
-    this.watchers.delete(key)
-    for (const woken of watchers) woken()
+    const next = { ...row, filledAt, lifetime }
+    this.values.set(key, next)
+    this.purgeBy(this.over(next))
   }
 
   /** The keys that have a value, the most recently used first, then those that are only leased, if they are wanted. */
@@ -192,9 +194,7 @@ export class Space {
       if (key.startsWith(prefix) && at < Entry.keptUntil(this.values.peek(key)!)) keys.add(key)
     }
     if (!leased) return [...keys]
-    for (const [key, { lease }] of this.turns) {
-      if (key.startsWith(prefix) && lease !== undefined && at < lease.until) keys.add(key)
-    }
+    for (const key of this.turns.leased(at)) if (key.startsWith(prefix)) keys.add(key)
     return [...keys]
   }
 
@@ -207,20 +207,27 @@ export class Space {
     return count
   }
 
-  /** Removes expired values; answers how many. */
+  /** When a value is expired. What is kept without an end, to be given as stale, is expired all the same. */
+  private over(kept: Entry.Kept): number {
+    const { allowStale, noDeleteOnStaleGet } = this.bounds
+    const lenient = (allowStale || noDeleteOnStaleGet) && kept.lifetime.stale === Infinity
+    return lenient ? Entry.freshUntil(kept) : Entry.keptUntil(kept)
+  }
+
+  /** Removes expired values, leases and cooldowns; answers how many values. */
   purge(): number {
+    const began = performance.now()
     const at = now()
     let purged = 0
-    let next = Infinity
+    let next = this.turns.purge(at)
     for (const [key, row] of [...this.values.entries()]) {
-      // What may still be given as stale is expired all the same.
-      const until =
-        this.bounds.allowStale || this.bounds.noDeleteOnStaleGet ? Entry.freshUntil(row) : Entry.keptUntil(row)
+      const until = this.over(row)
       if (at >= until) {
         this.values.delete(key)
         purged++
       } else next = Math.min(next, until)
     }
+    this.purgeTook = performance.now() - began
     this.purgeBy(next)
     return purged
   }
@@ -233,7 +240,23 @@ export class Space {
       this.purgeAt = Infinity
       this.purge()
     }
-    this.purging = setTimeout(fire, Math.min(Math.max(1, at - now()), 2 ** 31 - 1)).unref()
+    // However many ends there are, looking for them takes a twentieth of the primary's time at most.
+    const pause = Math.max(1, at - now(), this.purgeTook * 20)
+    this.purging = setTimeout(fire, Math.min(pause, 2 ** 31 - 1)).unref()
+  }
+
+  /** Everything that is kept of a key, over or not: for those who look behind the verbs. */
+  held(key: string): ReadonlyArray<Held> {
+    const [row, turn] = [this.values.peek(key), this.turns.get(key)]
+    const at = now()
+    const held = (name: string, until: number): Held => ({
+      name,
+      expiresIn: this.purgeAt <= until ? until - at : Infinity
+    })
+    return [
+      ...(row === undefined ? [] : [held("value", this.over(row))]),
+      ...(turn === undefined ? [] : [held("turn", Entry.endsAt(turn))])
+    ]
   }
 
   /** Changes a bound. Entries, their order and their remaining times stay, as many as there is room for. */
@@ -250,6 +273,7 @@ export class Space {
   }
 
   close(): void {
+    this.closed = true
     clearTimeout(this.purging)
   }
 }

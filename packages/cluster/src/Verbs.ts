@@ -5,6 +5,7 @@
  */
 import { type Acquired, Entry, type Stale, type Value } from "@cache-locking/core"
 import * as Arguments from "./Arguments.ts"
+import { type Payload, payloadOf } from "./Compact.ts"
 import { now, Refused, type Space } from "./Space.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
 
@@ -28,7 +29,7 @@ export interface Scan {
 type Verb = (space: Space, args: ReadonlyArray<any>, asker: Asker) => unknown
 
 const { acquire, amount, bytes, finite, lifetime, list, optionalAmount, optionalSize, optionalValue } = Arguments
-const { record, text, texts, token, value } = Arguments
+const { joining, record, text, texts, token, value } = Arguments
 
 const yes = (answer: boolean): boolean => answer
 const always = (): boolean => true
@@ -45,7 +46,9 @@ const plainStale = (stale: Stale | undefined): Stale | undefined =>
   stale && { ...stale, value: { bytes: stale.value.bytes } }
 
 const plainAcquired = (answer: Acquired): Acquired =>
-  answer._tag === "Hit" ? answer : { ...answer, stale: plainStale(answer.stale) }
+  answer._tag === "Hit"
+    ? { ...answer, value: { bytes: answer.value.bytes } }
+    : { ...answer, stale: plainStale(answer.stale) }
 
 const lifetimeOf = ({ allowStale, noDeleteOnStaleGet, ttl }: SpaceBounds, own: number | undefined) => ({
   fresh: own ?? ttl,
@@ -64,8 +67,8 @@ const remove = (space: Space, key: string): boolean => {
   return was
 }
 
-/** A value's bytes, and the milliseconds for which it is fresh. */
-type Found = readonly [bytes: Uint8Array, freshFor: number]
+/** A value, and the milliseconds for which it is fresh. */
+type Found = readonly [value: Payload, freshFor: number]
 
 /** What `lru-cache` would answer. */
 const get = (space: Space, key: string): Found | undefined => {
@@ -75,15 +78,29 @@ const get = (space: Space, key: string): Found | undefined => {
     space.counts.misses++
     return undefined
   }
-  if (now() < Entry.freshUntil(row)) {
+  // No clock is read for what has no end.
+  if (row.lifetime.fresh === Infinity) {
     space.counts.hits++
-    if (updateAgeOnGet) space.restamp(key, now(), row.lifetime)
-    return [row.value.bytes, updateAgeOnGet ? row.lifetime.fresh : Entry.freshUntil(row) - now()]
+    return [payloadOf(row.value), Infinity]
+  }
+  const at = now()
+  if (at < Entry.freshUntil(row)) {
+    space.counts.hits++
+    if (updateAgeOnGet) space.restamp(key, at, row.lifetime)
+    return [payloadOf(row.value), updateAgeOnGet ? row.lifetime.fresh : Entry.freshUntil(row) - at]
   }
   // A load may be under way, whose lease is not to be lost by reading.
   if (!noDeleteOnStaleGet && row.lifetime.stale === Infinity) space.move(key, forget, always)
   space.counts[allowStale ? "hits" : "misses"]++
-  return allowStale ? [row.value.bytes, 1] : undefined
+  return allowStale ? [payloadOf(row.value), 1] : undefined
+}
+
+/** The same, without it counting as use. */
+const peek = (space: Space, key: string): Found | undefined => {
+  const row = space.kept(key, true)
+  if (row === undefined) return undefined
+  const freshFor = Entry.freshUntil(row) - now()
+  return freshFor > 0 || space.bounds.allowStale ? [payloadOf(row.value), Math.max(1, freshFor)] : undefined
 }
 
 /** Removes the value alone. */
@@ -160,15 +177,18 @@ const nextPage = (space: Space, asker: Asker, id: number): unknown => {
 
 /** Every verb. */
 export const verbs: { readonly [name: string]: Verb } = {
-  acquire: (space, [key, options], { link }) => plainAcquired(space.acquire(link, text(key), acquire(options))),
+  acquire: (space, [key, options], { link }) =>
+    plainAcquired(space.acquire(link, text(key), acquire(options), joining(options))),
   acquireMany: (space, [keys, options], { link }) => {
     const checked = acquire(options)
     return texts(keys).map((key) => plainAcquired(space.acquire(link, key, checked)))
   },
-  fill: (space, [key, given, held, life, size]) => {
-    const value = optionalValue(given)
+  fill: (space, [key, bytes, held, life, size]) => {
+    const value = optionalValue(bytes)
     // The cache's own loads live as long as the namespace says, if nobody says otherwise.
-    const own = typeof life === "object" ? lifetime(life) : lifetimeOf(space.bounds, optionalAmount(life))
+    // JSON has null for what is not given.
+    const given = typeof life === "object" && life !== null
+    const own = given ? lifetime(life) : lifetimeOf(space.bounds, optionalAmount(life))
     const options = { token: token(held), value, lifetime: own }
     const counted = value && space.sized(value, optionalSize(size))
     const filled = space.move(text(key), (entry, at) => Entry.fill(entry, at, options), yes, counted)
@@ -201,17 +221,14 @@ export const verbs: { readonly [name: string]: Verb } = {
   },
   watch: (space, [key, id], asker) => {
     const watched = text(key)
-    asker.subscribe(finite(id), (told) => space.watch(watched, () => told(watched)))
+    asker.subscribe(finite(id), (told) => space.watchers.watch(watched, () => told(watched)))
   },
-  changes: (space, [id], asker) => asker.subscribe(finite(id), (told) => space.listen(told)),
+  changes: (space, [id], asker) => asker.subscribe(finite(id), (told) => space.watchers.listen(told)),
 
   get: (space, [key]) => get(space, text(key)),
-  peek: (space, [key]) => {
-    const row = space.kept(text(key), true)
-    if (row === undefined) return undefined
-    const freshFor = Entry.freshUntil(row) - now()
-    return freshFor > 0 || space.bounds.allowStale ? [row.value.bytes, Math.max(1, freshFor)] : undefined
-  },
+  peek: (space, [key]) => peek(space, text(key)),
+  getMany: (space, [keys]) => texts(keys).map((key) => get(space, key)?.[0] ?? null),
+  peekMany: (space, [keys]) => texts(keys).map((key) => peek(space, key)?.[0] ?? null),
   has: (space, [key]) => {
     const row = fresh(space, text(key), true)
     if (row !== undefined && space.bounds.updateAgeOnHas) space.restamp(key, now(), row.lifetime)

@@ -2,8 +2,10 @@
  * What a link and the hub say to each other: one versioned protocol, checked item by item where it arrives.
  *
  * Everything a user keeps travels as bytes. Where the channel keeps structures (`serialization: "advanced"`, a
- * `MessagePort`) a frame travels as it is; where it knows only JSON, as text in which bytes are base64.
+ * `MessagePort`) a frame travels as it is; where it knows only JSON, what that lacks is marked: bytes are base64.
  */
+
+import type { Thrown } from "./Thrown.ts"
 
 /** Both ends must speak the same. */
 export const version = 1
@@ -16,9 +18,7 @@ export interface Fault {
   readonly reason: "NotANumber" | "TooLarge" | "Namespace" | "Malformed" | "Failed"
   readonly message: string
   /** What was thrown there. */
-  readonly cause?:
-    | { readonly name: string; readonly message: string; readonly code?: string; readonly stack?: string }
-    | undefined
+  readonly cause?: Thrown | undefined
 }
 
 /** From a worker to the primary. */
@@ -48,6 +48,8 @@ export interface Frame<Item> {
   /** Which link: several may share one channel. Empty: all of them. */
   readonly link: string
   readonly items: ReadonlyArray<Item>
+  /** What JSON lacks is marked in the items. */
+  readonly marked?: boolean
 }
 
 /** What arrived: a frame, one of another version, or something that is not ours. */
@@ -55,76 +57,93 @@ export type Arrived = Frame<unknown> | "foreign" | "version"
 
 /** Reads whatever came out of a channel. Never throws. */
 export const arrivedOf = (message: unknown, to: "hub" | "link"): Arrived => {
-  let frame = message
-  if (typeof message === "string") {
-    if (!message.startsWith('{"cacheLocking":')) return "foreign"
-    try {
-      frame = JSON.parse(message, revive)
-    } catch {
-      return "foreign"
-    }
-  }
-  if (typeof frame !== "object" || frame === null) return "foreign"
-  const { cacheLocking, items, link, to: side } = frame as Partial<Record<keyof Frame<unknown>, unknown>>
+  if (typeof message !== "object" || message === null) return "foreign"
+  const frame = message as Partial<Record<keyof Frame<unknown>, unknown>>
+  const { cacheLocking, items, link, marked, to: side } = frame
   if (typeof cacheLocking !== "number" || side !== to) return "foreign"
   if (cacheLocking !== version) return "version"
-  return typeof link === "string" && Array.isArray(items) ? (frame as Frame<unknown>) : "foreign"
+  if (typeof link !== "string" || !Array.isArray(items)) return "foreign"
+  if (marked !== true) return frame as Frame<unknown>
+  try {
+    return { cacheLocking, to, link, items: unmark(items) as ReadonlyArray<unknown> }
+  } catch {
+    return "foreign"
+  }
 }
 
 /** A frame as the channel carries it. */
 export const packed = (frame: Frame<unknown>, mode: Mode): unknown =>
-  mode === "structured" ? frame : JSON.stringify(frame, replace)
+  mode === "structured" ? frame : { ...frame, items: mark(frame.items), marked: true }
 
-/** Bytes and the numbers that JSON lacks; user data is bytes, so no other object can look like a marker. */
-function replace(this: unknown, name: string, value: unknown): unknown {
-  const given = (this as Record<string, unknown>)[name]
-  if (given instanceof Uint8Array) return { $bytes: Buffer.from(given).toString("base64") }
-  return typeof value === "number" && !Number.isFinite(value) ? { $number: String(value) } : value
+/** User data is bytes, or text alone, so no other object can look like a mark. */
+const mark = (part: unknown): unknown => {
+  if (typeof part === "number") return Number.isFinite(part) ? part : { $number: String(part) }
+  if (typeof part !== "object" || part === null) return part
+  if (part instanceof Uint8Array) {
+    return { $bytes: Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString("base64") }
+  }
+  return Array.isArray(part) ? part.map(mark) : mapped(part, mark)
 }
 
-const revive = (_: string, value: unknown): unknown => {
-  if (typeof value !== "object" || value === null) return value
-  const { $bytes, $number } = value as { $bytes?: unknown; $number?: unknown }
+/** The same, as it was. */
+const unmark = (part: unknown): unknown => {
+  if (typeof part !== "object" || part === null) return part
+  if (Array.isArray(part)) return part.map(unmark)
+  const { $bytes, $number } = part as { readonly $bytes?: unknown; readonly $number?: unknown }
   if (typeof $bytes === "string") return new Uint8Array(Buffer.from($bytes, "base64"))
-  return typeof $number === "string" ? Number($number) : value
+  return typeof $number === "string" ? Number($number) : mapped(part, unmark)
 }
+
+const mapped = (whole: object, f: (part: unknown) => unknown): object =>
+  Object.fromEntries(Object.entries(whole).map(([name, part]) => [name, f(part)]))
 
 const isNumber = (value: unknown): value is number => Number.isSafeInteger(value)
 const isText = (value: unknown): value is string => typeof value === "string"
 
 /** The item, if a link may say so. */
-export const askingOf = (item: unknown): Asking | undefined => {
-  if (!Array.isArray(item)) return undefined
-  const ok = {
-    hello: () => true,
-    open: () => isNumber(item[1]) && isText(item[2]) && typeof item[3] === "object",
-    ask: () => isNumber(item[1]) && isNumber(item[2]) && isText(item[3]) && Array.isArray(item[4]),
-    drop: () => isNumber(item[1]),
-    bye: () => true
+export const askingOf = (item: unknown): Asking | undefined =>
+  Array.isArray(item) && isAsking(item) ? (item as unknown as Asking) : undefined
+
+const isAsking = (item: ReadonlyArray<unknown>): boolean => {
+  switch (item[0]) {
+    case "ask":
+      return isNumber(item[1]) && isNumber(item[2]) && isText(item[3]) && Array.isArray(item[4])
+    case "open":
+      return isNumber(item[1]) && isText(item[2]) && typeof item[3] === "object"
+    case "drop":
+      return isNumber(item[1])
+    case "hello":
+    case "bye":
+      return true
+    default:
+      return false
   }
-  return checked(item, ok) as Asking | undefined
 }
 
 /** The item, if a hub may say so. */
-export const tellingOf = (item: unknown): Telling | undefined => {
-  if (!Array.isArray(item)) return undefined
-  const ok = {
-    here: () => isText(item[1]),
-    welcome: () => isText(item[1]) && (item[2] === "structured" || item[2] === "text"),
-    ok: () => isNumber(item[1]),
-    no: () => isNumber(item[1]) && isFault(item[2]),
-    told: () => isNumber(item[1]) && isText(item[2]),
-    bye: () => true
-  }
-  return checked(item, ok) as Telling | undefined
-}
+export const tellingOf = (item: unknown): Telling | undefined =>
+  Array.isArray(item) && isTelling(item) ? (item as unknown as Telling) : undefined
 
-const checked = (item: ReadonlyArray<unknown>, ok: Record<string, () => boolean>): unknown => {
-  const kind = item[0]
-  return isText(kind) && Object.hasOwn(ok, kind) && ok[kind]!() ? item : undefined
+const isTelling = (item: ReadonlyArray<unknown>): boolean => {
+  switch (item[0]) {
+    case "ok":
+      return isNumber(item[1])
+    case "no":
+      return isNumber(item[1]) && isFault(item[2])
+    case "told":
+      return isNumber(item[1]) && isText(item[2])
+    case "here":
+      return isText(item[1])
+    case "welcome":
+      return isText(item[1]) && (item[2] === "structured" || item[2] === "text")
+    case "bye":
+      return true
+    default:
+      return false
+  }
 }
 
 const isFault = (value: unknown): value is Fault => {
-  const { message, reason } = (value ?? {}) as Record<string, unknown>
-  return isText(message) && isText(reason)
+  const { cause, message, reason } = (value ?? {}) as Record<string, unknown>
+  return isText(message) && isText(reason) && (cause === undefined || (typeof cause === "object" && cause !== null))
 }

@@ -3,7 +3,7 @@ import cluster, { type Worker } from "node:cluster"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { MessageChannel } from "node:worker_threads"
-import type { Claims } from "@cache-locking/conformance-kit"
+import type { Claims, Records, Stall } from "@cache-locking/conformance-kit"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -44,6 +44,34 @@ const ended = async (...workers: ReadonlyArray<Worker>): Promise<void> => {
   }
 }
 
+/** What the primary keeps of a key. Timers are to remove it: nobody needs to come by. */
+const space = { ttlAutopurge: true }
+const recordsOf =
+  (namespace: string): Records =>
+  (key) =>
+    Effect.sync(() => primary.space(namespace, undefined).held(key))
+
+/** The primary's answers to a link stay where they are; the test's own relay goes on. */
+const stallOf = (hold: () => () => void): Stall => ({
+  within: 1_500,
+  begin: Effect.asVoid(Effect.acquireRelease(Effect.sync(hold), (release) => Effect.sync(release)))
+})
+
+/** Keeps what is sent by that method, if it is the protocol's, until the answer is called. */
+const held = (end: object, method: string): (() => void) => {
+  const methods = end as Record<string, (...args: ReadonlyArray<unknown>) => unknown>
+  const send = methods[method]!
+  const kept: Array<ReadonlyArray<unknown>> = []
+  methods[method] = (...args) => {
+    if ("cacheLocking" in Object(args[0])) return kept.push(args) > 0
+    return send.apply(end, [...args])
+  }
+  return () => {
+    methods[method] = send
+    for (const args of kept) send.apply(end, [...args])
+  }
+}
+
 let first: Worker | undefined
 
 suite({
@@ -54,57 +82,47 @@ suite({
     first = here
     return { here: peerOf(here), there: peerOf(there), close: () => ended(here, there) }
   },
-  stall: {
-    within: 1_500,
-    // The primary's answers to the first worker's link stay where they are; the test's own relay goes on.
-    begin: Effect.asVoid(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const worker = first!
-          const send = worker.send
-          const held: Array<Parameters<typeof send>> = []
-          worker.send = ((...args: Parameters<typeof send>) => {
-            if ("cacheLocking" in Object(args[0])) return held.push(args) > 0
-            return send.apply(worker, args)
-          }) as typeof send
-          return () => {
-            worker.send = send
-            for (const args of held) send.apply(worker, args)
-          }
-        }),
-        (release) => Effect.sync(release)
-      )
-    )
-  }
+  records: recordsOf("conformance"),
+  stall: stallOf(() => held(first!, "send"))
 })
+
+const { port1, port2 } = new MessageChannel()
+/** Small enough to be tried. */
+const small = { ...space, maxEntrySize: 1024 * 1024 }
 
 suite({
   name: "a thread's port and the primary itself",
   claims,
   peers: () => {
-    const { port1, port2 } = new MessageChannel()
     const end = primary.serve(port1)
     return {
-      here: ClusterAdapter.make({ namespace: "threads", port: port2 }),
-      there: ClusterAdapter.make({ namespace: "threads" }),
+      here: ClusterAdapter.make({ namespace: "threads", port: port2, space: small, timeout: 1_000 }),
+      there: ClusterAdapter.make({ namespace: "threads", space: small }),
       close: () => {
         end()
         port1.close()
       }
     }
-  }
+  },
+  records: recordsOf("threads"),
+  stall: stallOf(() => held(port1, "postMessage"))
 })
+
+const ends = [pair("json"), pair("json")] as const
 
 suite({
   name: "channels that know only JSON",
   claims,
   peers: () => {
-    const ends = [pair("json"), pair("json")] as const
     for (const { primary: end } of ends) primary.serve(end)
-    const [here, there] = ends.map(({ worker }) => ClusterAdapter.make({ namespace: "json", port: worker }))
+    const [here, there] = ends.map(({ worker }) =>
+      ClusterAdapter.make({ namespace: "json", port: worker, space, timeout: 1_000 })
+    )
     const close = () => {
       for (const { cut } of ends) cut()
     }
     return { here: here!, there: there!, close }
-  }
+  },
+  records: recordsOf("json"),
+  stall: stallOf(() => ends[0].hold("primary"))
 })

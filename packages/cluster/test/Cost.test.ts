@@ -1,5 +1,4 @@
 /** What a call costs in messages, as the README says. */
-import { setTimeout as sleep } from "node:timers/promises"
 import { createCache } from "@cache-locking/core/promise"
 import { afterEach, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
@@ -10,7 +9,9 @@ afterEach(() => Cluster.bootstrap().close())
 const worker = () => {
   const ends = pair()
   Cluster.bootstrap().serve(ends.primary)
-  const cache = createCache<string>({ adapter: ClusterAdapter.make({ port: ends.worker }), cacheTtl: "1 minute" })
+  const adapter = ClusterAdapter.make({ port: ends.worker })
+  // However slow the machine, nobody polls before the subscription is live.
+  const cache = createCache<string>({ adapter, cacheTtl: "1 minute", waitStep: "5 seconds", waitMax: "20 seconds" })
   return { cache, ends }
 }
 
@@ -20,9 +21,15 @@ const asked = (ends: Pair): Array<string> =>
 
 it("a miss is two calls for the leader and four for another worker, however many callers; a hit is one", async () => {
   const [one, two] = [worker(), worker()]
-  const leading = one.cache.getOrSet("k", () => sleep(100, "value"))
-  await sleep(20)
+  const [begun, loaded] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()]
+  const leading = one.cache.getOrSet("k", () => {
+    begun.resolve()
+    return loaded.promise
+  })
+  await begun.promise
   const following = Array.from({ length: 100 }, () => two.cache.getOrSet("k", () => "other"))
+  await expect.poll(() => asked(two.ends)).toEqual(["acquire", "watch", "acquire"])
+  loaded.resolve("value")
   expect(await Promise.all([leading, ...following])).toEqual(Array.from({ length: 101 }, () => "value"))
   expect(asked(one.ends)).toEqual(["acquire", "fill"])
   expect(asked(two.ends)).toEqual(["acquire", "watch", "acquire", "acquire"])

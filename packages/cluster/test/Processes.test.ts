@@ -3,6 +3,7 @@ import { fork } from "node:child_process"
 import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { Worker as Thread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
@@ -10,6 +11,7 @@ import { createClusterCache } from "../src/promise.ts"
 import { Crew } from "./fixtures/Crew.ts"
 
 const timeout = 30_000
+const script = (name: string) => new URL(`./fixtures/${name}.ts`, import.meta.url)
 let keys = 0
 const newKey = () => `key ${++keys}`
 
@@ -18,16 +20,19 @@ afterAll(() => Cluster.bootstrap().close())
 const fetchesOf = (crew: Crew) => crew.hands.flatMap((hand) => hand.fetches)
 
 describe.each(["advanced", "json"] as const)("over a channel with %s serialization", (serialization) => {
-  it("8 workers with 100 callers each fetch once", { timeout }, async () => {
+  it("8 workers with 100 callers each fetch once, over the adapter and by `fetch`", { timeout }, async () => {
     // The workers are there first: whichever side begins, they find each other.
     await using crew = new Crew(8, serialization)
     Cluster.bootstrap()
-    const key = newKey()
-    const answers = await Promise.all(
-      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 100, fetcher: "quick" }))
-    )
-    expect(answers.flat()).toEqual(Array.from({ length: 800 }, () => "value"))
-    expect(fetchesOf(crew)).toHaveLength(1)
+    for (const [i, of] of ["adapter", "cache"].entries()) {
+      const key = newKey()
+      const ask = { key, callers: 100, fetcher: "quick", of }
+      const answers = await Promise.all(crew.hands.map((hand) => hand.job<Array<string>>("ask", ask)))
+      expect(answers.flat()).toEqual(Array.from({ length: 800 }, () => "value"))
+      // It was kept, too.
+      await crew.hands[0]!.job("ask", ask)
+      expect(fetchesOf(crew)).toHaveLength(i + 1)
+    }
   })
 
   it("2 workers × 5,000 incr without waiting: none is lost", { timeout }, async () => {
@@ -42,14 +47,15 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
 })
 
 describe("workers that die or fail", () => {
-  it("the owner killed in its fetch: one successor within 50 ms of the exit, all are served", { timeout }, async () => {
+  const killed = "the owner killed in its fetch: one successor within 50 ms of the exit, all are served (%s)"
+  it.each(["adapter", "cache"])(killed, { timeout }, async (of) => {
     Cluster.bootstrap()
     await using crew = new Crew(4)
     const key = newKey()
     const [owner, ...others] = crew.hands
-    void owner!.job("ask", { key, callers: 1, fetcher: "endless" })
+    void owner!.job("ask", { key, callers: 1, fetcher: "endless", of })
     await owner!.fetching()
-    const served = others.map((hand) => hand.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick" }))
+    const served = others.map((hand) => hand.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick", of }))
     // They wait: nobody fetches.
     await sleep(200)
     expect(others.flatMap((hand) => hand.fetches)).toEqual([])
@@ -63,18 +69,45 @@ describe("workers that die or fail", () => {
     expect(began[0]! - exited).toBeLessThan(50)
   })
 
-  it("the owner's fetch fails: its one error is everybody's", { timeout }, async () => {
-    Cluster.bootstrap()
-    await using crew = new Crew(4)
-    // One that came a second later would rightly try again.
-    await crew.ready()
-    const key = newKey()
-    const answers = await Promise.all(
-      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing" }))
-    )
-    expect(fetchesOf(crew)).toHaveLength(1)
-    expect(answers.flat()).toHaveLength(40)
-    for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
+  it.each(["adapter", "cache"])(
+    "the owner's fetch fails: its one error is everybody's (%s)",
+    { timeout },
+    async (of) => {
+      Cluster.bootstrap()
+      await using crew = new Crew(4)
+      // One that came a second later would rightly try again.
+      await crew.ready()
+      const key = newKey()
+      const answers = await Promise.all(
+        crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
+      )
+      expect(fetchesOf(crew)).toHaveLength(1)
+      expect(answers.flat()).toHaveLength(40)
+      for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
+    }
+  )
+})
+
+describe("threads", () => {
+  const said = (thread: Thread, name: string) =>
+    new Promise((resolve) => thread.on("message", (message) => name in Object(message) && resolve(message[name])))
+
+  it("are served over the port that they have anyway; one that ends gives back what it held", { timeout }, async () => {
+    const primary = Cluster.bootstrap()
+    const before = primary.stats.links
+    const [one, two] = [new Thread(script("thread")), new Thread(script("thread"))]
+    for (const thread of [one, two]) primary.serve(thread)
+    const began = said(one, "began")
+    one.postMessage({ load: "endless" })
+    await began
+    const there = said(two, "value")
+    two.postMessage({ load: "two's" })
+    const here = createClusterCache<string>({ namespace: "threads" }).fetch("k", () => "here")
+    await one.terminate()
+    expect(["here", "two's"]).toContain(await here)
+    expect(await there).toBe(await here)
+    await two.terminate()
+    expect(primary.stats.links).toBe(before)
   })
 })
 
@@ -106,7 +139,7 @@ describe("a primary that is busy or gone", () => {
   })
 
   it("killed: calls under way and calls to come are refused at once", { timeout }, async () => {
-    const primary = fork(fileURLToPath(new URL("./fixtures/primary.ts", import.meta.url)), {
+    const primary = fork(fileURLToPath(script("primary")), {
       serialization: "advanced"
     })
     await once(primary, "message")

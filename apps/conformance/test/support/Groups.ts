@@ -1,6 +1,7 @@
 /** Which file judges which setups; files run beside each other. */
 export const groups = {
   local: ["memory", "memory-conditional", "memory-tiered", "memory-tiered-bus", "memory-values"],
+  cluster: ["cluster", "cluster-tiered"],
   redis: ["redis-cluster-tiered", "redis-tiered", "valkey-tiered"],
   /**
    * The kit runs in these packages' own tests, on the same servers and behind the same proxy. `npx -y pnpm@12 conformance`

@@ -163,7 +163,7 @@ const leaseLine = (recording: Recording, lease: LeaseRecord, scale: Scale, top: 
           el(
             "text",
             { class: "lease-text", x: x - 8, y: y - 9, "text-anchor": "end" },
-            "nobody may load until its lease ends"
+            lease.freed ? "its lease is freed at once" : "nobody may load until its lease ends"
           )
         ),
     lease.ended === "refused"
@@ -174,7 +174,7 @@ const leaseLine = (recording: Recording, lease: LeaseRecord, scale: Scale, top: 
 
 /** From the end of a lease to who took over. */
 const arrow = (scale: Scale, lease: LeaseRecord, from: number, to: number, height: number): Markup => {
-  const x = scale.x(lease.takesOver!.until)
+  const x = scale.x(lease.takesOver!.end)
   const down = to > from
   const begin = down ? from + height : from + height - 12
   const tip = down ? to : to + height

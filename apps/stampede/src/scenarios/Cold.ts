@@ -20,14 +20,17 @@ export const Cold: Scenario = {
     const lost = recording.loads.filter(({ outcome }) => outcome === "lost").length
     const expected = keys.length + lost
     const turns = leases(recording).flatMap(({ from, takesOver }) =>
-      takesOver === undefined ? [] : [{ from, after: from - takesOver.until }]
+      takesOver === undefined ? [] : [{ from, after: from - takesOver.end, freed: takesOver.freed }]
     )
+    const times = list(turns.map(({ after }) => millis(Math.max(0, after))))
     const takeover: Finding = {
       ok: turns.length === lost && lost > 0,
       text:
         turns.length === 0
           ? "nobody took over the load that was lost"
-          : `${counted(turns.length, "takeover")}, at most ${list(turns.map(({ after }) => millis(Math.max(0, after))))} after the lease ended`
+          : turns.every(({ freed }) => freed)
+            ? `${counted(turns.length, "takeover")}: the store freed the lease before its time`
+            : `${counted(turns.length, "takeover")}, at most ${times} after the lease ended`
     }
     return [
       {

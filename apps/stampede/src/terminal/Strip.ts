@@ -76,9 +76,9 @@ const cells = (
   }
   for (const lease of leases(recording)) {
     if (lease.process !== process.index || lease.ended !== "expired" || process.killedAt === undefined) continue
-    const ends = Math.min(lease.until, start + until)
+    const ends = Math.min(lease.end, start + until)
     put(column(process.killedAt), column(ends), "lease")
-    if (ends === lease.until) put(column(ends), column(ends), "leaseEnd")
+    if (ends === lease.end) put(column(ends), column(ends), "leaseEnd")
   }
   if (process.killedAt !== undefined) put(column(process.killedAt), column(process.killedAt), "killed")
   return paint(line, pen)

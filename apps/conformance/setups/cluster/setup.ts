@@ -1,0 +1,3 @@
+import { setup } from "../../src/ClusterSetup.ts"
+
+export { setup }

@@ -1,0 +1,20 @@
+/** A thread that is the primary: it serves the ports that it is given, tells what it holds of a key, and stops when told. */
+import { parentPort } from "node:worker_threads"
+import { Cluster } from "@cache-locking/cluster"
+import type { ToPrimary } from "./ClusterSetup.ts"
+
+const primary = Cluster.bootstrap()
+
+parentPort?.on("message", (message: ToPrimary) => {
+  if (message.name === "serve") primary.serve(message.port)
+  else if (message.name === "look") {
+    const { answer, key, namespace } = message
+    answer.postMessage(primary.space(namespace, undefined).held(key))
+    answer.close()
+  } else {
+    // Nothing of this thread goes on until the flag is set again: no timer, no answer.
+    Atomics.store(message.flag, 0, 1)
+    Atomics.notify(message.flag, 0)
+    Atomics.wait(message.flag, 0, 1)
+  }
+})

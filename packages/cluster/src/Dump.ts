@@ -1,0 +1,29 @@
+/**
+ * A namespace's values as they are kept, read in pages and written in parts.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Backend } from "./Backend.ts"
+import type { Dumped } from "./CacheOptions.ts"
+import * as ClusterAdapter from "./ClusterAdapter.ts"
+import type { ClusterError } from "./ClusterError.ts"
+
+/** Values that are written in one call. */
+const atOnce = 500
+
+/** Everything, the least recently used first. */
+export const read = (backend: Backend): Effect.Effect<ReadonlyArray<Dumped>, ClusterError> => {
+  const all = ClusterAdapter.pages<readonly [string, Uint8Array, number, number]>(backend, "", "entries")
+  return Effect.map(Stream.runCollect(all), (rows) =>
+    [...rows].reverse().flatMap(([key, bytes, ttl, size]) => (ttl > 0 ? [{ key, bytes, ttl, size }] : []))
+  )
+}
+
+/** Keeps what `read` gave, in its order. */
+export const write = (backend: Backend, dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> => {
+  const parts: Array<ReadonlyArray<Dumped>> = []
+  for (let i = 0; i < dumped.length; i += atOnce) parts.push(dumped.slice(i, i + atOnce))
+  const send = (part: ReadonlyArray<Dumped>) =>
+    backend.call("setMany", [part.map(({ bytes, key, size, ttl }) => [key, bytes, ttl, size])])
+  return Effect.forEach(parts, send, { discard: true })
+}

@@ -1,0 +1,30 @@
+/**
+ * The forced loads that callers of this process wait for, by key: a load that began before may still be under way here, and
+ * who comes later is not to join that.
+ */
+import * as Effect from "effect/Effect"
+
+export class Forcing {
+  private readonly callers = new Map<string, number>()
+
+  /** Whether a load of the key that was forced is waited for. */
+  has(key: string): boolean {
+    return this.callers.has(key)
+  }
+
+  /** Counts a caller until it has its answer. */
+  counted<A, E, R>(key: string, forced: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      this.callers.set(key, (this.callers.get(key) ?? 0) + 1)
+      return Effect.ensuring(forced, this.uncounted(key))
+    })
+  }
+
+  private uncounted(key: string): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const left = this.callers.get(key)! - 1
+      if (left === 0) this.callers.delete(key)
+      else this.callers.set(key, left)
+    })
+  }
+}

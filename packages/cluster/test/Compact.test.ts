@@ -1,0 +1,37 @@
+import * as fc from "fast-check"
+import { expect, it } from "vitest"
+import { bytesOf, compact, payloadOf } from "../src/Compact.ts"
+
+it("bytes come back as they were, whatever they are", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 1_100 }), (bytes) => {
+      const kept = compact({ bytes: bytes.slice() })
+      expect(bytesOf(payloadOf(kept))).toEqual(bytes)
+      expect(kept.bytes).toEqual(bytes)
+    }),
+    { numRuns: 500 }
+  )
+})
+
+it("a small value is text, whose length is its own and a few characters, and it stays what it is", () => {
+  const kept = compact({ bytes: new Uint8Array(100).fill(200) })
+  expect(payloadOf(kept)).toHaveLength(105)
+  expect(compact(kept)).toBe(kept)
+  for (const length of [0, 4, 1_025]) {
+    const value = { bytes: new Uint8Array(length) }
+    expect(compact(value)).toBe(value)
+  }
+})
+
+it("core's header has no character that JSON escapes", () => {
+  const payload = payloadOf(compact({ bytes: new Uint8Array([1, 0, 200, 34, 0, 65, 66]) })) as string
+  expect(JSON.stringify(payload)).toBe('"0100c82200AB"')
+})
+
+it("nobody changes what is kept", () => {
+  const given = new Uint8Array([1, 2, 3, 4, 5, 6])
+  const kept = compact({ bytes: given })
+  given.fill(9)
+  kept.bytes.fill(9)
+  expect(kept.bytes).toEqual(new Uint8Array([1, 2, 3, 4, 5, 6]))
+})

@@ -1,0 +1,82 @@
+import { Codec } from "@cache-locking/core"
+import { expect, it } from "vitest"
+import { compact, payloadOf } from "../src/Compact.ts"
+import { headerOf } from "../src/Header.ts"
+import { Opened, Opener } from "../src/Opener.ts"
+
+const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
+  const bytes = Buffer.from(headerOf(codec.name), "latin1")
+  bytes[1] = flags
+  return bytes.subarray(0, -1)
+}
+
+/** Milliseconds that a load took, as core writes them: seven bits a byte, the lowest first. */
+const costs = [
+  { took: 0, cost: [0] },
+  { took: 127, cost: [127] },
+  { took: 300, cost: [0xac, 2] },
+  // Its last byte is what text begins with.
+  { took: 14_720, cost: [0x80, 0x73] },
+  { took: 2_097_151, cost: [0xff, 0xff, 0x7f] }
+]
+
+const written = (
+  value: unknown,
+  codec: Codec.SyncCodec<any> = Codec.default,
+  cost: ReadonlyArray<number> = [0],
+  flags = 0
+): Uint8Array => new Uint8Array(Buffer.concat([head(codec, flags), Buffer.from(cost), codec.encode(value)]))
+
+const values = ["", "text", "7", "ünïcode ✓", "x".repeat(2_000), 0, null, undefined, { a: [1, "b"] }, new Map([[1, 2]])]
+
+it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) => {
+  for (const value of values) {
+    const bytes = written(value, Codec.default, cost)
+    const opener = new Opener<unknown>(undefined)
+    for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
+      expect(opener.open(payload, true)).toEqual(new Opened(value))
+      expect(opener.open(payload, false)).toEqual(new Opened(value))
+    }
+  }
+})
+
+it("and what an own codec wrote", () => {
+  const bytes = written({ a: 1 }, Codec.json())
+  for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
+    expect(new Opener<unknown>(Codec.json()).open(payload, false)).toEqual(new Opened({ a: 1 }))
+    expect(new Opener<unknown>(undefined).open(payload, false)).toBeUndefined()
+  }
+})
+
+it("leaves to core whatever has more about it, is no value, or needs a promise", () => {
+  const slow: Codec.AsyncCodec<any> = {
+    name: "default",
+    async: true,
+    encode: async (value) => Codec.default.encode(value),
+    decode: async (bytes) => Codec.default.decode(bytes)
+  }
+  const opener = new Opener<unknown>(undefined)
+  const odd = [
+    written("tagged", Codec.default, [0], 1),
+    new Uint8Array(),
+    new Uint8Array(7),
+    written("value").subarray(0, 5),
+    Buffer.concat([written("").subarray(0, 5), Buffer.from("?")])
+  ]
+  for (const bytes of odd) {
+    for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
+      expect(opener.open(payload, true)).toBeUndefined()
+    }
+  }
+  expect(new Opener<unknown>(slow).open(written("value"), false)).toBeUndefined()
+})
+
+it("gives no view of what is kept", () => {
+  const kept = written(new Uint8Array([1, 2, 3]))
+  const before = kept.slice()
+  const opened = new Opener<Uint8Array>(undefined).open(kept, true)!
+  opened.value.fill(9)
+  const own = new Opener<Uint8Array>(Codec.bytes).open(written(new Uint8Array([1]), Codec.bytes), true)!
+  own.value.fill(9)
+  expect(kept).toEqual(before)
+})

@@ -1,0 +1,108 @@
+/** Errors that cross: those of the primary, and those of loads in other workers. */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { afterEach, describe, expect, it } from "vitest"
+import { linkOver } from "../src/Backend.ts"
+import { Cluster, ClusterCache, type ClusterError } from "../src/index.ts"
+import { failureCodec, revived, thrownOf } from "../src/Thrown.ts"
+import { verbs } from "../src/Verbs.ts"
+import { made } from "./fixtures/Made.ts"
+
+afterEach(() => Cluster.bootstrap().close())
+
+class OutOfStock extends Data.TaggedError("OutOfStock")<{ readonly left: number; readonly cause?: unknown }> {}
+
+const failure = () => {
+  const root = Object.assign(new RangeError("too far"), { code: "E_FAR" })
+  return Object.assign(new TypeError("no such row", { cause: root }), { code: 42 })
+}
+
+const crossed = (error: any) => ({
+  ...thrownOf(error),
+  isError: error instanceof Error && error.cause instanceof Error
+})
+
+describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
+  it("what breaks in the primary is told with name, message, code, stack and causes", async () => {
+    const { ends, one } = made({}, serialization)
+    await one.get("k")
+    const error = failure()
+    const broken = verbs as Record<string, unknown>
+    broken["break"] = () => {
+      throw error
+    }
+    try {
+      const told = await new Promise<ClusterError>((failed) =>
+        linkOver(ends.worker)!.ask(0, "break", [], 1_000, { done: () => {}, failed })
+      )
+      expect(told).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
+      expect(crossed(told.cause)).toEqual({ ...thrownOf(error), isError: true })
+    } finally {
+      delete broken["break"]
+    }
+  })
+
+  it("a load that fails is one error for the workers that wait, with its stack and causes", async () => {
+    const { direct, one, two } = made<string>({}, serialization)
+    const error = failure()
+    let loads = 0
+    const fetch = async () => {
+      loads++
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      throw error
+    }
+    const answers = await Promise.all(
+      [one, one, two, two, direct].map((cache) => cache.fetch("k", fetch).catch((error) => error))
+    )
+    expect(loads).toBe(1)
+    for (const answer of answers) expect(crossed(answer)).toEqual({ ...thrownOf(error), isError: true })
+    expect(answers.filter((answer) => answer === error).length).toBeGreaterThan(0)
+  })
+})
+
+it("a typed failure keeps its tag and fields in the other worker", async () => {
+  const { ends, others } = made()
+  const [here, there] = [ends, others].map(({ worker }) => ClusterCache.make<string>({ port: worker }))
+  const load = () => Effect.andThen(Effect.sleep(50), Effect.fail(new OutOfStock({ left: 3 })))
+  const asked = [here!, there!].map((cache) => Effect.runPromise(Effect.flip(cache.fetch("k", load))))
+  for (const answer of await Promise.all(asked)) {
+    expect(answer).toBeInstanceOf(Error)
+    expect(answer).toMatchObject({ _tag: "OutOfStock", left: 3 })
+  }
+})
+
+describe("the codec of failures", () => {
+  const through = (failure: unknown) => failureCodec.decode(failureCodec.encode(failure))
+
+  it("loses the fields that cannot be written, and no others", () => {
+    const error = Object.assign(failure(), { _tag: "Broken", retry: () => 1 })
+    const arrived = through(error)
+    expect(crossed(arrived)).toEqual({ ...thrownOf(error), isError: true })
+    expect(arrived).toMatchObject({ _tag: "Broken" })
+    expect(arrived).not.toHaveProperty("retry")
+    const hidden = new Error("outer", { cause: { at: Symbol("x") } })
+    expect(through(hidden)).toMatchObject({ message: "outer", stack: hidden.stack })
+  })
+
+  it("keeps what is no error as it was, and never fails", () => {
+    for (const failure of ["text", undefined, null, 5n, { code: 1 }]) expect(through(failure)).toEqual(failure)
+    expect(through({ at: Symbol("x"), code: 1 })).toEqual({ code: 1 })
+    expect(through(() => 1)).toBeUndefined()
+    const hostile = Object.defineProperty(new Error("hostile"), "field", {
+      enumerable: true,
+      get: () => {
+        throw new Error("no")
+      }
+    })
+    expect(through(hostile)).toMatchObject({ message: "hostile", stack: hostile.stack })
+  })
+
+  it("ends where causes go round", () => {
+    const error = new Error("round")
+    error.cause = error
+    expect(() => through(error)).not.toThrow()
+    let depth = 0
+    for (let at: unknown = revived(thrownOf(error)); at instanceof Error; at = at.cause) depth++
+    expect(depth).toBe(9)
+  })
+})
