@@ -1,8 +1,7 @@
 /** A child process that answers one message with one message. */
 import type { ChildProcess } from "node:child_process"
-import { forkSource } from "./Fork.ts"
+import type { Question, Reply } from "./ProbeServer.ts"
 import type { Probe, Sample } from "./Suite.ts"
-import type { Order, Question, Reply } from "./Worker.ts"
 
 /** A probe in a process of its own. */
 export class Child implements Probe {
@@ -12,7 +11,10 @@ export class Child implements Probe {
 
   private constructor(child: ChildProcess) {
     this.process = child
-    child.on("message", (reply: Reply) => {
+    child.on("message", (message: unknown) => {
+      // Of a cluster's worker, the channel carries the contender's own messages too.
+      if ((message as Partial<Reply> | null)?.probe !== "reply") return
+      const reply = message as Reply
       const waiting = this.waiting
       this.waiting = undefined
       if (reply.ok) waiting?.resolve(reply.value)
@@ -24,8 +26,9 @@ export class Child implements Probe {
     })
   }
 
-  static async open(order: Order): Promise<Child> {
-    const child = new Child(forkSource(new URL("./Worker.ts", import.meta.url), [JSON.stringify(order)]))
+  /** Completes when the process has opened its probe. */
+  static async open(process: ChildProcess): Promise<Child> {
+    const child = new Child(process)
     try {
       await child.reply()
     } catch (error) {

@@ -3,7 +3,9 @@
  * machine does meanwhile meets all of them alike.
  */
 import { Child } from "./Child.ts"
+import { forkSource } from "./Fork.ts"
 import type { Contender, Probe, Row, Sample, Setting, Suite } from "./Suite.ts"
+import type { Order } from "./Worker.ts"
 
 export interface RunOptions {
   readonly setting: Setting
@@ -66,8 +68,11 @@ export const run = async (suite: Suite, options: RunOptions): Promise<Outcome> =
     }
   }
 
-  const open = ({ name, open }: Contender): Promise<Probe> =>
-    suite.isolated && !inProcess ? Child.open({ suite: suite.name, contender: name, setting }) : open(setting)
+  const open = ({ name, open }: Contender): Promise<Probe> => {
+    if (!suite.isolated || inProcess) return open(setting)
+    const order: Order = { suite: suite.name, contender: name, setting }
+    return Child.open(forkSource(new URL("./Worker.ts", import.meta.url), [JSON.stringify(order)]))
+  }
 
   const generation = async (from: number, to: number): Promise<void> => {
     const probes = new Map<Running, Probe>()

@@ -45,7 +45,7 @@ export interface Metric {
   readonly key: string
   /** The column's heading. */
   readonly title: string
-  readonly unit: "ns" | "µs" | "ms" | "bytes" | "count" | "times"
+  readonly unit: "ns" | "µs" | "ms" | "bytes" | "MB" | "count" | "times"
   /** Whether a column of ratios to the floor follows. */
   readonly ratio?: boolean
   readonly digits?: number

@@ -2,6 +2,10 @@
 import type { Suite } from "./Suite.ts"
 import { BackendHit, BackendMiss } from "./suites/BackendHit.ts"
 import { BackendStampede } from "./suites/BackendStampede.ts"
+import { ClusterMemory } from "./suites/ClusterMemory.ts"
+import { ClusterNearHit } from "./suites/ClusterNearHit.ts"
+import { ClusterPrimaryGet } from "./suites/ClusterPrimaryGet.ts"
+import { ClusterWorkerGet } from "./suites/ClusterWorkerGet.ts"
 import { CrossProcess } from "./suites/CrossProcess.ts"
 import { EntryMemory } from "./suites/EntryMemory.ts"
 import { Expiry } from "./suites/Expiry.ts"
@@ -30,6 +34,10 @@ export const suites: ReadonlyArray<Suite> = [
   CrossProcess,
   Expiry,
   LeaderKilled,
+  ClusterPrimaryGet,
+  ClusterWorkerGet,
+  ClusterNearHit,
+  ClusterMemory,
   BackendHit,
   BackendMiss,
   BackendStampede

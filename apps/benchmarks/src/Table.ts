@@ -10,10 +10,10 @@ const digitsOf = ({ digits, unit }: Metric, x: number): number => {
   if (digits !== undefined) return digits
   if (unit === "count") return Number.isInteger(x) ? 0 : 1
   if (unit === "times") return x < 10 ? 2 : 0
-  return unit === "ms" ? 1 : 0
+  return unit === "ms" || unit === "MB" ? 1 : 0
 }
 
-const units = { ns: " ns", µs: " µs", ms: " ms", bytes: "", count: "", times: "×" }
+const units = { ns: " ns", µs: " µs", ms: " ms", bytes: "", MB: " MB", count: "", times: "×" }
 
 const figure = (metric: Metric, summary: Summary | undefined): string => {
   if (summary === undefined) return "–"

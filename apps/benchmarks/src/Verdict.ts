@@ -29,3 +29,7 @@ export const compared = (rows: Rows, name: string, metric: string, words: Words)
     ...part(words.better, (ratio) => ratio < 1 - noise)
   ].join("; ")}.`
 }
+
+/** Whether one's figures are the lower ones, or the same within what the next run may turn round. */
+export const notAbove = (rows: Rows, name: string, other: string, metric: string): boolean =>
+  rows.ratio(name, other, metric) <= 1 + noise

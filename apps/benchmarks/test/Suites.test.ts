@@ -36,6 +36,8 @@ const counts: Record<string, ReadonlyArray<string>> = {
   expiry: ["one load"],
   "cross-process": ["exactly one load", "at most 6 commands"],
   "leader-killed": ["two loads"],
+  "cluster-worker": ["one message for a get"],
+  "cluster-near": ["no message"],
   "backend-hit": ["one request"],
   "backend-miss": ["two requests"],
   "backend-stampede": ["exactly one load"]

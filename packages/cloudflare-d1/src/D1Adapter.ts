@@ -75,15 +75,15 @@ export type Configured = Omit<Options, "database">
  * import * as Config from "effect/Config"
  *
  * const layer = (env: { readonly DB: D1Adapter.Database }) =>
- *   D1Adapter.layerConfig(env.DB, { table: Config.String("CACHE_TABLE") })
+ *   D1Adapter.layerConfig({ database: env.DB }, { table: Config.String("CACHE_TABLE") })
  * ```
  */
 export const layerConfig = (
-  database: Database,
+  where: { readonly database: Database },
   config: Config.Wrap<Configured>
 ): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
   AdapterLayer.listing(
     Effect.flatMap(Config.unwrap(config), (settings) =>
-      Effect.try({ try: () => make({ ...settings, database }), catch: (error) => error as InvalidOption })
+      Effect.try({ try: () => make({ ...settings, ...where }), catch: (error) => error as InvalidOption })
     )
   )

@@ -58,7 +58,8 @@ export const of = (name: string) => {
   const table = quoted(name)
   const held = `key = ?1 AND token = ?2 AND leased_until > ${clock}`
   const page = `SELECT key FROM ${table} WHERE key > ?1 ORDER BY key LIMIT ${sweepRows}`
-  const listed = `(${kept(clock)} OR ${leasedAt(clock)}) ORDER BY key LIMIT ?3`
+  // A blob comes after every text. What is not one bound alone would have the rest of the table read.
+  const listed = `key < ifnull(?2, x'') AND (${kept(clock)} OR ${leasedAt(clock)}) ORDER BY key LIMIT ?3`
   return {
     /** Grants the lease of each key where it may: ?1 owner, ?2 leaseFor, ?3 refreshWithin, ?4 force, then the keys. */
     acquire: forKeys((keys) => {
@@ -123,8 +124,8 @@ RETURNING ${kept(clock)} AS existed`
     ),
 
     /** The next keys that have a value or are led: ?1 after it, ?2 and before that, ?3 how many at most. */
-    keysAfter: `SELECT key FROM ${table} WHERE key > ?1 AND (?2 IS NULL OR key < ?2) AND ${listed}`,
-    keysFrom: `SELECT key FROM ${table} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) AND ${listed}`,
+    keysAfter: `SELECT key FROM ${table} WHERE key > ?1 AND ${listed}`,
+    keysFrom: `SELECT key FROM ${table} WHERE key >= ?1 AND ${listed}`,
 
     /** The last key of the page after ?1, then the end of what is over in that page. */
     sweepPage: `SELECT max(key) AS last, count(*) AS looked FROM (${page})`,

@@ -12,13 +12,17 @@ export const sweepEvery = 8
 
 /** The sweeps of one table in this isolate. */
 export class Sweeper {
-  private writes = 0
+  /**
+   * Begins anywhere: an isolate may write less often than that in its life, and all of them together are to sweep all
+   * the same. Chosen at the first write, for a Worker draws no lots before it is asked.
+   */
+  private writes: number | undefined
   /** The last key that was looked at; nothing before the first sweep, which begins at the key that is written. */
   private after: string | undefined
 
   /** What a write of the key carries along: nothing, mostly. */
   statements(statements: Statements, key: string): ReadonlyArray<Bound> {
-    this.writes += 1
+    this.writes = (this.writes ?? Math.floor(Math.random() * sweepEvery)) + 1
     if (this.writes % sweepEvery !== 0) return []
     this.after ??= key
     return page(statements, this.after)

@@ -135,23 +135,24 @@ export class Verbs {
     )
 
   /** In the order of their UTF-8 bytes, page by page: a key that is there all the time cannot be missed. */
-  readonly keys = (prefix: string): Stream.Stream<string, AdapterError> =>
-    Stream.paginate(undefined as string | undefined, (after) =>
+  readonly keys = (prefix: string): Stream.Stream<string, AdapterError> => {
+    // An emoji may have been cut in two: what is before it is common to all who begin so.
+    const start = prefix.replace(/[\uD800-\uDBFF]$/, "")
+    if (!start.isWellFormed()) return Stream.empty
+    const end = prefixEnd(start) ?? null
+    return Stream.paginate(undefined as string | undefined, (after) =>
       Effect.map(
         this.calls.run("keys", undefined, () => [
-          [
-            after === undefined ? this.statements.keysFrom : this.statements.keysAfter,
-            after ?? prefix,
-            prefixEnd(prefix) ?? null,
-            pageSize
-          ]
+          [after === undefined ? this.statements.keysFrom : this.statements.keysAfter, after ?? start, end, pageSize]
         ]),
         ([rows]) => {
           const keys = (rows as ReadonlyArray<Row>).map(({ key }) => key)
-          return [keys, keys.length < pageSize ? Option.none() : Option.some(keys.at(-1))] as const
+          const next = keys.length < pageSize ? Option.none<string>() : Option.some(keys.at(-1)!)
+          return [keys.filter((key) => key.startsWith(prefix)), next] as const
         }
       )
     )
+  }
 
   /** A statement that only reads; it answers whatever needs no lease. */
   private peek(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {

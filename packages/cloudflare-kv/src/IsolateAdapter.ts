@@ -25,8 +25,8 @@ const nameBytes = 512
 /** What a record has beside the value's bytes, and some. */
 const headBytes = 64
 
-/** Larger values are asked for again rather than remembered. */
-const rememberedBytes = 256 * 1024
+/** Larger values are asked for again rather than remembered: with 256 keys that is 16 MiB of the 128 MB of an isolate. */
+const rememberedBytes = 64 * 1024
 
 /** How often a verb starts again when another of this isolate was faster. */
 const attempts = 24

@@ -96,19 +96,19 @@ const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>[
   return { earlyRefresh: true, ...rest, adapter }
 }
 
+/** What is a cache's as it is, with promises and without. Does not compile where a name is forgotten. */
 const sharedNames = [
-  ...["get", "getMany", "getOrSetMany", "set", "delete", "deleteMany"],
-  ...["invalidateTag", "invalidateTags", "has", "stats", "explain"]
+  ...(["get", "getMany", "getOrSetMany", "set", "delete", "deleteMany"] as const),
+  ...(["invalidateTag", "invalidateTags", "has", "stats", "explain"] as const)
 ]
 
+const promiseNames = [...sharedNames, ...(["getOrSet", "close", Symbol.asyncDispose] as const)]
+
 /** A cache's methods, to be taken off the object. */
-const methods = (cache: object, names: ReadonlyArray<string | symbol>): object =>
+const methods = <C extends object, N extends keyof C>(cache: C, names: ReadonlyArray<N>): Pick<C, N> =>
   Object.fromEntries(
-    names.map((name) => [
-      name,
-      (cache as Record<string | symbol, (...args: Array<never>) => unknown>)[name]!.bind(cache)
-    ])
-  )
+    names.map((name) => [name, (cache[name] as (...args: Array<never>) => unknown).bind(cache)])
+  ) as Pick<C, N>
 
 /**
  * A cache over KV alone. No adapter, no leases: see above for what it does not do.
@@ -137,8 +137,8 @@ export const make = <A, HE = never, HR = never>(
           (verb: "getOrSet" | "refresh"): Load<A, HE, HR> =>
           (key, fetcher, call) =>
             Effect.map(cache[verb](key, fetcher, call), marked)
-        const own = { protection, getOrSet: load("getOrSet"), refresh: load("refresh") }
-        return { ...methods(cache, sharedNames), ...own } as AdvisoryCache<A, HE, HR>
+        const own = { protection, getOrSet: load("getOrSet"), refresh: load("refresh") } as const
+        return { ...methods(cache, sharedNames), ...own }
       })
   )
 
@@ -163,7 +163,6 @@ export const createCache = <A = any>(options: CreateAdvisoryOptions<A>): Advisor
     protection,
     getOrSetWithMeta: (...call: Parameters<LoadPromise<A>>) => cache.getOrSetWithMeta(...call).then(marked),
     refresh: (...call: Parameters<LoadPromise<A>>) => cache.refresh(...call).then(marked)
-  }
-  const names = [...sharedNames, "getOrSet", "close", Symbol.asyncDispose]
-  return { ...methods(cache, names), ...own } as AdvisoryPromiseCache<A>
+  } as const
+  return { ...methods(cache, promiseNames), ...own }
 }

@@ -82,6 +82,17 @@ describe("within an isolate", () => {
     expect(loads()).toBe(1)
   })
 
+  it("remembers what it wrote up to 64 KiB: what is larger is asked for", async () => {
+    const { cache, spent } = isolate("bound:")
+    await cache.set("small", "x".repeat(60_000))
+    await cache.set("large", "x".repeat(70_000))
+    spent()
+    expect((await cache.get("small"))?.length).toBe(60_000)
+    expect(spent()).toEqual([])
+    expect((await cache.get("large"))?.length).toBe(70_000)
+    expect(spent()).toEqual(["get"])
+  })
+
   it("lives for the exact time, though KV keeps it for a minute", async () => {
     const real = Date.now
     let later = 0

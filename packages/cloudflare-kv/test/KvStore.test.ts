@@ -1,8 +1,21 @@
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import { KvAdapter, KvStore } from "../src/index.ts"
 import * as Backend from "./fixtures/Backend.ts"
-import { ask, failureOf, hit, lead, lifetime, metered, minute, run, sleep, text, value } from "./fixtures/Support.ts"
+import {
+  ask,
+  failureOf,
+  hit,
+  lead,
+  lifetime,
+  metered,
+  meteredLeases,
+  minute,
+  run,
+  sleep,
+  text,
+  value
+} from "./fixtures/Support.ts"
 
 let backend: Backend.Backend
 beforeAll(async () => {
@@ -110,6 +123,39 @@ describe("with leases in D1", () => {
     await run(adapter.renew("k", { token: again.token, leaseFor: 1000 }))
     await run(adapter.abandon("k", { token: again.token, cooldown: 1000, cause: text("why") }))
     expect(spent()).toEqual([])
+  })
+
+  it("costs KV and D1 what the README says", async () => {
+    const kv = metered(backend.namespace())
+    const d1 = meteredLeases(backend.database())
+    // The first writes of an isolate carry no page of D1's sweep along, where it begins to count at 0.
+    vi.spyOn(Math, "random").mockReturnValue(0)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const leases = D1Adapter.make({ database: d1.database, table: "costs", setup: true })
+    const adapter = KvAdapter.make({ namespace: kv.namespace, prefix: "costs:", leases })
+    await run(adapter.put("first", { value: value(1), lifetime: lives }))
+    const costs = () => [kv.spent().join(), ...d1.spent()]
+    costs()
+    const { token } = await lead(adapter, "k")
+    expect(costs(), "acquire").toEqual(["", 1, 1, 1])
+    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(costs(), "follower").toEqual(["", 1, 1, 0])
+    await run(adapter.fill("k", { token, value: value(1), lifetime: lives }))
+    expect(costs(), "fill").toEqual(["put", 1, 2, 1])
+    hit(await run(adapter.acquire("k", ask("you"))))
+    expect(costs(), "hit").toEqual(["get", 1, 1, 0])
+    const refresh = await lead(adapter, "k", "me", { refreshWithin: Infinity })
+    expect(costs(), "stale value beside a lease").toEqual(["get", 1, 1, 1])
+    await run(adapter.renew("k", { token: refresh.token, leaseFor: 10_000 }))
+    expect(costs(), "renew").toEqual(["", 1, 2, 1])
+    await run(adapter.touch("k", { freshFor: 2 * minute }))
+    expect(costs(), "touch").toEqual(["get,put", 2, 3, 1])
+    await run(adapter.fill("k", { token: refresh.token, lifetime: lives }))
+    expect(costs(), "fill without a value").toEqual(["get", 2, 3, 1])
+    await run(adapter.put("k", { value: value(2), lifetime: lives }))
+    expect(costs(), "put").toEqual(["put", 1, 0, 1])
+    await run(adapter.delete("k"))
+    expect(costs(), "delete").toEqual(["", 1, 2, 1])
   })
 
   it("a name is used once: what two loads wrote never meets", async () => {

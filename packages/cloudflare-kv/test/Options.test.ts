@@ -51,6 +51,16 @@ describe("options", () => {
     expectRefused(() => KvAdvisory.createCache({ namespace, cacheTtl: "soon" } as never), "cacheTtl")
   })
 
+  it("say what a binding is, and never what one holds", () => {
+    try {
+      KvStore.make({ namespace: { secret: "hunter2" } as never })
+      expect.unreachable()
+    } catch (error) {
+      expect((error as Error).message).toMatch(/namespace is an object; accepted: a KV binding \(env\.KV\)/)
+      expect(JSON.stringify([error, { ...(error as object) }])).not.toContain("hunter2")
+    }
+  })
+
   it("ask for leases, and say where they come from", () => {
     expectRefused(() => KvAdapter.make({ namespace } as KvAdapter.Options), "leases")
     expect(() => KvAdapter.make({ namespace } as KvAdapter.Options)).toThrow(/D1Adapter\.make/)

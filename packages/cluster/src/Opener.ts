@@ -3,7 +3,7 @@
  * otherwise is core's to open.
  */
 import { Codec } from "@cache-locking/core"
-import { bytesOf, headBytes, headText, type Payload } from "./Compact.ts"
+import { ascii, bytesOf, headBytes, headText, type Payload } from "./Compact.ts"
 import { headerOf } from "./Header.ts"
 
 /** A value that was opened. */
@@ -21,9 +21,6 @@ const bytes = 0x62
 
 /** The character `7`: a byte that begins with a later digit has its high bit set. */
 const seven = 0x37
-
-/** No byte beyond ASCII, where UTF-8 is one byte a character. */
-const plain = /^[\0-\x7f]*$/
 
 export class Opener<A> {
   private readonly codec: Codec.Codec<A>
@@ -59,15 +56,13 @@ export class Opener<A> {
   }
 
   private ofText(payload: string, header: string): Opened<A> | undefined {
-    // Text that ASCII holds needs no bytes. Of what is before it, all but what comes after the cost's first byte is hexadecimal.
-    if (this.isDefault && header.length === headBytes - 1) {
-      if (!payload.startsWith(this.head)) return undefined
+    // Text in ASCII needs no bytes.
+    if (this.isDefault && header.length === headBytes - 1 && payload.charCodeAt(0) === ascii) {
+      if (!payload.startsWith(this.head, 1)) return undefined
       let at = headText
-      if (payload.charCodeAt(headText - 2) > seven) while (payload.charCodeAt(at++) > 127);
-      if (payload.charCodeAt(at) === text) {
-        const value = payload.slice(at + 1)
-        if (plain.test(value)) return new Opened(value as A)
-      }
+      // The cost's first byte ends the head. It goes on behind it where that has the high bit, and ASCII has none: one byte.
+      if (payload.charCodeAt(headText - 2) > seven) at++
+      if (payload.charCodeAt(at) === text) return new Opened(payload.slice(at + 1) as A)
     }
     return this.ofBytes(bytesOf(payload), header, false)
   }

@@ -6,7 +6,7 @@ import type { LawId } from "./Law.ts"
 import type { World } from "./World.ts"
 
 /** What a case needs besides the verbs that every adapter has. */
-export type Need = Capability | "records" | "stall" | "a store's clock" | "the process's clock"
+export type Need = Capability | "records" | "stall" | "a store's clock" | "the process's clock" | "a clock that runs"
 
 export interface Case {
   readonly law: LawId

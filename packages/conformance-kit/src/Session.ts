@@ -27,6 +27,10 @@ export const seedOf = (setup: Setup.Setup): number => {
   return setup.seed ?? (Number.isNaN(told) ? Math.floor(Math.random() * 1_000_000) : told)
 }
 
+/** Whether this process's clock goes on while it works: a Worker's stands still between requests to the outside. */
+const clockRuns = (): boolean =>
+  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent !== "Cloudflare-Workers"
+
 type Given = Pick<Setup.Setup, "claims" | "records" | "stall">
 
 const absence = (need: Need, { claims, records, stall }: Given): string | undefined => {
@@ -39,6 +43,8 @@ const absence = (need: Need, { claims, records, stall }: Given): string | undefi
       return claims.clock === "store" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
     case "the process's clock":
       return claims.clock === "process" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
+    case "a clock that runs":
+      return clockRuns() ? undefined : "inside a Worker nobody can tell when a reply came: judge from outside as well"
     default:
       return claims[need] === false ? `claimed to have no ${need}` : undefined
   }

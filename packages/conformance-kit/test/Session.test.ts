@@ -2,7 +2,7 @@ import { Adapter } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { prove, type Steps } from "../src/Case.ts"
 import * as Session from "../src/Session.ts"
 import { peersOf, type Setup } from "../src/Setup.ts"
@@ -66,6 +66,14 @@ describe("judge", () => {
 
 describe("skipReason", () => {
   const needing = (needs: Parameters<typeof prove>[3]) => prove("1", "a test", function* () {}, needs)
+
+  it("asks for a clock that runs, which a Worker's does not", () => {
+    const one = needing({ needs: "a clock that runs" })
+    expect(Session.skipReason(one, { claims })).toBe(undefined)
+    vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    expect(Session.skipReason(one, { claims })).toMatch(/inside a Worker/)
+  })
 
   it("is by the claims, never by what the adapter has", () => {
     const none = { ...claims, watch: false, hitUnsafe: false, clock: "client" } as const

@@ -2,6 +2,8 @@
  * What an object store must do to be the backend of an `ObjectStore`, and what is noted beside its objects.
  */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import type { Adapter, AdapterError } from "./Adapter.ts"
 import * as Entry from "./Entry.ts"
 import * as EntryRecord from "./EntryRecord.ts"
@@ -64,6 +66,30 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
   /** Epoch milliseconds by the store's clock, once anything was asked; without it the client's clock is used. */
   readonly now?: (() => number) | undefined
 }
+
+/** How often a write is asked that was not decided, before what is there is looked at anew. */
+const attempts = 5
+
+/**
+ * Asks a conditional write again that was not decided: the store had no time for it, or it met another. Answers `false`
+ * where that goes on: nobody can tell who was faster, and whoever was, is there.
+ *
+ * @param pauseOf milliseconds, the longest first pause after such a failure; it doubles, and half of it at least is
+ *   waited. Nothing for any other failure
+ */
+export const insist = Effect.fnUntraced(function* <A>(
+  write: Effect.Effect<A, AdapterError>,
+  pauseOf: (failure: AdapterError) => number | undefined
+): Effect.fn.Return<A | false, AdapterError> {
+  for (let attempt = 0; ; attempt++) {
+    const made = yield* Effect.result(write)
+    if (Result.isSuccess(made)) return made.success
+    const pause = pauseOf(made.failure)
+    if (pause === undefined) return yield* made.failure
+    if (attempt === attempts - 1) return false
+    yield* Effect.sleep((0.5 + (yield* Random.next) / 2) * pause * 2 ** attempt)
+  }
+})
 
 /** What is noted beside a lease's object, so that neither a listing nor a sweep reads any value. */
 export interface Remark {

@@ -7,19 +7,20 @@
  * and ending a lease never writes it again. It goes when its name is written over.
  */
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { AdapterError, Limits, ListingAdapter } from "./Adapter.ts"
 import { type Bucket, remark, remarkOn, versionOf } from "./Bucket.ts"
+import * as Check from "./Check.ts"
 import * as ConditionalStore from "./ConditionalStore.ts"
 import * as EntryRecord from "./EntryRecord.ts"
 import * as ObjectName from "./ObjectName.ts"
 import { retold } from "./Retold.ts"
 import * as ValueStore from "./ValueStore.ts"
 
-export type { Bucket, Found, Listed, Notes, Page } from "./Bucket.ts"
-export { isPrefix, prefixBytes } from "./ObjectName.ts"
+export { type Bucket, type Found, insist, type Listed, type Notes, type Page } from "./Bucket.ts"
 export { setup } from "./ObjectSetup.ts"
 export { type Swept, sweep } from "./ObjectSweep.ts"
 
@@ -30,6 +31,72 @@ export interface Options {
   /** Values of up to so many bytes are kept in the lease's object. */
   readonly inlineBytes: number
 }
+
+/** What an adapter over a bucket can be told, whichever store it is. */
+export interface Settings {
+  /**
+   * The folder of this cache's objects: letters, digits and `-_.!*'()`, folders parted by `/`, 100 characters at most.
+   * Two prefixes never meet. Default `"cache"`.
+   */
+  readonly prefix?: string | undefined
+  /**
+   * Values of up to so many bytes, as they are stored, are kept beside their lease: one read for a hit. Larger ones
+   * take two. Default 65,536; 1 MiB at most.
+   */
+  readonly inlineBytes?: number | undefined
+  /**
+   * The delay from which followers begin to poll, where `waitStep` is shorter: each time is a read that is billed.
+   * Default 250 ms.
+   */
+  readonly pollEvery?: Duration.Input | undefined
+  /** How long any request may take, repetitions by the client included; a second more for each MiB of a value. Default 5 seconds. */
+  readonly requestTimeout?: Duration.Input | undefined
+}
+
+const defaults = { inlineBytes: 65_536, pollEvery: 250, requestTimeout: 5_000, grace: 3_600_000 }
+
+const inlineMost = 1_048_576
+
+const graceLeast = 60_000
+
+const prefixOf = (given: string | undefined): string => {
+  const prefix = Check.text("prefix", given, "cache")
+  if (ObjectName.isPrefix(prefix)) return prefix
+  throw Check.invalid(
+    "prefix",
+    prefix,
+    `letters, digits and -_.!*'(), folders parted by one /, none that begins with a dot, ${ObjectName.prefixBytes} characters at most`
+  )
+}
+
+const inlineOf = (given: number | undefined): number => {
+  const bytes = Check.integer("inlineBytes", given, { min: 0, default: defaults.inlineBytes })
+  if (bytes <= inlineMost) return bytes
+  throw Check.invalid("inlineBytes", bytes, `a whole number from 0 to ${inlineMost}`)
+}
+
+/**
+ * The settings, checked, with their defaults; durations in milliseconds.
+ *
+ * @throws InvalidOption
+ */
+export const checkSettings = ({ inlineBytes, pollEvery, prefix, requestTimeout }: Settings) => ({
+  prefix: prefixOf(prefix),
+  inlineBytes: inlineOf(inlineBytes),
+  pollEvery: Check.duration("pollEvery", pollEvery ?? defaults.pollEvery, { infinite: false }),
+  timeout: Check.duration("requestTimeout", requestTimeout ?? defaults.requestTimeout, { min: 1, infinite: false })
+})
+
+/**
+ * How long an object must have been of no use before a sweep takes it, in milliseconds: longer than any request may take.
+ *
+ * @throws InvalidOption
+ */
+export const checkGrace = (grace: Duration.Input | undefined, timeout: number): number =>
+  Check.duration("grace", grace ?? Math.max(defaults.grace, 2 * timeout), {
+    min: Math.max(graceLeast, 2 * timeout),
+    infinite: false
+  })
 
 /** So many requests of one verb at once. */
 const concurrency = 16

@@ -21,19 +21,8 @@ export interface Swept {
 
 const concurrency = 16
 
-/** Each page of a listing, in turn. */
-const eachPage = Effect.fnUntraced(function* (
-  bucket: Bucket,
-  beginning: string,
-  use: (objects: ReadonlyArray<Listed>) => Effect.Effect<void, AdapterError>
-) {
-  let cursor: string | undefined
-  do {
-    const page = yield* bucket.list(beginning, cursor)
-    yield* use(page.objects)
-    cursor = page.cursor
-  } while (cursor !== undefined)
-})
+/** Names of values that are remembered at a time; of more, a part after the other is looked for among the leases. */
+const remembered = 250_000
 
 /**
  * Removes what is over. May run beside anything, and at any time again.
@@ -42,23 +31,28 @@ const eachPage = Effect.fnUntraced(function* (
  */
 export const sweep = Effect.fnUntraced(function* (
   bucket: Bucket,
-  { grace, prefix }: { readonly prefix: string; readonly grace: number }
+  { grace, most = remembered, prefix }: { readonly prefix: string; readonly grace: number; readonly most?: number }
 ): Effect.fn.Return<Swept, AdapterError> {
   let [looked, removed] = [0, 0]
   let before: number | undefined
   /** Values that were written long ago, less those that a lease names: named at once or never. */
   const unnamed = new Set<string>()
 
-  yield* eachPage(bucket, ObjectName.beginningOfValues(prefix), (objects) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      before ??= (bucket.now?.() ?? now) - grace
-      looked += objects.length
-      for (const { modified, name } of objects) {
+  /** Notes the values of some pages, and answers where the next one begins. */
+  const collect = Effect.fnUntraced(function* (cursor: string | undefined) {
+    let next = cursor
+    do {
+      const page = yield* bucket.list(ObjectName.beginningOfValues(prefix), next)
+      before ??= (bucket.now?.() ?? (yield* Clock.currentTimeMillis)) - grace
+      looked += page.objects.length
+      for (const { modified, name } of page.objects) {
         const version = ObjectName.versionOf(prefix, name)
         if (version !== undefined && modified < before) unnamed.add(version)
       }
-    })
-  )
+      next = page.cursor
+    } while (next !== undefined && unnamed.size < most)
+    return next
+  })
 
   const judge = (object: Listed) => {
     const old = object.modified < before!
@@ -73,14 +67,29 @@ export const sweep = Effect.fnUntraced(function* (
       return bucket.remove(object.name, object.version)
     })
   }
-  yield* eachPage(bucket, ObjectName.beginningOfLeases(prefix, "")!, (objects) => {
-    looked += objects.length
-    return Effect.forEach(objects, judge, { concurrency, discard: true })
+
+  /** Goes through all leases, page by page: removes those that are over, and parts the values from those that are named. */
+  const part = Effect.fnUntraced(function* (counts: boolean) {
+    let cursor: string | undefined
+    do {
+      const page = yield* bucket.list(ObjectName.beginningOfLeases(prefix, "")!, cursor)
+      if (counts) looked += page.objects.length
+      yield* Effect.forEach(page.objects, judge, { concurrency, discard: true })
+      cursor = page.cursor
+    } while (cursor !== undefined)
   })
 
-  yield* Effect.forEach(unnamed, (version) => bucket.remove(ObjectName.ofValue(prefix, version)), {
-    concurrency,
-    discard: true
-  })
-  return { looked, removed: removed + unnamed.size }
+  const discard = (version: string) => bucket.remove(ObjectName.ofValue(prefix, version))
+
+  let cursor: string | undefined
+  let first = true
+  do {
+    cursor = yield* collect(cursor)
+    yield* part(first)
+    first = false
+    yield* Effect.forEach(unnamed, discard, { concurrency, discard: true })
+    removed += unnamed.size
+    unnamed.clear()
+  } while (cursor !== undefined)
+  return { looked, removed }
 })

@@ -131,12 +131,13 @@ class Pair {
     lives: (there: Snapshot) => number | undefined,
     verb: Effect.Effect<boolean, AdapterError>
   ): Effect.Effect<boolean, AdapterError> {
-    const prolonged = Effect.flatMap(this.leases.read(key), (there) => {
+    const prolonged = (gone?: string): Effect.Effect<boolean, AdapterError> => Effect.flatMap(this.leases.read(key), (there) => {
       const ttl = lives(there)
       if (there.value === undefined || ttl === undefined) return Effect.succeed(false)
       const name = VersionName.parse(there.value)
       return Effect.flatMap(this.get(there.value), (bytes) => {
-        if (bytes === undefined) return Effect.succeed(false)
+        // Perhaps it was just overtaken: then there is another name by now.
+        if (bytes === undefined) return name === gone ? Effect.succeed(false) : prolonged(name)
         if (name === undefined) return verb
         // Never written to live shorter: the verb may yet be refused, and then the name lives on.
         if (there.keptFor === Infinity) return Effect.tap(verb, () => this.ending(key, name, bytes))
@@ -147,7 +148,7 @@ class Pair {
         )
       })
     })
-    return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged)
+    return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged())
   }
 
   /** Gives a version that was to live for ever an end, if its name got one; best effort, for nobody reads it beyond. */

@@ -3,7 +3,7 @@
  * a rejection behind.
  */
 import type { DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
-import type { AdapterError, Operation } from "@cache-locking/core"
+import { type AdapterError, Deadlines, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import type { Client, Command } from "./Client.ts"
 import { failed, timedOut, unmet } from "./Failure.ts"
@@ -30,6 +30,7 @@ export class Calls {
   private readonly clock: StoreClock
   private readonly table: string
   private readonly timeout: number
+  private readonly deadlines = new Deadlines.Deadlines()
 
   constructor(fields: { client: Client; clock: StoreClock; table: string; timeout: number }) {
     this.client = fields.client
@@ -46,24 +47,26 @@ export class Calls {
   ): Effect.Effect<A, AdapterError> {
     return Effect.callback((resume) => {
       const controller = new AbortController()
-      const timer = setTimeout(() => {
-        resume(Effect.fail(timedOut(operation, key, this.timeout)))
-        controller.abort()
-      }, this.timeout)
-      // A request has a connection that keeps the process alive; its bound need not.
-      timer.unref()
+      const call: Deadlines.Pending = {
+        deadline: performance.now() + this.timeout,
+        expire: () => {
+          resume(Effect.fail(timedOut(operation, key, this.timeout)))
+          controller.abort()
+        }
+      }
+      this.deadlines.add(call)
       verb(this.session(controller.signal)).then(
         (answer) => {
-          clearTimeout(timer)
+          this.deadlines.remove(call)
           resume(Effect.succeed(answer))
         },
         (error) => {
-          clearTimeout(timer)
+          this.deadlines.remove(call)
           resume(Effect.fail(failed(operation, key, this.table, error)))
         }
       )
       return Effect.sync(() => {
-        clearTimeout(timer)
+        this.deadlines.remove(call)
         controller.abort()
       })
     })

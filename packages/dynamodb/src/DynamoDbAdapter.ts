@@ -8,6 +8,7 @@ import {
   type Adapter,
   AdapterCheck,
   AdapterLayer,
+  Check,
   type InvalidOption,
   type ListingAdapter,
   ValueStore
@@ -16,7 +17,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { checkSettings, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
+import { checkConfigured, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
 import * as Values from "./Values.ts"
 import { Verbs } from "./Verbs.ts"
 
@@ -77,7 +78,8 @@ export const make: {
   const resolved = resolve(options)
   if (options.leases === undefined) return whole(resolved)
   const leases = AdapterCheck.checkAdapter(options.leases, "leases")
-  return ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter
+  // Its keys are those of the leases, as the types above say; and so are they the caller's to close.
+  return { ...(ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter), close: undefined }
 }
 
 /**
@@ -105,28 +107,45 @@ export interface Configured extends Settings {
   /** With `secretAccessKey`. Default: what the SDK finds (variables, profiles, roles). */
   readonly accessKeyId?: string | undefined
   readonly secretAccessKey?: Redacted.Redacted | undefined
+  /** With the two, where they are temporary. */
+  readonly sessionToken?: Redacted.Redacted | undefined
 }
 
-const connect = ({ accessKeyId, endpoint, region, secretAccessKey }: Configured) =>
+/** Half of what signs a request would be passed over by the SDK, which would look for other credentials. */
+const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: Configured) => {
+  if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
+  if (accessKeyId === undefined) throw Check.invalid("accessKeyId", undefined, "text, beside secretAccessKey")
+  if (secretAccessKey === undefined) throw Check.invalid("secretAccessKey", undefined, "redacted, beside accessKeyId")
+  return {
+    accessKeyId,
+    secretAccessKey: Redacted.value(secretAccessKey),
+    ...(sessionToken !== undefined && { sessionToken: Redacted.value(sessionToken) })
+  }
+}
+
+const connect = ({ endpoint, region }: Configured, credentials: ReturnType<typeof credentialsOf>) =>
   Effect.acquireRelease(
     Effect.sync(
       () =>
         new DynamoDBClient({
           ...(region !== undefined && { region }),
           ...(endpoint !== undefined && { endpoint }),
-          ...(accessKeyId !== undefined &&
-            secretAccessKey !== undefined && {
-              credentials: { accessKeyId, secretAccessKey: Redacted.value(secretAccessKey) }
-            })
+          ...(credentials !== undefined && { credentials })
         })
     ),
     (client) => Effect.sync(() => client.destroy())
   )
 
 const configured = Effect.fnUntraced(function* (config: Configured) {
-  const { accessKeyId, endpoint, region, secretAccessKey, ...settings } = config
-  yield* Effect.try({ try: () => checkSettings(settings), catch: (error) => error as InvalidOption })
-  const client = yield* connect({ accessKeyId, endpoint, region, secretAccessKey })
+  const { accessKeyId, endpoint, region, secretAccessKey, sessionToken, ...settings } = config
+  const credentials = yield* Effect.try({
+    try: () => {
+      checkConfigured(settings)
+      return credentialsOf(config)
+    },
+    catch: (error) => error as InvalidOption
+  })
+  const client = yield* connect({ endpoint, region }, credentials)
   return make({ ...settings, client })
 })
 

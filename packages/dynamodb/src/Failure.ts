@@ -61,10 +61,14 @@ const wordsOf = (error: unknown, table: string): string => {
   return codeOf(error) ?? (error instanceof Error ? error.name : "the request failed")
 }
 
+/** Where the client was told to go is no place. The SDK finds out with the first request, and gives it no name. */
+const isNowhere = (error: unknown): boolean =>
+  codeOf(error) === "ERR_INVALID_URL" || /^Region (is missing|not accepted)/.test(wordsOf(error, ""))
+
 const isPassing = (error: unknown): boolean => {
   const name = nameOf(error)
   if (passing.has(name)) return true
-  if (hopeless.has(name)) return false
+  if (hopeless.has(name) || isNowhere(error)) return false
   const status = statusOf(error)
   // No reply at all, one of the service's own faults, or one of something in between.
   return status === undefined || status < 400 || status >= 500 || status === 429

@@ -124,6 +124,16 @@ export const checkTable = (settings: TableSettings) => ({
 export const checkSettings = (settings: Settings) => ({ ...checkTable(settings), prefix: prefixOf(settings.prefix) })
 
 /**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
+
+/**
  * Checks the client.
  *
  * @throws InvalidOption

@@ -17,6 +17,8 @@ interface Response {
 type Next = (args: unknown) => Promise<{ readonly response?: unknown }>
 
 export class StoreClock {
+  /** Whether there was a reply yet, whatever could be learned from it. */
+  asked = false
   /** Milliseconds that the service is thought to be ahead of this host. */
   private ahead = 0
 
@@ -40,6 +42,7 @@ export class StoreClock {
     async (args) => {
       const sentAt = Date.now()
       const result = await next(args)
+      this.asked = true
       this.learn((result.response as Response | undefined)?.headers?.["date"], sentAt, Date.now())
       return result
     }

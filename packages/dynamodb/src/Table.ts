@@ -38,12 +38,12 @@ export interface Definition {
 }
 
 /**
- * The table could not be set up. `Unavailable` may pass; `Rejected` will not: a permission, or a table of that name that
- * is none of ours, which is left as it is.
+ * The table could not be set up. `Unavailable` may pass, `Rejected` will not (a permission), and `Unrecognised` says that
+ * there is a table of that name that is none of ours: it is left as it is.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly table: string
-  readonly reason: "Unavailable" | "Rejected"
+  readonly reason: "Unavailable" | "Rejected" | "Unrecognised"
   readonly message: string
   readonly cause?: unknown
 }> {
@@ -157,7 +157,7 @@ class Builder {
   private refusal(why: string): SetupFailed {
     return new SetupFailed({
       table: this.table,
-      reason: "Rejected",
+      reason: "Unrecognised",
       message: `the table ${this.table} is none of ours: ${why}`
     })
   }

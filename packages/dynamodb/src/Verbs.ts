@@ -59,13 +59,14 @@ export class Verbs {
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     this.run("fill", key, value, async (session, place) => {
       const rev = newRev()
+      await this.knowTime(session, place)
       const found = await session.write(Statements.fill(place, this.clock.now(), rev, { token, value, lifetime }))
       return found === undefined || found.rev === rev
     })
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.run("abandon", key, cause, (session, place) =>
-      this.holding(session, token, (now, rev, keptUntil) => {
+      this.holding(session, place, token, (now, rev, keptUntil) => {
         // Beside a large value there is no room for a large cause.
         const fits = keptUntil === undefined || (cause?.bytes.byteLength ?? 0) <= causeBytes
         return Statements.abandon(place, now, rev, { token, cooldown, cause: fits ? cause : undefined, keptUntil })
@@ -74,25 +75,23 @@ export class Verbs {
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
     this.run("renew", key, undefined, (session, place) =>
-      this.holding(session, token, (now, rev, keptUntil) =>
+      this.holding(session, place, token, (now, rev, keptUntil) =>
         Statements.renew(place, now, rev, { token, leaseFor, keptUntil })
       )
     )
 
-  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
-    this.run("delete", key, undefined, async (session, place) => {
-      const gone = await session.remove(Statements.remove(place))
-      return Entry.remove(gone.entry, this.clock.now())[0]
-    })
+  readonly delete = (key: string): Effect.Effect<boolean, AdapterError> => this.remove("delete", key)
 
   readonly put: Adapter["put"] = (key, { lifetime, value }) =>
     this.run("put", key, value, async (session, place) => {
+      await this.knowTime(session, place)
       await session.send(Statements.put(place, this.clock.now(), newRev(), { value, lifetime }))
     })
 
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
     this.run("touch", key, undefined, async (session, place) => {
       const rev = newRev()
+      await this.knowTime(session, place)
       let found = await session.write(Statements.touch(place, this.clock.now(), rev, freshFor))
       for (let attempt = 0; found !== undefined && found.rev !== rev; attempt++) {
         const now = this.clock.now()
@@ -116,10 +115,8 @@ export class Verbs {
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
     Effect.suspend(() => {
-      for (const key of keys) {
-        const refusal = Limit.refusal(this, "acquireMany", key)
-        if (refusal !== undefined) return Effect.fail(refusal)
-      }
+      const refusal = this.refusalOf("acquireMany", keys)
+      if (refusal !== undefined) return Effect.fail(refusal)
       // DynamoDB refuses a batch that names an item twice.
       const batches = Batch.chunks([...new Set(keys)])
       const answered = Effect.forEach(batches, (batch) => this.acquireBatch(batch, options), { concurrency: 4 })
@@ -130,7 +127,12 @@ export class Verbs {
     })
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
-    Effect.map(Effect.forEach(keys, this.delete, { concurrency }), (gone) => gone.filter(Boolean).length)
+    Effect.suspend(() => {
+      const refusal = this.refusalOf("deleteMany", keys)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const gone = Effect.forEach(keys, (key) => this.remove("deleteMany", key), { concurrency })
+      return Effect.map(gone, (gone) => gone.filter(Boolean).length)
+    })
 
   /** A scan: DynamoDB reads the whole table for it, page by page. */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
@@ -153,6 +155,30 @@ export class Verbs {
     const refusal = Limit.refusal(this, operation, key, value)
     if (refusal !== undefined) return Effect.fail(refusal)
     return this.calls.run(operation, key, (session) => verb(session, this.placeOf(key)))
+  }
+
+  /** Why the first of these keys that is none is refused, before anything is sent. */
+  private refusalOf(operation: Operation, keys: ReadonlyArray<string>): AdapterError | undefined {
+    for (const key of keys) {
+      const refusal = Limit.refusal(this, operation, key)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
+
+  private remove(operation: "delete" | "deleteMany", key: string): Effect.Effect<boolean, AdapterError> {
+    return this.run(operation, key, undefined, async (session, place) => {
+      const gone = await session.remove(Statements.remove(place))
+      return Entry.remove(gone.entry, this.clock.now())[0]
+    })
+  }
+
+  /**
+   * Whoever writes without having read anything, ever, asks for a reply first: by a host's clock that is minutes off, what
+   * is written would end by as much too early or too late.
+   */
+  private async knowTime(session: Session, place: Statements.Place): Promise<void> {
+    if (!this.clock.asked) await this.find(session, place)
   }
 
   private placeOf(key: string): Statements.Place {
@@ -189,10 +215,12 @@ export class Verbs {
   /** Writes under a lease, by the value that the token tells, or by what is there where that is no longer so. */
   private async holding(
     session: Session,
+    place: Statements.Place,
     token: Token,
     statement: (now: number, rev: string, keptUntil: number | undefined) => Parameters<Session["write"]>[0]
   ): Promise<boolean> {
     let keptUntil = Grant.keptUntilOf(token)
+    await this.knowTime(session, place)
     for (let attempt = 0; ; attempt++) {
       if (attempt > 1) await session.pause(attempt)
       const [now, rev] = [this.clock.now(), newRev()]

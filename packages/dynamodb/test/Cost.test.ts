@@ -91,6 +91,13 @@ describe.skipIf(server instanceof Unavailable)("cost per call", () => {
     expect(filled.units).toEqual([["UpdateItem", 10]])
   })
 
+  it("the first write of a client that has read nothing yet is a read more, once, to know what time it is", async () => {
+    const put = (key: string) => adapter.put(key, { value: sized(10), lifetime: long })
+    expect((await costOf(put("k"))).sent).toEqual(["GETITEM", "PUTITEM"])
+    expect((await costOf(put("k"))).sent).toEqual(["PUTITEM"])
+    expect((await costOf(put("l"))).sent).toEqual(["PUTITEM"])
+  })
+
   it("a follower reads and writes nothing", async () => {
     await lead(adapter, "k")
     const followed = await costOf(adapter.acquire("k", ask("you")))

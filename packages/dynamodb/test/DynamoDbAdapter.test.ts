@@ -155,6 +155,11 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
     for (const key of ["k".repeat(2048 - 36), "漢".repeat(671), "🙂\ud800"]) {
       expect(await failureOf(nowhere.acquire(key, ask("me")))).toMatchObject({ reason: "Rejected", key })
       expect(await failureOf(nowhere.acquireMany!(["a", key], ask("me")))).toMatchObject({ reason: "Rejected", key })
+      expect(await failureOf(nowhere.deleteMany!(["a", key]))).toMatchObject({
+        reason: "Rejected",
+        operation: "deleteMany",
+        key
+      })
     }
     const over = { bytes: new Uint8Array(401_409) }
     expect(await failureOf(nowhere.put("k", { value: over, lifetime: lifetime(1) }))).toMatchObject({
@@ -381,6 +386,41 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
       expect(JSON.stringify(error) + String(error.cause)).not.toContain("secret")
     }
   })
+
+  it.each([10 * minute, -10 * minute])(
+    "writes by the service's clock even if it is the first thing a host does whose own is %d ms off",
+    async (skew) => {
+      const fresh = () => DynamoDbAdapter.make({ client: clientOf(url()), table, prefix, commandTimeout })
+      const real = Date.now
+      const skewed = async <A>(effect: Effect.Effect<A, AdapterError>) => {
+        Date.now = () => real() + skew
+        try {
+          return await run(effect)
+        } finally {
+          Date.now = real
+        }
+      }
+      const leftOf = async (key: string) => (await run(adapter.read(key))).freshFor
+      await skewed(fresh().put("put", { value: value(1), lifetime: lifetime(minute) }))
+      expect(await leftOf("put")).toBeGreaterThan(minute - 5_000)
+      expect(await leftOf("put")).toBeLessThan(minute + 5_000)
+      expect(await skewed(fresh().touch("put", { freshFor: 2 * minute }))).toBe(true)
+      expect(await leftOf("put")).toBeGreaterThan(2 * minute - 5_000)
+      expect(await leftOf("put")).toBeLessThan(2 * minute + 5_000)
+      // As one who was handed the token of another process.
+      const { token } = await lead(adapter, "led", "me", { leaseFor: minute })
+      expect(await skewed(fresh().renew("led", { token, leaseFor: minute }))).toBe(true)
+      expect((await run(adapter.read("led"))).lease?.endsIn).toBeLessThan(minute + 5_000)
+      expect(await skewed(fresh().fill("led", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
+      expect(await leftOf("led")).toBeGreaterThan(minute - 5_000)
+      expect(await leftOf("led")).toBeLessThan(minute + 5_000)
+      const other = await lead(adapter, "cooled", "me", { leaseFor: minute })
+      expect(await skewed(fresh().abandon("cooled", { token: other.token, cooldown: minute }))).toBe(true)
+      const { cooling } = await run(adapter.read("cooled"))
+      expect(cooling?.retryIn).toBeGreaterThan(minute - 5_000)
+      expect(cooling?.retryIn).toBeLessThan(minute + 5_000)
+    }
+  )
 
   it("loads by a clock of the service's where the host's own is far off", async () => {
     const other = DynamoDbAdapter.make({ client: clientOf(url()), table, prefix, commandTimeout })

@@ -1,3 +1,4 @@
+import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb"
 import { describe, expect, it } from "vitest"
 import * as Failure from "../src/Failure.ts"
 
@@ -34,6 +35,19 @@ describe("Failure", () => {
     ["CredentialsProviderError", undefined]
   ])("%s (%s) will not", (name, status) => {
     expect(reasonOf(thrown(name, status))).toBe("Rejected")
+  })
+
+  it("of a client that was told no place to go to will not pass: by the SDK's own words", async () => {
+    const credentials = { accessKeyId: "a", secretAccessKey: "hidden" }
+    for (const config of [
+      { endpoint: "not a url", region: "local" },
+      { region: "eu west/1" },
+      { region: async () => Promise.reject(new Error("Region is missing")) }
+    ]) {
+      const client = new DynamoDBClient({ credentials, ...config })
+      const thrown = await client.send(new ListTablesCommand({})).catch((error) => error)
+      expect(Failure.failed("read", "k", "t", thrown)).toMatchObject({ reason: "Rejected", retryable: false })
+    }
   })
 
   it("passes on the name, the code and the words, and nothing else", () => {

@@ -213,6 +213,22 @@ describe.skipIf(server instanceof Unavailable)("faults", () => {
     await expectUnavailable(DynamoDbAdapter.make({ client, table, prefix: "throttled", commandTimeout }))
   })
 
+  it("a process that was busy for longer than its bound has the reply that came in time", async () => {
+    await run(patient.put("busy", { value: value(1), lifetime: lifetime(minute) }))
+    const hasty = DynamoDbAdapter.make({ client: clientOf(own().url), table, prefix: "patient", commandTimeout: 1_000 })
+    await run(hasty.read("busy"))
+    await own().pause()
+    const asking = run(Effect.result(hasty.acquire("busy", ask("me"))))
+    // Sent, and not answered.
+    await sleep(200)
+    await own().resume()
+    // Out of the phase of timers: when it is over, they come before what can be read.
+    await new Promise(setImmediate)
+    const end = performance.now() + 1_500
+    while (performance.now() < end);
+    expect(await asking).toMatchObject({ _tag: "Success", success: { _tag: "Hit" } })
+  })
+
   it("gives the request up when its caller leaves", async () => {
     const { open } = proxy.stats
     proxy.blackhole()

@@ -24,8 +24,30 @@ const list = Effect.flatMap(ListingAdapter, (adapter) => Stream.runCollect(adapt
 
 it("bad options are told at once, or as a typed failure", async () => {
   expect(() => DynamoDbAdapter.layer({ client: idle, prefix: "#" })).toThrow(InvalidOption)
-  const layer = DynamoDbAdapter.layerConfig({ region: Config.succeed("local"), prefix: Config.succeed("#") })
-  expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toBeInstanceOf(InvalidOption)
+  const region = Config.succeed("local")
+  const secret = Config.succeed(Redacted.make("hidden"))
+  for (const [bad, option] of [
+    [{ prefix: Config.succeed("#") }, "prefix"],
+    [{ prefixx: Config.succeed("misspelled") }, "prefixx"],
+    // The SDK would pass over half of them and look for others.
+    [{ accessKeyId: Config.succeed("local") }, "secretAccessKey"],
+    [{ secretAccessKey: secret }, "accessKeyId"],
+    [{ sessionToken: secret }, "accessKeyId"]
+  ] as const) {
+    const layer = DynamoDbAdapter.layerConfig({ region, ...bad })
+    const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
+    expect(error).toBeInstanceOf(InvalidOption)
+    expect(error).toMatchObject({ option })
+    expect(JSON.stringify(error) + String(error)).not.toContain("hidden")
+  }
+})
+
+it("closes no leases that it was given", async () => {
+  let closed = 0
+  const leases = { ...MemoryAdapter.make(), close: Effect.sync(() => void closed++) }
+  expect(DynamoDbAdapter.make({ client: idle, leases }).close).toBeUndefined()
+  await run(Effect.scoped(Layer.build(DynamoDbAdapter.layer({ client: idle, leases }))))
+  expect(closed).toBe(0)
 })
 
 it("gives a listing adapter exactly where keys can be listed", async () => {
@@ -54,11 +76,12 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
       region: Config.succeed("local"),
       accessKeyId: Config.succeed("local"),
       secretAccessKey: Config.Redacted("SECRET"),
+      sessionToken: Config.Redacted("SESSION"),
       table: Config.succeed(table),
       prefix: Config.succeed("config"),
       commandTimeout: Config.succeed("10 seconds" as const)
     })
-    const env = ConfigProvider.fromUnknown({ DYNAMODB_URL: proxy.url(), SECRET: "hidden" })
+    const env = ConfigProvider.fromUnknown({ DYNAMODB_URL: proxy.url(), SECRET: "hidden", SESSION: "a token" })
     const answer = await run(
       Effect.provide(
         Effect.tap(use, () => Effect.sync(() => expect(proxy.stats.open).toBe(1))),

@@ -108,7 +108,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
     const before = await stateOf(table)
     const error = await failureOf(DynamoDbAdapter.setup({ client, table }))
     expect(error).toBeInstanceOf(DynamoDbAdapter.SetupFailed)
-    expect(error).toMatchObject({ reason: "Rejected", retryable: false, message: expect.stringContaining(table) })
+    expect(error).toMatchObject({ reason: "Unrecognised", retryable: false, message: expect.stringContaining(table) })
     expect(await stateOf(table)).toEqual(before)
     expect(before.expiry?.TimeToLiveStatus).toBe("DISABLED")
   })
@@ -119,7 +119,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
     const TimeToLiveSpecification = { AttributeName: "ttl", Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName: "other-expiry", TimeToLiveSpecification }))
     const error = await failureOf(DynamoDbAdapter.setup({ client, table: "other-expiry" }))
-    expect(error).toMatchObject({ reason: "Rejected", message: expect.stringContaining("expires by ttl") })
+    expect(error).toMatchObject({ reason: "Unrecognised", message: expect.stringContaining("expires by ttl") })
     expect((await stateOf("other-expiry")).expiry).toMatchObject({ AttributeName: "ttl" })
   })
 

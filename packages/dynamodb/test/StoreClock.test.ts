@@ -75,10 +75,16 @@ describe("StoreClock", () => {
   it("learns from failed replies as well, by the middleware", async () => {
     const clock = new StoreClock()
     const response = { headers: { date: told(600_000) } }
+    expect(clock.asked).toBe(false)
     const result = await clock.middleware(async () => ({ response }))({})
+    expect(clock.asked).toBe(true)
     expect(result).toEqual({ response })
     expect(clock.now()).toBeGreaterThan(start + 590_000)
     await expect(clock.middleware(async () => Promise.reject(new Error("cut")))({})).rejects.toThrow("cut")
     expect(await clock.middleware(async () => ({}))({})).toEqual({})
+    // Of one whose replies have no date nothing can be learned, and it is not asked for ever.
+    const dateless = new StoreClock()
+    await dateless.middleware(async () => ({ response: {} }))({})
+    expect(dateless.asked).toBe(true)
   })
 })

@@ -18,16 +18,24 @@ const scheme = "memcached://"
 const refusal = (): InvalidOption =>
   Check.invalid("url", undefined, `${scheme}[user:password@]host[:port], more servers after commas`)
 
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw refusal()
+  }
+}
+
 const addressOf = (text: string): Address => {
   if (!URL.canParse(scheme + text)) throw refusal()
   const { hash, hostname, password, pathname, port, search, username } = new URL(scheme + text)
-  const host = decodeURIComponent(hostname.replace(/^\[|\]$/g, ""))
+  const host = decoded(hostname.replace(/^\[|\]$/g, ""))
   if (host === "" || !(pathname === "" || pathname === "/") || search !== "" || hash !== "") throw refusal()
   return {
     host,
     port: port === "" ? defaultPort : Number(port),
-    user: username === "" ? undefined : decodeURIComponent(username),
-    password: password === "" ? undefined : decodeURIComponent(password)
+    user: username === "" ? undefined : decoded(username),
+    password: password === "" ? undefined : decoded(password)
   }
 }
 

@@ -26,6 +26,8 @@ export interface MemjsServer {
   readonly sock: (authenticating: boolean, connected: (socket: Socket) => void) => void
   readonly write: (request: Buffer) => void
   readonly error: (error: unknown) => void
+  /** From `sock` until it is closed. memjs itself leaves those who wait for an answer waiting then. */
+  readonly _socket?: Socket | undefined
 }
 
 type ServerClass = new (
@@ -70,10 +72,10 @@ export class Connection {
     this.server.sock(false, (socket) => {
       this.socket = socket
       socket.setNoDelay(true)
-      // memjs would leave those who wait for an answer waiting.
-      socket.once("close", () => this.fail(new Error("the server closed the connection")))
       this.settle()
     })
+    // From the first moment: one that is closed while it gives its credentials, memjs would silently open again.
+    this.server._socket?.once("close", () => this.fail(new Error("the server closed the connection")))
   }
 
   /** Sends, and calls one of the two back, once. */

@@ -1,6 +1,7 @@
 /**
  * Leases that this process holds, with the version of their records as it wrote them: a fill can overwrite that version
- * without reading it again, which saves a round trip on every miss.
+ * without reading it again, and where there is nothing beside the lease so can a renewal and an abandon. It saves a round
+ * trip on every miss.
  *
  * What is known here may be outdated. Only a write that names the version finds out, so nothing is decided by it but
  * whether such a write is tried.
@@ -12,6 +13,8 @@ import type { Version } from "./Records.ts"
 export interface Grant {
   readonly name: string
   readonly lease: Entry.Lease
+  /** Whether there is nothing beside it: no value that a write would have to keep. */
+  readonly alone: boolean
   readonly version: Version
 }
 
@@ -38,9 +41,5 @@ export class Grants {
     if (grant === undefined || grant.name !== name) return undefined
     this.byToken.delete(token)
     return grant
-  }
-
-  forget(token: Token): void {
-    this.byToken.delete(token)
   }
 }

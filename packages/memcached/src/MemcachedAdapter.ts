@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Address from "./Address.ts"
-import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { checkConfigured, type Options, resolve, type Settings } from "./Options.ts"
 import { values } from "./Values.ts"
 import { Verbs } from "./Verbs.ts"
 
@@ -66,7 +66,16 @@ export const make: {
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter> => AdapterLayer.make(Effect.succeed(make(options)))
+export const layer: {
+  (options: Options & { readonly leases: ListingAdapter }): Layer.Layer<Adapter | ListingAdapter>
+  (options: Options): Layer.Layer<Adapter>
+} = (options: Options) => {
+  const adapter = make(options)
+  // What cannot list is not given as a service that can.
+  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
+    Effect.succeed(adapter as ListingAdapter)
+  )
+}
 
 /** What `layerConfig` is told. */
 export interface Configured extends Settings {
@@ -85,7 +94,7 @@ const clientOf = (addresses: ReadonlyArray<Address.Address>) =>
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
   const addresses = yield* Effect.try({
     try: () => {
-      checkSettings(settings)
+      checkConfigured(settings)
       return Address.parse(Redacted.value(url))
     },
     catch: (error) => error as InvalidOption

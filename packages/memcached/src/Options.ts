@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, Check } from "@cache-locking/core"
+import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { MemjsServer } from "./Connection.ts"
 import * as Keyspace from "./Keyspace.ts"
@@ -111,18 +111,23 @@ export interface Resolved {
   readonly leases: Adapter | undefined
 }
 
-const leasesOf = (given: Adapter | undefined): Adapter | undefined => {
-  if (given === undefined || (typeof given?.acquire === "function" && typeof given.limits === "object")) return given
-  throw Check.invalid("leases", typeof given, "an adapter")
-}
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   prefix: Keyspace.prefixOf(settings.prefix),
   timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
   itemSize: Check.integer("itemSize", settings.itemSize, { min: itemSizeMin, default: itemSizeDefault }),
-  leases: leasesOf(settings.leases)
+  leases: settings.leases === undefined ? undefined : AdapterCheck.checkAdapter(settings.leases, "leases")
 })
+
+/**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
 
 /**
  * Checks the options.

@@ -140,7 +140,11 @@ const written =
   (reply: Reply, connection: Connection): Effect.Effect<Written, AdapterError> => {
     const code = reply.header.status
     if (code === status.ok) {
-      return Effect.succeed(stays ? { cas: reply.header.cas.readBigUInt64BE(), connection } : undefined)
+      if (!stays) return Effect.succeed<Written>(undefined)
+      const cas = reply.header.cas.readBigUInt64BE()
+      // The next write would name no version, and overwrite whatever is there.
+      if (cas === Requests.anyCas) return Effect.fail(rejected(operation, key, withoutCas))
+      return Effect.succeed<Written>({ cas, connection })
     }
     if (code === status.notFound || code === status.exists || code === status.notStored) {
       return Effect.succeed<Written>(false)

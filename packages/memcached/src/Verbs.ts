@@ -56,32 +56,14 @@ export class Verbs {
   readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     this.move("acquire", key, undefined, (entry, now) => Entry.acquire(entry, now, options, grant))
 
-  /** Without reading first, where this process wrote the lease itself. */
   readonly fill: Adapter["fill"] = (key, options) =>
-    Effect.suspend(() => {
-      const { token, value } = options
-      const move = this.move("fill", key, value, (entry, now) => Entry.fill(entry, now, options))
-      const name = Keyspace.nameOf(this.prefix, key)
-      const granted = this.grants.take(token, name)
-      if (granted === undefined || value === undefined || Limit.refusal(this.here, "fill", key, value)) return move
-      const { lease, version } = granted
-      return timed((now) => {
-        const [held, next] = Entry.fill({ kept: undefined, lease, cooldown: undefined }, now, options)
-        if (!held) return move
-        return Effect.flatMap(this.write("fill", key, name, version, next, now), (written) =>
-          written === false ? move : Effect.succeed(true)
-        )
-      })
-    })
+    this.moveLeased("fill", key, options.token, options.value, (entry, now) => Entry.fill(entry, now, options))
 
   readonly abandon: Adapter["abandon"] = (key, options) =>
-    Effect.suspend(() => {
-      this.grants.forget(options.token)
-      return this.move("abandon", key, options.cause, (entry, now) => Entry.abandon(entry, now, options))
-    })
+    this.moveLeased("abandon", key, options.token, options.cause, (entry, now) => Entry.abandon(entry, now, options))
 
   readonly renew: Adapter["renew"] = (key, options) =>
-    this.move("renew", key, undefined, (entry, now) => Entry.renew(entry, now, options))
+    this.moveLeased("renew", key, options.token, undefined, (entry, now) => Entry.renew(entry, now, options))
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     this.move("delete", key, undefined, Entry.remove)
@@ -125,6 +107,33 @@ export class Verbs {
     return this.admitted(operation, key, value, (name) => this.attempt(operation, key, name, decide, 1))
   }
 
+  /**
+   * A verb that needs the lease: without reading first, where this process wrote the lease itself, and knows what else
+   * there is (nothing) or need not know it (a value that is replaced).
+   */
+  private moveLeased(
+    operation: "fill" | "abandon" | "renew",
+    key: string,
+    token: Token,
+    value: Value | undefined,
+    decide: Decide<boolean>
+  ): Effect.Effect<boolean, AdapterError> {
+    return Effect.suspend(() => {
+      const move = this.move(operation, key, value, decide)
+      const name = Keyspace.nameOf(this.prefix, key)
+      const granted = this.grants.take(token, name)
+      if (granted === undefined || Limit.refusal(this.here, operation, key, value)) return move
+      if (!granted.alone && (operation !== "fill" || value === undefined)) return move
+      return timed((now) => {
+        const [held, next] = decide({ kept: undefined, lease: granted.lease, cooldown: undefined }, now)
+        if (!held) return move
+        return Effect.flatMap(this.write(operation, key, name, granted.version, next, now), (written) =>
+          written === false ? move : Effect.succeed(true)
+        )
+      })
+    })
+  }
+
   private attempt<A>(
     operation: Operation,
     key: string,
@@ -161,8 +170,9 @@ export class Verbs {
     const written = this.records.writeIf(operation, key, name, version, living, ttl)
     const lease = living?.lease
     if (lease === undefined) return written
+    const alone = living?.kept === undefined && living?.cooldown === undefined
     return Effect.tap(written, (written) => {
-      if (written) this.grants.note({ name, lease, version: written })
+      if (written) this.grants.note({ name, lease, alone, version: written })
       return Effect.void
     })
   }

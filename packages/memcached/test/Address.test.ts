@@ -29,7 +29,9 @@ describe("a URL", () => {
     "redis://secret@a",
     "memcached://secret@a:x",
     "memcached://a/b",
-    "memcached://a?secret"
+    "memcached://a?secret",
+    "memcached://me:secret%zz@a",
+    "memcached://secret%zz@a"
   ])("is refused, and not shown: %j", (url) => {
     let error: unknown
     try {

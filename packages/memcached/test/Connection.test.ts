@@ -120,6 +120,41 @@ describe("a connection", () => {
     await run(adapter.close!)
   })
 
+  it("that is closed while it gives its credentials is noticed at once, and not opened again behind our back", async () => {
+    const asked: Array<number> = []
+    const { connections, url } = await imitate((request) => {
+      asked.push(request.opcode)
+      if (request.opcode === 0x20) request.socket.end(reply(request).subarray(0, 10))
+    })
+    const client = Client.create(url.replace("memcached://", "user:secret@"))
+    const adapter = MemcachedAdapter.make({ client, commandTimeout: 10_000 })
+    const began = performance.now()
+    const errors = await Promise.all(["a", "b"].map((key) => failureOf(adapter.read(key))))
+    expect(errors.map(({ message }) => message)).toEqual(Array(2).fill("the server closed the connection"))
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(connections()).toBe(1)
+    expect(await failureOf(adapter.read("c"))).toMatchObject({ message: "the server closed the connection" })
+    expect(asked).toEqual([0x20, 0x20])
+    expect(connections()).toBe(2)
+    await run(adapter.close!)
+  })
+
+  it.each([0x20, 0x21])("to a server that accepts and says nothing to 0x%s is bounded, and left", async (silentTo) => {
+    const sockets = new Set<Request["socket"]>()
+    const { connections, url } = await imitate((request) => {
+      sockets.add(request.socket)
+      if (request.opcode !== silentTo) request.socket.write(reply(request))
+    })
+    const client = Client.create(url.replace("memcached://", "user:secret@"))
+    const adapter = MemcachedAdapter.make({ client, commandTimeout })
+    for (let i = 1; i <= 3; i++) {
+      const errors = await Promise.all(["a", "b"].map((key) => failureOf(adapter.read(key))))
+      for (const error of errors) expect(error).toMatchObject({ reason: "Unavailable", retryable: true })
+      expect(connections()).toBe(i)
+    }
+    await expect.poll(() => [...sockets].filter(({ closed }) => !closed)).toEqual([])
+  })
+
   it("that is closed answers first whom it has to", async () => {
     const { connections, url } = await imitate((request) => {
       setTimeout(() => request.socket.write(reply(request, { status: 1 })), 50)
@@ -148,6 +183,27 @@ describe("a connection", () => {
     expect(await run(removal)).toBe(false)
     expect(connections()).toBe(1)
     pool.close()
+  })
+
+  it("gives up a verb that others overtake every time, after 24 attempts", async () => {
+    let version = 0n
+    const asked = new Map<number, number>()
+    const { url } = await imitate((request) => {
+      asked.set(request.opcode, (asked.get(request.opcode) ?? 0) + 1)
+      // Another version whenever it is read, and never the one that is named.
+      const read = request.opcode === 0
+      request.socket.write(reply(request, read ? { cas: ++version, value: record(1) } : { status: 2 }))
+    })
+    const error = await failureOf(open(url).touch("k", { freshFor: minute }))
+    expect(error).toMatchObject({
+      reason: "Unavailable",
+      retryable: true,
+      message: "overtaken by other writers 24 times in a row"
+    })
+    expect([...asked]).toEqual([
+      [0x00, 24],
+      [0x03, 24]
+    ])
   })
 
   it("refuses a server that keeps no versions", async () => {

@@ -36,9 +36,14 @@ await overServer((server) => {
       expect(() => MemcachedAdapter.layer({ client: clientOf(server.url), prefix: "{" })).toThrow(InvalidOption)
     })
 
-    it("lists no keys", async () => {
-      const layer = MemcachedAdapter.layer({ client: clientOf(server.url) })
-      expect((await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag).toBe("None")
+    it("lists no keys, unless the leases are where keys can be listed", async () => {
+      const found = async (layer: Layer.Layer<Adapter>) =>
+        (await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag
+      const client = clientOf(server.url)
+      const { keys: _, ...blind } = MemoryAdapter.make()
+      expect(await found(MemcachedAdapter.layer({ client }))).toBe("None")
+      expect(await found(MemcachedAdapter.layer({ client, leases: blind as Adapter }))).toBe("None")
+      expect(await found(MemcachedAdapter.layer({ client, leases: MemoryAdapter.make() }))).toBe("Some")
     })
   })
 
@@ -79,6 +84,13 @@ await overServer((server) => {
       expect(error).toBeInstanceOf(InvalidOption)
       expect(String(error)).not.toContain("secret")
     })
+  })
+
+  it("layerConfig tells of an option that there is not as a typed failure, too", async () => {
+    const misspelled = { url: Config.succeed(Redacted.make("memcached://localhost")), prefixx: Config.succeed("app") }
+    const error = await run(Effect.flip(Effect.scoped(Layer.build(MemcachedAdapter.layerConfig(misspelled)))))
+    expect(error).toBeInstanceOf(InvalidOption)
+    expect(error).toMatchObject({ option: "prefixx" })
   })
 
   describe("a process", () => {

@@ -200,6 +200,8 @@ await overServer((server) => {
       { fresh: 30 * day - 1_000, seconds: (30 * day) / 1000 },
       { fresh: 31 * day, seconds: (31 * day) / 1000 },
       { fresh: 3_650 * day, seconds: (3_650 * day) / 1000 },
+      // Beyond January 2038, where seconds have a 32nd bit.
+      { fresh: 8_000 * day, seconds: (8_000 * day) / 1000 },
       { fresh: Number.POSITIVE_INFINITY, seconds: Number.POSITIVE_INFINITY },
       { fresh: 1_000_000 * day, seconds: Number.POSITIVE_INFINITY }
     ]
@@ -263,6 +265,21 @@ await overServer((server) => {
     })
   })
 
+  it("refuses a server that keeps no versions with the first lease, not after a fill over whatever is there", async () => {
+    const blind = await second("-C")
+    const adapter = open(blind.url)
+    const error = await failureOf(adapter.acquire("k", ask("me")))
+    expect(error).toMatchObject({ reason: "Rejected", message: expect.stringContaining("-C") })
+    expect(await failureOf(adapter.acquire("k", ask("me")))).toMatchObject({ reason: "Rejected" })
+  })
+
+  it("lists what is there, to several who ask at once", async () => {
+    const adapter = open(server.url, { prefix: "listed" })
+    for (const key of ["a", "b"]) await run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+    const found = await Promise.all(Array.from({ length: 8 }, () => TextClient.namesOf(server.url, "listed{")))
+    expect(found).toEqual(Array(8).fill(["listed{a}", "listed{b}"]))
+  })
+
   describe("requests", () => {
     let proxy: FaultProxy
     const sent = async (effect: Effect.Effect<unknown, AdapterError>): Promise<ReadonlyArray<string>> => {
@@ -281,10 +298,11 @@ await overServer((server) => {
       })
       expect(await sent(leading)).toEqual(["GET", "ADD"])
       expect(await sent(adapter.acquire("k", ask("you")))).toEqual(["GET"])
-      expect(await sent(Effect.suspend(() => adapter.renew("k", { token, leaseFor: 10_000 })))).toEqual([
-        "GET",
-        "REPLACE cas"
-      ])
+      for (let i = 0; i < 2; i++) {
+        expect(await sent(Effect.suspend(() => adapter.renew("k", { token, leaseFor: 10_000 })))).toEqual([
+          "REPLACE cas"
+        ])
+      }
       expect(await sent(Effect.suspend(() => adapter.fill("k", { token, value: value(1), ...life })))).toEqual([
         "REPLACE cas"
       ])
@@ -300,8 +318,32 @@ await overServer((server) => {
       expect(await sent(adapter.delete("k"))).toEqual(["GET"])
       expect(await sent(adapter.put("k", { value: value(1), lifetime: lifetime(0) }))).toEqual(["DELETE"])
       expect(await sent(leading)).toEqual(["GET", "ADD"])
-      expect(await sent(Effect.suspend(() => adapter.abandon("k", { token })))).toEqual(["GET", "DELETE cas"])
+      expect(await sent(Effect.suspend(() => adapter.abandon("k", { token })))).toEqual(["DELETE cas"])
+      expect(await sent(leading)).toEqual(["GET", "ADD"])
+      const cooled = Effect.suspend(() => adapter.abandon("k", { token, cooldown: minute }))
+      expect(await sent(cooled)).toEqual(["REPLACE cas"])
+      expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Cooling")
+      await run(adapter.put("k", { value: value(9), ...life }))
+      // Beside a value it has to be read: it travels on.
+      expect(await sent(leading)).toEqual(["GET", "REPLACE cas"])
+      const renewal = Effect.suspend(() => adapter.renew("k", { token, leaseFor: 10_000 }))
+      expect(await sent(renewal)).toEqual(["GET", "REPLACE cas"])
+      expect((await run(adapter.read("k"))).value?.bytes).toEqual(value(9).bytes)
       expect(proxy.stats.connections).toBe(1)
+    })
+
+    it("of a renewal that was overtaken are those of any other, and keep what came meanwhile", async () => {
+      proxy = await proxyTo(server)
+      const adapter = open(proxy.url(), { prefix: "renewed" })
+      const other = open(server.url, { prefix: "renewed" })
+      const { token } = await lead(adapter, "k")
+      expect(await run(other.renew("k", { token, leaseFor: 10_000 }))).toBe(true)
+      expect(await sent(adapter.renew("k", { token, leaseFor: 20_000 }))).toEqual(["REPLACE cas", "GET", "REPLACE cas"])
+      expect((await run(other.read("k"))).lease?.endsIn).toBeGreaterThan(15_000)
+      await run(other.put("k", { value: value(1), lifetime: lifetime(minute) }))
+      expect(await run(adapter.renew("k", { token, leaseFor: 20_000 }))).toBe(false)
+      expect(await run(adapter.abandon("k", { token, cooldown: minute }))).toBe(false)
+      expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(value(1).bytes)
     })
 
     it("of a fill that was overtaken are those of any other fill", async () => {
@@ -318,6 +360,19 @@ await overServer((server) => {
       await run(other.delete("k"))
       expect(await run(adapter.fill("k", { token: late, value: value(2), lifetime: lifetime(minute) }))).toBe(false)
       expect((await run(adapter.read("k"))).value).toBeUndefined()
+    })
+
+    it("of fifty that ask for one key at once are two looks each at most: nobody is overtaken twice", async () => {
+      proxy = await proxyTo(server)
+      const adapter = open(proxy.url(), { prefix: "fifty" })
+      for (let round = 0; round < 20; round++) {
+        proxy.resetCommands()
+        await Promise.all(Array.from({ length: 50 }, (_, i) => run(adapter.acquire(`k${round}`, ask(`owner ${i}`)))))
+        const names = proxy.commands().map(({ name }) => name)
+        expect(names.filter((name) => name === "GET").length).toBeLessThanOrEqual(99)
+        expect(names.filter((name) => name === "ADD").length).toBeLessThanOrEqual(50)
+        expect(names.filter((name) => !["GET", "ADD"].includes(name))).toEqual([])
+      }
     })
 
     it("go out together, over one connection", async () => {

@@ -4,6 +4,7 @@ import { type Adapter, Token } from "@cache-locking/core"
 import { beforeAll, describe, expect, it } from "vitest"
 import type { Outcome } from "./fixtures/Racer.ts"
 import { ask, lead, lifetime, minute, open, overServer, run, sleep, value } from "./fixtures/Support.ts"
+import * as TextClient from "./fixtures/TextClient.ts"
 
 await overServer((server) => {
   const rounds = 200
@@ -89,6 +90,30 @@ await overServer((server) => {
         expect((await run(peers[2]!.read(key))).value?.bytes).toEqual(value(2).bytes)
       })
     })
+  })
+
+  it("a fill, a flush and another's lead at once: never two fills, and what the last one filled is there", async () => {
+    const [mine, other] = [open(server.url, { prefix: "flush" }), open(server.url, { prefix: "flush" })]
+    const led: Array<string> = []
+    for (let round = 0; round < rounds; round++) {
+      const key = `k${round}`
+      const { token } = await lead(mine, key)
+      const late = round % 2 === 1
+      const [filled, , found] = await Promise.all([
+        (late ? sleep(1) : Promise.resolve()).then(() => run(mine.fill(key, fillOf(token)))),
+        TextClient.flushAll(server.url),
+        (late ? sleep(1) : Promise.resolve()).then(() => run(other.acquire(key, ask("you"))))
+      ])
+      led.push(found._tag)
+      if (found._tag !== "Leader") continue
+      const next = { token: found.token, value: value(2), lifetime: lifetime(minute) }
+      // The first fill may have come first, and was flushed away; both can never be there.
+      expect(await run(other.fill(key, next))).toBe(true)
+      expect(await run(mine.fill(key, fillOf(token)))).toBe(false)
+      expect((await run(mine.read(key))).value?.bytes).toEqual(value(2).bytes)
+      expect(typeof filled).toBe("boolean")
+    }
+    expect(led).toContain("Leader")
   })
 
   describe("over several processes", () => {

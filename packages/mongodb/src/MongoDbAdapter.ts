@@ -13,9 +13,10 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { checkSettings, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
+import { checkConfigured, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
+import { here } from "./StoredEntry.ts"
 import * as Values from "./Values.ts"
-import { here, Verbs } from "./Verbs.ts"
+import { Verbs } from "./Verbs.ts"
 
 export type { Client, Options, Place, PlaceSettings, Settings } from "./Options.ts"
 export { SetupFailed, type SetupOptions, setup } from "./Setup.ts"
@@ -61,12 +62,15 @@ const over = (resolved: Resolved): ListingAdapter => {
  *
  * @throws InvalidOption
  */
+export function make(options: OptionsWithLeases & { readonly leases: ListingAdapter }): ListingAdapter
 export function make(options: OptionsWithLeases): Adapter
 export function make(options: Options & { readonly leases?: undefined }): ListingAdapter
 export function make(options: Options): Adapter
 export function make(options: Options): Adapter {
   const resolved = resolve(options)
-  return options.leases === undefined ? over(resolved) : ValueStore.withLeases(Values.of(resolved), options.leases)
+  if (resolved.leases === undefined) return over(resolved)
+  // What was given is closed by who gave it.
+  return { ...ValueStore.withLeases(Values.of(resolved), resolved.leases), close: undefined }
 }
 
 /**
@@ -74,15 +78,18 @@ export function make(options: Options): Adapter {
  *
  * @throws InvalidOption
  */
+export function layer(
+  options: OptionsWithLeases & { readonly leases: ListingAdapter }
+): Layer.Layer<Adapter | ListingAdapter>
 export function layer(options: OptionsWithLeases): Layer.Layer<Adapter>
 export function layer(options: Options & { readonly leases?: undefined }): Layer.Layer<Adapter | ListingAdapter>
 export function layer(options: Options): Layer.Layer<Adapter>
 export function layer(options: Options): Layer.Layer<Adapter> | Layer.Layer<Adapter | ListingAdapter> {
-  const { leases, ...own } = options
-  return leases === undefined
-    ? AdapterLayer.listing(Effect.succeed(make(own)))
-    : // What was given is closed by who gave it.
-      AdapterLayer.make(Effect.succeed({ ...make({ ...own, leases }), close: undefined }))
+  const adapter = make(options)
+  // What cannot list is not given as a service that can.
+  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
+    Effect.succeed(adapter as ListingAdapter)
+  )
 }
 
 /** What `layerConfig` is told. */
@@ -107,7 +114,7 @@ const connect = (url: Redacted.Redacted) =>
   )
 
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  yield* Effect.try({ try: () => checkSettings(settings), catch: (error) => error as InvalidOption })
+  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
   const client = yield* connect(url)
   return over(resolve({ ...settings, client }))
 })

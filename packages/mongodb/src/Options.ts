@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one collection share.
  */
-import { type Adapter, Check } from "@cache-locking/core"
+import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { Collection, MongoClient } from "mongodb"
 import { ChangeSubscriber } from "./ChangeSubscriber.ts"
@@ -76,6 +76,7 @@ export interface Resolved {
   readonly collection: Collection<StoredEntry>
   /** The same object for the same collection of the same client. */
   readonly space: Space
+  readonly leases: Adapter | undefined
   readonly watch: boolean
   readonly timeout: number
 }
@@ -122,11 +123,6 @@ const writeConcernOf = (given: "majority" | number | undefined): "majority" | nu
   throw Check.invalid("writeConcern", given, '"majority" or a whole number from 1 to 50')
 }
 
-const leasesOf = (given: Adapter | undefined): Adapter | undefined => {
-  if (given === undefined || typeof given?.acquire === "function") return given
-  throw Check.invalid("leases", given, "an adapter")
-}
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   database: databaseOf(settings.database),
@@ -134,8 +130,18 @@ export const checkSettings = (settings: Settings) => ({
   writeConcern: writeConcernOf(settings.writeConcern),
   watch: Check.bool("watch", settings.watch, true),
   timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
-  leases: leasesOf(settings.leases)
+  leases: settings.leases === undefined ? undefined : AdapterCheck.checkAdapter(settings.leases, "leases")
 })
+
+/**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
 
 /** The collection, spoken to as the adapter needs it, whatever the client does otherwise. */
 export const reach = (
@@ -167,9 +173,9 @@ export const reach = (
  */
 export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
-  const { timeout, watch, ...settings } = checkSettings(options)
+  const { leases, timeout, watch, ...settings } = checkSettings(options)
   const collection = reach(options.client, settings.database, settings.collection, settings.writeConcern, timeout)
-  return { collection, space: spaceOf(collection, options.client), watch, timeout }
+  return { collection, space: spaceOf(collection, options.client), leases, watch, timeout }
 }
 
 const placeNames = new Set(["client", "database", "collection", "dryRun"])

@@ -16,19 +16,28 @@ export interface SetupOptions extends Place {
 }
 
 /**
- * The collection could not be set up. `Rejected`: it is another's, or of a kind that cannot hold a cache, or the
- * permission is missing; nothing was changed. `Unavailable` may pass.
+ * The collection could not be set up. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a
+ * permission), and `Unrecognised` says that there is a collection of this name that is another's, or of a kind that cannot
+ * hold a cache: it was not touched.
  */
-export class SetupFailed extends Data.TaggedError("MONGODB_SETUP_FAILED")<{
-  readonly reason: "Unavailable" | "Rejected"
+export class SetupFailed extends Data.TaggedError("SetupFailed")<{
+  /** The database and the collection. */
+  readonly collection: string
+  readonly reason: "Unavailable" | "Rejected" | "Unrecognised"
   readonly message: string
   readonly cause?: unknown
-}> {}
+}> {
+  /** Whether asking again may help. */
+  get retryable(): boolean {
+    return this.reason === "Unavailable"
+  }
+}
 
 const index = "cache_expiry"
 const key = { expiresAt: 1 } as const
 
-const rejected = (message: string): SetupFailed => new SetupFailed({ reason: "Rejected", message })
+const unrecognised = (collection: string, what: string): SetupFailed =>
+  new SetupFailed({ collection, reason: "Unrecognised", message: `${collection} ${what}` })
 
 /** Whether it is a collection of strings' own order, that keeps every document as long as we say. */
 const checkKind = async (collection: Collection<StoredEntry>, signal: AbortSignal): Promise<void> => {
@@ -36,29 +45,34 @@ const checkKind = async (collection: Collection<StoredEntry>, signal: AbortSigna
   const [found] = await collection.db.listCollections({ name: collectionName }, { nameOnly: false, signal }).toArray()
   if (found === undefined) return
   const { options = {}, type } = found as { readonly options?: Record<string, unknown>; readonly type?: string }
-  if (type !== undefined && type !== "collection") throw rejected(`${namespace} is a ${type}, not a collection`)
-  if (options["capped"] === true) throw rejected(`${namespace} is capped: it would forget leases`)
+  if (type !== undefined && type !== "collection") throw unrecognised(namespace, `is a ${type}, not a collection`)
+  if (options["capped"] === true) throw unrecognised(namespace, "is capped: it would forget leases")
   const { locale = "simple" } = (options["collation"] ?? {}) as { readonly locale?: string }
   if (locale !== "simple") {
-    throw rejected(`${namespace} has the collation ${JSON.stringify(locale)}, with which two keys may be one`)
+    throw unrecognised(namespace, `has the collation ${JSON.stringify(locale)}, with which two keys may be one`)
   }
 }
 
-/** Whether the index is there. One that is like it and yet another is refused. */
-const isIndexed = async (collection: Collection<StoredEntry>): Promise<boolean> => {
+/**
+ * Whether the index is there: made by us, or by somebody to whom the same occurred. One that is like it and yet another is
+ * refused.
+ */
+const indexOf = async (collection: Collection<StoredEntry>): Promise<"ours" | "alike" | "none"> => {
   const indexes = await collection.listIndexes().toArray()
   for (const { expireAfterSeconds, key: of, name, partialFilterExpression } of indexes) {
     const same = Object.keys(of).join() === "expiresAt"
     if (name !== index && !same) continue
-    if (same && expireAfterSeconds === 0 && partialFilterExpression === undefined) return true
-    throw rejected(`${collection.namespace} has the index ${JSON.stringify(name)}, which is not the one of a cache`)
+    if (same && expireAfterSeconds === 0 && partialFilterExpression === undefined) {
+      return name === index ? "ours" : "alike"
+    }
+    throw unrecognised(collection.namespace, `has the index ${JSON.stringify(name)}, which is not the one of a cache`)
   }
-  return false
+  return "none"
 }
 
 const checkDocuments = async (collection: Collection<StoredEntry>, maxTimeMS: number): Promise<void> => {
   const foreign = await collection.findOne({ by: { $not: { $type: "string" } } }, { projection: { _id: 1 }, maxTimeMS })
-  if (foreign !== null) throw rejected(`${collection.namespace} has documents that are not a cache's`)
+  if (foreign !== null) throw unrecognised(collection.namespace, "has documents that are not a cache's")
 }
 
 const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === 26
@@ -68,12 +82,14 @@ const run = async (
   signal: AbortSignal
 ): Promise<ReadonlyArray<string>> => {
   await checkKind(collection, signal)
-  const there = await isIndexed(collection).catch((error) => {
-    if (isMissing(error)) return false
+  const there = await indexOf(collection).catch((error) => {
+    if (isMissing(error)) return "none"
     throw error
   })
-  if (there) return []
+  if (there === "ours") return []
+  // Sessions and the like often expire by an index like this one.
   await checkDocuments(collection, timeout)
+  if (there === "alike") return []
   const options = { name: index, expireAfterSeconds: 0 }
   // The same call by many at once, or again, is one index.
   if (!dryRun) await collection.createIndex(key, options)
@@ -83,10 +99,10 @@ const run = async (
   ]
 }
 
-const failed = (error: unknown): SetupFailed =>
+const failed = (collection: string, error: unknown): SetupFailed =>
   error instanceof SetupFailed
     ? error
-    : new SetupFailed({ reason: isRejection(error) ? "Rejected" : "Unavailable", ...shown(error) })
+    : new SetupFailed({ collection, reason: isRejection(error) ? "Rejected" : "Unavailable", ...shown(error) })
 
 /**
  * Makes the index by which MongoDB collects expired documents (it looks once a minute), and with it the collection.
@@ -110,8 +126,9 @@ const failed = (error: unknown): SetupFailed =>
 export const setup = (options: SetupOptions): Effect.Effect<ReadonlyArray<string>, SetupFailed> => {
   const resolved = resolvePlace(options)
   const calls = new Calls(resolved.timeout)
-  const done = calls.run("put", undefined, (signal) => run(resolved, signal).catch(failed))
-  return Effect.flatMap(Effect.mapError(done, failed), (statements) =>
+  const as = (error: unknown) => failed(resolved.collection.namespace, error)
+  const done = calls.run("put", undefined, (signal) => run(resolved, signal).catch(as))
+  return Effect.flatMap(Effect.mapError(done, as), (statements) =>
     statements instanceof SetupFailed ? Effect.fail(statements) : Effect.succeed(statements)
   )
 }

@@ -8,6 +8,7 @@
  * What users give (owners, tokens, bytes) is behind `$literal`: data, never an expression.
  */
 import type { Document } from "mongodb"
+import type { Span } from "./Span.ts"
 
 /** An aggregation expression. */
 type Expression = Document | string | number | boolean
@@ -78,11 +79,8 @@ export const verbs = {
   version: "v"
 } as const
 
-/** How long a value lives, in whole milliseconds. */
-export interface Span {
-  readonly fresh: number
-  readonly stale: number
-}
+/** A mark of one call of a verb. */
+export const mark = (verb: keyof typeof verbs): string => verbs[verb] + crypto.randomUUID()
 
 const valueOf = (bytes: Uint8Array | undefined, took: Expression, { fresh, stale }: Span): Document => ({
   bytes: bytes === undefined ? "$kept.bytes" : data(bytes),

@@ -15,15 +15,23 @@ const collection = collectionName()
 
 const commandTimeout = 4_000
 
-/** The largest values take the stand-in a second, and on a busy machine many: they alone are given more time. */
+/** Keys that have had a large value. */
+const large = new Set<string>()
+
+/** The largest values take the stand-in a second, and on a busy machine many: their keys alone are given more time. */
 const patient = (options: MongoDbAdapter.Options & { readonly leases?: undefined }): ListingAdapter => {
   const quick = MongoDbAdapter.make({ ...options, commandTimeout })
   const slow = MongoDbAdapter.make({ ...options, commandTimeout: 10 * commandTimeout })
-  const forValue = (value: Value | undefined) => ((value?.bytes.byteLength ?? 0) > 1_000_000 ? slow : quick)
+  const forKey = (key: string, value?: Value) => {
+    if ((value?.bytes.byteLength ?? 0) > 1_000_000) large.add(key)
+    return large.has(key) ? slow : quick
+  }
   return {
     ...quick,
-    fill: (key, options) => forValue(options.value).fill(key, options),
-    put: (key, options) => forValue(options.value).put(key, options)
+    acquire: (key, options) => forKey(key).acquire(key, options),
+    fill: (key, options) => forKey(key, options.value).fill(key, options),
+    put: (key, options) => forKey(key, options.value).put(key, options),
+    read: (key) => forKey(key).read(key)
   }
 }
 

@@ -1,4 +1,5 @@
-import { Adapter, InvalidOption, MemoryAdapter } from "@cache-locking/core"
+import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
+import { createCache } from "@cache-locking/core/promise"
 import { type MongoDb, Unavailable } from "@cache-locking/test-servers"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -80,7 +81,13 @@ describe("setup", () => {
     for (const dryRun of [true, false]) {
       const error = await failureOf(MongoDbAdapter.setup({ ...at, dryRun }))
       expect(error).toBeInstanceOf(MongoDbAdapter.SetupFailed)
-      expect(error).toMatchObject({ reason: "Rejected", message: expect.stringContaining("not a cache's") })
+      expect(error).toMatchObject({
+        _tag: "SetupFailed",
+        collection: raw.namespace,
+        reason: "Unrecognised",
+        retryable: false,
+        message: expect.stringContaining("not a cache's")
+      })
       expect(JSON.stringify(error)).not.toContain("secret")
     }
     expect(await raw.listIndexes().toArray()).toHaveLength(1)
@@ -90,12 +97,22 @@ describe("setup", () => {
     const { at, raw } = place()
     await raw.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 3600, name: "later" })
     expect(await failureOf(MongoDbAdapter.setup(at))).toMatchObject({
-      reason: "Rejected",
+      reason: "Unrecognised",
       message: expect.stringContaining('"later"')
     })
     const other = place()
     await other.raw.createIndex({ name: 1 }, { name: "cache_expiry" })
-    expect(await failureOf(MongoDbAdapter.setup(other.at))).toMatchObject({ reason: "Rejected" })
+    expect(await failureOf(MongoDbAdapter.setup(other.at))).toMatchObject({ reason: "Unrecognised" })
+  })
+
+  it("takes an index that is the same under another name, if the documents are a cache's, and not otherwise", async () => {
+    const theirs = place()
+    await theirs.raw.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0, name: "session_expiry" })
+    await run(MongoDbAdapter.make(theirs.at).put("k", { value: value(1), lifetime: lifetime(minute) }))
+    expect(await run(MongoDbAdapter.setup(theirs.at))).toEqual([])
+    await theirs.raw.insertOne({ session: "a secret", expiresAt: new Date() })
+    const error = await failureOf(MongoDbAdapter.setup(theirs.at))
+    expect(error).toMatchObject({ reason: "Unrecognised", message: expect.stringContaining("not a cache's") })
   })
 
   it("refuses what is no collection", async (context) => {
@@ -108,7 +125,7 @@ describe("setup", () => {
       return context.skip("this server has no views")
     }
     expect(await failureOf(MongoDbAdapter.setup({ client, database, collection: view }))).toMatchObject({
-      reason: "Rejected",
+      reason: "Unrecognised",
       message: expect.stringMatching(/is a view/)
     })
   })
@@ -123,7 +140,10 @@ describe("setup", () => {
 
   it("fails, typed, where there is no server", async () => {
     const client = clientOf("mongodb://127.0.0.1:1", { serverSelectionTimeoutMS: 100 })
-    expect(await failureOf(MongoDbAdapter.setup({ client }))).toMatchObject({ reason: "Unavailable" })
+    expect(await failureOf(MongoDbAdapter.setup({ client }))).toMatchObject({
+      reason: "Unavailable",
+      retryable: true
+    })
   })
 })
 
@@ -148,8 +168,23 @@ describe("layer", () => {
     let closed = 0
     const memory = MemoryAdapter.make()
     const leases = { ...memory, close: Effect.sync(() => void closed++) }
-    expect(await run(Effect.provide(use, MongoDbAdapter.layer({ ...place().at, leases })))).toBe("Hit")
+    const { at } = place()
+    expect(await run(Effect.provide(use, MongoDbAdapter.layer({ ...at, leases })))).toBe("Hit")
+    expect(MongoDbAdapter.make({ ...at, leases }).close).toBeUndefined()
+    const cache = createCache<string>({ adapter: MongoDbAdapter.make({ ...at, leases }) })
+    expect(await cache.getOrSet("k2", async () => "v")).toBe("v")
+    await cache.close()
     expect(closed).toBe(0)
+  })
+
+  it("gives a listing adapter exactly where keys can be listed", async () => {
+    const { at } = place()
+    const { keys: _, ...blind } = MemoryAdapter.make()
+    const found = async (layer: Layer.Layer<Adapter>) =>
+      (await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag
+    expect(await found(MongoDbAdapter.layer(at))).toBe("Some")
+    expect(await found(MongoDbAdapter.layer({ ...at, leases: MemoryAdapter.make() }))).toBe("Some")
+    expect(await found(MongoDbAdapter.layer({ ...at, leases: blind as Adapter }))).toBe("None")
   })
 })
 
@@ -171,11 +206,12 @@ describe("layerConfig", () => {
 
   it.each([
     [{ url: "mongodb://localhost", collection: "" }, "collection"],
+    [{ url: "mongodb://localhost", collectionn: "misspelled" }, "collectionn"],
     [{ url: "http://user:secret@localhost", collection: "c" }, "url"]
-  ])("tells of bad configuration as a typed failure: %#", async ({ collection, url }, option) => {
+  ])("tells of bad configuration as a typed failure: %#", async ({ url, ...names }, option) => {
     const layer = MongoDbAdapter.layerConfig({
       url: Config.succeed(Redacted.make(url)),
-      collection: Config.succeed(collection)
+      ...Object.fromEntries(Object.entries(names).map(([name, value]) => [name, Config.succeed(value)]))
     })
     const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
     expect(error).toBeInstanceOf(InvalidOption)

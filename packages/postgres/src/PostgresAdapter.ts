@@ -7,6 +7,7 @@ import {
   type Adapter,
   type AdapterError,
   AdapterLayer,
+  Check,
   type InvalidOption,
   type ListingAdapter,
   ValueStore
@@ -29,8 +30,9 @@ import {
 } from "./Options.ts"
 import * as Schema from "./Schema.ts"
 import * as Setup from "./Setup.ts"
+import { here } from "./Space.ts"
 import { values } from "./Values.ts"
-import { here, Verbs } from "./Verbs.ts"
+import { Verbs } from "./Verbs.ts"
 
 export type { Client, Options, Place, Settings, WithLeases } from "./Options.ts"
 export { SetupFailed } from "./Setup.ts"
@@ -130,7 +132,11 @@ export const layer: {
   (options: WithLeases & { readonly leases: ListingAdapter }): Layer.Layer<Adapter | ListingAdapter>
   (options: WithLeases): Layer.Layer<Adapter>
   (options: Options): Layer.Layer<Adapter | ListingAdapter>
-} = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.listing(Effect.succeed(make(options)))
+} = (options: Options) => {
+  const adapter = make(options)
+  // What cannot list is not given as a service that can.
+  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(Effect.succeed(adapter))
+}
 
 /** What `layerConfig` is told. */
 export interface Configured extends Settings {
@@ -143,14 +149,22 @@ export interface Configured extends Settings {
 /** The longest pause between attempts to connect, in seconds; the client's own grows to 20. */
 const longestPause = 1
 
+const open = (url: string) => {
+  // Without one the client would look for a server by itself.
+  if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError("no URL of Postgres")
+  return postgres(url, {
+    onnotice: noop,
+    backoff: (attempt: number) => Math.min(3 ** attempt / 100, longestPause) * (0.5 + Math.random() / 2)
+  })
+}
+
 const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      postgres(Redacted.value(url), {
-        onnotice: noop,
-        backoff: (attempt: number) => Math.min(3 ** attempt / 100, longestPause) * (0.5 + Math.random() / 2)
-      })
-    ),
+    Effect.try({
+      try: () => open(Redacted.value(url)),
+      // Neither the URL nor the words about it: both may have the password.
+      catch: () => Check.invalid("url", "redacted", "a URL of postgres.js: postgres://user:password@host:port/database")
+    }),
     (client) => Effect.promise(() => client.end({ timeout: 1 }))
   )
 

@@ -6,8 +6,35 @@ import type { Row } from "./Link.ts"
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 
+const backslash = 0x5c
+
+/**
+ * A `bytea` in the form of old, which a server, a database or a role may still be set to (`bytea_output`): bytes as they
+ * are, a backslash twice, and others as three octal digits.
+ */
+const unescaped = (field: Buffer): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(field.length)
+  let length = 0
+  for (let at = 0; at < field.length; length++) {
+    const byte = field[at]!
+    if (byte !== backslash) {
+      bytes[length] = byte
+      at++
+    } else if (field[at + 1] === backslash) {
+      bytes[length] = backslash
+      at += 2
+    } else {
+      bytes[length] = Number.parseInt(field.toString("latin1", at + 1, at + 4), 8)
+      at += 4
+    }
+  }
+  return bytes.slice(0, length)
+}
+
 /** A `bytea`, in an array of its own: what is kept of it keeps nothing else alive. */
 export const bytesOf = (field: Buffer): Uint8Array<ArrayBuffer> => {
+  // In the other form a backslash is never followed by this.
+  if (field[0] !== backslash || field[1] !== 0x78) return unescaped(field)
   const bytes = Buffer.allocUnsafeSlow((field.length - 2) >> 1)
   bytes.write(field.toString("latin1", 2), "hex")
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

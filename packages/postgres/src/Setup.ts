@@ -17,7 +17,12 @@ export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly reason: "Unavailable" | "Rejected" | "Unrecognised"
   readonly message: string
   readonly cause?: unknown
-}> {}
+}> {
+  /** Whether asking again may help. */
+  get retryable(): boolean {
+    return this.reason === "Unavailable"
+  }
+}
 
 /** All who set up anything wait for each other: any number will do, as long as nobody else takes it. */
 const lock = "4719261846362218373"

@@ -1,6 +1,6 @@
 /**
  * Which keys lately needed no lease, and how long that will probably last: for those a statement that only reads is tried
- * first, which costs the server a third of the one that can also grant. It judges by the server's clock, so a
+ * first, which costs the server half of the one that can also grant. It judges by the server's clock, so a
  * sighting decides nothing: one that is wrong costs a statement.
  */
 

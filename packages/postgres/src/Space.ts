@@ -2,6 +2,13 @@
  * Which rows an adapter works on: a table, a prefix in it, and the channel on which their changes are told.
  */
 import { createHash } from "node:crypto"
+import type { Adapter } from "@cache-locking/core"
+
+/** Which adapter this is, and what it cannot do. */
+export const here: Pick<Adapter, "name" | "limits"> = {
+  name: "postgres",
+  limits: { keyBytes: 65_536, valueBytes: 8 * 1024 * 1024, tick: 1, clock: "store" }
+}
 
 /** The names, as they were given. */
 export interface Names {

@@ -4,7 +4,8 @@
 import type { ValueStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import type { Resolved } from "./Options.ts"
-import { here, Verbs } from "./Verbs.ts"
+import { here } from "./Space.ts"
+import { Verbs } from "./Verbs.ts"
 
 /** One for each space, so that adapters over the same two stores share their flights. */
 const stores = new WeakMap<object, ValueStore.ValueStore>()

@@ -2,20 +2,12 @@
  * The verbs of the contract over the statements.
  */
 
-import {
-  type Acquired,
-  type AcquireOptions,
-  type Adapter,
-  type AdapterError,
-  Limit,
-  type Operation,
-  type Snapshot,
-  type Value
-} from "@cache-locking/core"
+import { type Adapter, type AdapterError, Limit, type Operation, type Snapshot, type Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { Acquiring, arrayOf, chunksOf, refusalOf } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { Collector } from "./Collector.ts"
@@ -24,24 +16,9 @@ import { Hashes, hashOf } from "./Hashes.ts"
 import type { Parameter, Row } from "./Link.ts"
 import type { Resolved } from "./Options.ts"
 import * as Reply from "./Reply.ts"
-import { Sightings } from "./Sightings.ts"
+import { here } from "./Space.ts"
+import { atLeast, atMost, ofLifetime } from "./Span.ts"
 import { type Statements, statements } from "./Statements.ts"
-
-/** Durations as whole milliseconds. A lifetime is never made longer by its fraction, a lease never shorter. */
-const atMost = (ms: number): number => Math.max(0, Math.floor(ms))
-const atLeast = (ms: number): number => Math.max(0, Math.ceil(ms))
-
-/** How many keys one statement is asked for. */
-const batch = 500
-
-/** How many of the keys that a batch left open are asked for at a time. */
-const concurrency = 32
-
-/** Which adapter this is, and what it cannot do. */
-export const here: Pick<Adapter, "name" | "limits"> = {
-  name: "postgres",
-  limits: { keyBytes: 65_536, valueBytes: 8 * 1024 * 1024, tick: 1, clock: "store" }
-}
 
 const encoder = new TextEncoder()
 
@@ -51,11 +28,6 @@ const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const tokenOf = (token: string): string | null => (tokenForm.test(token) ? token : null)
 
 const some = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.length > 0)
-
-const chunksOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(items.length / batch) }, (_, i) => items.slice(i * batch, (i + 1) * batch))
-
-const arrayOf = (keys: ReadonlyArray<string>): string => Reply.arrayOf(keys.map((key) => encoder.encode(key)))
 
 /** How many of the rows that were emptied had a value. */
 const removed = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.filter(([existed]) => Reply.isTrue(existed)).length)
@@ -67,9 +39,11 @@ export class Verbs {
   private readonly setup: Resolved
   private readonly prefix: string
   private readonly statements: Statements
-  private readonly sightings = new Sightings()
+  private readonly acquiring: Acquiring
   private readonly feeds = new Set<ChangeFeed>()
   private readonly hashes = new Hashes()
+  readonly acquire: Adapter["acquire"]
+  readonly acquireMany: NonNullable<Adapter["acquireMany"]>
 
   constructor(resolved: Resolved) {
     this.setup = resolved
@@ -77,37 +51,16 @@ export class Verbs {
     this.statements = statements(resolved.space)
     this.calls = new Calls(resolved.link, resolved.timeout)
     this.collector = new Collector(this.calls, this.statements.collect, this.prefix)
+    const { calls, prefix, statements: texts } = this
+    this.acquiring = new Acquiring({ calls, prefix, statements: texts, bytesOf: this.bytesOf, wrote: this.wrote })
+    this.acquire = this.acquiring.one
+    this.acquireMany = this.acquiring.many
   }
-
-  /** One statement: one that only reads where that will do, as far as is known here. */
-  readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
-    Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "acquire", key)
-      if (refusal !== undefined) return Effect.fail(refusal)
-      const bytes = this.bytesOf(key)
-      const owner = encoder.encode(options.owner)
-      const within = atMost(options.refreshWithin ?? 0)
-      if (options.force === true || !this.sightings.has(key, within))
-        return this.grant(key, bytes, owner, within, options)
-      const peek = this.calls.run("acquire", key, this.statements.peek, [this.prefix, bytes, owner, within], ([row]) =>
-        Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
-      )
-      return Effect.flatMap(peek, (found) =>
-        found === undefined ? this.grant(key, bytes, owner, within, options) : Effect.succeed(found)
-      )
-    })
-
-  /** One read for what needs no lease; the other keys one by one. */
-  readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
-    Effect.map(
-      Effect.forEach(chunksOf(keys), (chunk) => this.acquireChunk(chunk, options), { concurrency: 4 }),
-      (found) => found.flat()
-    )
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     value === undefined
-      ? this.ask("fill", "refill", key, undefined, () => [tokenOf(token), ...spans(lifetime)])
-      : this.ask("fill", "fill", key, value, () => [tokenOf(token), ...spans(lifetime), value.bytes])
+      ? this.ask("fill", "refill", key, undefined, () => [tokenOf(token), ...ofLifetime(lifetime)])
+      : this.ask("fill", "fill", key, value, () => [tokenOf(token), ...ofLifetime(lifetime), value.bytes])
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.ask("abandon", "abandon", key, cause, () => [tokenOf(token), atLeast(cooldown ?? 0), cause?.bytes ?? null])
@@ -119,7 +72,7 @@ export class Verbs {
     Effect.suspend(() => {
       const refusal = Limit.refusal(here, "delete", key)
       if (refusal !== undefined) return Effect.fail(refusal)
-      this.sightings.forget(key)
+      this.acquiring.forget(key)
       const gone = this.calls.run("delete", key, this.statements.remove, [this.prefix, encoder.encode(key)], removed)
       return Effect.map(gone, (count) => count > 0)
     })
@@ -138,7 +91,7 @@ export class Verbs {
 
   readonly put: Adapter["put"] = (key, { lifetime, value }) =>
     Effect.map(
-      this.ask("put", "put", key, value, () => [...spans(lifetime), value.bytes]),
+      this.ask("put", "put", key, value, () => [...ofLifetime(lifetime), value.bytes]),
       () => this.wrote()
     )
 
@@ -217,57 +170,6 @@ export class Verbs {
     this.setup.subscriber.close()
   })
 
-  private grant(
-    key: string,
-    bytes: Uint8Array,
-    owner: Uint8Array,
-    within: number,
-    { force, leaseFor }: AcquireOptions
-  ): Effect.Effect<Acquired, AdapterError> {
-    const parameters = [this.prefix, bytes, owner, atLeast(leaseFor), within, force === true]
-    return this.calls.run("acquire", key, this.statements.acquire, parameters, ([row]) =>
-      row === undefined ? undefined : Effect.succeed(this.found(key, Reply.acquired(row)))
-    )
-  }
-
-  /** Remembers what will be found for a while. */
-  private found(key: string, found: Acquired): Acquired {
-    if (found._tag === "Leader") {
-      this.sightings.forget(key)
-      this.wrote()
-    } else if (found._tag === "Hit") this.sightings.note(key, found.freshFor)
-    else this.sightings.note(key, found._tag === "Follower" ? found.leaseEndsIn : found.retryIn)
-    return found
-  }
-
-  private acquireChunk(
-    keys: ReadonlyArray<string>,
-    options: AcquireOptions
-  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
-    const refusal = refusalOf("acquireMany", keys)
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const parameters = [
-      this.prefix,
-      arrayOf(keys),
-      encoder.encode(options.owner),
-      atMost(options.refreshWithin ?? 0),
-      options.force === true
-    ]
-    const readable = this.calls.run("acquireMany", undefined, this.statements.acquireMany, parameters, (rows) =>
-      Effect.succeed(new Map(rows.map((row) => [Reply.textOf(row[0]!), Reply.acquired(row, 1)])))
-    )
-    return Effect.flatMap(readable, (found) =>
-      Effect.forEach(
-        keys,
-        (key) => {
-          const one = found.get(key)
-          return one === undefined ? this.acquire(key, options) : Effect.succeed(one)
-        },
-        { concurrency }
-      )
-    )
-  }
-
   /** For verbs that answer whether there was something to do. */
   private ask(
     operation: Operation,
@@ -285,12 +187,12 @@ export class Verbs {
   }
 
   /** The key as it is sent. Who listens will be told of it by its hash. */
-  private bytesOf(key: string): Uint8Array {
+  private readonly bytesOf = (key: string): Uint8Array => {
     if (this.feeds.size > 0) this.hashes.note(key)
     return encoder.encode(key)
   }
 
-  private wrote(): void {
+  private readonly wrote = (): void => {
     if (this.setup.collect) this.collector.wrote()
   }
 
@@ -302,19 +204,6 @@ export class Verbs {
       )
     )
   }
-}
-
-const spans = ({ fresh, stale }: { readonly fresh: number; readonly stale: number }): readonly [number, number] => [
-  atMost(fresh),
-  atMost(stale)
-]
-
-const refusalOf = (operation: Operation, keys: ReadonlyArray<string>): AdapterError | undefined => {
-  for (const key of keys) {
-    const refusal = Limit.refusal(here, operation, key)
-    if (refusal !== undefined) return refusal
-  }
-  return undefined
 }
 
 const live = (operation: Operation, key: string | undefined, promise: Promise<void>) =>

@@ -10,6 +10,9 @@ import * as Space from "../src/Space.ts"
 import { collectedAt } from "../src/Statements.ts"
 import { run, serverOf } from "./fixtures/Support.ts"
 
+/** The largest values take twice their size on the wire, and on a busy machine more than the two seconds of the default. */
+const commandTimeout = 4_000
+
 const claims: Claims = {
   watch: true,
   keys: true,
@@ -64,7 +67,9 @@ else {
         peers: async () => {
           proxy = await FaultProxy.start({ target: server })
           const clients = [connect(proxy.url()), connect(server.url)] as const
-          const [here, there] = clients.map((client) => PostgresAdapter.make({ ...settings, ...names, client }))
+          const [here, there] = clients.map((client) =>
+            PostgresAdapter.make({ ...settings, ...names, client, commandTimeout })
+          )
           return {
             here: here!,
             there: there!,

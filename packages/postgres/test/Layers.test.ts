@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process"
-import { Adapter, InvalidOption, ListingAdapter } from "@cache-locking/core"
+import { inspect } from "node:util"
+import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
 import { Unavailable } from "@cache-locking/test-servers"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -44,6 +45,16 @@ describe.skipIf(!there)(`layer${missing(server)}`, () => {
   })
 })
 
+it("gives a listing adapter exactly where keys can be listed", async () => {
+  const client = clientOf("postgres://127.0.0.1:1/none")
+  const { keys: _, ...blind } = MemoryAdapter.make()
+  const found = async (layer: Layer.Layer<Adapter>) =>
+    (await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag
+  expect(await found(PostgresAdapter.layer({ client }))).toBe("Some")
+  expect(await found(PostgresAdapter.layer({ client, leases: MemoryAdapter.make() }))).toBe("Some")
+  expect(await found(PostgresAdapter.layer({ client, leases: blind as Adapter }))).toBe("None")
+})
+
 describe.skipIf(!there)(`layerConfig${missing(server)}`, () => {
   const config = { url: Config.succeed(Redacted.make(url)), table: Config.succeed("configured") }
 
@@ -67,6 +78,16 @@ describe.skipIf(!there)(`layerConfig${missing(server)}`, () => {
       expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toBeInstanceOf(InvalidOption)
     }
   })
+
+  it.each(["postgres://user:secret@host:port/db", "postgres://user:secr%zzet@host/db", "a secret", ""])(
+    "tells of a URL that is none as a typed failure, and does not show it: %#",
+    async (url) => {
+      const layer = PostgresAdapter.layerConfig({ url: Config.succeed(Redacted.make(url)) })
+      const exit = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer)))
+      expect(exit).toMatchObject({ cause: { reasons: [{ _tag: "Fail", error: { option: "url" } }] } })
+      expect(inspect(exit, { depth: 10 })).not.toMatch(/secret|zzet/)
+    }
+  )
 
   it("tells of a table that is another's as a typed failure", async () => {
     await eye`create table another (id int)`

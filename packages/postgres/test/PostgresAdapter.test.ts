@@ -99,6 +99,10 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
         expect(await failureOf<unknown, unknown>(effect)).toMatchObject({ reason: "Rejected", adapter: "postgres" })
       }
     }
+    // Nor where the first statement of several could be sent before the key is met.
+    const many = [...Array.from({ length: 600 }, (_, i) => `k${i}`), "\ud800"]
+    expect(await failureOf(adapter.acquireMany!(many, ask("me")))).toMatchObject({ reason: "Rejected" })
+    expect(await failureOf(adapter.deleteMany!(many))).toMatchObject({ reason: "Rejected" })
     expect(await keysOf(adapter.keys(""))).toEqual([])
     await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
   })
@@ -138,6 +142,31 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
     } as never)
     await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
     expect(hit(await run(adapter.acquire("k", ask("you"))))).toMatchObject({ value: value(1), took: 0 })
+  })
+
+  it.each([
+    { bytea_output: "escape" },
+    { extra_float_digits: "-5" },
+    { standard_conforming_strings: "off" },
+    { default_transaction_isolation: "serializable" }
+  ])("works whatever the session is set to: %o", async (connection) => {
+    const prefix = `session ${Object.keys(connection)}`
+    const { adapter } = await adapterOf(url, { prefix }, { connection } as never)
+    const all = Uint8Array.from({ length: 256 }, (_, i) => i)
+    for (const bytes of [all, new Uint8Array(), text("\\x41").bytes, text("\\101").bytes]) {
+      const { token } = await lead(adapter, "\\x41 é", "\\x41", { force: true })
+      expect((await run(adapter.read("\\x41 é"))).lease).toMatchObject({ owner: "\\x41" })
+      expect(await run(adapter.fill("\\x41 é", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
+      const found = [
+        await run(adapter.acquire("\\x41 é", ask("you"))),
+        (await run(adapter.acquireMany!(["\\x41 é"], ask("you"))))[0]!
+      ]
+      for (const one of found) expect(Buffer.compare(hit(one).value.bytes, bytes)).toBe(0)
+      expect(hit(found[0]!).freshFor).toBeGreaterThan(minute - 10_000)
+      expect(hit(found[0]!).freshFor).toBeLessThanOrEqual(minute)
+    }
+    expect(await keysOf(adapter.keys(""))).toEqual(["\\x41 é"])
+    expect(await run(adapter.delete("\\x41 é"))).toBe(true)
   })
 
   it("answers a token that is none with false", async () => {

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { afterAll, describe, expect, it, onTestFinished } from "vitest"
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import { Link } from "../src/Link.ts"
 import { Subscriber } from "../src/Subscriber.ts"
 import {
@@ -136,6 +136,66 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     const second = await watching(here, "k")
     await put(far, "k")
     await second.done
+  })
+
+  describe("in time", () => {
+    const real = setTimeout
+
+    /** Time goes on as it does, until it is told to go faster. */
+    const passing = async <A>(promise: Promise<A>): Promise<A> => {
+      let over = false
+      const done = () => {
+        over = true
+      }
+      promise.then(done, done)
+      while (!over) {
+        await new Promise((resolve) => real(resolve, 2))
+        vi.advanceTimersByTime(2)
+      }
+      return promise
+    }
+
+    const timed = async () => {
+      const { here, proxy } = await opened()
+      await run(here.read("k"))
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] })
+      onTestFinished(() => void vi.useRealTimers())
+      return { here, proxy, before: proxy.stats.open }
+    }
+
+    const turns = async () => {
+      for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+    }
+
+    it("keeps a connection that nobody needs for ten seconds, and no longer", async () => {
+      const { before, here, proxy } = await timed()
+      await passing(run(Effect.scoped(here.watch!("k"))))
+      vi.advanceTimersByTime(9_000)
+      await passing(run(Effect.scoped(here.watch!("l"))))
+      vi.advanceTimersByTime(9_900)
+      await turns()
+      expect(proxy.stats.open).toBe(before + 1)
+      vi.advanceTimersByTime(200)
+      await expect.poll(() => proxy.stats.open).toBe(before)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it("is woken when its connection is dead without knowing it: that is asked every fifteen seconds", async () => {
+      const { here, proxy } = await timed()
+      const { done, woken } = await passing(watching(here, "k"))
+      for (let i = 0; i < 3; i++) {
+        proxy.resetCommands()
+        vi.advanceTimersByTime(15_000)
+        await expect.poll(() => sentThrough(proxy)).toEqual(["SELECT"])
+        await turns()
+      }
+      proxy.blackhole()
+      vi.advanceTimersByTime(15_000)
+      await turns()
+      expect(woken()).toBe(false)
+      vi.advanceTimersByTime(2_100)
+      await passing(done)
+    })
   })
 
   it("is woken when the adapter is closed", async () => {

@@ -1,10 +1,8 @@
 /**
  * A bucket of R2, by its binding.
  */
-import type { ObjectStore } from "@cache-locking/core"
+import { ObjectStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Result from "effect/Result"
 import { Calls } from "./Calls.ts"
 import { adapterName, isBusy } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
@@ -12,32 +10,22 @@ import type { Resolved } from "./Options.ts"
 /** A Worker has 128 MB in all, and a value is held in one piece. */
 const valueBytes = 104_857_600
 
-/** How often a write is asked that R2 has no time for, before what is there is looked at anew. */
-const attempts = 5
-
-/** The longest first pause after such an answer, in milliseconds; it doubles, and half of it at least is waited. */
+/** The longest first pause after an answer that R2 has no time for the write, in milliseconds. */
 const pause = 250
 
 /** Makes a bucket of the options. */
 export const make = ({ binding, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
   const calls = new Calls(timeout)
 
-  const putIf = Effect.fnUntraced(function* (
-    ...[name, version, bytes, notes]: Parameters<ObjectStore.Bucket["putIf"]>
-  ) {
+  const putIf: ObjectStore.Bucket["putIf"] = (name, version, bytes, notes) => {
     const onlyIf = version === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: version }
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const made = yield* Effect.result(
-        calls.run("put", bytes.byteLength, () => binding.put(name, bytes, { onlyIf, customMetadata: { ...notes } }))
-      )
+    const write = calls.run("put", bytes.byteLength, async () => {
+      const made = await binding.put(name, bytes, { onlyIf, customMetadata: { ...notes } })
       // An object that is not written is answered by null.
-      if (Result.isSuccess(made)) return made.success === null ? false : made.success.etag
-      if (!isBusy(made.failure.cause)) return yield* made.failure
-      yield* Effect.sleep((0.5 + (yield* Random.next) / 2) * pause * 2 ** attempt)
-    }
-    // Whoever else writes that often is there now.
-    return false
-  })
+      return made === null ? false : made.etag
+    })
+    return ObjectStore.insist(write, ({ cause }) => (isBusy(cause) ? pause : undefined))
+  }
 
   return {
     name: adapterName,

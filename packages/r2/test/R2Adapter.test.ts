@@ -2,10 +2,12 @@ import {
   Adapter,
   AdapterError,
   Cache,
+  Codec,
   InvalidOption,
   ListingAdapter as Listing,
   type ListingAdapter
 } from "@cache-locking/core"
+import { createCache } from "@cache-locking/core/promise"
 import type { R2Bucket as WorkersR2Bucket } from "@cloudflare/workers-types"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -110,6 +112,56 @@ describe("keys and values", () => {
       expect(await failureOf<unknown, unknown>(refused)).toMatchObject({ _tag: "AdapterError", reason: "Rejected" })
     }
     expect(sent()).toEqual([])
+  })
+})
+
+describe("a value of 50 MB in a cache", () => {
+  it("is copied once on its way in, behind what is kept beside it, and never on its way out", async () => {
+    const objects = new Map<string, { bytes: Uint8Array; metadata: Record<string, string> }>()
+    const headOf = (key: string) => {
+      const { bytes, metadata } = objects.get(key)!
+      return {
+        key,
+        etag: `${bytes.byteLength}`,
+        size: bytes.byteLength,
+        uploaded: new Date(),
+        customMetadata: metadata
+      }
+    }
+    /** Keeps what it is given itself, and hands it out itself. */
+    const bucket: R2Adapter.Binding = {
+      get: async (key) => {
+        const found = objects.get(key)
+        return found === undefined
+          ? null
+          : { ...headOf(key), arrayBuffer: async () => found.bytes.buffer as ArrayBuffer }
+      },
+      put: async (key, value, options) => {
+        expect(value.byteLength).toBe(value.buffer.byteLength)
+        objects.set(key, { bytes: value as Uint8Array, metadata: options?.customMetadata ?? {} })
+        return headOf(key)
+      },
+      delete: async (key) => void objects.delete(key),
+      list: async () => ({ objects: [], truncated: false })
+    }
+    const bytes = new Uint8Array(50_000_000).fill(7)
+    const cache = createCache({
+      adapter: R2Adapter.make({ bucket, prefix: "copies" }),
+      codec: Codec.bytes,
+      cacheTtl: minute
+    })
+    const loaded = await cache.getOrSet("k", async () => bytes)
+    const stored = objects.get([...objects.keys()].find((name) => name.startsWith("copies/values/"))!)!
+    expect(stored.bytes.byteLength).toBeLessThan(50_000_100)
+    // Told as true and false: what failed is not to be printed.
+    expect(stored.bytes.buffer === bytes.buffer).toBe(false)
+    const hit = (await cache.get("k"))!
+    for (const answer of [loaded, hit]) {
+      expect(answer.buffer === stored.bytes.buffer).toBe(true)
+      expect(answer.byteLength).toBe(50_000_000)
+    }
+    expect(Buffer.compare(hit, bytes)).toBe(0)
+    await cache.close()
   })
 })
 

@@ -1,31 +1,17 @@
 /** The package where it belongs: bundled, in workerd, beside others over one bucket. */
-import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
-import { Miniflare } from "miniflare"
+import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { bundle } from "./fixtures/Bundle.ts"
+import { startRuntime } from "./fixtures/Runtime.ts"
 
 const parallel = 50
 const rounds = 200
 const roundsPerRequest = 10
 
-const bundle = async (): Promise<string> => {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./fixtures/Worker.ts", import.meta.url))],
-    bundle: true,
-    write: false,
-    format: "esm",
-    // What is Node's alone cannot be resolved here, and would fail the build.
-    platform: "browser",
-    conditions: ["cache-locking-source"],
-    target: "es2022"
-  })
-  return outputFiles[0]!.text
-}
-
 const loads = new Map<string, number>()
 let miniflare: Miniflare
 beforeAll(async () => {
-  const script = await bundle()
+  const script = await bundle(new URL("./fixtures/Worker.ts", import.meta.url))
   const worker = (name: string) => ({
     name,
     modules: true as const,
@@ -41,8 +27,7 @@ beforeAll(async () => {
       }
     }
   })
-  miniflare = new Miniflare({ workers: [worker("a"), worker("b")] })
-  await miniflare.ready
+  miniflare = await startRuntime({ workers: [worker("a"), worker("b")] })
 })
 afterAll(() => miniflare?.dispose())
 
@@ -73,4 +58,17 @@ it(`${rounds} rounds of ${parallel} that ask for one key, in two Workers: one le
     )
     expect(a!.map((count, round) => count + b![round]!)).toEqual(Array(roundsPerRequest).fill(1))
   }
+})
+
+it("a value of 50 MB passes through an isolate", { timeout: 60_000 }, async () => {
+  expect(await ask("a", "/large?bytes=50000000")).toBe("true")
+})
+
+it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () => {
+  const cases = JSON.parse(await ask("a", "/kit")) as ReadonlyArray<
+    Record<"law" | "outcome" | "name" | "message", string>
+  >
+  // Histories are explained by when replies came, which cannot be told in here: they are judged from outside.
+  expect(cases.filter(({ outcome }) => outcome === "failed")).toEqual([])
+  expect(cases.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(205)
 })

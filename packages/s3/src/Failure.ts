@@ -2,7 +2,7 @@
  * What the client throws, as the contract's `AdapterError`.
  *
  * The client hangs the whole response on its errors, and some of them quote credentials: the cause that is passed on
- * is a copy with the name, the words and the status, and nothing else.
+ * is a copy with the name, the words, the status and how often it was sent, and nothing else.
  */
 import { AdapterError, type Operation } from "@cache-locking/core"
 
@@ -20,6 +20,12 @@ const statusOf = (error: unknown): number | undefined => {
   return status ?? $metadata?.httpStatusCode
 }
 
+/** How often the client sent the request by itself. */
+const attemptsOf = (error: unknown): number => {
+  const { $metadata, attempts } = (error ?? {}) as { $metadata?: { attempts?: number }; attempts?: number }
+  return attempts ?? $metadata?.attempts ?? 1
+}
+
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "Error")
 
 /** Whether there is no such object; of a bucket that is missing the store says so. */
@@ -33,6 +39,9 @@ export const isConflict = (error: unknown): boolean => statusOf(error) === 409
 
 /** Whether the object was written too often of late: R2 takes a write a second of each. */
 export const isBusy = (error: unknown): boolean => statusOf(error) === 429
+
+/** Whether an earlier sending of the same request may have been carried out. */
+export const isRepeated = (error: unknown): boolean => attemptsOf(error) > 1
 
 const isPassing = (error: unknown): boolean => {
   const status = statusOf(error)
@@ -54,7 +63,13 @@ const copyOf = (error: unknown, words: string): Error => {
   copy.name = nameOf(error)
   const code = (error as { code?: unknown } | undefined)?.code
   const status = statusOf(error)
-  return Object.assign(copy, typeof code === "string" ? { code } : {}, status === undefined ? {} : { status })
+  const attempts = attemptsOf(error)
+  return Object.assign(
+    copy,
+    typeof code === "string" ? { code } : {},
+    status === undefined ? {} : { status },
+    attempts === 1 ? {} : { attempts }
+  )
 }
 
 /** A failure of the client or the store. */

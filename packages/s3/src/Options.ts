@@ -3,41 +3,20 @@
  */
 import type { S3Client } from "@aws-sdk/client-s3"
 import { Check, ObjectStore } from "@cache-locking/core"
-import type * as Duration from "effect/Duration"
 import { StoreClock } from "./StoreClock.ts"
 
 /** A client of the AWS SDK 3: `S3Client`, or `S3`. */
 export type Client = Pick<S3Client, "send">
 
 /** What every adapter over S3 can be told. */
-export interface Settings {
+export interface Settings extends ObjectStore.Settings {
   /** The bucket's name. It must be there, and should be of this cache alone, or of caches with other prefixes. */
   readonly bucket: string
-  /**
-   * The folder of this cache's objects: letters, digits and `-_.!*'()`, folders parted by `/`, 100 characters at most.
-   * Two prefixes never meet. Default `"cache"`.
-   */
-  readonly prefix?: string | undefined
-  /**
-   * Values of up to so many bytes, as they are stored, are kept beside their lease: one GET for a hit. Larger ones
-   * take two. Default 65,536; 1 MiB at most.
-   */
-  readonly inlineBytes?: number | undefined
   /**
    * Whose clock ends leases and values. `"store"`: the bucket's, as its answers' `Date` tells it, to about a second.
    * `"client"`: each host's own, to the millisecond, for hosts whose clocks agree. Default `"store"`.
    */
   readonly clock?: "store" | "client" | undefined
-  /**
-   * The delay from which followers begin to poll, where `waitStep` is shorter: each time is a GET that is billed.
-   * Default 250 ms.
-   */
-  readonly pollEvery?: Duration.Input | undefined
-  /**
-   * How long any request may take, the client's own retries included; a second more for each MiB of a value.
-   * Default 5 seconds.
-   */
-  readonly requestTimeout?: Duration.Input | undefined
 }
 
 export interface Options extends Settings {
@@ -46,14 +25,6 @@ export interface Options extends Settings {
 }
 
 const names = new Set(["client", "bucket", "prefix", "inlineBytes", "clock", "pollEvery", "requestTimeout"])
-
-const timeoutDefault = 5_000
-
-const pollDefault = 250
-
-const inlineDefault = 65_536
-
-const inlineMost = 1_048_576
 
 /** The same objects of the same store. */
 export interface Space {
@@ -93,30 +64,11 @@ const bucketOf = (given: string): string => {
   throw Check.invalid("bucket", given, "a bucket's name")
 }
 
-const prefixOf = (given: string | undefined): string => {
-  const prefix = Check.text("prefix", given, "cache")
-  if (ObjectStore.isPrefix(prefix)) return prefix
-  throw Check.invalid(
-    "prefix",
-    prefix,
-    `letters, digits and -_.!*'(), folders parted by one /, none that begins with a dot, ${ObjectStore.prefixBytes} characters at most`
-  )
-}
-
-const inlineOf = (given: number | undefined): number => {
-  const bytes = Check.integer("inlineBytes", given, { min: 0, default: inlineDefault })
-  if (bytes <= inlineMost) return bytes
-  throw Check.invalid("inlineBytes", bytes, `a whole number from 0 to ${inlineMost}`)
-}
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
+  ...ObjectStore.checkSettings(settings),
   bucket: bucketOf(settings.bucket),
-  prefix: prefixOf(settings.prefix),
-  inlineBytes: inlineOf(settings.inlineBytes),
-  clock: Check.oneOf("clock", settings.clock, ["store", "client"], "store"),
-  pollEvery: Check.duration("pollEvery", settings.pollEvery ?? pollDefault, { infinite: false }),
-  timeout: Check.duration("requestTimeout", settings.requestTimeout ?? timeoutDefault, { min: 1, infinite: false })
+  clock: Check.oneOf("clock", settings.clock, ["store", "client"], "store")
 })
 
 /** The options, checked, with their defaults and what they share with others. */
@@ -142,14 +94,12 @@ export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { client } = options
   const shared = sharedOf(client)
-  const { bucket, clock, inlineBytes, pollEvery, prefix, timeout } = checkSettings(options)
+  const { bucket, clock, prefix, ...settings } = checkSettings(options)
   return {
+    ...settings,
     client,
     bucket,
     prefix,
-    inlineBytes,
-    timeout,
-    pollEvery,
     clock: clock === "store" ? shared.clock : undefined,
     space: spaceOf(shared, `${bucket}/${prefix}`)
   }

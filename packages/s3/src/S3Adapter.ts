@@ -8,7 +8,6 @@ import {
   type Adapter,
   type AdapterError,
   AdapterLayer,
-  Check,
   type InvalidOption,
   type ListingAdapter,
   ObjectStore
@@ -63,7 +62,7 @@ export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
 
 /** What `sweep` is told. */
 export interface SweepOptions extends Options {
-  /** Only what has been of no use for so long is removed. At least a minute; default 1 hour. */
+  /** Only what has been of no use for so long is removed. At least a minute, and twice `requestTimeout`; default 1 hour. */
   readonly grace?: Duration.Input | undefined
 }
 
@@ -78,7 +77,7 @@ export const sweep = ({ grace, ...options }: SweepOptions): Effect.Effect<Object
   const resolved = resolve(options)
   return ObjectStore.sweep(S3Bucket.make(resolved), {
     prefix: resolved.prefix,
-    grace: Check.duration("grace", grace ?? 3_600_000, { min: 60_000, infinite: false })
+    grace: ObjectStore.checkGrace(grace, resolved.timeout)
   })
 }
 

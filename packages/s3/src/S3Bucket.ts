@@ -10,22 +10,22 @@ import {
   ListObjectsV2Command,
   PutObjectCommand
 } from "@aws-sdk/client-s3"
-import { AdapterError, type ObjectStore, type Operation } from "@cache-locking/core"
+import { AdapterError, ObjectStore, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Result from "effect/Result"
 import { Calls } from "./Calls.ts"
-import { adapterName, isBusy, isConflict, isMissing, isOvertaken } from "./Failure.ts"
+import { adapterName, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
 /** S3 takes more in one request; what travels in one piece is held in memory in one piece, too. */
 const valueBytes = 1_073_741_824
 
-/** How often a write that was not decided is asked, before what is there is looked at anew. */
-const attempts = 5
-
-/** The longest first pause after such an answer, in milliseconds; it doubles, and half of it at least is waited. */
+/** The longest first pause after an answer that decides nothing, in milliseconds. */
 const pauses = { conflict: 30, busy: 250 }
+
+const pauseOf = ({ cause }: AdapterError): number | undefined => {
+  if (isBusy(cause)) return pauses.busy
+  return isConflict(cause) ? pauses.conflict : undefined
+}
 
 /** The bytes of an answer, in one piece that is made once: each byte is moved once, from the socket's buffer. */
 const bytesOf = async (body: GetObjectCommandOutput["Body"], size: number | undefined): Promise<Uint8Array> => {
@@ -40,6 +40,9 @@ const bytesOf = async (body: GetObjectCommandOutput["Body"], size: number | unde
   if (at !== size) throw new Error(`the answer ended after ${at} of ${size} bytes`)
   return bytes
 }
+
+const isSame = (one: Uint8Array, two: Uint8Array): boolean =>
+  one.byteLength === two.byteLength && one.every((byte, at) => byte === two[at])
 
 /** Some refusals are answers. */
 const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, answer: B): Promise<A | B> =>
@@ -82,22 +85,22 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
       return ETag ?? true
     })
 
-  const putIf = Effect.fnUntraced(function* (
-    ...[name, version, bytes, Metadata]: Parameters<ObjectStore.Bucket["putIf"]>
-  ) {
+  /** A write that the client sent twice by itself finds what it wrote: that it was refused says nothing then. */
+  const found = (name: string, bytes: Uint8Array) =>
+    Effect.map(get(name), (there) => (there !== undefined && isSame(there.bytes, bytes) ? there.version : false))
+
+  const putIf: ObjectStore.Bucket["putIf"] = (name, version, bytes, Metadata) => {
     const condition = version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const made = yield* Effect.result(write(name, bytes, { Metadata, ...condition }))
-      if (Result.isSuccess(made)) return made.success
-      const { cause } = made.failure
-      if (isOvertaken(cause)) return false
-      if (!isConflict(cause) && !isBusy(cause)) return yield* made.failure
-      const pause = isBusy(cause) ? pauses.busy : pauses.conflict
-      yield* Effect.sleep((0.5 + (yield* Random.next) / 2) * pause * 2 ** attempt)
-    }
-    // Nobody can tell who was faster: whoever was, is there now.
-    return false
-  })
+    const judged = Effect.catch(
+      write(name, bytes, { Metadata, ...condition }),
+      (failure): Effect.Effect<string | boolean, AdapterError> => {
+        const { cause } = failure
+        if (!isOvertaken(cause)) return Effect.fail(failure)
+        return isRepeated(cause) ? found(name, bytes) : Effect.succeed(false)
+      }
+    )
+    return ObjectStore.insist(judged, pauseOf)
+  }
 
   return {
     name: adapterName,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { failed, isConflict, isMissing, isOvertaken } from "../src/Failure.ts"
+import { failed, isConflict, isMissing, isOvertaken, isRepeated } from "../src/Failure.ts"
 
 const thrown = (name: string, status: number | undefined, message = "words", more: object = {}) =>
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status }, ...more })
@@ -47,6 +47,17 @@ describe("a failure", () => {
       for (const each of [error, failed("put", error).cause]) {
         expect([isOvertaken(each), isConflict(each), isMissing(each)]).toEqual([overtaken, conflict, missing])
       }
+    }
+  })
+
+  it("tells whether the client sent the request before, also in the copy", () => {
+    for (const [attempts, repeated] of [
+      [1, false],
+      [2, true],
+      [undefined, false]
+    ] as const) {
+      const error = thrown("PreconditionFailed", 412, "words", { $metadata: { httpStatusCode: 412, attempts } })
+      for (const each of [error, failed("put", error).cause]) expect(isRepeated(each)).toBe(repeated)
     }
   })
 

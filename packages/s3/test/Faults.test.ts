@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http"
 import { type Adapter, AdapterError, type ListingAdapter } from "@cache-locking/core"
 import { FaultProxy, httpCommands, S3Moto, type Server, timers, timersDownTo } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
@@ -5,11 +6,13 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest"
 import { S3Adapter } from "../src/index.ts"
+import { gatewayTo } from "./fixtures/Gateway.ts"
 import {
   ask,
   bucket,
   clientFor,
   failureOf,
+  hit,
   lead,
   lifetime,
   makeBucket,
@@ -142,13 +145,35 @@ it("who asks again after a lost reply leads with the same token, and what is fil
   expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Hit")
 })
 
-it("the client's own retries make no second lease", async () => {
-  const { proxy } = await opened("retries")
-  const client = clientFor(proxy.url(), { maxAttempts: 3 })
-  const adapter = S3Adapter.make({ client, bucket, prefix: "retries", requestTimeout: "5 seconds" })
-  proxy.dropReplies(1, { after: "PUT" })
+it("what the client itself sends again makes no second lease, and loses no fill", async () => {
+  let losing = 0
+  const loses = ({ method, url }: IncomingMessage) => method === "PUT" && url!.includes("/leases/") && losing-- > 0
+  const client = clientFor(await gatewayTo(server.url, { loses }), { maxAttempts: 3 })
+  const adapter = S3Adapter.make({ client, bucket, prefix: "retries", inlineBytes: 1, requestTimeout: "5 seconds" })
+  for (const given of [value(1), text("a value of its own")]) {
+    const key = `${given.bytes.byteLength} bytes`
+    losing = 1
+    const { token } = await lead(adapter, key)
+    expect((await run(adapter.acquire(key, ask("you"))))._tag).toBe("Follower")
+    losing = 1
+    expect(await run(adapter.fill(key, { token, value: given, lifetime: lifetime(minute) }))).toBe(true)
+    expect(losing).toBeLessThan(1)
+    expect(hit(await run(adapter.acquire(key, ask("you")))).value).toEqual(given)
+  }
+})
+
+it("who was overtaken before the client sent its write again is told so", async () => {
+  let losing = 0
+  const other = S3Adapter.make({ client: clientFor(server.url), bucket, prefix: "overtaken" })
+  const loses = ({ method }: IncomingMessage) => method === "PUT" && losing-- > 0
+  const meanwhile = () => run(other.delete("k"))
+  const client = clientFor(await gatewayTo(server.url, { loses, meanwhile }), { maxAttempts: 3 })
+  const adapter = S3Adapter.make({ client, bucket, prefix: "overtaken", requestTimeout: "5 seconds" })
   const { token } = await lead(adapter, "k")
-  expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
+  losing = 1
+  expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
+  expect(losing).toBeLessThan(1)
+  expect((await run(other.read("k"))).value).toBe(undefined)
 })
 
 it("finds a server that came back empty: no value, no lease", async () => {

@@ -1,4 +1,5 @@
 /** Peers as contenders of a suite. */
+import type { ClusterPeer } from "../peers/ClusterPeer.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import type { Contender, Probe, Setting } from "../Suite.ts"
 
@@ -6,13 +7,14 @@ interface About {
   /** Told beside the name, where a peer takes part more than once. */
   readonly as?: string
   readonly floor?: boolean
+  readonly backend?: string
 }
 
 /** A peer, opened in the suite's own way. */
-export const contender = <P extends Peer | FiberPeer>(
+export const contender = <P extends Peer | FiberPeer | ClusterPeer>(
   peer: P,
   open: (peer: P, setting: Setting, who: string) => Promise<Probe>,
-  { as, floor }: About = {}
+  { as, backend, floor }: About = {}
 ): Contender => {
   const name = as === undefined ? peer.name : `${peer.name} (${as})`
   return {
@@ -20,6 +22,7 @@ export const contender = <P extends Peer | FiberPeer>(
     packages: peer.packages,
     ...(peer.ours === undefined ? {} : { ours: peer.ours }),
     ...(floor === undefined ? {} : { floor }),
+    ...(backend === undefined ? {} : { backend }),
     open: (setting) => open(peer, setting, name)
   }
 }

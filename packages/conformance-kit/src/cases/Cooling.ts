@@ -50,7 +50,7 @@ export const cooling = [
     const failed = now()
     yield* w.time.sleep(w.time.unit)
     const asked = now()
-    const { retryIn } = cools(yield* w.ask(w.there), "asking")
+    const { retryIn } = cools(yield* w.time.inTime(start, cooldown, w.ask(w.there)), "asking")
     const { tolerance } = w.time
     between(retryIn, cooldown - (now() - start) - tolerance, cooldown - (asked - failed) + tolerance, "retryIn")
   }),

@@ -80,7 +80,7 @@ export const freshness = [
     const filled = now()
     yield* w.time.sleep(w.time.unit)
     const asked = now()
-    const hit = hits(yield* w.ask(w.there), value("v"), "asking")
+    const hit = hits(yield* w.time.inTime(start, fresh, w.ask(w.there)), value("v"), "asking")
     const [youngest, oldest] = [asked - filled - w.time.tolerance, now() - start + w.time.tolerance]
     between(hit.age, Math.max(0, youngest), oldest, "age")
     between(hit.freshFor, fresh - oldest, fresh - youngest, "freshFor")

@@ -1,7 +1,7 @@
 /** Random histories of both peers, explained by `Entry` or not. */
 import type { Adapter } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
+import { prove as proveAny, type Steps } from "../Case.ts"
 import { losingReplies, withFaults } from "../Faults.ts"
 import { format } from "../History.ts"
 import { explain } from "../Linearization.ts"
@@ -12,6 +12,9 @@ import type { World } from "../World.ts"
 /** So many histories, few enough at once that their flights do not wait for this process. */
 const histories = 16
 const atOnce = 4
+
+/** By when each reply came. */
+const prove = (name: string, steps: Steps) => proveAny("histories", name, steps, { needs: "a clock that runs" })
 
 const check = Effect.fnUntraced(function* (
   w: World,
@@ -50,17 +53,17 @@ const check = Effect.fnUntraced(function* (
 })
 
 export const historyCases = [
-  prove("histories", "random histories of two peers are explained by Entry", function* (w) {
+  prove("random histories of two peers are explained by Entry", function* (w) {
     yield* check(w, { flightsPerPeer: 2, requestsPerFlight: 10, failing: false }, (adapter) => adapter)
   }),
 
-  prove("histories", "random histories with lost replies are explained by Entry", function* (w) {
+  prove("random histories with lost replies are explained by Entry", function* (w) {
     yield* check(w, { flightsPerPeer: 2, requestsPerFlight: 8, failing: true }, (adapter, seed) =>
       losingReplies(adapter, 10, randomOf(seed))
     )
   }),
 
-  prove("histories", "random histories with copied and delayed requests are explained by Entry", function* (w) {
+  prove("random histories with copied and delayed requests are explained by Entry", function* (w) {
     yield* check(w, { flightsPerPeer: 2, requestsPerFlight: 8, failing: false }, (adapter, seed) => {
       const random = randomOf(seed)
       return withFaults(adapter, ({ operation }) => {

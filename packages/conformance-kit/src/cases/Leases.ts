@@ -56,7 +56,7 @@ export const leases = [
     const granted = now()
     yield* w.time.sleep(w.time.unit)
     const asked = now()
-    const found = follows(yield* w.ask(w.there), "another")
+    const found = follows(yield* w.time.inTime(start, leaseFor, w.ask(w.there)), "another")
     const { tolerance } = w.time
     const [least, most] = [leaseFor - (now() - start) - tolerance, leaseFor - (asked - granted) + tolerance]
     between(found.leaseEndsIn, least, most, "leaseEndsIn")

@@ -20,7 +20,7 @@ export const reading = [
     const filled = now()
     yield* w.time.sleep(w.time.unit)
     const asked = now()
-    const found = yield* w.there.read(w.key)
+    const found = yield* w.time.inTime(start, lifetime.fresh, w.there.read(w.key))
     const [youngest, oldest] = [asked - filled - w.time.tolerance, now() - start + w.time.tolerance]
     same(found.value?.bytes, value("v").bytes, "the value")
     between(found.age, Math.max(0, youngest), oldest, "age")
@@ -42,8 +42,9 @@ export const reading = [
   prove("read", "a lease is told with its owner and its end", function* (w) {
     const owner = w.name()
     const leaseFor = w.time.units(100)
+    const start = now()
     yield* w.lead(w.here, w.key, { owner, leaseFor })
-    const found = yield* w.there.read(w.key)
+    const found = yield* w.time.inTime(start, leaseFor, w.there.read(w.key))
     same(found.lease?.owner, owner, "the owner")
     between(found.lease?.endsIn ?? -1, 1, leaseFor + w.time.tolerance, "endsIn")
     same(found.value, undefined, "the value")
@@ -84,8 +85,9 @@ export const reading = [
 
   prove("put", "is seen by the other peer with its lifetime", function* (w) {
     const lifetime = { fresh: w.time.units(100), stale: w.time.units(50) }
+    const start = now()
     yield* w.here.put(w.key, { value: value("v"), lifetime })
-    const found = yield* w.there.read(w.key)
+    const found = yield* w.time.inTime(start, lifetime.fresh, w.there.read(w.key))
     between(found.freshFor, 1, lifetime.fresh + w.time.tolerance, "freshFor")
     between(found.keptFor - found.freshFor, lifetime.stale - 2, lifetime.stale + 2, "the stale window")
   }),

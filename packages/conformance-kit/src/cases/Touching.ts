@@ -16,20 +16,35 @@ const untouched = Effect.fnUntraced(function* (w: World, what: string, key = w.k
 const touched = (w: World, freshFor: number, key = w.key) =>
   Effect.map(w.there.touch(key, { freshFor }), (answer) => same(answer, true, "touching a fresh value"))
 
+/** A value that is fresh until an end that a slow machine may miss: what is asked of it counts only before that. */
+const freshTill = (w: World, began: number, fresh: number) => {
+  let [start, lasts] = [began, fresh]
+  const still = <A, E>(effect: Effect.Effect<A, E>) => w.time.inTime(start, lasts, effect)
+  const touch = Effect.fnUntraced(function* (freshFor: number) {
+    const sent = now()
+    same(yield* still(w.there.touch(w.key, { freshFor })), true, "touching a fresh value")
+    start = sent
+    lasts = freshFor
+  })
+  return { still, touch }
+}
+
 export const touching = [
   prove("a touched value stays fresh exactly so long from then, longer or shorter", function* (w) {
-    yield* w.filled(w.here, value("v"), { fresh: w.time.units(200), stale: 0 })
+    const fresh = w.time.units(200)
+    const { still, touch } = freshTill(w, now(), fresh)
+    yield* w.filled(w.here, value("v"), { fresh, stale: 0 })
     for (const freshFor of [w.time.units(400), w.time.units(100), w.time.units(300)]) {
       yield* w.time.sleep(w.time.unit)
       const start = now()
-      yield* touched(w, freshFor)
+      yield* touch(freshFor)
       const done = now()
       for (const peer of w.both) {
         const asked = now()
-        const hit = hits(yield* w.ask(peer), value("v"), "asking")
+        const hit = hits(yield* still(w.ask(peer)), value("v"), "asking")
         const [least, most] = [now() - start + w.time.tolerance, asked - done - w.time.tolerance]
         between(hit.freshFor, freshFor - least, freshFor - most, "freshFor")
-        const { freshFor: read } = yield* peer.read(w.key)
+        const { freshFor: read } = yield* still(peer.read(w.key))
         between(read, freshFor - (now() - start) - w.time.tolerance, freshFor - most, "freshFor, as read")
       }
     }
@@ -94,22 +109,23 @@ export const touching = [
     const token = yield* w.lead(w.here)
     yield* w.time.sleep(w.time.units(2))
     const start = now()
-    const stale = w.time.units(50)
-    yield* w.fill(w.here, token, value("v"), { fresh: w.time.units(100), stale })
+    const [fresh, stale] = [w.time.units(100), w.time.units(50)]
+    const { still, touch } = freshTill(w, start, fresh)
+    yield* w.fill(w.here, token, value("v"), { fresh, stale })
     const filled = now()
-    const { took } = yield* w.here.read(w.key)
+    const { took } = yield* still(w.here.read(w.key))
     yield* w.time.sleep(w.time.units(3))
     for (const freshFor of [w.time.units(300), w.time.units(60)]) {
-      yield* touched(w, freshFor)
+      yield* touch(freshFor)
       for (const peer of w.both) {
         const asked = now()
-        const found = yield* peer.read(w.key)
+        const found = yield* still(peer.read(w.key))
         const oldest = now() - start + w.time.tolerance
         same(found.value?.bytes, value("v").bytes, "the value")
         same(found.took, took, "took")
         between(found.age, asked - filled - w.time.tolerance, oldest, "age")
         between(found.keptFor - found.freshFor, stale - 2, stale + 2, "the stale window")
-        const hit = hits(yield* w.ask(peer), value("v"), "asking")
+        const hit = hits(yield* still(w.ask(peer)), value("v"), "asking")
         same(hit.took, took, "took of a hit")
         between(hit.age, asked - filled - w.time.tolerance, now() - start + w.time.tolerance, "age of a hit")
       }
@@ -133,8 +149,10 @@ export const touching = [
   }),
 
   prove("an early refresh goes by the freshness that a touch left", function* (w) {
-    yield* w.filled(w.here, value("v"), { fresh: w.time.units(100), stale: 0 })
-    yield* touched(w, w.time.long)
+    const fresh = w.time.units(100)
+    const { touch } = freshTill(w, now(), fresh)
+    yield* w.filled(w.here, value("v"), { fresh, stale: 0 })
+    yield* touch(w.time.long)
     const refreshWithin = w.time.long / 2
     hits(yield* w.ask(w.here, w.key, { refreshWithin }), value("v"), "touched to stay, asking for a refresh")
     yield* touched(w, w.time.long / 4)

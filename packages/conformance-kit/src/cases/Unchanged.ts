@@ -28,20 +28,23 @@ const refused = Effect.fnUntraced(function* (w: World, peer: Adapter, token: Tok
 
 export const unchanged = [
   prove("a fill without a value keeps the bytes, and begins the lifetime anew", function* (w) {
-    yield* w.filled(w.here, value("v"), { fresh: w.time.units(100), stale: w.time.units(50) })
+    const first = { fresh: w.time.units(100), stale: w.time.units(50) }
+    const began = now()
+    yield* w.filled(w.here, value("v"), first)
     yield* w.time.sleep(w.time.units(4))
     const token = yield* w.lead(w.there, w.key, refreshing)
     const lifetime = { fresh: w.time.units(300), stale: w.time.units(20) }
     const start = now()
-    yield* w.refill(w.there, token, lifetime)
+    const held = yield* w.time.inTime(began, first.fresh, w.there.fill(w.key, { token, lifetime }))
+    same(held, true, "filling without a value, under a live lease")
     const done = now()
     for (const peer of w.both) {
       const asked = now()
-      const hit = hits(yield* w.ask(peer), value("v"), "asking")
+      const hit = hits(yield* w.time.inTime(start, lifetime.fresh, w.ask(peer)), value("v"), "asking")
       const [youngest, oldest] = [asked - done - w.time.tolerance, now() - start + w.time.tolerance]
       between(hit.age, Math.max(0, youngest), oldest, "age")
       between(hit.freshFor, lifetime.fresh - oldest, lifetime.fresh - youngest, "freshFor")
-      const found = yield* peer.read(w.key)
+      const found = yield* w.time.inTime(start, lifetime.fresh, peer.read(w.key))
       same(found.value?.bytes, value("v").bytes, "the value, as read")
       between(found.keptFor - found.freshFor, lifetime.stale - 2, lifetime.stale + 2, "the stale window")
     }

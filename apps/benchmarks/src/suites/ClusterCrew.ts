@@ -1,0 +1,57 @@
+/** A primary that has the values, and workers that ask for them. */
+import { fill, keysOf, together } from "../ClusterWork.ts"
+import { launch, type Serialization } from "../Crew.ts"
+import { stamp } from "../Crowd.ts"
+import type { ClusterPeer, Place, Store } from "../peers/ClusterPeer.ts"
+import type { Probe, Setting } from "../Suite.ts"
+
+interface Variant {
+  /** Default: `advanced`. */
+  readonly serialization?: Serialization
+  /** Near copies that a worker may keep. Default: none. */
+  readonly near?: number
+}
+
+/** A place of its own in a run, without near copies: these are for workers. */
+export const placeOf = ({ backends }: Setting, maxEntries: number): Place => ({
+  namespace: `cluster-${stamp()}`,
+  maxEntries,
+  redis: backends?.["Redis"]
+})
+
+/** The primary's side: opened before workers are forked. Only here, what is kept outlives whoever closes its store. */
+export const openPrimary = async (
+  peer: ClusterPeer,
+  place: Place
+): Promise<{ readonly store: Store; readonly close: () => Promise<void> }> => {
+  await peer.prepare?.()
+  const store = await peer.open(place)
+  const close = async () => {
+    await store.clear()
+    await store.close()
+  }
+  return { store, close }
+}
+
+/** One worker that measures, of a primary with nothing else to do. */
+export const oneWorker =
+  (work: "gets" | "hot", { near, serialization = "advanced" }: Variant) =>
+  async (peer: ClusterPeer, setting: Setting, who: string): Promise<Probe> => {
+    const place = placeOf(setting, 10_000)
+    const { close, store } = await openPrimary(peer, place)
+    try {
+      if (peer.keeps !== "process") await fill(store, keysOf(together))
+      const order = { peer: peer.name, place: { ...place, near }, work, entries: together, quick: setting.quick, who }
+      const [worker] = await launch(order, { serialization, size: 1 })
+      return {
+        sample: worker!.sample,
+        close: async () => {
+          await worker!.close()
+          await close()
+        }
+      }
+    } catch (error) {
+      await close()
+      throw error
+    }
+  }

@@ -1,0 +1,61 @@
+/** What is done when others change a key whenever it is asked for. */
+import type { Acquired } from "@cache-locking/core"
+import { describe, expect, it } from "vitest"
+import { Acquiring } from "../src/Acquiring.ts"
+import { Calls } from "../src/Calls.ts"
+import type { Documents } from "../src/Documents.ts"
+import type { StoredEntry } from "../src/StoredEntry.ts"
+import { ask, failureOf, run } from "./fixtures/Support.ts"
+
+const led = (owner: string): StoredEntry => ({
+  _id: "k",
+  lease: { owner, token: "t", since: 0, until: 1_000 },
+  now: new Date(10)
+})
+
+/** Documents that are found so, time after time, and grant nothing. */
+const contended = (...found: ReadonlyArray<StoredEntry | null>) => {
+  const sent: Array<string> = []
+  const looked = () => found[sent.filter((name) => name === "find").length - 1] ?? null
+  const documents: Partial<Documents> = {
+    find: async () => {
+      sent.push("find")
+      return looked()
+    },
+    findMany: async () => {
+      sent.push("findMany")
+      return []
+    },
+    // Somebody else's mark: the document was there, and was not changed.
+    upsert: async () => {
+      sent.push("upsert")
+      return { by: "g-another", at: 10, lease: led("another").lease! }
+    }
+  }
+  return { sent, acquiring: new Acquiring(new Calls(10_000), documents as Documents) }
+}
+
+describe("a key that another was granted meanwhile", () => {
+  it("is looked at again, and then followed", async () => {
+    const { acquiring, sent } = contended(null, led("another"))
+    expect(await run(acquiring.one("k", ask("me")))).toMatchObject({ _tag: "Follower", leaseEndsIn: 990 })
+    expect(sent).toEqual(["find", "upsert", "find"])
+  })
+
+  it("is looked at again in a batch, too, by itself", async () => {
+    const { acquiring, sent } = contended(led("another"))
+    const found: ReadonlyArray<Acquired> = await run(acquiring.many(["k"], ask("me")))
+    expect(found).toMatchObject([{ _tag: "Follower" }])
+    expect(sent).toEqual(["findMany", "upsert", "find"])
+  })
+
+  it("and given back, twenty times in a row, is told as what may pass", async () => {
+    const { acquiring, sent } = contended()
+    expect(await failureOf(acquiring.one("k", ask("me")))).toMatchObject({
+      reason: "Unavailable",
+      retryable: true,
+      message: "the key changed 20 times while it was asked for"
+    })
+    expect(sent).toEqual(Array.from({ length: 20 }, () => ["find", "upsert"]).flat())
+  })
+})

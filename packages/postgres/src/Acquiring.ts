@@ -1,0 +1,142 @@
+/**
+ * Asking for leases: of one key by one statement, of many by one for those that need none.
+ */
+import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limit } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import type { Calls } from "./Calls.ts"
+import * as Reply from "./Reply.ts"
+import { Sightings } from "./Sightings.ts"
+import { here } from "./Space.ts"
+import { atLeast, atMost } from "./Span.ts"
+import type { Statements } from "./Statements.ts"
+
+/** How many keys one statement is asked for. */
+const batch = 500
+
+/** How many of the keys that a batch left open are asked for at a time. */
+const concurrency = 32
+
+const encoder = new TextEncoder()
+
+/** Keys as one statement after the other is asked for them. */
+export const chunksOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(items.length / batch) }, (_, i) => items.slice(i * batch, (i + 1) * batch))
+
+/** Keys as one parameter. */
+export const arrayOf = (keys: ReadonlyArray<string>): string => Reply.arrayOf(keys.map((key) => encoder.encode(key)))
+
+/** Why the first of these keys that is none is refused, before anything is done. */
+export const refusalOf = (
+  operation: "acquireMany" | "deleteMany",
+  keys: ReadonlyArray<string>
+): AdapterError | undefined => {
+  for (const key of keys) {
+    const refusal = Limit.refusal(here, operation, key)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
+}
+
+/** What it works with. */
+export interface Tools {
+  readonly calls: Calls
+  readonly prefix: string
+  readonly statements: Statements
+  /** The key as it is sent. */
+  readonly bytesOf: (key: string) => Uint8Array
+  /** Told of every lease. */
+  readonly wrote: () => void
+}
+
+export class Acquiring {
+  private readonly tools: Tools
+  private readonly sightings = new Sightings()
+
+  constructor(tools: Tools) {
+    this.tools = tools
+  }
+
+  /** One statement: one that only reads where that will do, as far as is known here. */
+  readonly one = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
+    Effect.suspend(() => {
+      const refusal = Limit.refusal(here, "acquire", key)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const { bytesOf, calls, prefix, statements } = this.tools
+      const bytes = bytesOf(key)
+      const owner = encoder.encode(options.owner)
+      const within = atMost(options.refreshWithin ?? 0)
+      if (options.force === true || !this.sightings.has(key, within))
+        return this.grant(key, bytes, owner, within, options)
+      const peek = calls.run("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
+        Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
+      )
+      return Effect.flatMap(peek, (found) =>
+        found === undefined ? this.grant(key, bytes, owner, within, options) : Effect.succeed(found)
+      )
+    })
+
+  /** One read for what needs no lease; the other keys one by one. */
+  readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
+    Effect.suspend(() => {
+      const refusal = refusalOf("acquireMany", keys)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const found = Effect.forEach(chunksOf(keys), (chunk) => this.some(chunk, options), { concurrency: 4 })
+      return Effect.map(found, (found) => found.flat())
+    })
+
+  /** The key has no answer any more. */
+  forget(key: string): void {
+    this.sightings.forget(key)
+  }
+
+  private grant(
+    key: string,
+    bytes: Uint8Array,
+    owner: Uint8Array,
+    within: number,
+    { force, leaseFor }: AcquireOptions
+  ): Effect.Effect<Acquired, AdapterError> {
+    const { calls, prefix, statements } = this.tools
+    const parameters = [prefix, bytes, owner, atLeast(leaseFor), within, force === true]
+    return calls.run("acquire", key, statements.acquire, parameters, ([row]) =>
+      row === undefined ? undefined : Effect.succeed(this.found(key, Reply.acquired(row)))
+    )
+  }
+
+  /** Remembers what will be found for a while. */
+  private found(key: string, found: Acquired): Acquired {
+    if (found._tag === "Leader") {
+      this.sightings.forget(key)
+      this.tools.wrote()
+    } else if (found._tag === "Hit") this.sightings.note(key, found.freshFor)
+    else this.sightings.note(key, found._tag === "Follower" ? found.leaseEndsIn : found.retryIn)
+    return found
+  }
+
+  private some(
+    keys: ReadonlyArray<string>,
+    options: AcquireOptions
+  ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
+    const { calls, prefix, statements } = this.tools
+    const parameters = [
+      prefix,
+      arrayOf(keys),
+      encoder.encode(options.owner),
+      atMost(options.refreshWithin ?? 0),
+      options.force === true
+    ]
+    const readable = calls.run("acquireMany", undefined, statements.acquireMany, parameters, (rows) =>
+      Effect.succeed(new Map(rows.map((row) => [Reply.textOf(row[0]!), Reply.acquired(row, 1)])))
+    )
+    return Effect.flatMap(readable, (found) =>
+      Effect.forEach(
+        keys,
+        (key) => {
+          const one = found.get(key)
+          return one === undefined ? this.one(key, options) : Effect.succeed(one)
+        },
+        { concurrency }
+      )
+    )
+  }
+}

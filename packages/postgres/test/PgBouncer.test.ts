@@ -1,0 +1,222 @@
+/** Behind PgBouncer in transaction mode: every statement may run on another connection of Postgres. */
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import { Cache } from "@cache-locking/core"
+import {
+  FaultProxy,
+  orUnavailable,
+  PgBouncer,
+  Postgres,
+  postgresCommands,
+  type Server,
+  Unavailable
+} from "@cache-locking/test-servers"
+import * as Effect from "effect/Effect"
+import postgres from "postgres"
+import { afterAll, describe, expect, it, onTestFinished } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import {
+  adapterOf,
+  ask,
+  clientOf,
+  failureOf,
+  hit,
+  lead,
+  lifetime,
+  minute,
+  run,
+  sleep,
+  value
+} from "./fixtures/Support.ts"
+
+/** Fewer than there are clients, so that each statement gets whichever is free. */
+const poolSize = 3
+
+/** Postgres, and PgBouncer before it. */
+const start = async () => {
+  const server = await orUnavailable(Postgres.start({ own: true }))
+  if (server instanceof Unavailable) return server
+  const bouncer = await orUnavailable(PgBouncer.start({ target: server, poolSize }))
+  if (bouncer instanceof Unavailable) await server.stop()
+  return bouncer instanceof Unavailable ? bouncer : { server, bouncer }
+}
+
+/** What is told to the client and to the adapter there. */
+const unprepared: postgres.Options<{}> = { prepare: false, max: 6 }
+const polling = { watch: false }
+
+const servers = await start()
+
+if (servers instanceof Unavailable) describe(servers.kind, () => it.skip(servers.message))
+else {
+  const { bouncer, server } = servers
+  afterAll(async () => {
+    await bouncer.stop()
+    await server.stop()
+  })
+
+  suite(
+    {
+      name: "Postgres behind PgBouncer in transaction mode",
+      claims: {
+        watch: false,
+        keys: true,
+        acquireMany: true,
+        deleteMany: true,
+        changes: false,
+        hitUnsafe: false,
+        close: true,
+        clock: "store"
+      },
+      peers: async () => {
+        const clients = [1, 2].map(() => postgres(bouncer.url, { ...unprepared, onnotice: () => {} } as never))
+        const [here, there] = clients as [PostgresAdapter.Client, PostgresAdapter.Client]
+        await run(PostgresAdapter.setup({ client: here, table: "kit" }))
+        return {
+          // The largest values need more than the default on a busy machine.
+          here: PostgresAdapter.make({ client: here, table: "kit", commandTimeout: 4_000, ...polling }),
+          there: PostgresAdapter.make({ client: there, table: "kit", commandTimeout: 4_000, ...polling }),
+          close: async () => void (await Promise.all(clients.map((client) => client.end({ timeout: 1 }))))
+        }
+      }
+    },
+    { concurrent: true }
+  )
+
+  const through = async (to: Server, options: Partial<PostgresAdapter.Options> = polling) => {
+    const proxy = await FaultProxy.start({ target: to, reader: postgresCommands })
+    onTestFinished(async () => {
+      await proxy.heal()
+      await proxy.stop()
+    })
+    return { proxy, ...(await adapterOf(proxy.url(), options, unprepared)) }
+  }
+
+  const statements = (proxy: FaultProxy) =>
+    proxy
+      .commands()
+      .map(({ name }) => name)
+      .filter((name) => ["ACQUIRE", "PEEK", "FILL", "READ"].includes(name))
+
+  const stampede = async (options: Partial<PostgresAdapter.Options>, key: string) => {
+    const peers = await Promise.all(Array.from({ length: 4 }, () => through(bouncer, options)))
+    for (const { proxy } of peers) proxy.resetCommands()
+    let loads = 0
+    let loadedAt = 0
+    const fetcher = () =>
+      Effect.promise(async () => {
+        loads++
+        await sleep(200)
+        loadedAt = performance.now()
+        return "value"
+      })
+    const answers = await Promise.all(
+      peers.flatMap(({ adapter }) =>
+        Array.from({ length: 250 }, () =>
+          run(Effect.map(Cache.getOrSet({ adapter, key, fetcher, cacheTtl: "1 minute" }), ({ value }) => value))
+        )
+      )
+    )
+    expect(answers).toEqual(Array(1_000).fill("value"))
+    return { loads, late: performance.now() - loadedAt, sent: peers.map(({ proxy }) => statements(proxy)) }
+  }
+
+  describe("behind PgBouncer in transaction mode", () => {
+    it("4 × 250 callers are one load, and as many statements as each process polls, however many ask", async () => {
+      const { late, loads, sent } = await stampede(polling, "polled")
+      expect(loads).toBe(1)
+      expect(late).toBeLessThan(2_000)
+      for (const names of sent) expect(names.length, names.join()).toBeLessThanOrEqual(16)
+    })
+
+    it("with `watch` left as it is, watching fails, typed, and followers poll meanwhile", async () => {
+      const { late, loads } = await stampede({ prefix: "left", commandTimeout: "1 second" }, "watched")
+      expect(loads).toBe(1)
+      // Not after a watch that never becomes live.
+      expect(late).toBeLessThan(900)
+      const { adapter } = await through(bouncer, { prefix: "left", commandTimeout: 300 })
+      const told = { changed: () => {}, lost: () => {}, restored: () => {} }
+      for (const verb of [Effect.scoped(adapter.watch!("k")), Effect.scoped(adapter.changes!(told))]) {
+        expect(await failureOf(verb)).toMatchObject({
+          reason: "Unavailable",
+          message: expect.stringContaining("pooler")
+        })
+      }
+    })
+
+    it("fifty that ask at once are one leader, whichever connection each gets", async () => {
+      const peers = await Promise.all(Array.from({ length: 4 }, () => adapterOf(bouncer.url, polling, unprepared)))
+      for (let round = 0; round < 50; round++) {
+        const asked = Array.from({ length: 50 }, (_, i) => peers[i % 4]!.adapter.acquire(`r${round}`, ask(`o${i}`)))
+        const found = await run(Effect.all(asked, { concurrency: "unbounded" }))
+        expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
+        expect(found.filter(({ _tag }) => _tag === "Follower")).toHaveLength(49)
+      }
+    }, 30_000)
+
+    it("leaves nothing in a session: no lock, no listener, no prepared statement", async () => {
+      const own = await PgBouncer.start({ target: server, poolSize })
+      onTestFinished(() => own.stop())
+      const { adapter, client } = await adapterOf(own.url, { ...polling, table: "sessions" }, unprepared)
+      await Promise.all(
+        Array.from({ length: 12 }, () =>
+          run(PostgresAdapter.setup({ client, table: "sessions" })).then(() => lead(adapter, crypto.randomUUID()))
+        )
+      )
+      await run(PostgresAdapter.collect({ client, table: "sessions" }))
+      // Each of the few connections answers at least once.
+      const looked = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          client.unsafe(`select pg_backend_pid() as pid, pg_sleep(0.02),
+            (select count(*)::int from pg_prepared_statements) as prepared,
+            (select count(*)::int from pg_listening_channels()) as listening,
+            (select count(*)::int from pg_locks where locktype = 'advisory') as locks`)
+        )
+      )
+      const sessions = new Map(looked.map(([row]) => [row!["pid"], row!]))
+      expect(sessions.size).toBeGreaterThan(1)
+      for (const row of sessions.values()) {
+        expect(row).toMatchObject({ prepared: 0, listening: 0, locks: 0 })
+      }
+    })
+
+    it("in session mode, where a connection stays, all is as without it: who waits is woken", async () => {
+      const session = await PgBouncer.start({ target: server, poolMode: "session", poolSize: 20 })
+      onTestFinished(() => session.stop())
+      const peers = await Promise.all([1, 2].map(() => adapterOf(session.url, { prefix: "session" })))
+      const woken = Effect.flatten(peers[0]!.adapter.watch!("k"))
+      const put = peers[1]!.adapter.put("k", { value: value(1), lifetime: lifetime(minute) })
+      const changing = Effect.repeat(Effect.andThen(put, Effect.sleep(20)), { times: 100 })
+      expect(await run(Effect.raceFirst(Effect.as(Effect.scoped(woken), "woken"), Effect.as(changing, "not")))).toBe(
+        "woken"
+      )
+    })
+
+    it("setup against setup: all succeed", async () => {
+      const clients = Array.from({ length: 3 }, () => clientOf(bouncer.url, unprepared))
+      for (let round = 0; round < 20; round++) {
+        const setups = Array.from({ length: 6 }, (_, i) =>
+          PostgresAdapter.setup({ client: clients[i % 3]!, table: `setup ${round}` })
+        )
+        await run(Effect.all(setups, { concurrency: "unbounded" }))
+      }
+    })
+
+    it("that is killed is unavailable, and found again when it is back, with what was there", async () => {
+      const own = await PgBouncer.start({ target: server, poolSize })
+      onTestFinished(() => own.stop())
+      const { adapter } = await adapterOf(own.url, { ...polling, prefix: "killed", commandTimeout: 1_000 }, unprepared)
+      await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+      const { token } = await lead(adapter, "led")
+      await own.kill()
+      for (const verb of [adapter.read("k"), adapter.renew("led", { token, leaseFor: minute })]) {
+        expect(await failureOf<unknown, unknown>(verb)).toMatchObject({ reason: "Unavailable", retryable: true })
+      }
+      await own.restart()
+      await expect
+        .poll(async () => (await run(Effect.result(adapter.read("k"))))._tag, { timeout: 10_000 })
+        .toBe("Success")
+      expect(hit(await run(adapter.acquire("k", ask("you")))).value).toEqual(value(1))
+      expect(await run(adapter.fill("led", { token, value: value(2), lifetime: lifetime(minute) }))).toBe(true)
+    })
+  })
+}
