@@ -3,9 +3,8 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Records } from "@cache-locking/conformance-kit"
-import { FaultProxy, WorkersBridge } from "@cache-locking/test-servers"
+import { FaultProxy, WorkersBridge, WorkersRuntime } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
-import { Miniflare } from "miniflare"
 import type { ServerFacts } from "./AdapterSetup.ts"
 
 /** The package says no version by itself; the file beside its code does. */
@@ -34,8 +33,8 @@ const replyDelay = 2
 /** A Worker with both bindings, and a proxy before it, for as long as the scope. */
 export const worker = Effect.gen(function* () {
   const miniflare = yield* Effect.acquireRelease(
-    Effect.sync(
-      () => new Miniflare({ modules: true, script: WorkersBridge.script, d1Databases: ["DB"], kvNamespaces: ["KV"] })
+    Effect.promise(() =>
+      WorkersRuntime.start({ modules: true, script: WorkersBridge.script, d1Databases: ["DB"], kvNamespaces: ["KV"] })
     ),
     (miniflare) => Effect.promise(() => miniflare.dispose())
   )

@@ -25,7 +25,7 @@ export const prefix = `conformance-${process.pid}`
 export const replyDelay = 1
 
 /** Milliseconds, of the adapter. */
-export const requestTimeout = 5_000
+export const commandTimeout = 5_000
 
 /** Well beyond it. */
 const settlesWithin = 15_000
@@ -115,7 +115,7 @@ export const setupOf = (name: string, place: Place): Effect.Effect<Setup, never,
     // It may be there.
     yield* Effect.ignore(Effect.tryPromise(() => eye.send(new CreateBucketCommand({ Bucket: bucket }))))
     yield* Effect.orDie(S3Adapter.setup({ client: eye, bucket, prefix, clock: "client" }))
-    const peer = (client: S3Client) => S3Adapter.make({ client, bucket, prefix, clock: "client", requestTimeout })
+    const peer = (client: S3Client) => S3Adapter.make({ client, bucket, prefix, clock: "client", commandTimeout })
     return {
       name,
       claims,

@@ -2,9 +2,9 @@
 import { S3Client } from "@aws-sdk/client-s3"
 import { R2Adapter } from "@cache-locking/r2"
 import { S3Adapter } from "@cache-locking/s3"
-import { R2Bridge } from "@cache-locking/test-servers"
+import { R2Bridge, WorkersRuntime } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
-import { Miniflare } from "miniflare"
+import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
 
 const credentials = { accessKeyId: "test", secretAccessKey: "test" }
@@ -16,7 +16,7 @@ let client: S3Client
 let origin: string
 beforeAll(async () => {
   const r2Buckets = { R2: { id: "cache", s3Credentials: credentials } }
-  miniflare = new Miniflare({ modules: true, script: R2Bridge.script, r2Buckets })
+  miniflare = await WorkersRuntime.start({ modules: true, script: R2Bridge.script, r2Buckets })
   origin = (await miniflare.ready).origin
   const endpoint = `${origin}/cdn-cgi/local/r2/s3`
   client = new S3Client({ endpoint, region: "auto", forcePathStyle: true, credentials })

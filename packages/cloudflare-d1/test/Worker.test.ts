@@ -1,10 +1,11 @@
 /** The adapter where it is to run: inside a Worker, without anything that only Node has. */
+
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { bundle } from "./fixtures/Bundle.ts"
-import { startRuntime } from "./fixtures/Runtime.ts"
 
 interface Judged {
   readonly law: string
@@ -17,7 +18,7 @@ const compatibilityDate = "2026-07-01"
 
 it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () => {
   const script = await bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
-  const miniflare = await startRuntime({ modules: true, script, compatibilityDate, d1Databases: ["DB"] })
+  const miniflare = await WorkersRuntime.start({ modules: true, script, compatibilityDate, d1Databases: ["DB"] })
   try {
     const response = await miniflare.dispatchFetch("http://worker/")
     const { cases } = (await response.json()) as { readonly cases: ReadonlyArray<Judged> }
@@ -53,7 +54,7 @@ describe("two Workers over one D1", () => {
       bindings: { ORIGIN: address, NAME: name }
     })
     const router = `export default { fetch: (request, env) => env[new URL(request.url).hostname].fetch(request) }`
-    miniflare = await startRuntime({
+    miniflare = await WorkersRuntime.start({
       workers: [
         {
           name: "router",

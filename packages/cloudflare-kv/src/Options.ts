@@ -32,7 +32,7 @@ export interface StoreOptions extends Settings {
 
 /** Where values are kept, and what decides who loads them. */
 export interface Options<A extends Adapter = Adapter> extends StoreOptions {
-  /** An adapter that can decide a race: D1's, Redis's over HTTP, any. Stays the caller's, but for `close`, which closes it. */
+  /** An adapter that can decide a race: D1's, Redis's over HTTP, any. Stays the caller's: it is never closed here. */
   readonly leases: A
   /** Values of up to so many bytes are kept in the lease store itself, and cost KV nothing. Default 0: all are in KV. */
   readonly inlineBytes?: number | undefined

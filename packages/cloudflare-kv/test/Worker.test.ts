@@ -1,8 +1,8 @@
 /** Where it is to run: inside a Worker, without anything that only Node has. */
+import { WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { bundle } from "./fixtures/Bundle.ts"
-import { startRuntime } from "./fixtures/Runtime.ts"
 
 interface Judged {
   readonly law: string
@@ -15,7 +15,7 @@ let miniflare: Miniflare
 beforeAll(async () => {
   const script = await bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
   const bindings = { d1Databases: ["DB"], kvNamespaces: ["KV"] }
-  miniflare = await startRuntime({ modules: true, script, compatibilityDate: "2026-07-01", ...bindings })
+  miniflare = await WorkersRuntime.start({ modules: true, script, compatibilityDate: "2026-07-01", ...bindings })
 })
 afterAll(() => miniflare.dispose())
 

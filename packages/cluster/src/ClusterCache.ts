@@ -3,7 +3,7 @@
  *
  * It is core's `Cache` over this package's adapter, and the verbs that only the primary can carry out in one step.
  */
-import { Cache, type CacheLockingError, type Codec, Tiered } from "@cache-locking/core"
+import { Cache, type CacheLockingError, Codec, Envelope, Tiered } from "@cache-locking/core"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,6 @@ import * as ClusterAdapter from "./ClusterAdapter.ts"
 import { ClusterError, ofCore } from "./ClusterError.ts"
 import * as Dump from "./Dump.ts"
 import { Forcing } from "./Forcing.ts"
-import { counterHeader } from "./Header.ts"
 import { Opened, Opener } from "./Opener.ts"
 import { type ByCore, effectOf, type Read, Reader } from "./Reader.ts"
 import type { SpaceStats } from "./Space.ts"
@@ -33,6 +32,9 @@ import { failureCodec } from "./Thrown.ts"
 export type { Dumped, FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
 
 const clock = Effect.runSync(Clock.Clock)
+
+/** What is before a number as core writes it: the primary counts in the payload alone. */
+const counterHeader = Envelope.encode(new Uint8Array(), Codec.default.name, { cost: 0, tags: [] })
 
 export class ClusterCache<in out A> {
   readonly options: Options<A>
@@ -174,7 +176,7 @@ export class ClusterCache<in out A> {
     }
     return Effect.suspend(() => {
       const { ttl } = wayOf(options)
-      return this.call<number>("count", [key, by, counterHeader(), ttl], key)
+      return this.call<number>("count", [key, by, counterHeader, ttl], key)
     })
   }
 

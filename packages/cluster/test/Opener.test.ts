@@ -1,11 +1,10 @@
-import { Codec } from "@cache-locking/core"
+import { Codec, Envelope } from "@cache-locking/core"
 import { expect, it } from "vitest"
 import { compact, payloadOf } from "../src/Compact.ts"
-import { headerOf } from "../src/Header.ts"
 import { Opened, Opener } from "../src/Opener.ts"
 
 const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
-  const bytes = Buffer.from(headerOf(codec.name), "latin1")
+  const bytes = Buffer.from(Envelope.encode(new Uint8Array(), codec.name, { cost: 0, tags: [] }))
   bytes[1] = flags
   return bytes.subarray(0, -1)
 }

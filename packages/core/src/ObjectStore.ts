@@ -50,10 +50,10 @@ export interface Settings {
    */
   readonly pollEvery?: Duration.Input | undefined
   /** How long any request may take, repetitions by the client included; a second more for each MiB of a value. Default 5 seconds. */
-  readonly requestTimeout?: Duration.Input | undefined
+  readonly commandTimeout?: Duration.Input | undefined
 }
 
-const defaults = { inlineBytes: 65_536, pollEvery: 250, requestTimeout: 5_000, grace: 3_600_000 }
+const defaults = { inlineBytes: 65_536, pollEvery: 250, commandTimeout: 5_000, grace: 3_600_000 }
 
 const inlineMost = 1_048_576
 
@@ -80,11 +80,11 @@ const inlineOf = (given: number | undefined): number => {
  *
  * @throws InvalidOption
  */
-export const checkSettings = ({ inlineBytes, pollEvery, prefix, requestTimeout }: Settings) => ({
+export const checkSettings = ({ inlineBytes, pollEvery, prefix, commandTimeout }: Settings) => ({
   prefix: prefixOf(prefix),
   inlineBytes: inlineOf(inlineBytes),
   pollEvery: Check.duration("pollEvery", pollEvery ?? defaults.pollEvery, { infinite: false }),
-  timeout: Check.duration("requestTimeout", requestTimeout ?? defaults.requestTimeout, { min: 1, infinite: false })
+  timeout: Check.duration("commandTimeout", commandTimeout ?? defaults.commandTimeout, { min: 1, infinite: false })
 })
 
 /**

@@ -131,23 +131,24 @@ class Pair {
     lives: (there: Snapshot) => number | undefined,
     verb: Effect.Effect<boolean, AdapterError>
   ): Effect.Effect<boolean, AdapterError> {
-    const prolonged = (gone?: string): Effect.Effect<boolean, AdapterError> => Effect.flatMap(this.leases.read(key), (there) => {
-      const ttl = lives(there)
-      if (there.value === undefined || ttl === undefined) return Effect.succeed(false)
-      const name = VersionName.parse(there.value)
-      return Effect.flatMap(this.get(there.value), (bytes) => {
-        // Perhaps it was just overtaken: then there is another name by now.
-        if (bytes === undefined) return name === gone ? Effect.succeed(false) : prolonged(name)
-        if (name === undefined) return verb
-        // Never written to live shorter: the verb may yet be refused, and then the name lives on.
-        if (there.keptFor === Infinity) return Effect.tap(verb, () => this.ending(key, name, bytes))
-        if (ttl <= there.keptFor) return verb
-        const written = this.values.set(name, bytes, ttl + headStart)
-        return Effect.tap(Effect.andThen(written, verb), (done) =>
-          done ? Effect.void : this.discardUnnamed(key, name)
-        )
+    const prolonged = (gone?: string): Effect.Effect<boolean, AdapterError> =>
+      Effect.flatMap(this.leases.read(key), (there) => {
+        const ttl = lives(there)
+        if (there.value === undefined || ttl === undefined) return Effect.succeed(false)
+        const name = VersionName.parse(there.value)
+        return Effect.flatMap(this.get(there.value), (bytes) => {
+          // Perhaps it was just overtaken: then there is another name by now.
+          if (bytes === undefined) return name === gone ? Effect.succeed(false) : prolonged(name)
+          if (name === undefined) return verb
+          // Never written to live shorter: the verb may yet be refused, and then the name lives on.
+          if (there.keptFor === Infinity) return Effect.tap(verb, () => this.ending(key, name, bytes))
+          if (ttl <= there.keptFor) return verb
+          const written = this.values.set(name, bytes, ttl + headStart)
+          return Effect.tap(Effect.andThen(written, verb), (done) =>
+            done ? Effect.void : this.discardUnnamed(key, name)
+          )
+        })
       })
-    })
     return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged())
   }
 
@@ -352,8 +353,8 @@ export const withLeases: {
       leases.acquireMany && ((keys, options) => as("acquireMany", undefined, pair.acquireMany(keys, options))),
     // Its versions could not be removed one by one in a batch.
     deleteMany: values.delete === undefined || pairing.leasesDiscard ? leases.deleteMany : undefined,
-    pollEvery: leases.pollEvery,
-    close: leases.close
+    // Neither store was opened here, so neither is closed.
+    pollEvery: leases.pollEvery
   }
 }
 

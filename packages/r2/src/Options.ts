@@ -12,7 +12,7 @@ export interface Options extends Settings {
   readonly bucket: Binding
 }
 
-const names = new Set(["bucket", "prefix", "inlineBytes", "pollEvery", "requestTimeout"])
+const names = new Set(["bucket", "prefix", "inlineBytes", "pollEvery", "commandTimeout"])
 
 const methods = ["get", "put", "delete", "list"] as const
 

@@ -61,7 +61,7 @@ export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
 
 /** What `sweep` is told. */
 export interface SweepOptions extends Options {
-  /** Only what has been of no use for so long is removed. At least a minute, and twice `requestTimeout`; default 1 hour. */
+  /** Only what has been of no use for so long is removed. At least a minute, and twice `commandTimeout`; default 1 hour. */
   readonly grace?: Duration.Input | undefined
 }
 

@@ -7,7 +7,7 @@ import { R2Adapter } from "../src/index.ts"
 import { startR2 } from "./fixtures/Support.ts"
 
 const prefix = "conformance"
-const requestTimeout = 5_000
+const commandTimeout = 5_000
 
 const r2 = await startR2()
 const proxy = await r2.proxy()
@@ -30,8 +30,8 @@ suite(
       clock: "client"
     },
     peers: () => ({
-      here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, requestTimeout }),
-      there: R2Adapter.make({ bucket: r2.bucket, prefix, requestTimeout })
+      here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, commandTimeout }),
+      there: R2Adapter.make({ bucket: r2.bucket, prefix, commandTimeout })
     }),
     // Objects tell when a sweep may collect them: a bucket's own expiry knows days alone.
     records: (key) =>
@@ -50,7 +50,7 @@ suite(
         Effect.sync(() => proxy.blackhole()),
         () => Effect.promise(() => proxy.heal())
       ),
-      within: requestTimeout + 1_000
+      within: commandTimeout + 1_000
     }
   },
   { concurrent: true }

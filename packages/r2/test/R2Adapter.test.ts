@@ -93,7 +93,7 @@ describe("keys and values", () => {
   })
 
   it("passes 50 MB in one piece, and refuses what is over the limit before anything is sent", async () => {
-    const { adapter, proxy, sent } = await watched(r2, "large", { requestTimeout: "20 seconds" })
+    const { adapter, proxy, sent } = await watched(r2, "large", { commandTimeout: "20 seconds" })
     const bytes = new Uint8Array(50_000_000)
     for (let at = 0; at < bytes.byteLength; at += 4_096) bytes[at] = at % 251
     const { token } = await lead(adapter, "k")
@@ -301,7 +301,7 @@ describe("failures", () => {
     for (const call of [never, broken]) {
       const adapter = open("broken", {
         bucket: { get: call, put: call, delete: call, list: call },
-        requestTimeout: 50
+        commandTimeout: 50
       })
       for (const error of await Promise.all(verbs(adapter).map(failureOf))) {
         expect(error).toBeInstanceOf(AdapterError)
@@ -314,7 +314,7 @@ describe("failures", () => {
   })
 
   it("connections that break, replies that are lost: asked again, the same lease", async () => {
-    const { adapter, proxy } = await watched(r2, "cut", { requestTimeout: 500 })
+    const { adapter, proxy } = await watched(r2, "cut", { commandTimeout: 500 })
     proxy.dropReplies(1, { after: "POST" })
     expect(await failureOf(adapter.read("k"))).toMatchObject({ reason: "Unavailable" })
     await proxy.heal()
@@ -345,7 +345,7 @@ describe("options", () => {
       [{ bucket, inlineBytes: -1 }, "inlineBytes"],
       [{ bucket, inlineBytes: 2 ** 21 }, "inlineBytes"],
       [{ bucket, pollEvery: "often" }, "pollEvery"],
-      [{ bucket, requestTimeout: 0 }, "requestTimeout"],
+      [{ bucket, commandTimeout: 0 }, "commandTimeout"],
       [{ bucket, requestTimout: 1 }, "requestTimout"]
     ] as const) {
       const error = bad(options)

@@ -1,8 +1,8 @@
 /** The package where it belongs: bundled, in workerd, beside others over one bucket. */
+import { WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { bundle } from "./fixtures/Bundle.ts"
-import { startRuntime } from "./fixtures/Runtime.ts"
 
 const parallel = 50
 const rounds = 200
@@ -27,7 +27,7 @@ beforeAll(async () => {
       }
     }
   })
-  miniflare = await startRuntime({ workers: [worker("a"), worker("b")] })
+  miniflare = await WorkersRuntime.start({ workers: [worker("a"), worker("b")] })
 })
 afterAll(() => miniflare?.dispose())
 

@@ -109,6 +109,9 @@ const watchOf = (given: boolean | undefined): boolean => {
   throw Check.invalid("watch", given, "true or false")
 }
 
+/** Refuses what is no option. */
+export const checkNames = (options: object): void => Check.known(options, names)
+
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   prefix: prefixOf(settings.prefix),
@@ -122,7 +125,7 @@ export const checkSettings = (settings: Settings) => ({
  * @throws InvalidOption
  */
 export const resolve = (options: Options): Resolved => {
-  Check.known(options, names)
+  checkNames(options)
   const { prefix, timeout, watch } = checkSettings(options)
   const shared = sharedOf(options.client)
   const { loaded, port, scripts, subscriber } = shared

@@ -4,13 +4,13 @@
  * Every verb is one script (see `Scripts`), but for a hit on a key that this process lately saw
  * fresh, which is one plain `GET` (see `Sightings`).
  */
-import { type Adapter, AdapterLayer, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
+import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Keyspace from "./Keyspace.ts"
-import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { checkNames, checkSettings, type Options, resolve, type Settings } from "./Options.ts"
 import { noop } from "./RedisPort.ts"
 import { Verbs } from "./Verbs.ts"
 
@@ -68,20 +68,41 @@ export interface Configured extends Settings {
 
 const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
-    Effect.map(
+    Effect.flatMap(
       Effect.promise(() => import("ioredis")),
-      ({ Redis }) => {
-        const client = new Redis(Redacted.value(url), { lazyConnect: true })
-        // What goes wrong is told by the verb that it concerns.
-        client.on("error", noop)
-        return client
-      }
+      ({ Redis }) =>
+        Effect.try({
+          try: () => {
+            const client = new Redis(urlOf(url), { lazyConnect: true })
+            // What goes wrong is told by the verb that it concerns.
+            client.on("error", noop)
+            return client
+          },
+          // Neither the URL nor the words about it: both may have the password.
+          catch: () => Check.invalid("url", "redacted", "redis://user:password@host:port/database, or rediss://")
+        })
     ),
     (client) => Effect.sync(() => client.disconnect())
   )
 
+/** Of anything else the client would make a socket's path. */
+const urlOf = (url: Redacted.Redacted): string => {
+  const given = Redacted.value(url)
+  if (/^rediss?:\/\//.test(given) && URL.canParse(given)) return given
+  throw new TypeError("no URL of Redis")
+}
+
+const check = (settings: Settings) =>
+  Effect.try({
+    try: () => {
+      checkNames(settings)
+      checkSettings(settings)
+    },
+    catch: (error) => error as InvalidOption
+  })
+
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  yield* Effect.try({ try: () => checkSettings(settings), catch: (error) => error as InvalidOption })
+  yield* check(settings)
   const client = yield* connect(url)
   return make({ ...settings, client })
 })

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { inspect } from "node:util"
 import { Adapter, InvalidOption } from "@cache-locking/core"
 import { Redis as RedisServer, RespClient, type Server } from "@cache-locking/test-servers"
 import * as Config from "effect/Config"
@@ -57,6 +58,21 @@ describe("layerConfig", () => {
     const layer = RedisAdapter.layerConfig({ url: url(), prefix: Config.succeed("{}") })
     const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
     expect(error).toBeInstanceOf(InvalidOption)
+  })
+
+  it.each(["redis://user:secret@host:notaport", "/tmp/secret.sock", "http://user:secret@host"])(
+    "a URL that is none of Redis is a typed failure, and not told: %s",
+    async (given) => {
+      const layer = RedisAdapter.layerConfig({ url: Config.succeed(Redacted.make(given)) })
+      const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
+      expect(error).toMatchObject({ _tag: "INVALID_OPTION", option: "url" })
+      expect(inspect(error, { depth: 9 })).not.toContain("secret")
+    }
+  )
+
+  it("refuses what is no option", async () => {
+    const layer = RedisAdapter.layerConfig({ url: url(), prefx: Config.succeed("p") } as never)
+    expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toMatchObject({ option: "prefx" })
   })
 })
 

@@ -24,7 +24,7 @@ export interface Options extends Settings {
   readonly client: Client
 }
 
-const names = new Set(["client", "bucket", "prefix", "inlineBytes", "clock", "pollEvery", "requestTimeout"])
+const names = new Set(["client", "bucket", "prefix", "inlineBytes", "clock", "pollEvery", "commandTimeout"])
 
 /** The same objects of the same store. */
 export interface Space {
@@ -64,6 +64,9 @@ const bucketOf = (given: string): string => {
   throw Check.invalid("bucket", given, "a bucket's name")
 }
 
+/** Refuses what is no option. */
+export const checkNames = (options: object): void => Check.known(options, names)
+
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   ...ObjectStore.checkSettings(settings),
@@ -91,7 +94,7 @@ export interface Resolved {
  * @throws InvalidOption
  */
 export const resolve = (options: Options): Resolved => {
-  Check.known(options, names)
+  checkNames(options)
   const { client } = options
   const shared = sharedOf(client)
   const { bucket, clock, prefix, ...settings } = checkSettings(options)

@@ -8,6 +8,7 @@ import {
   type Adapter,
   type AdapterError,
   AdapterLayer,
+  Check,
   type InvalidOption,
   type ListingAdapter,
   ObjectStore
@@ -17,7 +18,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { checkNames, checkSettings, type Options, resolve, type Settings } from "./Options.ts"
 import * as S3Bucket from "./S3Bucket.ts"
 
 export type { Client, Options, Settings } from "./Options.ts"
@@ -62,7 +63,7 @@ export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
 
 /** What `sweep` is told. */
 export interface SweepOptions extends Options {
-  /** Only what has been of no use for so long is removed. At least a minute, and twice `requestTimeout`; default 1 hour. */
+  /** Only what has been of no use for so long is removed. At least a minute, and twice `commandTimeout`; default 1 hour. */
   readonly grace?: Duration.Input | undefined
 }
 
@@ -98,26 +99,43 @@ export interface Configured extends Settings {
   /** With `secretAccessKey`. Without them the SDK looks where it always does. */
   readonly accessKeyId?: string | undefined
   readonly secretAccessKey?: Redacted.Redacted | undefined
+  /** With the two, where they are temporary. */
+  readonly sessionToken?: Redacted.Redacted | undefined
 }
 
-const connect = ({ accessKeyId, endpoint, region, secretAccessKey }: Configured) =>
+/** Half of what signs a request would be passed over by the SDK, which would look for other credentials. */
+const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: Configured): S3ClientConfig => {
+  if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return {}
+  if (accessKeyId === undefined) throw Check.invalid("accessKeyId", undefined, "text, beside secretAccessKey")
+  if (secretAccessKey === undefined) throw Check.invalid("secretAccessKey", undefined, "redacted, beside accessKeyId")
+  const token = sessionToken === undefined ? {} : { sessionToken: Redacted.value(sessionToken) }
+  return { credentials: { accessKeyId, secretAccessKey: Redacted.value(secretAccessKey), ...token } }
+}
+
+const connect = ({ endpoint, region }: Configured, credentials: S3ClientConfig) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const config: S3ClientConfig = {}
-      if (region !== undefined) config.region = region
-      if (endpoint !== undefined) Object.assign(config, { endpoint, forcePathStyle: true })
-      if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-        config.credentials = { accessKeyId, secretAccessKey: Redacted.value(secretAccessKey) }
-      }
-      return new S3Client(config)
-    }),
+    Effect.sync(
+      () =>
+        new S3Client({
+          ...(region !== undefined && { region }),
+          ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+          ...credentials
+        })
+    ),
     (client) => Effect.sync(() => client.destroy())
   )
 
 const configured = Effect.fnUntraced(function* (given: Configured) {
-  yield* Effect.try({ try: () => checkSettings(given), catch: (error) => error as InvalidOption })
-  const { accessKeyId: _, endpoint: __, region: ___, secretAccessKey: ____, ...settings } = given
-  return make({ ...settings, client: yield* connect(given) })
+  const { accessKeyId: _, endpoint: __, region: ___, secretAccessKey: ____, sessionToken: _____, ...settings } = given
+  const credentials = yield* Effect.try({
+    try: () => {
+      checkNames(settings)
+      checkSettings(settings)
+      return credentialsOf(given)
+    },
+    catch: (error) => error as InvalidOption
+  })
+  return make({ ...settings, client: yield* connect(given, credentials) })
 })
 
 /**

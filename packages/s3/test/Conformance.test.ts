@@ -10,7 +10,7 @@ import { bucket, clientOf, makeBucket } from "./fixtures/Support.ts"
 const prefix = "conformance"
 
 /** The stand-in carries out one request after the other, and fifty ask at once in several cases beside each other. */
-const requestTimeout = 10_000
+const commandTimeout = 10_000
 
 /** A second is the store's tick, and cases wait for some of them: many laws at once, or it takes minutes. */
 const concurrency = 12
@@ -67,7 +67,7 @@ else {
   })
   const clients = [clientOf(proxy.url()), clientOf(server.url), clientOf(server.url)] as const
   const [here, there, eye] = clients
-  const peer = (client: S3Client) => S3Adapter.make({ client, bucket, prefix, requestTimeout })
+  const peer = (client: S3Client) => S3Adapter.make({ client, bucket, prefix, commandTimeout })
   await judge({
     name: "S3, by its own clock",
     claims,
@@ -84,7 +84,7 @@ else {
         Effect.sync(() => proxy.blackhole()),
         () => Effect.promise(() => proxy.heal())
       ),
-      within: requestTimeout + 1_000
+      within: commandTimeout + 1_000
     }
   })
 }

@@ -23,7 +23,7 @@ import {
   value
 } from "./fixtures/Support.ts"
 
-const requestTimeout = 400
+const commandTimeout = 400
 
 let server: Server
 beforeAll(async () => {
@@ -53,7 +53,7 @@ const opened = async (prefix: string, more: Partial<S3Adapter.Options> = {}) => 
     await proxy.stop()
   })
   const client = clientFor(proxy.url())
-  return { proxy, client, adapter: S3Adapter.make({ client, bucket, prefix, requestTimeout, ...more }) }
+  return { proxy, client, adapter: S3Adapter.make({ client, bucket, prefix, commandTimeout, ...more }) }
 }
 
 const verbs = (adapter: ListingAdapter): ReadonlyArray<Effect.Effect<unknown, AdapterError>> => [
@@ -77,7 +77,7 @@ const expectUnavailable = async (adapter: ListingAdapter) => {
     expect(error).toMatchObject({ adapter: "s3", reason: "Unavailable", retryable: true })
     expect(`${error.message}${String(error.cause)}`).not.toContain("secret")
   }
-  expect(performance.now() - began).toBeLessThan(requestTimeout + 1_500)
+  expect(performance.now() - began).toBeLessThan(commandTimeout + 1_500)
 }
 
 /** The same adapter works again, once the store does. */
@@ -149,7 +149,7 @@ it("what the client itself sends again makes no second lease, and loses no fill"
   let losing = 0
   const loses = ({ method, url }: IncomingMessage) => method === "PUT" && url!.includes("/leases/") && losing-- > 0
   const client = clientFor(await gatewayTo(server.url, { loses }), { maxAttempts: 3 })
-  const adapter = S3Adapter.make({ client, bucket, prefix: "retries", inlineBytes: 1, requestTimeout: "5 seconds" })
+  const adapter = S3Adapter.make({ client, bucket, prefix: "retries", inlineBytes: 1, commandTimeout: "5 seconds" })
   for (const given of [value(1), text("a value of its own")]) {
     const key = `${given.bytes.byteLength} bytes`
     losing = 1
@@ -168,7 +168,7 @@ it("who was overtaken before the client sent its write again is told so", async 
   const loses = ({ method }: IncomingMessage) => method === "PUT" && losing-- > 0
   const meanwhile = () => run(other.delete("k"))
   const client = clientFor(await gatewayTo(server.url, { loses, meanwhile }), { maxAttempts: 3 })
-  const adapter = S3Adapter.make({ client, bucket, prefix: "overtaken", requestTimeout: "5 seconds" })
+  const adapter = S3Adapter.make({ client, bucket, prefix: "overtaken", commandTimeout: "5 seconds" })
   const { token } = await lead(adapter, "k")
   losing = 1
   expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)

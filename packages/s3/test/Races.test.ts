@@ -19,7 +19,7 @@ beforeAll(async () => {
     await makeBucket(url)
     const own = Array.from({ length: 4 }, () => clientOf(url))
     clients.push(...own)
-    peers.push(own.map((client) => S3Adapter.make({ client, bucket, prefix: "races", requestTimeout: "15 seconds" })))
+    peers.push(own.map((client) => S3Adapter.make({ client, bucket, prefix: "races", commandTimeout: "15 seconds" })))
   }
 }, 300_000)
 afterAll(async () => {

@@ -325,7 +325,7 @@ describe("sweep", () => {
   it("refuses a grace that is shorter than a request may take", () => {
     const { client } = open("sweep")
     expect(() => S3Adapter.sweep({ client, bucket, grace: 1_000 })).toThrow(InvalidOption)
-    const slow = { client, bucket, requestTimeout: "5 minutes" } as const
+    const slow = { client, bucket, commandTimeout: "5 minutes" } as const
     expect(() => S3Adapter.sweep({ ...slow, grace: "9 minutes" })).toThrow(InvalidOption)
     expect(() => S3Adapter.sweep({ ...slow, grace: "10 minutes" })).not.toThrow()
   })
@@ -408,8 +408,8 @@ describe("options", () => {
       [{ client, bucket, inlineBytes: 2 ** 21 }, "inlineBytes"],
       [{ client, bucket, clock: "mine" }, "clock"],
       [{ client, bucket, pollEvery: "often" }, "pollEvery"],
-      [{ client, bucket, requestTimeout: 0 }, "requestTimeout"],
-      [{ client, bucket, requestTimeout: Number.POSITIVE_INFINITY }, "requestTimeout"],
+      [{ client, bucket, commandTimeout: 0 }, "commandTimeout"],
+      [{ client, bucket, commandTimeout: Number.POSITIVE_INFINITY }, "commandTimeout"],
       [{ client, bucket, requestTimout: 1 }, "requestTimout"]
     ] as const) {
       const error = bad(options)
@@ -458,14 +458,18 @@ describe("layers", () => {
     expect(() => S3Adapter.layer({ client, bucket, prefix: "" })).toThrow(InvalidOption)
   })
 
-  const configured = (prefix: string) =>
+  const credentials = {
+    accessKeyId: Config.succeed("test"),
+    secretAccessKey: Config.succeed(Redacted.make("test"))
+  }
+
+  const configured = (prefix: string, more: object = credentials) =>
     S3Adapter.layerConfig({
       bucket: Config.succeed(bucket),
       prefix: Config.succeed(prefix),
       endpoint: Config.succeed(server.url),
       region: Config.succeed("us-east-1"),
-      accessKeyId: Config.succeed("test"),
-      secretAccessKey: Config.succeed(Redacted.make("test"))
+      ...more
     })
 
   it("layerConfig makes a client of its own, and destroys it", async () => {
@@ -476,7 +480,12 @@ describe("layers", () => {
   })
 
   it("layerConfig tells of bad configuration as a typed failure", async () => {
-    const error = await run(Effect.flip(Effect.scoped(Layer.build(configured("a b")))))
-    expect(error).toBeInstanceOf(InvalidOption)
+    const failureOf = (prefix: string, more?: object) =>
+      run(Effect.flip(Effect.scoped(Layer.build(configured(prefix, more)))))
+    expect(await failureOf("a b")).toBeInstanceOf(InvalidOption)
+    expect(await failureOf("a", { prefx: Config.succeed("b") })).toMatchObject({ option: "prefx" })
+    const { accessKeyId, secretAccessKey } = credentials
+    expect(await failureOf("a", { accessKeyId })).toMatchObject({ option: "secretAccessKey" })
+    expect(await failureOf("a", { secretAccessKey })).toMatchObject({ option: "accessKeyId" })
   })
 })

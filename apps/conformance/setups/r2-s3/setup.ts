@@ -1,5 +1,5 @@
+import { WorkersRuntime } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
-import { Miniflare } from "miniflare"
 import type { AdapterSetup } from "../../src/AdapterSetup.ts"
 import { runtime } from "../../src/CloudflareSetup.ts"
 import { setupOf } from "../../src/S3Setup.ts"
@@ -11,13 +11,12 @@ export const setup: AdapterSetup = {
   open: Effect.gen(function* () {
     const s3Credentials = { accessKeyId: "test", secretAccessKey: "test" }
     const miniflare = yield* Effect.acquireRelease(
-      Effect.sync(
-        () =>
-          new Miniflare({
-            modules: true,
-            script: "export default {}",
-            r2Buckets: { R2: { id: "cache", s3Credentials } }
-          })
+      Effect.promise(() =>
+        WorkersRuntime.start({
+          modules: true,
+          script: "export default {}",
+          r2Buckets: { R2: { id: "cache", s3Credentials } }
+        })
       ),
       (miniflare) => Effect.promise(() => miniflare.dispose())
     )

@@ -1,17 +1,16 @@
 import { R2Adapter } from "@cache-locking/r2"
-import { R2Bridge } from "@cache-locking/test-servers"
+import { R2Bridge, WorkersRuntime } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
-import { Miniflare } from "miniflare"
 import type { AdapterSetup } from "../../src/AdapterSetup.ts"
 import { runtime } from "../../src/CloudflareSetup.ts"
-import { claims, expiresIn, prefix, proxyTo, requestTimeout, stallOf } from "../../src/S3Setup.ts"
+import { claims, commandTimeout, expiresIn, prefix, proxyTo, stallOf } from "../../src/S3Setup.ts"
 
 export const setup: AdapterSetup = {
   title: "R2",
   package: "@cache-locking/r2",
   open: Effect.gen(function* () {
     const miniflare = yield* Effect.acquireRelease(
-      Effect.sync(() => new Miniflare({ modules: true, script: R2Bridge.script, r2Buckets: ["R2"] })),
+      Effect.promise(() => WorkersRuntime.start({ modules: true, script: R2Bridge.script, r2Buckets: ["R2"] })),
       (miniflare) => Effect.promise(() => miniflare.dispose())
     )
     const { href: url } = yield* Effect.promise(() => miniflare.ready)
@@ -23,8 +22,8 @@ export const setup: AdapterSetup = {
         name: "R2",
         claims,
         peers: () => ({
-          here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, requestTimeout }),
-          there: R2Adapter.make({ bucket: R2Bridge.binding(url), prefix, requestTimeout })
+          here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, commandTimeout }),
+          there: R2Adapter.make({ bucket: R2Bridge.binding(url), prefix, commandTimeout })
         }),
         records: (key: string) =>
           Effect.promise(async () => {

@@ -14,11 +14,8 @@ export const D1Store: Store = {
   protocols: [],
 
   open: async () => {
-    const [{ FaultProxy, WorkersBridge, httpCommands }, { Miniflare }] = await Promise.all([
-      import("@cache-locking/test-servers"),
-      import("miniflare")
-    ])
-    const miniflare = new Miniflare({ modules: true, script: WorkersBridge.script, d1Databases: ["DB"] })
+    const { FaultProxy, WorkersBridge, httpCommands, WorkersRuntime } = await import("@cache-locking/test-servers")
+    const miniflare = await WorkersRuntime.start({ modules: true, script: WorkersBridge.script, d1Databases: ["DB"] })
     const { href: url, port } = await miniflare.ready
     return {
       title: "Cloudflare D1 in workerd, started for this run",

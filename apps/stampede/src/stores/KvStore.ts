@@ -14,12 +14,9 @@ export const KvStore: Store = {
   protocols: [],
 
   open: async () => {
-    const [{ FaultProxy, WorkersBridge, httpCommands }, { Miniflare }] = await Promise.all([
-      import("@cache-locking/test-servers"),
-      import("miniflare")
-    ])
+    const { FaultProxy, WorkersBridge, httpCommands, WorkersRuntime } = await import("@cache-locking/test-servers")
     const bindings = { d1Databases: ["DB"], kvNamespaces: ["KV"] }
-    const miniflare = new Miniflare({ modules: true, script: WorkersBridge.script, ...bindings })
+    const miniflare = await WorkersRuntime.start({ modules: true, script: WorkersBridge.script, ...bindings })
     const { href: url, port } = await miniflare.ready
     return {
       title: "Cloudflare KV with leases in D1, in workerd, started for this run",

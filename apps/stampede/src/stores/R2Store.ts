@@ -14,11 +14,8 @@ export const R2Store: Store = {
   protocols: [],
 
   open: async () => {
-    const [{ FaultProxy, R2Bridge, httpCommands }, { Miniflare }] = await Promise.all([
-      import("@cache-locking/test-servers"),
-      import("miniflare")
-    ])
-    const miniflare = new Miniflare({ modules: true, script: R2Bridge.script, r2Buckets: ["R2"] })
+    const { FaultProxy, R2Bridge, httpCommands, WorkersRuntime } = await import("@cache-locking/test-servers")
+    const miniflare = await WorkersRuntime.start({ modules: true, script: R2Bridge.script, r2Buckets: ["R2"] })
     const { href: url, port } = await miniflare.ready
     return {
       title: "Cloudflare R2 in workerd, started for this run",
