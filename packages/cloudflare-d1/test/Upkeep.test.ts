@@ -121,11 +121,12 @@ describe("what is over", () => {
 
   it("goes by collect, all of it and nothing else, in small pages", async () => {
     const { adapter, database, table } = await created("collected")
-    await fill(table, 500, -1)
-    await fill(table, 50, minute, 500)
+    // Before there is anything over, for any write may carry a page along.
     await lead(adapter, "row-led")
     await run(adapter.put("forever", { value: value(1), lifetime: lifetime(Infinity) }))
     await run(adapter.put("stale", { value: value(1), lifetime: lifetime(0, minute) }))
+    await fill(table, 500, -1)
+    await fill(table, 50, minute, 500)
     const meter = metered(database)
     expect(await run(D1Adapter.collect({ database: meter.database, table }))).toBe(500)
     const { requests, written } = meter.spent()
@@ -185,7 +186,9 @@ describe("what is over", () => {
     expect(await run(D1Adapter.collect({ database, table }))).toBe(0)
     expect((await rowsOf(table)).length).toBe(5)
     expect(await run(adapter.abandon("touched", { token: refilled.token }))).toBe(true)
-    expect(await run(D1Adapter.collect({ database, table }))).toBe(1)
+    // Unless that very write carried a page along.
+    expect(await run(D1Adapter.collect({ database, table }))).toBeLessThanOrEqual(1)
+    expect((await rowsOf(table)).map(({ key }) => key)).not.toContain("touched")
   })
 
   it("is never answered while it lies there, nor listed, nor counted", async () => {

@@ -78,8 +78,8 @@ export const make: {
   const resolved = resolve(options)
   if (options.leases === undefined) return whole(resolved)
   const leases = AdapterCheck.checkAdapter(options.leases, "leases")
-  // Its keys are those of the leases, as the types above say; and so are they the caller's to close.
-  return { ...(ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter), close: undefined }
+  // Its keys are those of the leases, as the types above say.
+  return ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter
 }
 
 /**

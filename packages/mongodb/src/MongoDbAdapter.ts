@@ -68,9 +68,7 @@ export function make(options: Options & { readonly leases?: undefined }): Listin
 export function make(options: Options): Adapter
 export function make(options: Options): Adapter {
   const resolved = resolve(options)
-  if (resolved.leases === undefined) return over(resolved)
-  // What was given is closed by who gave it.
-  return { ...ValueStore.withLeases(Values.of(resolved), resolved.leases), close: undefined }
+  return resolved.leases === undefined ? over(resolved) : ValueStore.withLeases(Values.of(resolved), resolved.leases)
 }
 
 /**

@@ -147,8 +147,15 @@ export interface Resolved extends Omit<Shared, "spaces"> {
   readonly timeout: number
 }
 
-/** Refuses what is no option. `layerConfig` has one more. */
-export const checkNames = (options: object): void => Check.known(options, names)
+/**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
 
 /**
  * Checks the options.
@@ -156,7 +163,7 @@ export const checkNames = (options: object): void => Check.known(options, names)
  * @throws InvalidOption
  */
 export const resolve = (options: Options & Partial<WithLeases>): Resolved => {
-  checkNames(options)
+  Check.known(options, names)
   const { prefix, schema, table, ...rest } = checkSettings(options)
   const shared = sharedOf(options.client)
   const { link, subscriber } = shared

@@ -19,9 +19,8 @@ import * as Redacted from "effect/Redacted"
 import postgres from "postgres"
 import { noop } from "./Link.ts"
 import {
-  checkNames,
+  checkConfigured,
   checkPlace,
-  checkSettings,
   type Options,
   type Place,
   resolve,
@@ -59,10 +58,8 @@ export const make: {
   (options: Options): ListingAdapter
 } = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
-  // Its keys are those of the leases, as the types above say; and so are they the caller's to close.
-  if (resolved.leases !== undefined) {
-    return { ...(ValueStore.withLeases(values(resolved), resolved.leases) as ListingAdapter), close: undefined }
-  }
+  // Its keys are those of the leases, as the types above say.
+  if (resolved.leases !== undefined) return ValueStore.withLeases(values(resolved), resolved.leases) as ListingAdapter
   const verbs = new Verbs(resolved)
   return {
     ...here,
@@ -168,17 +165,8 @@ const connect = (url: Redacted.Redacted) =>
     (client) => Effect.promise(() => client.end({ timeout: 1 }))
   )
 
-const check = (settings: Settings) =>
-  Effect.try({
-    try: () => {
-      checkNames(settings)
-      checkSettings(settings)
-    },
-    catch: (error) => error as InvalidOption
-  })
-
 const configured = Effect.fnUntraced(function* ({ setup: wanted, url, ...settings }: Configured) {
-  yield* check(settings)
+  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
   const client = yield* connect(url)
   if (wanted === true) yield* setup({ ...settings, client })
   return make({ ...settings, client })

@@ -109,9 +109,6 @@ const watchOf = (given: boolean | undefined): boolean => {
   throw Check.invalid("watch", given, "true or false")
 }
 
-/** Refuses what is no option. */
-export const checkNames = (options: object): void => Check.known(options, names)
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   prefix: prefixOf(settings.prefix),
@@ -120,12 +117,22 @@ export const checkSettings = (settings: Settings) => ({
 })
 
 /**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
+
+/**
  * Checks the options.
  *
  * @throws InvalidOption
  */
 export const resolve = (options: Options): Resolved => {
-  checkNames(options)
+  Check.known(options, names)
   const { prefix, timeout, watch } = checkSettings(options)
   const shared = sharedOf(options.client)
   const { loaded, port, scripts, subscriber } = shared

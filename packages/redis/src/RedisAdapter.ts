@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Keyspace from "./Keyspace.ts"
-import { checkNames, checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { checkConfigured, type Options, resolve, type Settings } from "./Options.ts"
 import { noop } from "./RedisPort.ts"
 import { Verbs } from "./Verbs.ts"
 
@@ -92,17 +92,8 @@ const urlOf = (url: Redacted.Redacted): string => {
   throw new TypeError("no URL of Redis")
 }
 
-const check = (settings: Settings) =>
-  Effect.try({
-    try: () => {
-      checkNames(settings)
-      checkSettings(settings)
-    },
-    catch: (error) => error as InvalidOption
-  })
-
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  yield* check(settings)
+  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
   const client = yield* connect(url)
   return make({ ...settings, client })
 })

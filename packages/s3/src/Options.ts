@@ -64,15 +64,22 @@ const bucketOf = (given: string): string => {
   throw Check.invalid("bucket", given, "a bucket's name")
 }
 
-/** Refuses what is no option. */
-export const checkNames = (options: object): void => Check.known(options, names)
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   ...ObjectStore.checkSettings(settings),
   bucket: bucketOf(settings.bucket),
   clock: Check.oneOf("clock", settings.clock, ["store", "client"], "store")
 })
+
+/**
+ * Checks what `layerConfig` is told, before anything is opened.
+ *
+ * @throws InvalidOption
+ */
+export const checkConfigured = (settings: Settings): void => {
+  Check.known(settings, names)
+  checkSettings(settings)
+}
 
 /** The options, checked, with their defaults and what they share with others. */
 export interface Resolved {
@@ -94,7 +101,7 @@ export interface Resolved {
  * @throws InvalidOption
  */
 export const resolve = (options: Options): Resolved => {
-  checkNames(options)
+  Check.known(options, names)
   const { client } = options
   const shared = sharedOf(client)
   const { bucket, clock, prefix, ...settings } = checkSettings(options)

@@ -18,7 +18,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { checkNames, checkSettings, type Options, resolve, type Settings } from "./Options.ts"
+import { checkConfigured, type Options, resolve, type Settings } from "./Options.ts"
 import * as S3Bucket from "./S3Bucket.ts"
 
 export type { Client, Options, Settings } from "./Options.ts"
@@ -129,8 +129,7 @@ const configured = Effect.fnUntraced(function* (given: Configured) {
   const { accessKeyId: _, endpoint: __, region: ___, secretAccessKey: ____, sessionToken: _____, ...settings } = given
   const credentials = yield* Effect.try({
     try: () => {
-      checkNames(settings)
-      checkSettings(settings)
+      checkConfigured(settings)
       return credentialsOf(given)
     },
     catch: (error) => error as InvalidOption

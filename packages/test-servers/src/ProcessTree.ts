@@ -11,9 +11,7 @@ const parents = (): ReadonlyArray<readonly [number, number]> => {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
-        // The name of the program stands in parentheses, and may hold any character.
-        const rest = readFileSync(`/proc/${name}/stat`, "utf8").replace(/^.*\) /s, "")
-        return [[Number(name), Number(rest.split(" ")[1])] as const]
+        return [[Number(name), Number(factsOf(`/proc/${name}/stat`)[1])] as const]
       } catch {
         // It ended meanwhile.
         return []
@@ -27,6 +25,23 @@ export const descendants = (pid: number): ReadonlyArray<number> => {
   const childrenOf = (parent: number): ReadonlyArray<number> =>
     all.filter(([, of]) => of === parent).flatMap(([child]) => [child, ...childrenOf(child)])
   return childrenOf(pid)
+}
+
+/** The name of the program stands in parentheses, and may hold any character: what is after it. */
+const factsOf = (stat: string): ReadonlyArray<string> =>
+  readFileSync(stat, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ")
+
+/** Whether every thread of a process stands still, or it is gone: a signal has been sent before it is obeyed. */
+export const standsStill = (pid: number): boolean => {
+  if (process.platform !== "linux") return true
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`)
+    return tasks.every((task) => "TtZX".includes(factsOf(`/proc/${pid}/task/${task}/stat`)[0]!))
+  } catch {
+    return true
+  }
 }
 
 /** Sends a signal, and answers whether there was anyone to send it to. */

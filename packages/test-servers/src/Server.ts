@@ -114,7 +114,7 @@ export class Server implements Controls {
   }
 
   async pause(): Promise<void> {
-    this.own("pause").pause()
+    await this.own("pause").pause()
   }
 
   async resume(): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { forget, guard, guarded, removeDirectory, scratchDirectory, watch } from "./Guardian.ts"
 import { poll } from "./Poll.ts"
 import { ServerFailed } from "./Problem.ts"
-import { descendants, signalProcess } from "./ProcessTree.ts"
+import { descendants, signalProcess, standsStill } from "./ProcessTree.ts"
 import type { User } from "./User.ts"
 
 export interface Command {
@@ -124,8 +124,8 @@ export class ServerProcess {
     this.release()
   }
 
-  /** Stops it, and then its children: a stopped process starts no more. */
-  pause(): void {
+  /** Stops it, and then its children: a stopped process starts no more. Nothing is done any more when it completes. */
+  async pause(): Promise<void> {
     const pid = this.runningPid()
     signalProcess(pid, "SIGSTOP")
     this.paused = true
@@ -135,6 +135,8 @@ export class ServerProcess {
       watch(child)
       signalProcess(child, "SIGSTOP")
     }
+    const all = [pid, ...this.stopped]
+    await poll(() => all.every(standsStill), { what: `${this.kind} to stand still`, within: 5_000, every: 1 })
   }
 
   resume(): void {
