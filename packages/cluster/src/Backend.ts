@@ -24,7 +24,7 @@ export interface BackendOptions {
    */
   readonly space?: SpaceOptions | undefined
   /** How long a call may take. Default 2 seconds. */
-  readonly timeout?: Duration.Input | undefined
+  readonly commandTimeout?: Duration.Input | undefined
   /**
    * The channel to the primary: a `MessagePort` in a thread, `process` in a child. Neither the primary nor a worker of
    * `node:cluster` needs it.
@@ -32,7 +32,7 @@ export interface BackendOptions {
   readonly port?: PortLike | undefined
 }
 
-export const backendNames = ["namespace", "space", "timeout", "port"] as const
+export const backendNames = ["namespace", "space", "commandTimeout", "port"] as const
 
 /** One namespace. */
 export interface Backend {
@@ -108,7 +108,10 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
  */
 export const open = (options: BackendOptions): Backend => {
   const name = Check.text("namespace", options.namespace, "cache")
-  const timeout = Check.duration("timeout", options.timeout ?? timeoutDefault, { min: 1, infinite: false })
+  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? timeoutDefault, {
+    min: 1,
+    infinite: false
+  })
   const bounds = options.space === undefined ? undefined : boundsOf(options.space)
   const place = placeOf(options.port)
   return place instanceof Link ? remote(place, name, bounds, timeout) : direct(place, name, bounds)

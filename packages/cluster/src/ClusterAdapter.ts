@@ -227,7 +227,7 @@ export const layer = (options: Options = {}): Layer.Layer<Adapter | ListingAdapt
  * ```
  */
 export const layerConfig = (
-  config: Config.Wrap<Pick<Options, "namespace" | "timeout">>
+  config: Config.Wrap<Pick<Options, "namespace" | "commandTimeout">>
 ): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
   AdapterLayer.listing(
     Effect.flatMap(Config.unwrap(config), (options) =>

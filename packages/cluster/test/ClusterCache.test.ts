@@ -114,7 +114,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await run(cache.incr("n"))).toBe(1)
       const silent = { send: () => true, on: () => {}, off: () => {} }
       const start = (options: ClusterCache.Options<number>) => run(Effect.flip(ClusterCache.getInstance(options)))
-      expect(await start({ port: silent, timeout: 20 })).toMatchObject({ reason: "Timeout", retryable: true })
+      expect(await start({ port: silent, commandTimeout: 20 })).toMatchObject({ reason: "Timeout", retryable: true })
       expect(await start({ port: ends.worker, space: { max: 7 } })).toMatchObject({ reason: "Namespace" })
       expect(await start({ space: { max: 7 } })).toMatchObject({ reason: "Namespace" })
     })

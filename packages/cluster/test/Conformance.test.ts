@@ -96,7 +96,7 @@ suite({
   peers: () => {
     const end = primary.serve(port1)
     return {
-      here: ClusterAdapter.make({ namespace: "threads", port: port2, space: small, timeout: 1_000 }),
+      here: ClusterAdapter.make({ namespace: "threads", port: port2, space: small, commandTimeout: 1_000 }),
       there: ClusterAdapter.make({ namespace: "threads", space: small }),
       close: () => {
         end()
@@ -116,7 +116,7 @@ suite({
   peers: () => {
     for (const { primary: end } of ends) primary.serve(end)
     const [here, there] = ends.map(({ worker }) =>
-      ClusterAdapter.make({ namespace: "json", port: worker, space, timeout: 1_000 })
+      ClusterAdapter.make({ namespace: "json", port: worker, space, commandTimeout: 1_000 })
     )
     const close = () => {
       for (const { cut } of ends) cut()

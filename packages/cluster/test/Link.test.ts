@@ -19,9 +19,9 @@ const ask = (owner: string) => ({ owner, leaseFor: 20_000 })
 
 afterEach(() => Cluster.bootstrap().close())
 
-const linked = (serialization: "advanced" | "json" = "advanced", timeout = 1_000) => {
+const linked = (serialization: "advanced" | "json" = "advanced", commandTimeout = 1_000) => {
   const ends = pair(serialization)
-  const adapter = ClusterAdapter.make({ port: ends.worker, timeout })
+  const adapter = ClusterAdapter.make({ port: ends.worker, commandTimeout })
   const primary = Cluster.bootstrap()
   primary.serve(ends.primary)
   const direct = ClusterAdapter.make()
@@ -157,7 +157,7 @@ describe("namespaces", () => {
   it("bad options are refused where they are given", () => {
     expect(() => ClusterAdapter.make({ space: { max: 0 } })).toThrow("max")
     expect(() => ClusterAdapter.make({ maximum: 1 } as never)).toThrow("maximum")
-    expect(() => ClusterAdapter.make({ timeout: 0 })).toThrow("timeout")
+    expect(() => ClusterAdapter.make({ commandTimeout: 0 })).toThrow("commandTimeout")
     expect(() => ClusterAdapter.make({ port: {} as never })).toThrow("port")
   })
 })
@@ -165,7 +165,7 @@ describe("namespaces", () => {
 describe("whatever comes out of a channel", () => {
   it("another version of the protocol is told, not guessed at", async () => {
     const ends = pair()
-    const adapter = ClusterAdapter.make({ port: ends.worker, timeout: 500 })
+    const adapter = ClusterAdapter.make({ port: ends.worker, commandTimeout: 500 })
     ends.primary.on("message", () =>
       ends.primary.send!({ cacheLocking: 99, to: "link", link: "", items: [] }, undefined, undefined, () => {})
     )

@@ -143,7 +143,7 @@ describe("a primary that is busy or gone", () => {
       serialization: "advanced"
     })
     await once(primary, "message")
-    const adapter = ClusterAdapter.make({ port: primary, timeout: 10_000 })
+    const adapter = ClusterAdapter.make({ port: primary, commandTimeout: 10_000 })
     await Effect.runPromise(adapter.read("a"))
     primary.kill("SIGSTOP")
     const underWay = Effect.runPromise(Effect.flip(adapter.read("a")))
@@ -162,7 +162,7 @@ describe("a primary that is busy or gone", () => {
 
   it("nobody answers as primary: the failure says what to do", async () => {
     const silent = { send: () => true, on: () => {}, off: () => {} }
-    const adapter = ClusterAdapter.make({ port: silent, timeout: 100 })
+    const adapter = ClusterAdapter.make({ port: silent, commandTimeout: 100 })
     const failure = await Effect.runPromise(Effect.flip(adapter.read("a")))
     expect(failure.message).toContain("bootstrap()")
     expect(failure.message).toContain("PM2")

@@ -408,7 +408,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
 
     it("a busy primary: copies are served, and none outlives a write of its own worker, be it one that timed out", async () => {
-      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, timeout: 100 })
+      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
       await two.set("k", 1)
       await two.set("own", 1)
       const warm = async () => {
@@ -430,7 +430,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
 
     it("a primary that goes away takes the copies with it", async () => {
-      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, timeout: 100 })
+      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
       await two.set("k", 1)
       await expect.poll(() => one.get("k")).toBe(1)
       ends.cut()
@@ -467,8 +467,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
 
     it("getInstance fails at once where there is no primary, or another space", async () => {
       const silent = { send: () => true, on: () => {}, off: () => {} }
-      await expect(getInstance({ port: silent, timeout: 30 })).rejects.toMatchObject({ reason: "Timeout" })
-      const strict = createClusterCache({ port: { ...silent }, timeout: 30 })
+      await expect(getInstance({ port: silent, commandTimeout: 30 })).rejects.toMatchObject({ reason: "Timeout" })
+      const strict = createClusterCache({ port: { ...silent }, commandTimeout: 30 })
       await expect(strict.get("k")).rejects.toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Timeout", key: "k" })
       expect(() => createClusterCache({ failsafe: "perhaps" as never })).toThrow("failsafe")
       const { ends, one } = made()
@@ -484,7 +484,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
 
     it("failsafe resolves every call whose answer is not there, and says so in its types", async () => {
       const silent = () => ({ send: () => true, on: () => {}, off: () => {} })
-      const safe = createClusterCache<number>({ port: silent(), timeout: 20, failsafe: "resolve" })
+      const safe = createClusterCache<number>({ port: silent(), commandTimeout: 20, failsafe: "resolve" })
       const answers = [
         safe.get("k"),
         safe.peek("k"),
@@ -516,7 +516,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
         []
       ])
       await expect(safe.healthCheck()).rejects.toMatchObject({ reason: "Timeout" })
-      await expect(getInstance({ port: silent(), timeout: 20, failsafe: "resolve" })).rejects.toMatchObject({
+      await expect(getInstance({ port: silent(), commandTimeout: 20, failsafe: "resolve" })).rejects.toMatchObject({
         reason: "Timeout"
       })
       // What is wrong, and not only silent, rejects.

@@ -15,7 +15,7 @@ const optionsOf = (place: Place) =>
   ({
     namespace: place.namespace,
     space: { max: place.maxEntries },
-    timeout: "10 seconds",
+    commandTimeout: "10 seconds",
     near: nearOf(place)
   }) as const
 
@@ -77,8 +77,8 @@ export const ClusterByAdapter: ClusterPeer = {
   ...ours,
   name: "cache-locking getOrSet",
   open: (place) => {
-    const { namespace, near, space, timeout } = optionsOf(place)
-    const far = ClusterAdapter.make({ namespace, space, timeout })
+    const { commandTimeout, namespace, near, space } = optionsOf(place)
+    const far = ClusterAdapter.make({ commandTimeout, namespace, space })
     const cache = createCache<string>({ adapter: near === undefined ? far : Tiered.make([near, far]) })
     return overGet({
       set: (key, value) => cache.set(key, value),
