@@ -1,10 +1,10 @@
 /** What a Worker carries: bundled without anything of Node's, minified, gzipped, and no larger than the README says. */
 import { readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
+import { WorkersBundle } from "@cache-locking/test-servers"
 import { describe, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
-const adapter = `import { D1Adapter } from "../../src/index.ts"`
+const adapter = `import { D1Adapter } from "../src/index.ts"`
 
 const entries = {
   promises: `import { createCache } from "@cache-locking/core/promise"
@@ -19,7 +19,9 @@ const entries = {
 
 /** Bytes, gzipped. */
 const sizeOf = async (entry: string, external: Array<string> = []): Promise<number> =>
-  gzipSync(await bundle(entry, { minify: true, external }), { level: 9 }).length
+  gzipSync(await WorkersBundle.bundle({ text: entry, beside: import.meta.dirname }, { minify: true, external }), {
+    level: 9
+  }).length
 
 const effect = ["effect", "effect/*"]
 
@@ -55,6 +57,8 @@ describe("core and this adapter, bundled for a Worker", () => {
   })
 
   it("an import that only Node has would be an error", async () => {
-    await expect(bundle(`import { readFileSync } from "node:fs"\nconsole.log(readFileSync)`)).rejects.toThrow(/node:fs/)
+    await expect(WorkersBundle.bundle({ text: `import "node:fs"`, beside: import.meta.dirname })).rejects.toThrow(
+      /node:fs/
+    )
   })
 })

@@ -1,12 +1,11 @@
 /** Several connections at once, often: one winner, and nothing between. */
 
 import type { Adapter } from "@cache-locking/core"
-import { WorkersRuntime } from "@cache-locking/test-servers"
+import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { D1Adapter } from "../src/index.ts"
 import * as Backend from "./fixtures/Backend.ts"
-import { bundle } from "./fixtures/Bundle.ts"
 import { ask, lead, lifetime, minute, run, sleep, text } from "./fixtures/Support.ts"
 
 const rounds = 200
@@ -33,7 +32,7 @@ const each = (round: (at: number) => Promise<void>): Promise<unknown> =>
   )
 
 it("fifty ask for a missing key inside a Worker: one leads", { timeout: 300_000 }, async () => {
-  const script = await bundle(new URL("./fixtures/RacesWorker.ts", import.meta.url))
+  const script = await WorkersBundle.bundle(new URL("./fixtures/RacesWorker.ts", import.meta.url))
   const miniflare = await WorkersRuntime.start({
     modules: true,
     script,

@@ -2,10 +2,9 @@
 
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { WorkersRuntime } from "@cache-locking/test-servers"
+import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
 interface Judged {
   readonly law: string
@@ -17,7 +16,7 @@ interface Judged {
 const compatibilityDate = "2026-07-01"
 
 it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () => {
-  const script = await bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
+  const script = await WorkersBundle.bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
   const miniflare = await WorkersRuntime.start({ modules: true, script, compatibilityDate, d1Databases: ["DB"] })
   try {
     const response = await miniflare.dispatchFetch("http://worker/")
@@ -44,7 +43,7 @@ describe("two Workers over one D1", () => {
     })
     await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve))
     const address = `http://127.0.0.1:${(origin.address() as AddressInfo).port}/`
-    const script = await bundle(new URL("./fixtures/StampedeWorker.ts", import.meta.url))
+    const script = await WorkersBundle.bundle(new URL("./fixtures/StampedeWorker.ts", import.meta.url))
     const isolate = (name: string) => ({
       name,
       modules: true as const,

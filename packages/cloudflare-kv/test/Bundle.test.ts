@@ -1,16 +1,16 @@
 /** What a Worker carries: bundled without anything of Node's, minified, gzipped, and no larger than the README says. */
 import { readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
+import { WorkersBundle } from "@cache-locking/test-servers"
 import { describe, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
 const entries = {
   "leases in D1": `import { createCache } from "@cache-locking/core/promise"
     import { D1Adapter } from "@cache-locking/cloudflare-d1"
-    import { KvAdapter } from "../../src/index.ts"
+    import { KvAdapter } from "../src/index.ts"
     export const cache = (env) =>
       createCache({ adapter: KvAdapter.make({ namespace: env.KV, leases: D1Adapter.make({ database: env.DB }) }) })`,
-  "KV alone": `import { KvAdvisory } from "../../src/index.ts"
+  "KV alone": `import { KvAdvisory } from "../src/index.ts"
     export const cache = (env) => KvAdvisory.createCache({ namespace: env.KV })`
 }
 
@@ -26,7 +26,10 @@ const told = (row: string): number =>
 describe("core and this package, bundled for a Worker", () => {
   for (const [name, entry] of Object.entries(entries)) {
     it(`${name}: within the bound, and as the README says`, async () => {
-      const size = gzipSync(await bundle(entry, { minify: true }), { level: 9 }).length
+      const size = gzipSync(
+        await WorkersBundle.bundle({ text: entry, beside: import.meta.dirname }, { minify: true }),
+        { level: 9 }
+      ).length
       console.info(`${name}: ${size} bytes`)
       expect(size).toBeLessThan(most[name as keyof typeof most])
       expect(Math.abs(size / 1000 - told(name))).toBeLessThan(3)

@@ -1,8 +1,7 @@
 /** Where it is to run: inside a Worker, without anything that only Node has. */
-import { WorkersRuntime } from "@cache-locking/test-servers"
+import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
 interface Judged {
   readonly law: string
@@ -13,7 +12,7 @@ interface Judged {
 
 let miniflare: Miniflare
 beforeAll(async () => {
-  const script = await bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
+  const script = await WorkersBundle.bundle(new URL("./fixtures/ConformanceWorker.ts", import.meta.url))
   const bindings = { d1Databases: ["DB"], kvNamespaces: ["KV"] }
   miniflare = await WorkersRuntime.start({ modules: true, script, compatibilityDate: "2026-07-01", ...bindings })
 })

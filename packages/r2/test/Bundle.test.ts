@@ -1,10 +1,10 @@
 /** What a Worker carries: bundled without anything of Node's, minified, gzipped, and no larger than the README says. */
 import { readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
+import { WorkersBundle } from "@cache-locking/test-servers"
 import { describe, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
-const adapter = `import { R2Adapter } from "../../src/index.ts"`
+const adapter = `import { R2Adapter } from "../src/index.ts"`
 
 const entries = {
   promises: `import { createCache } from "@cache-locking/core/promise"
@@ -19,7 +19,9 @@ const entries = {
 
 /** Bytes, gzipped. */
 const sizeOf = async (entry: string, external: Array<string> = []): Promise<number> =>
-  gzipSync(await bundle(entry, { minify: true, external }), { level: 9 }).length
+  gzipSync(await WorkersBundle.bundle({ text: entry, beside: import.meta.dirname }, { minify: true, external }), {
+    level: 9
+  }).length
 
 const effect = ["effect", "effect/*"]
 

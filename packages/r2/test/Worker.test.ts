@@ -1,8 +1,7 @@
 /** The package where it belongs: bundled, in workerd, beside others over one bucket. */
-import { WorkersRuntime } from "@cache-locking/test-servers"
+import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { bundle } from "./fixtures/Bundle.ts"
 
 const parallel = 50
 const rounds = 200
@@ -11,7 +10,7 @@ const roundsPerRequest = 10
 const loads = new Map<string, number>()
 let miniflare: Miniflare
 beforeAll(async () => {
-  const script = await bundle(new URL("./fixtures/Worker.ts", import.meta.url))
+  const script = await WorkersBundle.bundle(new URL("./fixtures/Worker.ts", import.meta.url))
   const worker = (name: string) => ({
     name,
     modules: true as const,
