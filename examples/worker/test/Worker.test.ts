@@ -8,7 +8,7 @@ import { Miniflare } from "miniflare"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 
 const compatibilityDate = "2026-07-01"
-const loadTime = 300
+const loadTime = 800
 
 let miniflare: Miniflare
 let origin: Server

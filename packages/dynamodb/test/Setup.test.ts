@@ -159,7 +159,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
     const began = performance.now()
     const error = await failureOf(DynamoDbAdapter.setup({ client, table: "silent", timeout: 200 }))
     expect(error).toMatchObject({ reason: "Unavailable", message: expect.stringContaining("200 ms") })
-    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(performance.now() - began).toBeLessThan(3_000)
     await proxy.heal()
     await expect.poll(() => proxy.stats.open).toBe(0)
     await run(DynamoDbAdapter.setup({ client, table: "silent" }))

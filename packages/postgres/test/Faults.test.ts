@@ -221,11 +221,11 @@ describe.skipIf(!there)(`faults${missing(server)}`, () => {
 
   it("a pool that others keep busy is a timeout, not a deadlock", async () => {
     const { adapter, client } = await opened()
-    const busy = Promise.all(Array.from({ length: 4 }, () => client`select pg_sleep(0.5)`))
+    const busy = Promise.all(Array.from({ length: 4 }, () => client`select pg_sleep(1.5)`))
     await sleep(20)
     const began = performance.now()
     expect(await failureOf(adapter.read("k"))).toMatchObject({ message: `no answer within ${commandTimeout} ms` })
-    expect(performance.now() - began).toBeLessThan(commandTimeout + 150)
+    expect(performance.now() - began).toBeLessThan(1_400)
     await busy
     await recovers(adapter)
   })

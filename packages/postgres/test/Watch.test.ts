@@ -230,7 +230,8 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     await expect(join().live).rejects.toThrow(/pooler/)
     const began = performance.now()
     await expect(join().live).rejects.toThrow(/pooler/)
-    expect(performance.now() - began).toBeLessThan(50)
+    // An attempt takes 200.
+    expect(performance.now() - began).toBeLessThan(190)
   })
 })
 
