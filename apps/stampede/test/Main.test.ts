@@ -57,8 +57,8 @@ describe.each([
   ["SIGINT", 130],
   ["SIGTERM", 143]
 ] as const)("%s", (signal, expected) => {
-  it.each(["memory", "cluster", "redis"])("leaves nothing behind (%s)", async (store) => {
-    if (store === "redis" && probe instanceof Unavailable) return
+  it.for(["memory", "cluster", "redis"])("leaves nothing behind (%s)", async (store, context) => {
+    if (store === "redis" && probe instanceof Unavailable) return context.skip(probe.message)
     const processes = 3
     const app = new App(["--store", store, "--processes", String(processes), "--load", "30s", "--no-report"], {
       REDIS_URL: undefined

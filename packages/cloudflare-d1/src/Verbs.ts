@@ -14,6 +14,7 @@ import {
   Token,
   type Value
 } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -50,11 +51,6 @@ const attempts = 4
 /** A new lease is the database's alone to grant: what `Entry` grants on a row that was read is none. */
 const ungranted = Token("")
 
-const chunked = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
-  Array.from({ length: Math.ceil(keys.length / Statements.keysAtOnce) }, (_, at) =>
-    keys.slice(at * Statements.keysAtOnce, (at + 1) * Statements.keysAtOnce)
-  )
-
 const spans = ({ fresh, stale }: Lifetime): readonly [number, number] => [atMost(fresh), atMost(stale)]
 
 /** The verbs. Every one can be taken off the object. */
@@ -82,11 +78,15 @@ export class Verbs {
     keys: ReadonlyArray<string>,
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
-    this.refused("acquireMany", keys) ??
+    Limit.refusalOfAny(here, "acquireMany", keys) ??
     Effect.map(
-      Effect.forEach(chunked(keys), (chunk) => this.askMany("acquireMany", chunk, options, 1), {
-        concurrency: batchConcurrency
-      }),
+      Effect.forEach(
+        Arr.chunksOf(keys, Statements.keysAtOnce),
+        (chunk) => this.askMany("acquireMany", chunk, options, 1),
+        {
+          concurrency: batchConcurrency
+        }
+      ),
       (found) => found.flat()
     )
 
@@ -118,8 +118,11 @@ export class Verbs {
     Effect.map(this.remove("delete", [key]), (count) => count === 1)
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
+    Limit.refusalOfAny(here, "deleteMany", keys) ??
     Effect.map(
-      Effect.forEach(chunked(keys), (chunk) => this.remove("deleteMany", chunk), { concurrency: batchConcurrency }),
+      Effect.forEach(Arr.chunksOf(keys, Statements.keysAtOnce), (chunk) => this.remove("deleteMany", chunk), {
+        concurrency: batchConcurrency
+      }),
       (counts) => counts.reduce((sum, count) => sum + count, 0)
     )
 
@@ -245,7 +248,7 @@ export class Verbs {
 
   private remove(operation: Operation, keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = this.refused(operation, keys)
+      const refusal = Limit.refusalOfAny(here, operation, keys)
       if (refusal !== undefined) return refusal
       for (const key of keys) this.space.sightings.forget(key)
       return Effect.map(
@@ -272,11 +275,6 @@ export class Verbs {
         answer
       )
     })
-  }
-
-  private refused(operation: Operation, keys: ReadonlyArray<string>): Effect.Effect<never, AdapterError> | undefined {
-    const refusal = keys.map((key) => Limit.refusal(here, operation, key)).find((refusal) => refusal !== undefined)
-    return refusal && Effect.fail(refusal)
   }
 
   private refusedCause(key: string, cause: Value | undefined): Effect.Effect<never, AdapterError> | undefined {

@@ -41,14 +41,6 @@ export const bytesOf = (value: Value): Uint8Array => {
   return whole ? bytes : new Uint8Array(bytes)
 }
 
-const refusalOf = (operation: Operation, keys: ReadonlyArray<string>): AdapterError | undefined => {
-  for (const key of keys) {
-    const refused = Limit.refusal({ name, limits }, operation, key)
-    if (refused !== undefined) return refused
-  }
-  return undefined
-}
-
 const valueOf = (bytes: unknown): Value => ({ bytes: bytes as Uint8Array })
 
 const withValue = <A extends { readonly value?: unknown }>(part: A): A =>
@@ -105,7 +97,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     identity: backend.identity,
     acquire,
     acquireMany: (keys, options) => {
-      const refused = refusalOf("acquireMany", keys)
+      const refused = Limit.refusalOfAny(here, "acquireMany", keys)
       if (refused !== undefined) return Effect.fail(refused)
       const late = (answers: ReadonlyArray<Acquired>) => {
         for (const [i, answer] of answers.entries()) giveBack(keys[i]!, answer)
@@ -123,7 +115,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     renew: (key, { leaseFor, token }) => call("renew", key, [key, token, leaseFor]),
     delete: (key) => call("delete", key, [key]),
     deleteMany: (keys) => {
-      const refused = refusalOf("deleteMany", keys)
+      const refused = Limit.refusalOfAny(here, "deleteMany", keys)
       return refused === undefined ? call("deleteMany", undefined, [keys]) : Effect.fail(refused)
     },
     put: (key, { lifetime, value }) =>

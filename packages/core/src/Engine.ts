@@ -111,7 +111,7 @@ export class Engine<A> implements Ground {
     load.plan.batch?.began(load.key)
     const inquiry = load.plan.inquiry?.take(load.key) ? load.plan.inquiry : undefined
     const owner = inquiry?.owner ?? nameFlight(load.plan.policy.ownerId)
-    const trip = new Trip(this, { load, context, owner, inquiry, behind })
+    const trip = new Trip(this, load, context, owner, inquiry, behind)
     const begin = (flight: Flight) => {
       this.own.add(flight)
       trip.ask(flight)

@@ -35,3 +35,16 @@ export const refusal = (
   }
   return undefined
 }
+
+/** Why the first of many keys that is refused is; nothing where none is. For verbs that do nothing rather than a part. */
+export const refusalOfAny = (
+  adapter: Pick<Adapter, "name" | "limits">,
+  operation: Operation,
+  keys: ReadonlyArray<string>
+): AdapterError | undefined => {
+  for (const key of keys) {
+    const refused = refusal(adapter, operation, key)
+    if (refused !== undefined) return refused
+  }
+  return undefined
+}

@@ -16,6 +16,7 @@ import { type Bucket, remark, remarkOn, versionOf } from "./Bucket.ts"
 import * as Check from "./Check.ts"
 import * as ConditionalStore from "./ConditionalStore.ts"
 import * as EntryRecord from "./EntryRecord.ts"
+import * as Limit from "./Limit.ts"
 import * as ObjectName from "./ObjectName.ts"
 import { retold } from "./Retold.ts"
 import * as ValueStore from "./ValueStore.ts"
@@ -185,6 +186,7 @@ export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingA
     identity: bucket.identity,
     keys: store.keys!,
     deleteMany: (keys) =>
+      Limit.refusalOfAny(adapter, "deleteMany", keys) ??
       Effect.map(Effect.forEach(keys, adapter.delete, { concurrency }), (existed) => existed.filter(Boolean).length)
   }
 }

@@ -36,26 +36,32 @@ export interface Ground {
   arrived(flight: Flight): boolean
 }
 
-/** What a trip is made of. */
-interface Booking {
-  readonly load: Load
-  readonly context: Context.Context<never>
-  readonly owner: string
-  /** Asks first, together with others. */
-  readonly inquiry: Inquiry | undefined
-  readonly behind: Behind | undefined
-}
-
 export class Trip {
   private readonly ground: Ground
-  private readonly booking: Booking
+  private readonly load: Load
+  private readonly context: Context.Context<never>
+  private readonly owner: string
+  /** Asks first, together with others. */
+  private readonly inquiry: Inquiry | undefined
+  private readonly behind: Behind | undefined
   /** Whether it has a place in the backlog. */
   private placed: boolean
 
-  constructor(ground: Ground, booking: Booking) {
+  constructor(
+    ground: Ground,
+    load: Load,
+    context: Context.Context<never>,
+    owner: string,
+    inquiry: Inquiry | undefined,
+    behind: Behind | undefined
+  ) {
     this.ground = ground
-    this.booking = booking
-    this.placed = booking.behind?.placed ?? false
+    this.load = load
+    this.context = context
+    this.owner = owner
+    this.inquiry = inquiry
+    this.behind = behind
+    this.placed = behind?.placed ?? false
   }
 
   /**
@@ -65,7 +71,7 @@ export class Trip {
    */
   ask(flight: Flight, again = true): void {
     const { adapter, counters } = this.ground
-    const { behind, context, inquiry, load, owner } = this.booking
+    const { behind, context, inquiry, load, owner } = this
     const { clock } = flight
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const asking = Lease.asking(load.plan.policy, owner, load.force, behind?.early)
@@ -94,20 +100,19 @@ export class Trip {
 
   /** Everybody left while the store was asked: a lease that was granted all the same is for others. */
   private discard(asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { context, load } = this.booking
+    const { context, load } = this
     if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
       load.plan.life.keep(Effect.runForkWith(context)(this.giveBack(asked.value.token)))
     }
   }
 
   private giveBack(token: Token): Effect.Effect<void> {
-    return Effect.ignore(this.ground.adapter.abandon(this.booking.load.key, { token }))
+    return Effect.ignore(this.ground.adapter.abandon(this.load.key, { token }))
   }
 
   /** Lands with a fresh value, or begins the turn with any other answer. */
   private go(flight: Flight, asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { ground } = this
-    const { behind, context, load, owner } = this.booking
+    const { behind, context, ground, load, owner } = this
     const found = Exit.isSuccess(asked) ? asked.value : undefined
     const opened = found?._tag === "Hit" && behind === undefined ? ground.sealer.openUnsafe(found.value) : undefined
     if (opened !== undefined) {
@@ -126,7 +131,7 @@ export class Trip {
 
   /** The flight is over: its place is for the next. Safe to repeat. */
   private arrive(flight: Flight): void {
-    const { load } = this.booking
+    const { load } = this
     if (!this.ground.arrived(flight)) return
     load.plan.batch?.settle(load.key)
     if (this.placed) this.ground.leave(load)

@@ -90,7 +90,7 @@ class Pair {
     })
 
   readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
-    keys.map((key) => Limit.refusal(this, "acquireMany", key)).find((refusal) => refusal !== undefined) ??
+    Limit.refusalOfAny(this, "acquireMany", keys) ??
     Effect.flatMap(this.leases.acquireMany!(keys, options), (found) =>
       Effect.forEach(found, (one, index) => this.settle(keys[index]!, options, one), { concurrency: 16 })
     )

@@ -174,6 +174,7 @@ describe("keys", () => {
       assert.deepStrictEqual((yield* Stream.runCollect(adapter.keys("a"))).toSorted(), ["a led", "a/3", "a1", "a2"])
       assert.isFalse(sent.some((what) => what.startsWith("GET")))
       assert.deepStrictEqual(yield* Stream.runCollect(adapter.keys("\ud800a")), [])
+      assert.strictEqual((yield* Effect.flip(adapter.deleteMany!(["a1", "\ud800"]))).reason, "Rejected")
       assert.strictEqual(yield* adapter.deleteMany!(["a1", "a led", "b", "none"]), 2)
     })
   )

@@ -6,13 +6,7 @@ import type { Session } from "./Calls.ts"
 import * as Item from "./Item.ts"
 
 /** The most items that DynamoDB takes in one batch. */
-const batchSize = 100
-
-/** The keys in batches. */
-export const chunks = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
-  Array.from({ length: Math.ceil(keys.length / batchSize) }, (_, index) =>
-    keys.slice(index * batchSize, (index + 1) * batchSize)
-  )
+export const size = 100
 
 /**
  * The items of these names, by name. A reply has 16 MB at most, and less when the table is throttled: the rest is asked

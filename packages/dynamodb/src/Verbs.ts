@@ -17,6 +17,7 @@ import {
   type Token,
   type Value
 } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -115,10 +116,10 @@ export class Verbs {
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = this.refusalOf("acquireMany", keys)
+      const refusal = Limit.refusalOfAny(this, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       // DynamoDB refuses a batch that names an item twice.
-      const batches = Batch.chunks([...new Set(keys)])
+      const batches = Arr.chunksOf(new Set(keys), Batch.size)
       const answered = Effect.forEach(batches, (batch) => this.acquireBatch(batch, options), { concurrency: 4 })
       return Effect.map(answered, (answers) => {
         const byKey = new Map(answers.flat())
@@ -128,7 +129,7 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = this.refusalOf("deleteMany", keys)
+      const refusal = Limit.refusalOfAny(this, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       const gone = Effect.forEach(keys, (key) => this.remove("deleteMany", key), { concurrency })
       return Effect.map(gone, (gone) => gone.filter(Boolean).length)
@@ -155,15 +156,6 @@ export class Verbs {
     const refusal = Limit.refusal(this, operation, key, value)
     if (refusal !== undefined) return Effect.fail(refusal)
     return this.calls.run(operation, key, (session) => verb(session, this.placeOf(key)))
-  }
-
-  /** Why the first of these keys that is none is refused, before anything is sent. */
-  private refusalOf(operation: Operation, keys: ReadonlyArray<string>): AdapterError | undefined {
-    for (const key of keys) {
-      const refusal = Limit.refusal(this, operation, key)
-      if (refusal !== undefined) return refusal
-    }
-    return undefined
   }
 
   private remove(operation: "delete" | "deleteMany", key: string): Effect.Effect<boolean, AdapterError> {

@@ -11,6 +11,7 @@ import {
   Limit,
   Token
 } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
 import { batch, type Documents } from "./Documents.ts"
@@ -32,22 +33,6 @@ const withoutLease = (found: StoredEntry, options: AcquireOptions): Exclude<Acqu
   return answer._tag === "Leader" ? undefined : answer
 }
 
-/** Why the first of these keys that is none is refused, before anything is done. */
-export const refusalOf = (
-  operation: "acquireMany" | "deleteMany",
-  keys: ReadonlyArray<string>
-): AdapterError | undefined => {
-  for (const key of keys) {
-    const refusal = Limit.refusal(here, operation, key)
-    if (refusal !== undefined) return refusal
-  }
-  return undefined
-}
-
-/** Keys as one statement after the other is asked for them. */
-export const pagesOf = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
-  Array.from({ length: Math.ceil(keys.length / batch) }, (_, i) => keys.slice(i * batch, (i + 1) * batch))
-
 export class Acquiring {
   private readonly calls: Calls
   private readonly documents: Documents
@@ -67,10 +52,10 @@ export class Acquiring {
   /** One read of all; then those that are to be led, one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
-      const refusal = refusalOf("acquireMany", keys)
+      const refusal = Limit.refusalOfAny(here, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
-        Effect.forEach(pagesOf(keys), (page) => this.page(page, options)),
+        Effect.forEach(Arr.chunksOf(keys, batch), (page) => this.page(page, options)),
         (found) => found.flat()
       )
     })

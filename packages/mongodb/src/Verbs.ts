@@ -10,15 +10,16 @@ import {
   type Snapshot,
   type Value
 } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Acquiring, pagesOf, refusalOf } from "./Acquiring.ts"
+import { Acquiring } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { NoChangeStreams } from "./ChangeSubscriber.ts"
-import { Documents } from "./Documents.ts"
+import { batch, Documents } from "./Documents.ts"
 import { failed, failure } from "./Failure.ts"
 import * as KeyRange from "./KeyRange.ts"
 import type { Resolved } from "./Options.ts"
@@ -90,10 +91,10 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = refusalOf("deleteMany", keys)
+      const refusal = Limit.refusalOfAny(here, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
-        Effect.forEach(pagesOf([...new Set(keys)]), (page) =>
+        Effect.forEach(Arr.chunksOf(new Set(keys), batch), (page) =>
           this.calls.run("deleteMany", undefined, (signal) =>
             this.documents.removeMany(page, Statements.mark("delete"), signal)
           )

@@ -2,6 +2,7 @@
  * Asking for leases: of one key by one statement, of many by one for those that need none.
  */
 import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limit } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
 import * as Reply from "./Reply.ts"
@@ -11,31 +12,15 @@ import { atLeast, atMost } from "./Span.ts"
 import type { Statements } from "./Statements.ts"
 
 /** How many keys one statement is asked for. */
-const batch = 500
+export const keysAtOnce = 500
 
 /** How many of the keys that a batch left open are asked for at a time. */
 const concurrency = 32
 
 const encoder = new TextEncoder()
 
-/** Keys as one statement after the other is asked for them. */
-export const chunksOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(items.length / batch) }, (_, i) => items.slice(i * batch, (i + 1) * batch))
-
 /** Keys as one parameter. */
 export const arrayOf = (keys: ReadonlyArray<string>): string => Reply.arrayOf(keys.map((key) => encoder.encode(key)))
-
-/** Why the first of these keys that is none is refused, before anything is done. */
-export const refusalOf = (
-  operation: "acquireMany" | "deleteMany",
-  keys: ReadonlyArray<string>
-): AdapterError | undefined => {
-  for (const key of keys) {
-    const refusal = Limit.refusal(here, operation, key)
-    if (refusal !== undefined) return refusal
-  }
-  return undefined
-}
 
 /** What it works with. */
 export interface Tools {
@@ -78,9 +63,11 @@ export class Acquiring {
   /** One read for what needs no lease; the other keys one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
-      const refusal = refusalOf("acquireMany", keys)
+      const refusal = Limit.refusalOfAny(here, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
-      const found = Effect.forEach(chunksOf(keys), (chunk) => this.some(chunk, options), { concurrency: 4 })
+      const found = Effect.forEach(Arr.chunksOf(keys, keysAtOnce), (chunk) => this.some(chunk, options), {
+        concurrency: 4
+      })
       return Effect.map(found, (found) => found.flat())
     })
 

@@ -3,11 +3,12 @@
  */
 
 import { type Adapter, type AdapterError, Limit, type Operation, type Snapshot, type Value } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Acquiring, arrayOf, chunksOf, refusalOf } from "./Acquiring.ts"
+import { Acquiring, arrayOf, keysAtOnce } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { Collector } from "./Collector.ts"
@@ -79,10 +80,10 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = refusalOf("deleteMany", keys)
+      const refusal = Limit.refusalOfAny(here, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
-        Effect.forEach(chunksOf(keys), (chunk) =>
+        Effect.forEach(Arr.chunksOf(keys, keysAtOnce), (chunk) =>
           this.calls.run("deleteMany", undefined, this.statements.removeMany, [this.prefix, arrayOf(chunk)], removed)
         ),
         (gone) => gone.reduce((sum, some) => sum + some, 0)

@@ -2,6 +2,7 @@
  * How a key is acquired: by a plain read where a hit is expected, by the script where it is not, or the read found none.
  */
 import { type Acquired, type AcquireOptions, type AdapterError, Limit } from "@cache-locking/core"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
 import * as Keyspace from "./Keyspace.ts"
@@ -48,10 +49,8 @@ export class Acquiring {
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
     Effect.suspend(() => {
-      for (const key of keys) {
-        const refused = Limit.refusal(Keyspace.here, "acquireMany", key)
-        if (refused !== undefined) return refused
-      }
+      const refused = Limit.refusalOfAny(Keyspace.here, "acquireMany", keys)
+      if (refused !== undefined) return refused
       const batch = { keys, options, found: new Array<Acquired>(keys.length) }
       const expected: Array<Expected> = []
       const others: Array<number> = []
@@ -109,7 +108,7 @@ export class Acquiring {
             })
           )
       )
-    return Effect.map(Effect.forEach(pages(expected, readAtOnce), peeked), (missed) => missed.flat())
+    return Effect.map(Effect.forEach(Arr.chunksOf(expected, readAtOnce), peeked), (missed) => missed.flat())
   }
 
   private seen(
@@ -160,7 +159,7 @@ export class Acquiring {
           })
       )
     }
-    return Effect.forEach(pages(places, askedAtOnce), ask, { discard: true })
+    return Effect.forEach(Arr.chunksOf(places, askedAtOnce), ask, { discard: true })
   }
 
   private found(key: string, name: string, { sentAt, wallAt }: Asked, reply: unknown): Acquired {
@@ -201,6 +200,3 @@ class Asked {
     return [owner, atLeast(leaseFor), atMost(refreshWithin), force === true ? "1" : "0"]
   }
 }
-
-const pages = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(all.length / size) }, (_, page) => all.slice(page * size, (page + 1) * size))

@@ -132,6 +132,7 @@ export class Verbs {
     )
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
+    Limit.refusalOfAny(Keyspace.here, "deleteMany", keys) ??
     Effect.map(
       Effect.forEach(keys, this.delete, { concurrency: deleteConcurrency }),
       (gone) => gone.filter(Boolean).length

@@ -185,6 +185,9 @@ describe("keys and values", () => {
         adapter: "redis"
       })
     }
+    await run(adapter.put("there", { value: value(1), lifetime: lifetime(minute) }))
+    expect(await failureOf(adapter.deleteMany!(["there", key]))).toMatchObject({ reason: "Rejected" })
+    expect(await run(adapter.delete("there"))).toBe(true)
     const huge = { bytes: new Uint8Array(adapter.limits.valueBytes + 1) }
     expect(await failureOf(adapter.put("k", { value: huge, lifetime: lifetime(minute) }))).toMatchObject({
       operation: "put",
