@@ -40,15 +40,16 @@ const boundary = (edge: Edge): ReadonlyArray<Violation> => {
     : []
 }
 
-/** Inside a package with rows: only downwards. */
+/** Between the folders of a package with rows: only downwards. */
 const direction = (edge: Edge): ReadonlyArray<Violation> => {
   const { target } = edge
   if (target.kind !== "file") return []
   const from = rowOf(edge.from)
   const to = rowOf(target.file)
-  if (from?.row === undefined || to?.row === undefined || from.folder !== to.folder || from.row < to.row) return []
+  if (from === undefined || to === undefined || from.package !== to.package || from.room === to.room) return []
+  if (from.row === -1 || to.row === -1 || from.row < to.row) return []
   const way = from.row === to.row ? "stands beside" : "stands above"
-  return [`${at(edge)}: ${to.module} ${way} ${from.module}; imports point downwards`]
+  return [`${at(edge)}: ${named(to.room)} ${way} ${named(from.room)}; imports point downwards`]
 }
 
 /** Pure modules import a few modules' types and nothing else. */
@@ -63,20 +64,22 @@ const purity = (edge: Edge): ReadonlyArray<Violation> => {
   return allowed ? [] : [`${at(edge)}: ${rule.module} is pure and imports only the types of ${rule.typesOf.join(", ")}`]
 }
 
-/** In a package with rows every module has its place. */
+/** In a package with rows every folder has its place. */
 const place = (file: string): ReadonlyArray<Violation> => {
   const found = rowOf(file)
-  return found !== undefined && found.row === undefined
-    ? [`${file}: ${found.module} stands in no row; give it one in scripts/deps/Rules.ts`]
+  return found?.row === -1
+    ? [`${file}: ${named(found.room)} stands in no row; give it one in scripts/deps/Rules.ts`]
     : []
 }
 
+const named = (room: string): string => (room === "" ? "the package's face" : `${room}/`)
+
 const rowOf = (file: string) => {
-  const rule = rows.find((each) => file.startsWith(`${each.folder}/src/`))
+  const rule = rows.find((each) => file.startsWith(`${each.package}/src/`))
   if (rule === undefined) return undefined
-  const module = file.slice(`${rule.folder}/src/`.length).replace(/\.ts$/, "")
-  const row = rule.topFirst.findIndex((modules) => modules.includes(module))
-  return { folder: rule.folder, module, row: row === -1 ? undefined : row }
+  const [room = "", ...rest] = file.slice(`${rule.package}/src/`.length).split("/")
+  const folder = rest.length === 0 ? "" : room
+  return { package: rule.package, room: folder, row: rule.topFirst.findIndex((folders) => folders.includes(folder)) }
 }
 
 const adjacency = (graph: ImportGraph) => {

@@ -15,17 +15,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { Adapter, ListingAdapter } from "./Adapter.ts"
 import * as Cache from "./Cache.ts"
-import { Aborted } from "./CacheLockingError.ts"
-import type { Engine } from "./Engine.ts"
-import { type Flight, Within } from "./Flight.ts"
-import type { Instance } from "./Instance.ts"
-import { Joiner } from "./Joiner.ts"
-import type { Plan } from "./Load.ts"
-import { withinNow } from "./Nesting.ts"
-import type { Answer } from "./Outcome.ts"
-import type * as Policy from "./Policy.ts"
+import type { Instance } from "./call/CacheInstance.ts"
+import { Joiner } from "./call/Joiner.ts"
+import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
+import { Aborted } from "./contract/CacheLockingError.ts"
 import {
   attempt,
   type PromiseFetcher,
@@ -34,17 +28,23 @@ import {
   toFetcher,
   toFetchMany,
   withHooks
-} from "./PromiseFetcher.ts"
-import type { Stats } from "./Stats.ts"
+} from "./FromPromise.ts"
+import type { Engine } from "./flight/Engine.ts"
+import { type Flight, Within } from "./flight/Flight.ts"
+import type { Plan } from "./flight/LoadRequest.ts"
+import { withinNow } from "./flight/Reentrancy.ts"
+import type { Answer } from "./options/Answer.ts"
+import type * as Policy from "./options/Policy.ts"
+import type { Stats } from "./stats/Stats.ts"
 
-export type { Adapter, ListingAdapter } from "./Adapter.ts"
 export type { Explanation } from "./Cache.ts"
-export * from "./CacheLockingError.ts"
-export * as Codec from "./Codec.ts"
-export * from "./Outcome.ts"
-export type { PromiseFetchContext, PromiseFetcher, PromiseFetchMany, PromiseHooks } from "./PromiseFetcher.ts"
-export type { ErrorKind, Stats, Timing } from "./Stats.ts"
-export * as WaitStrategy from "./WaitStrategy.ts"
+export * as Codec from "./codec/Codec.ts"
+export type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
+export * from "./contract/CacheLockingError.ts"
+export type { PromiseFetchContext, PromiseFetcher, PromiseFetchMany, PromiseHooks } from "./FromPromise.ts"
+export * from "./options/Answer.ts"
+export * as WaitStrategy from "./options/WaitStrategy.ts"
+export type { ErrorKind, Stats, Timing } from "./stats/Stats.ts"
 
 /** What one call may decide for itself. */
 export interface PromiseCallOptions<in out A> extends Policy.Options<A> {

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { type Adapter, AdapterError, type Operation } from "../../src/Adapter.ts"
+import { type Adapter, AdapterError, type Operation } from "../../src/contract/Adapter.ts"
 import type { Verb } from "./Recorded.ts"
 
 /**

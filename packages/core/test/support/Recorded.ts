@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { Adapter } from "../../src/Adapter.ts"
+import type { Adapter } from "../../src/contract/Adapter.ts"
 
 /** The verbs of the contract that take a key. */
 export type Verb = "acquire" | "fill" | "abandon" | "renew" | "delete" | "put" | "touch" | "read" | "watch"

@@ -1,6 +1,6 @@
 /** Adapters made of adapters: another process, a remote one, a poor one, a slow one. */
 import * as Effect from "effect/Effect"
-import type { Acquired, Adapter, Stale, Value } from "../../src/Adapter.ts"
+import type { Acquired, Adapter, Stale, Value } from "../../src/contract/Adapter.ts"
 
 /** The same store from another process: flights are not shared. */
 export const peer = (adapter: Adapter): Adapter => ({ ...adapter, identity: {} })

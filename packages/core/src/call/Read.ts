@@ -1,0 +1,77 @@
+/**
+ * What is there, without loading anything.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Sealed } from "../codec/EncodedValue.ts"
+import type { Snapshot } from "../contract/Adapter.ts"
+import { CacheGetFailed, type CacheLockingError } from "../contract/CacheLockingError.ts"
+import type { Engine } from "../flight/Engine.ts"
+import * as Tags from "../tags/Tags.ts"
+import { ask } from "./Preconditions.ts"
+
+/** Everything known of a key. Times are in milliseconds. */
+export interface Explanation {
+  readonly key: string
+  readonly state: "fresh" | "stale" | "absent"
+  /** Since the value was filled. */
+  readonly age: number | undefined
+  readonly freshFor: number
+  /** Until the value is gone altogether. */
+  readonly keptFor: number
+  /** Who loads it, by the name of its flight; it begins with the leader's `ownerId`. */
+  readonly holder: string | undefined
+  readonly leaseEndsIn: number | undefined
+  /** Until a load may be tried again after a failed one. */
+  readonly coolingFor: number | undefined
+  /** Callers of this process who wait for it now. */
+  readonly waitersHere: number
+}
+
+/** What was found, with its fresh value opened. */
+interface Found<A> extends Snapshot {
+  readonly fresh?: Sealed<A> | undefined
+}
+
+const nothing = { value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 } as const
+
+/** A value with an invalidated tag is none. */
+export const peek = <A>(engine: Engine<A>, key: string): Effect.Effect<Found<A>, CacheLockingError> =>
+  Effect.flatMap(
+    ask(engine, key, "read", CacheGetFailed, (adapter) => adapter.read(key)),
+    (found) => {
+      if (found.value === undefined) return Effect.succeed(found)
+      return Effect.flatMap(
+        engine.sealer.unseal(key, found.value),
+        (opened): Effect.Effect<Found<A>, CacheLockingError> => {
+          const tags = opened?.tags ?? []
+          const whole = found.freshFor > 0 ? { ...found, fresh: opened } : found
+          if (tags.length === 0) return Effect.succeed(whole)
+          const valid = ask(engine, key, "read", CacheGetFailed, (adapter) => Tags.valid(adapter, tags))
+          return Effect.map(valid, (yes) => (yes ? whole : { ...found, ...nothing }))
+        }
+      )
+    }
+  )
+
+/** The fresh value, counted as a hit or a miss. */
+export const get = <A>(engine: Engine<A>, key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
+  Effect.map(peek(engine, key), ({ fresh }) => {
+    const { counters } = engine
+    if (fresh === undefined) counters.misses++
+    else counters.hits++
+    return fresh === undefined ? Option.none<A>() : Option.some(fresh.value)
+  })
+
+export const explain = (engine: Engine<any>, key: string): Effect.Effect<Explanation, CacheLockingError> =>
+  Effect.map(peek(engine, key), (found) => ({
+    key,
+    state: found.value === undefined ? "absent" : found.freshFor > 0 ? "fresh" : "stale",
+    age: found.value === undefined ? undefined : found.age,
+    freshFor: found.freshFor,
+    keptFor: found.keptFor,
+    holder: found.lease?.owner,
+    leaseEndsIn: found.lease?.endsIn,
+    coolingFor: found.cooling?.retryIn,
+    waitersHere: engine.registry.waiters(key)
+  }))

@@ -1,0 +1,206 @@
+/**
+ * A value as core hands it to adapters, and as it comes back.
+ *
+ * An adapter in the process keeps the `Sealed` itself, by reference, and nothing is ever
+ * encoded; one that leaves the process reads `bytes`, and they are made then, once.
+ */
+import type { Lifetime, Value } from "../contract/Adapter.ts"
+import { EncodeFailed } from "../contract/CacheLockingError.ts"
+import type { Codec } from "./Codec.ts"
+import * as Envelope from "./Envelope.ts"
+
+const NO_TAGS: ReadonlyArray<Envelope.Tag> = []
+
+/**
+ * A decoded value with its cost and tags. Three fields and no more: a hundred thousand
+ * of these stay in memory.
+ */
+export class Sealed<out A> implements Value {
+  readonly value: A
+  /** The cost alone where there are no tags: a small integer takes no memory of its own. */
+  private readonly info: number | Envelope.Info
+  /** What `bytes` are made with, then what was made. */
+  private source: Codec<any> | Uint8Array
+
+  /** Use `seal`. */
+  constructor(value: A, source: Codec<any> | Uint8Array, info: number | Envelope.Info) {
+    this.value = value
+    this.info = info
+    this.source = source
+  }
+
+  /** The same, with what a memory keeps beside it. */
+  keep(filledAt: number, took: number, lifetime: Lifetime): KeptSealed<A> {
+    return new KeptSealed(this.value, this.source, this.info, filledAt, took, lifetime)
+  }
+
+  /** Whole milliseconds that the load took. */
+  get cost(): number {
+    return typeof this.info === "number" ? this.info : this.info.cost
+  }
+
+  get tags(): ReadonlyArray<Envelope.Tag> {
+    return typeof this.info === "number" ? NO_TAGS : this.info.tags
+  }
+
+  /** Whether `bytes` are there already. */
+  get encoded(): boolean {
+    return this.source instanceof Uint8Array
+  }
+
+  /**
+   * The envelope, made at the first reading. Throws `EncodeFailed`, without a key, if the codec
+   * cannot encode the value, or may need a promise for it and `encode` was not called.
+   */
+  get bytes(): Uint8Array {
+    const { source } = this
+    if (source instanceof Uint8Array) return source
+    if (source.async === true) throw failed(`The codec ${source.name} is asynchronous: encode the value first`)
+    return this.wrap(
+      source.name,
+      attempt(source, () => source.encode(this.value))
+    )
+  }
+
+  /**
+   * Makes `bytes` now. Answers a promise only if the codec did; throws or rejects with `EncodeFailed`,
+   * without a key.
+   */
+  encode(): void | Promise<void> {
+    const { source } = this
+    if (source instanceof Uint8Array) return
+    const payload = attempt<Uint8Array | Promise<Uint8Array>>(source, () => source.encode(this.value))
+    if (!(payload instanceof Promise)) return void this.wrap(source.name, payload)
+    return payload.then(
+      (bytes) => void this.wrap(source.name, bytes),
+      (cause) => Promise.reject(failed(`The codec ${source.name} cannot encode the value`, cause))
+    )
+  }
+
+  private wrap(name: string, payload: Uint8Array): Uint8Array {
+    const { cost, tags } = this
+    this.source = attempt({ name }, () => Envelope.encode(payload, name, { cost, tags }))
+    return this.source
+  }
+}
+
+/**
+ * Bytes that are read more than once: what they were decoded to stays with them. A near tier keeps these, so that its
+ * hits decode nothing.
+ */
+export class Copy implements Value {
+  readonly bytes: Uint8Array
+  private opened: Sealed<any> | undefined
+  private by: Codec<any> | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  /** What this very codec made of the bytes, if it was the last to be asked. */
+  openedBy<A>(codec: Codec<A>): Sealed<A> | undefined {
+    return this.by === codec ? this.opened : undefined
+  }
+
+  /** Keeps what a codec made of the bytes. */
+  keep<A>(codec: Codec<A>, opened: Sealed<A>): void {
+    this.by = codec
+    this.opened = opened
+  }
+}
+
+/** A `Sealed` in a memory, with when and for how long: one object instead of two, for there are many. */
+export class KeptSealed<out A> extends Sealed<A> {
+  readonly filledAt: number
+  readonly took: number
+  readonly lifetime: Lifetime
+
+  /** Use `keep`. */
+  constructor(
+    value: A,
+    source: Codec<any> | Uint8Array,
+    info: number | Envelope.Info,
+    filledAt: number,
+    took: number,
+    lifetime: Lifetime
+  ) {
+    super(value, source, info)
+    this.filledAt = filledAt
+    this.took = took
+    this.lifetime = lifetime
+  }
+
+  /** The value, as an adapter answers it. */
+  get held(): Value {
+    return this
+  }
+}
+
+/**
+ * Bytes that give no value: not an envelope of this codec (`"envelope"`), or the codec refused them (`"payload"`).
+ * With `fatal` the codec was told to fail; otherwise it is a miss.
+ */
+export class Unreadable {
+  readonly _tag = "Unreadable"
+  readonly reason: "envelope" | "payload"
+  readonly fatal: boolean
+  /** What the codec threw. */
+  readonly cause: unknown
+
+  constructor(reason: "envelope" | "payload", fatal: boolean, cause?: unknown) {
+    this.reason = reason
+    this.fatal = fatal
+    this.cause = cause
+  }
+}
+
+/** Makes a value ready for adapters. `cost` is in milliseconds, rounded; default 0. */
+export const seal = <A>(
+  value: A,
+  codec: Codec<NoInfer<A>>,
+  about?: { readonly cost?: number | undefined; readonly tags?: ReadonlyArray<Envelope.Tag> | undefined }
+): Sealed<A> => new Sealed(value, codec, compact(Math.round(about?.cost ?? 0), about?.tags ?? NO_TAGS))
+
+/**
+ * What an adapter answered, opened: at once if it kept the `Sealed` itself or the codec is
+ * synchronous. Never throws or rejects; the answer's type tells.
+ */
+export const unseal = <A>(value: Value, codec: Codec<A>): Sealed<A> | Unreadable | Promise<Sealed<A> | Unreadable> => {
+  if (value instanceof Sealed) return value
+  const copy = value instanceof Copy ? value : undefined
+  const known = copy?.openedBy(codec)
+  if (known !== undefined) return known
+  const opened = Envelope.decode(value.bytes, codec.name)
+  if (opened === undefined) return new Unreadable("envelope", false)
+  const info = compact(opened.cost, opened.tags)
+  const made = (decoded: A): Sealed<A> => {
+    const sealed = new Sealed(decoded, copy?.bytes ?? codec, info)
+    copy?.keep(codec, sealed)
+    return sealed
+  }
+  const refused = (cause: unknown) => new Unreadable("payload", codec.onInvalid === "fail", cause)
+  try {
+    const decoded = codec.decode(opened.payload)
+    return codec.async === true && decoded instanceof Promise ? decoded.then(made, refused) : made(decoded as A)
+  } catch (cause) {
+    return refused(cause)
+  }
+}
+
+/** The tags of a value, whatever its codec; `undefined` if they cannot be read. */
+export const tagsOf = (value: Value): ReadonlyArray<Envelope.Tag> | undefined =>
+  value instanceof Sealed ? value.tags : Envelope.tagsOf(value.bytes)
+
+const compact = (cost: number, tags: ReadonlyArray<Envelope.Tag>): number | Envelope.Info =>
+  tags.length === 0 ? cost : { cost, tags }
+
+const failed = (message: string, cause?: unknown) =>
+  new EncodeFailed({ context: { phase: "encode" }, message, ...(cause === undefined ? {} : { cause }) })
+
+const attempt = <T>(codec: { readonly name: string }, encode: () => T): T => {
+  try {
+    return encode()
+  } catch (cause) {
+    throw failed(`The codec ${codec.name} cannot encode the value`, cause)
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Values on their way to an adapter and back, for one cache: the codec, the limits, and what
+ * to do with bytes that give no value.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { Adapter, Value } from "../contract/Adapter.ts"
+import { DecodeFailed, EncodeFailed, LimitExceeded } from "../contract/CacheLockingError.ts"
+import type { Counters } from "../stats/Counters.ts"
+import * as Codec from "./Codec.ts"
+import { Copy, Sealed, seal, Unreadable, unseal } from "./EncodedValue.ts"
+import type { Tag } from "./Envelope.ts"
+import { failureCodec } from "./FailureCodec.ts"
+
+/** A failure is a message, not a store of data. */
+const mostFailureBytes = 65_536
+
+/** Seals and unseals the values of a cache. */
+export class Sealer<A> {
+  /** The codec; what makes two caches share their flights. */
+  readonly codec: Codec.Codec<A>
+  private readonly adapter: Adapter
+  private readonly counters: Counters
+  private readonly failures: Codec.Codec<any>
+  private readonly byReference: boolean
+
+  constructor(
+    adapter: Adapter,
+    counters: Counters,
+    codec: Codec.Codec<A> | undefined,
+    failures: Codec.Codec<any> | undefined
+  ) {
+    this.adapter = adapter
+    this.counters = counters
+    this.codec = codec ?? Codec.default
+    this.failures = failures ?? failureCodec
+    this.byReference = adapter.keepsReferences === true && codec === undefined
+  }
+
+  /**
+   * Makes a value ready for the adapter. Unless it is kept by reference it goes through the codec and
+   * back, so that the leader sees what everyone else will.
+   */
+  seal(
+    key: string,
+    value: A,
+    about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
+  ): Effect.Effect<Sealed<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
+    const sealed = seal(value, this.codec, about)
+    if (this.byReference) return Effect.succeed(sealed)
+    const checked = Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
+    return Effect.mapError(checked, (error) => this.counters.erred(error))
+  }
+
+  private encode(key: string, sealed: Sealed<any>): Effect.Effect<void, EncodeFailed> {
+    const blame = (error: unknown): EncodeFailed => {
+      const { cause, message } = error as EncodeFailed
+      return new EncodeFailed({ context: { key, phase: "encode", adapter: this.adapter.name }, message, cause })
+    }
+    try {
+      const encoding = sealed.encode()
+      return encoding === undefined ? Effect.void : Effect.tryPromise({ try: () => encoding, catch: blame })
+    } catch (error) {
+      return Effect.fail(blame(error))
+    }
+  }
+
+  private check(key: string, sealed: Sealed<A>): Effect.Effect<Sealed<A>, DecodeFailed | LimitExceeded> {
+    const { bytes } = sealed
+    const max = this.adapter.limits.valueBytes
+    if (bytes.byteLength > max) {
+      return Effect.fail(
+        new LimitExceeded({
+          context: { key, phase: "encode", adapter: this.adapter.name },
+          message: `the value has ${bytes.byteLength} bytes; ${this.adapter.name} takes ${max}`,
+          limit: "valueBytes",
+          size: bytes.byteLength,
+          max
+        })
+      )
+    }
+    // A store that takes the bytes is not to have them made again; one that keeps the object does without them.
+    const again = this.adapter.keepsReferences === true ? { bytes } : new Copy(bytes)
+    return Effect.flatMap(this.open(again), (opened) =>
+      opened instanceof Unreadable ? Effect.fail(this.decodeFailed(key, opened)) : Effect.succeed(opened)
+    )
+  }
+
+  private open(value: Value): Effect.Effect<Sealed<A> | Unreadable> {
+    const opened = unseal(value, this.codec)
+    return opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened)
+  }
+
+  /** Opens what the adapter answered; `undefined` is a miss: counted and logged, unless told before, and loaded anew. */
+  unseal(key: string, value: Value, told = false): Effect.Effect<Sealed<A> | undefined, DecodeFailed> {
+    const opened = unseal(value, this.codec)
+    if (opened instanceof Sealed) return Effect.succeed(opened)
+    return Effect.flatMap(
+      opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
+      (opened) => {
+        if (opened instanceof Sealed) return Effect.succeed(opened)
+        if (!told || opened.fatal) {
+          this.counters.undecodable++
+          this.counters.count("DECODE_FAILED")
+        }
+        if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
+        if (told) return Effect.undefined
+        return Effect.as(
+          Effect.logWarning(
+            `cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`
+          ).pipe(Effect.annotateLogs({ key, adapter: this.adapter.name })),
+          undefined
+        )
+      }
+    )
+  }
+
+  /** Opens a value that is here already, and needs nobody else's word; or answers nothing. */
+  unsealUnsafe(value: Value): Sealed<A> | undefined {
+    const opened = value instanceof Copy ? this.openNow(value) : value
+    if (!(opened instanceof Sealed)) return undefined
+    return opened.tags.length === 0 || this.adapter.dropsTagged === true ? opened : undefined
+  }
+
+  /** What needs no promise. */
+  private openNow(value: Value): Value | Unreadable | undefined {
+    const { codec } = this
+    if (codec.async !== true) return unseal(value, codec) as Sealed<A> | Unreadable
+    return value instanceof Copy ? value.openedBy(codec) : value
+  }
+
+  /** Opens a value if that needs no promise, no look at tags, and goes well. */
+  openUnsafe(value: Value): Sealed<A> | undefined {
+    const opened = this.openNow(value)
+    return opened instanceof Sealed && opened.tags.length === 0 ? opened : undefined
+  }
+
+  private decodeFailed(key: string, unreadable: Unreadable): DecodeFailed {
+    return new DecodeFailed({
+      context: { key, phase: "decode", adapter: this.adapter.name },
+      message: `a stored value is not readable by the codec ${this.codec.name}`,
+      cause: unreadable.cause
+    })
+  }
+
+  /** A typed failure for those who wait for this load; a defect is not for others to see. */
+  sealFailure(cause: Cause.Cause<unknown>): Effect.Effect<Value | undefined> {
+    const failure = cause.reasons.find(Cause.isFailReason)
+    if (failure === undefined) return Effect.undefined
+    const sealed = seal(failure.error, this.failures)
+    if (this.adapter.keepsReferences === true) return Effect.succeed(sealed)
+    // A failure that cannot be written is told without its cause.
+    const fits = () => sealed.bytes.byteLength <= Math.min(mostFailureBytes, this.adapter.limits.valueBytes)
+    return Effect.match(
+      Effect.suspend(() => this.encode("", sealed)),
+      { onFailure: () => undefined, onSuccess: () => (fits() ? sealed : undefined) }
+    )
+  }
+
+  /** The failure that a leader left, if it left one that can be read. */
+  unsealFailure(value: Value | undefined): Effect.Effect<{ readonly error: unknown } | undefined> {
+    if (value === undefined) return Effect.undefined
+    const opened = unseal(value, this.failures)
+    const failure = (opened: Sealed<any> | Unreadable) =>
+      opened instanceof Sealed ? { error: opened.value as unknown } : undefined
+    return opened instanceof Promise
+      ? Effect.map(
+          Effect.promise(() => opened),
+          failure
+        )
+      : Effect.succeed(failure(opened))
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * A caller who waits for the flight of another request.
+ *
+ * To be woken would be to go on inside of that request, and that request may be cut off at any time, its timers with it.
+ * So such a caller is told nothing: what it was to be told is put down, and it looks for itself, by a timer of its own. It
+ * also looks whether the flight still lives.
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { Life } from "../options/RequestScope.ts"
+import type { News, Waiter } from "./FlightEvent.ts"
+import type { StaleValue } from "./LoadContext.ts"
+
+/** What is seen of a flight from afar. */
+export interface Sight {
+  readonly clock: Clock.Clock
+  /** Tells the caller if its time is over. */
+  readonly expire: (waiter: Waiter) => void
+  /** Gives the flight up if it has not been heard of for longer than its lease; answers whether it is over. */
+  readonly buryIfDead: () => boolean
+}
+
+/** Looking is cheap, but a timer each time; a load that has just begun may be a short one. Milliseconds. */
+const first = 5
+const longest = 50
+
+/** What ends a wait for a flight that is no more. */
+const gone: News = { _tag: "Landed", exit: Exit.interrupt() }
+
+export class Distant implements Waiter {
+  private readonly waiter: Waiter
+  private readonly sight: Sight
+  private readonly mail: Array<News> = []
+  private looking: Fiber.Fiber<void> | undefined
+
+  constructor(waiter: Waiter, sight: Sight) {
+    this.waiter = waiter
+    this.sight = sight
+  }
+
+  get life(): Life {
+    return this.waiter.life
+  }
+
+  get deadline(): number {
+    return this.waiter.deadline
+  }
+
+  get mine(): boolean {
+    return this.waiter.mine
+  }
+
+  get evenLeading(): boolean {
+    return this.waiter.evenLeading
+  }
+
+  get soft(): number {
+    return this.waiter.soft
+  }
+
+  takes(stale: StaleValue<any>): boolean {
+    return this.waiter.takes(stale)
+  }
+
+  /** By the flight, and so inside of another request. */
+  tell(news: News): void {
+    this.mail.push(news)
+  }
+
+  /** Begins to look; to be called by the caller itself. */
+  look(): void {
+    if (!this.deliver()) this.looking = Effect.runFork(this.after(first))
+  }
+
+  /** The caller waits no longer. */
+  stop(): void {
+    if (this.looking !== undefined) Effect.runFork(Fiber.interrupt(this.looking))
+  }
+
+  private after(pause: number): Effect.Effect<void> {
+    return Effect.flatMap(this.sight.clock.sleep(Duration.millis(pause)), () => {
+      this.sight.expire(this)
+      if (this.deliver()) return Effect.void
+      if (this.sight.buryIfDead()) {
+        this.waiter.tell(gone)
+        return Effect.void
+      }
+      return this.after(Math.min(longest, pause * 1.5))
+    })
+  }
+
+  /** Hands over what was put down; answers whether the caller has its answer. */
+  private deliver(): boolean {
+    for (const news of this.mail.splice(0)) {
+      this.waiter.tell(news)
+      if (news._tag !== "Following" && news._tag !== "Joined") return true
+    }
+    return false
+  }
+}

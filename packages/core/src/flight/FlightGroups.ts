@@ -1,0 +1,66 @@
+/**
+ * The flights of this process, by store and codec.
+ */
+
+import type * as Codec from "../codec/Codec.ts"
+import type { Adapter } from "../contract/Adapter.ts"
+import { Flights } from "./FlightGroup.ts"
+
+const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Registry>>()
+
+/** The same for adapters that reach the same keys of the same store. */
+export const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
+
+/** What a map has, made when it is missing. */
+export const getOrMake = <K, V>(
+  map: { readonly get: (key: K) => V | undefined; readonly set: (key: K, value: V) => unknown },
+  key: K,
+  make: () => V
+): V => {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+/** The flights over one store, shared by those who would get the same value: the same store, the same codec. */
+export class Registry {
+  /** Loads under leases. */
+  readonly flights = new Flights()
+  /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
+  readonly refreshes = new Flights()
+  /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
+  readonly behind = new Flights()
+  /** Loads beside the lease of another process. */
+  readonly fallbacks = new Flights()
+
+  static of(adapter: Adapter, codec: Codec.Codec<any>): Registry {
+    const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, Registry>())
+    return getOrMake(byCodec, codec, () => new Registry())
+  }
+
+  private get all(): ReadonlyArray<Flights> {
+    return [this.flights, this.refreshes, this.behind, this.fallbacks]
+  }
+
+  /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
+  overtake(key: string): void {
+    for (const flights of this.all) flights.detach(key)
+  }
+
+  /** The same for all keys: who comes after an invalidation is not to join a load that began before it. */
+  overtakeAll(): void {
+    for (const flights of this.all) flights.detachAll()
+  }
+
+  /** How many callers wait for a key now. */
+  waiters(key: string): number {
+    return this.all.reduce((sum, flights) => sum + (flights.get(key)?.size ?? 0), 0)
+  }
+
+  /** How many flights are under way. */
+  get size(): number {
+    return this.all.reduce((sum, flights) => sum + flights.size, 0)
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The follower's side of a turn: wait for another's load, woken by the adapter or paced by the
+ * strategy, and never beyond the end of the leader's lease.
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import type { AdapterError } from "../contract/Adapter.ts"
+import type { Pace } from "../options/WaitStrategy.ts"
+import type { Restore, Turn } from "./LoadContext.ts"
+
+/** Wake-ups after which the same wait goes on are hints gone wrong, or many short leases: then polling is steadier. */
+const mostWakes = 3
+
+/** The subscription, the pace, and how long the wait has lasted. */
+export class Following {
+  private began: number | undefined = undefined
+  private attempt = 0
+  private lastDelay = 0
+  private wakes = 0
+  private pace: Pace | undefined = undefined
+  private scope: Scope.Closeable | undefined = undefined
+  private subscribing: Fiber.Fiber<void> | undefined = undefined
+  private woken: Effect.Effect<void, AdapterError> | undefined = undefined
+  private pushes: boolean
+  private readonly turn: Turn<any, any, any>
+  private readonly clock: Clock.Clock
+
+  constructor(turn: Turn<any, any, any>, clock: Clock.Clock) {
+    this.turn = turn
+    this.clock = clock
+    this.pushes = turn.adapter.watch !== undefined
+  }
+
+  /** Whether the turn has met another leader. */
+  get led(): boolean {
+    return this.began !== undefined
+  }
+
+  /** Waits until it is worth asking again. */
+  wait(leaseEndsIn: number, restore: Restore): Effect.Effect<void> {
+    this.turn.phases.following()
+    if (this.began === undefined) {
+      this.began = this.clock.currentTimeMillisUnsafe()
+      this.turn.counters.waits++
+    }
+    if (this.pushes && this.scope === undefined) {
+      const patience = Duration.millis(Math.min(this.turn.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
+      return Effect.flatMap(this.subscribe, () => this.becomeLive(patience, restore))
+    }
+    return Effect.flatMap(this.pause(leaseEndsIn), (pause) => {
+      if (this.woken === undefined) return this.becomeLive(pause, restore)
+      const rested = restore(Effect.raceFirst(this.pushed(this.woken), this.sleep(pause)))
+      return Effect.flatMap(rested, (pushed) => (pushed ? this.wake : Effect.void))
+    })
+  }
+
+  private sleep(pause: Duration.Duration): Effect.Effect<boolean> {
+    return Effect.as(this.clock.sleep(pause), false)
+  }
+
+  /**
+   * Once the subscription is live the turn asks again, for the change may have come before it; until then the
+   * turn polls, so that one which hangs blinds nobody.
+   */
+  private becomeLive(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
+    const { subscribing } = this
+    const slept = Effect.asVoid(this.sleep(pause))
+    return restore(subscribing === undefined ? slept : Effect.raceFirst(Fiber.join(subscribing), slept))
+  }
+
+  /** How long to wait for a push, or to sleep without one. */
+  private pause(leaseEndsIn: number): Effect.Effect<Duration.Duration> {
+    const { adapter, key, policy } = this.turn
+    this.pace ??= policy.waitStrategy.begin()
+    return Effect.flatMap(Random.next, (random) =>
+      Effect.map(
+        this.pace!({
+          key,
+          attempt: this.attempt++,
+          waited: this.clock.currentTimeMillisUnsafe() - this.began!,
+          lastDelay: this.lastDelay,
+          leaseEndsIn,
+          waitStep: Math.max(policy.waitStep, adapter.pollEvery ?? 0),
+          watching: this.woken !== undefined,
+          random
+        }),
+        (given) => {
+          const delay = given > 0 ? given : policy.waitStep
+          this.lastDelay = delay
+          // A millisecond beyond the end: the lease is then surely over.
+          return Duration.millis(Math.max(1, Math.min(delay, Math.ceil(leaseEndsIn) + 1)))
+        }
+      )
+    )
+  }
+
+  private pushed(woken: Effect.Effect<void, AdapterError>): Effect.Effect<boolean> {
+    return Effect.match(woken, {
+      onFailure: () => {
+        this.pushes = false
+        return true
+      },
+      onSuccess: () => true
+    })
+  }
+
+  private get wake(): Effect.Effect<void> {
+    if (++this.wakes >= mostWakes) this.pushes = false
+    return this.end
+  }
+
+  /** Begins to subscribe, in a fiber that ends with the subscription. */
+  private get subscribe(): Effect.Effect<void> {
+    return Effect.flatMap(Scope.make(), (scope) => {
+      this.scope = scope
+      const live = Effect.match(Scope.provide(this.turn.adapter.watch!(this.turn.key), scope), {
+        onFailure: () => {
+          this.pushes = false
+          this.subscribing = undefined
+        },
+        onSuccess: (woken) => {
+          this.woken = woken
+        }
+      })
+      return Effect.map(Effect.forkIn(live, scope), (fiber) => {
+        this.subscribing = fiber
+      })
+    })
+  }
+
+  /** Ends the subscription, if there is one. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const scope = this.scope
+      this.scope = undefined
+      this.subscribing = undefined
+      this.woken = undefined
+      return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+    })
+  }
+}

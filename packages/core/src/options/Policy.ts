@@ -1,0 +1,310 @@
+/**
+ * What a cache does in each situation: the options, checked once and resolved to plain
+ * numbers and functions.
+ */
+import type * as Duration from "effect/Duration"
+import type { Lifetime } from "../contract/Adapter.ts"
+import * as Check from "../contract/Check.ts"
+import * as Tags from "../tags/Tags.ts"
+import * as WaitStrategy from "./WaitStrategy.ts"
+
+/**
+ * How a cache, or one call, behaves. Every duration is an Effect `Duration` input: a number of
+ * milliseconds, `"30 seconds"`, `{ minutes: 5 }`, a `Duration`.
+ */
+export interface Options<in out A> {
+  /**
+   * How long a loaded value is fresh. `Infinity`, the default, never expires; 0 is never fresh, and so
+   * not kept unless a stale window says otherwise. A function decides by value and key.
+   */
+  readonly cacheTtl?: Duration.Input | ((value: A, key: string) => Duration.Input) | undefined
+  /**
+   * For this long after expiry a value is served at once while one flight loads anew
+   * (`stale-while-revalidate`, RFC 5861). Default 0.
+   */
+  readonly staleWhileRevalidate?: Duration.Input | undefined
+  /**
+   * For this long after expiry a value is served when the load fails
+   * (`stale-if-error`, RFC 5861). It never grows with each failure. Default 0.
+   */
+  readonly staleIfError?: Duration.Input | undefined
+  /**
+   * Each hit makes the value fresh for `cacheTtl` again, with one more command at most, and none while less than a tenth of
+   * it has passed. Needs a `cacheTtl` that is a time. Default false.
+   */
+  readonly sliding?: boolean | undefined
+  /** However often it is hit, a value is not fresh for longer than this after its load. Default `Infinity`. */
+  readonly maxAge?: Duration.Input | undefined
+  /**
+   * Takes up to this part of `cacheTtl` away at random, so that values loaded together do not expire together: 0.1
+   * is a tenth. Default 0.
+   */
+  readonly jitter?: number | undefined
+  /**
+   * Loads anew before expiry, behind the fresh value: the likelier, the nearer the expiry and the dearer the last load was
+   * (XFetch, Vattani, Chierichetti and Lowenstein, VLDB 2015). `true` is `{ beta: 1 }`; a larger `beta` is earlier.
+   */
+  readonly earlyRefresh?: boolean | { readonly beta?: number | undefined } | undefined
+  /**
+   * How long a caller waits for the fetcher. After `soft` it is served what its stale windows allow, and the load goes on;
+   * with nothing to serve it waits on. After `hard` the load fails with `FETCH_TIMEOUT`. Neither is set by default.
+   */
+  readonly fetchTimeout?:
+    | { readonly soft?: Duration.Input | undefined; readonly hard?: Duration.Input | undefined }
+    | undefined
+  /**
+   * The tags of a value, by which `invalidateTag` finds it; a function tells them by key and value. A tagged value costs its
+   * reader one round trip more, and lives for 30 days at most. None by default.
+   */
+  readonly tags?: Tags.Input<A> | undefined
+  /** Whether a loaded value is kept at all. All are, by default. */
+  readonly shouldCache?: ((value: A) => boolean) | undefined
+  /** How long a lease lasts; renewed at a third of it while the fetcher runs. Default 15 seconds. */
+  readonly leaseTtl?: Duration.Input | undefined
+  /** How long a caller waits for another's load. Default 4 seconds. */
+  readonly waitMax?: Duration.Input | undefined
+  /** The delay from which wait strategies start. Default 50 ms; more where the adapter says so (`pollEvery`). */
+  readonly waitStep?: Duration.Input | undefined
+  /** How followers pace their asking; `WaitStrategy.leaseAware()` unless given. */
+  readonly waitStrategy?: WaitStrategy.Input | undefined
+  /**
+   * When `waitMax` is over: `"fetch"` loads without a lease and without caching, once per process (the
+   * default); `"stale"` serves what its stale windows allow, else fails; `"fail"` fails with `WAIT_TIMEOUT`.
+   * A load of this very process is waited for, however long it takes, by `"fetch"`.
+   */
+  readonly onWaitTimeout?: "fetch" | "stale" | "fail" | undefined
+  /**
+   * After a failed load nobody loads the key for this long, and everyone who waited for it is told its
+   * failure. Doubles with each further failure that this process sees. Default 100 ms; 0 lets the next caller load at once.
+   */
+  readonly cooldown?: Duration.Input | undefined
+  /** No cooldown is longer. Default 1 second, or `cooldown` if that is longer. */
+  readonly cooldownMax?: Duration.Input | undefined
+  /**
+   * What a caller does who arrives while a key cools down: `"wait"` until it has cooled, if that fits
+   * into `waitMax` (the default), `"fail"` at once with the failure, `"fetch"` without caching.
+   */
+  readonly onCooling?: "wait" | "fail" | "fetch" | undefined
+  /** When the store cannot be asked: `"fail"` with `CACHE_GET_FAILED` (default), or `"fetch"` without caching, once per process. */
+  readonly onAdapterError?: "fail" | "fetch" | undefined
+  /**
+   * When the lease is lost while the fetcher runs: `"finish"` answers with its value, uncached (default);
+   * `"interrupt"` stops it and asks again.
+   */
+  readonly onLeaseLost?: "finish" | "interrupt" | undefined
+  /** Begins the owner's name in the store, to be read by people in `explain`. Every flight has a name of its own. */
+  readonly ownerId?: string | undefined
+}
+
+/** The names of the options. */
+export const names: ReadonlyArray<keyof Options<never>> = [
+  "cacheTtl",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "sliding",
+  "maxAge",
+  "jitter",
+  "earlyRefresh",
+  "fetchTimeout",
+  "tags",
+  "shouldCache",
+  "leaseTtl",
+  "waitMax",
+  "waitStep",
+  "waitStrategy",
+  "onWaitTimeout",
+  "cooldown",
+  "cooldownMax",
+  "onCooling",
+  "onAdapterError",
+  "onLeaseLost",
+  "ownerId"
+]
+
+/** Options, resolved. Durations are milliseconds. */
+export interface Policy {
+  readonly cacheTtl: number | ((value: unknown, key: string) => Duration.Input)
+  /** The lifetime of every value, where `cacheTtl` is one: shared, so beside each value it costs a pointer. */
+  readonly lifetime: Lifetime | undefined
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly sliding: boolean
+  readonly maxAge: number
+  readonly jitter: number
+  /** XFetch's beta; 0 for none. */
+  readonly earlyRefresh: number
+  readonly softTimeout: number
+  readonly hardTimeout: number
+  readonly tags: Tags.Input<any> | undefined
+  readonly shouldCache: (value: unknown) => boolean
+  readonly leaseTtl: number
+  readonly waitMax: number
+  readonly waitStep: number
+  readonly waitStrategy: WaitStrategy.WaitStrategy
+  readonly onWaitTimeout: "fetch" | "stale" | "fail"
+  readonly cooldown: number
+  readonly cooldownMax: number
+  readonly onCooling: "wait" | "fail" | "fetch"
+  readonly onAdapterError: "fail" | "fetch"
+  readonly onLeaseLost: "finish" | "interrupt"
+  readonly ownerId: string
+}
+
+const yes = (): boolean => true
+
+/** What is done unless told otherwise. */
+export const defaults: Policy = {
+  cacheTtl: Infinity,
+  lifetime: { fresh: Infinity, stale: 0 },
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  sliding: false,
+  maxAge: Infinity,
+  jitter: 0,
+  earlyRefresh: 0,
+  softTimeout: Infinity,
+  hardTimeout: Infinity,
+  tags: undefined,
+  shouldCache: yes,
+  leaseTtl: 15_000,
+  waitMax: 4_000,
+  waitStep: 50,
+  waitStrategy: WaitStrategy.leaseAware(),
+  onWaitTimeout: "fetch",
+  cooldown: 100,
+  cooldownMax: 1_000,
+  onCooling: "wait",
+  onAdapterError: "fail",
+  onLeaseLost: "finish",
+  ownerId: ""
+}
+
+/**
+ * How long a value lives under a policy.
+ *
+ * @param random in [0, 1), for `jitter`
+ */
+export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: number): Lifetime => {
+  if (policy.lifetime !== undefined && policy.jitter === 0) return policy.lifetime
+  const { cacheTtl } = policy
+  const ttl = typeof cacheTtl === "function" ? Check.duration("cacheTtl", cacheTtl(value, key)) : cacheTtl
+  const fresh = Math.min(ttl, policy.maxAge)
+  return {
+    fresh: fresh === Infinity ? fresh : Math.round(fresh * (1 - policy.jitter * random)),
+    stale: staleWindow(policy)
+  }
+}
+
+/** Whether a hit entails anything more than its answer. */
+export const followsHits = ({ earlyRefresh, sliding }: Policy): boolean => sliding || earlyRefresh > 0
+
+/**
+ * For how long a hit makes a value fresh; `undefined` when it does not, or too little time has passed to be worth a
+ * command.
+ */
+export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, freshFor: number): number | undefined => {
+  if (!sliding) return undefined
+  const ttl = cacheTtl as number
+  const slid = Math.min(ttl, maxAge - age)
+  return slid - freshFor >= ttl / 10 ? slid : undefined
+}
+
+/** How long a key cools down after so many failures in a row. */
+export const cooldownOf = (policy: Policy, failures: number): number =>
+  Math.min(Math.max(policy.cooldown, policy.cooldownMax), policy.cooldown * 2 ** Math.min(failures - 1, 32))
+
+const staleWindow = (policy: Pick<Policy, "staleWhileRevalidate" | "staleIfError">): number =>
+  Math.max(policy.staleWhileRevalidate, policy.staleIfError)
+
+type Times =
+  | "maxAge"
+  | "staleWhileRevalidate"
+  | "staleIfError"
+  | "leaseTtl"
+  | "waitMax"
+  | "waitStep"
+  | "cooldown"
+  | "cooldownMax"
+
+/**
+ * Resolves options over a base, checking each that is given.
+ *
+ * @throws InvalidOption
+ */
+export const make = <A>(options: Options<A>, base: Policy = defaults): Policy => {
+  const duration = (name: Times, rule?: Check.DurationRule): number => {
+    const value = options[name]
+    return value === undefined ? base[name] : Check.duration(name, value, rule)
+  }
+  const staleWhileRevalidate = duration("staleWhileRevalidate")
+  const staleIfError = duration("staleIfError")
+  const maxAge = duration("maxAge", { min: 1 })
+  const cacheTtl =
+    options.cacheTtl === undefined
+      ? base.cacheTtl
+      : typeof options.cacheTtl === "function"
+        ? (options.cacheTtl as (value: unknown, key: string) => Duration.Input)
+        : Check.duration("cacheTtl", options.cacheTtl)
+  return {
+    cacheTtl,
+    lifetime:
+      typeof cacheTtl === "function"
+        ? undefined
+        : { fresh: Math.min(cacheTtl, maxAge), stale: staleWindow({ staleWhileRevalidate, staleIfError }) },
+    staleWhileRevalidate,
+    staleIfError,
+    sliding: slides(options.sliding, base, cacheTtl),
+    maxAge,
+    jitter: Check.number("jitter", options.jitter, { min: 0, max: 1, default: base.jitter }),
+    earlyRefresh: options.earlyRefresh === undefined ? base.earlyRefresh : betaOf(options.earlyRefresh),
+    ...timeouts(options.fetchTimeout, base),
+    tags: options.tags === undefined ? base.tags : tagsOf(options.tags),
+    shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
+    leaseTtl: duration("leaseTtl", { min: 10, infinite: false }),
+    waitMax: duration("waitMax"),
+    waitStep: duration("waitStep", { min: 1, infinite: false }),
+    waitStrategy: options.waitStrategy === undefined ? base.waitStrategy : strategy(options.waitStrategy),
+    onWaitTimeout: Check.oneOf("onWaitTimeout", options.onWaitTimeout, ["fetch", "stale", "fail"], base.onWaitTimeout),
+    cooldown: duration("cooldown", { infinite: false }),
+    cooldownMax: duration("cooldownMax", { infinite: false }),
+    onCooling: Check.oneOf("onCooling", options.onCooling, ["wait", "fail", "fetch"], base.onCooling),
+    onAdapterError: Check.oneOf("onAdapterError", options.onAdapterError, ["fail", "fetch"], base.onAdapterError),
+    onLeaseLost: Check.oneOf("onLeaseLost", options.onLeaseLost, ["finish", "interrupt"], base.onLeaseLost),
+    ownerId: Check.text("ownerId", options.ownerId, base.ownerId)
+  }
+}
+
+const slides = (option: boolean | undefined, base: Policy, cacheTtl: Policy["cacheTtl"]): boolean => {
+  const sliding = Check.bool("sliding", option, base.sliding)
+  if (!sliding || (typeof cacheTtl === "number" && cacheTtl !== Infinity && cacheTtl > 0)) return sliding
+  throw Check.invalid("sliding", option, "true only with a cacheTtl that is a finite time, not a function")
+}
+
+const tagsOf = <A>(input: Tags.Input<A>): Tags.Input<any> =>
+  typeof input === "function" ? input : Tags.of(input, "", undefined)
+
+const betaOf = (option: NonNullable<Options<unknown>["earlyRefresh"]>): number => {
+  if (typeof option === "boolean") return option ? 1 : 0
+  Check.known(option, new Set(["beta"]), "earlyRefresh.")
+  return Check.number("earlyRefresh.beta", option.beta, { min: 0, default: 1 })
+}
+
+const timeouts = (
+  option: Options<unknown>["fetchTimeout"],
+  base: Policy
+): Pick<Policy, "softTimeout" | "hardTimeout"> => {
+  if (option === undefined) return { softTimeout: base.softTimeout, hardTimeout: base.hardTimeout }
+  Check.known(option, new Set(["soft", "hard"]), "fetchTimeout.")
+  const { hard, soft } = option
+  const softTimeout = soft === undefined ? Infinity : Check.duration("fetchTimeout.soft", soft)
+  const hardTimeout = hard === undefined ? Infinity : Check.duration("fetchTimeout.hard", hard, { min: 1 })
+  if (softTimeout !== Infinity && softTimeout > hardTimeout) {
+    throw Check.invalid("fetchTimeout.soft", soft, "a duration not longer than fetchTimeout.hard")
+  }
+  return { softTimeout, hardTimeout }
+}
+
+const strategy = (input: WaitStrategy.Input): WaitStrategy.WaitStrategy => {
+  if (WaitStrategy.isInput(input)) return WaitStrategy.fromInput(input)
+  throw Check.invalid("waitStrategy", input, "a WaitStrategy, an Effect Schedule, or a function of the wait's context")
+}

@@ -1,0 +1,146 @@
+/**
+ * How long a follower waits before it asks again.
+ *
+ * Every wait is raced with the adapter's `watch` where there is one, and never lasts
+ * beyond the end of the leader's lease: a strategy paces polling, it does not delay a
+ * wake-up or a takeover.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import * as Check from "../contract/Check.ts"
+
+/** What a strategy knows of the wait that it paces. Times are in milliseconds. */
+export interface WaitContext {
+  readonly key: string
+  /** 0 for the first wait of a turn, then 1, 2, … */
+  readonly attempt: number
+  /** Since the flight began to wait. */
+  readonly waited: number
+  /** The last delay given; 0 before the first. */
+  readonly lastDelay: number
+  /** Until the leader's lease ends, if it is not renewed. */
+  readonly leaseEndsIn: number
+  /** The option `waitStep`. */
+  readonly waitStep: number
+  /** Whether the adapter pushes: then polling is only the safety net. */
+  readonly watching: boolean
+  /** A random number in [0, 1), from Effect's `Random`. */
+  readonly random: number
+}
+
+/** Paces one turn: given what is known, the next delay in milliseconds. */
+export type Pace = (context: WaitContext) => Effect.Effect<number>
+
+/** Begins a turn: a strategy may keep state for the length of it. */
+export interface WaitStrategy {
+  readonly begin: () => Pace
+}
+
+/** What the option `waitStrategy` accepts: a strategy, an Effect `Schedule`, or a function of the context. */
+export type Input = WaitStrategy | Schedule.Schedule<unknown> | ((context: WaitContext) => Duration.Input)
+
+const stateless = (delay: (context: WaitContext) => number): WaitStrategy => {
+  const pace: Pace = (context) => Effect.succeed(delay(context))
+  return { begin: () => pace }
+}
+
+const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
+
+const bound = (name: string, input: Duration.Input | undefined): number | undefined =>
+  input === undefined ? undefined : Check.duration(`waitStrategy.${name}`, input, { infinite: false })
+
+/** The same delay every time; `waitStep` unless given. */
+export const fixed = (delay?: Duration.Input): WaitStrategy => {
+  const given = bound("delay", delay)
+  return stateless((context) => given ?? context.waitStep)
+}
+
+/** Bounds of a growing delay. */
+export interface Growth {
+  /** The first delay; `waitStep` unless given. */
+  readonly from?: Duration.Input | undefined
+  /** No delay is longer; 1 second unless given. */
+  readonly max?: Duration.Input | undefined
+  /** What each delay is multiplied with; 2 unless given. */
+  readonly factor?: number | undefined
+}
+
+const growing = (growth: Growth) => {
+  const from = bound("from", growth.from)
+  const max = bound("max", growth.max) ?? 1_000
+  const factor = Check.number("waitStrategy.factor", growth.factor, { min: 1, default: 2 })
+  return (context: WaitContext): number =>
+    Math.min(max, (from ?? context.waitStep) * factor ** Math.min(context.attempt, 64))
+}
+
+/** Each delay a multiple of the one before, up to a bound. */
+export const exponential = (growth: Growth = {}): WaitStrategy => stateless(growing(growth))
+
+/**
+ * Exponential, each delay drawn evenly between half of it and all of it, so that followers
+ * who began together do not ask together.
+ */
+export const jittered = (growth: Growth = {}): WaitStrategy => {
+  const delay = growing(growth)
+  return stateless((context) => delay(context) * (0.5 + context.random / 2))
+}
+
+/**
+ * Decorrelated jitter: drawn between the first delay and three times the last one
+ * (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
+ */
+export const decorrelated = (growth: Omit<Growth, "factor"> = {}): WaitStrategy => {
+  const from = bound("from", growth.from)
+  const max = bound("max", growth.max) ?? 1_000
+  return stateless((context) => {
+    const first = from ?? context.waitStep
+    const last = Math.max(first, context.lastDelay)
+    return Math.min(max, first + context.random * (last * 3 - first))
+  })
+}
+
+/**
+ * The default. Where the adapter pushes, sleeps until the lease ends: the push wakes it
+ * before. Where it does not, polls with `jittered` delays.
+ */
+export const leaseAware = (growth: Growth = {}): WaitStrategy => {
+  const polling = growing(growth)
+  return stateless((context) =>
+    context.watching ? context.leaseEndsIn : polling(context) * (0.5 + context.random / 2)
+  )
+}
+
+/** A function of the context decides. */
+export const custom = (f: (context: WaitContext) => Duration.Input): WaitStrategy =>
+  stateless((context) => millis(f(context)))
+
+/** An Effect `Schedule` decides; when it is done, the wait lasts until the lease ends. */
+export const fromSchedule = (schedule: Schedule.Schedule<unknown>): WaitStrategy => ({
+  begin: () => {
+    let step: ((now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>) | undefined
+    return (context) =>
+      Effect.clockWith((clock) =>
+        Effect.map(
+          Effect.exit(
+            Effect.flatMap(step ? Effect.succeed(step) : Schedule.toStep(schedule), (next) => {
+              step = next as typeof step
+              return step!(clock.currentTimeMillisUnsafe(), context)
+            })
+          ),
+          (exit) => (Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : context.leaseEndsIn)
+        )
+      )
+  }
+})
+
+/** Whether something is what the option accepts. */
+export const isInput = (input: unknown): input is Input =>
+  typeof input === "function" ||
+  Schedule.isSchedule(input) ||
+  (typeof input === "object" && input !== null && typeof (input as Partial<WaitStrategy>).begin === "function")
+
+/** The strategy that an option means. */
+export const fromInput = (input: Input): WaitStrategy =>
+  typeof input === "function" ? custom(input) : Schedule.isSchedule(input) ? fromSchedule(input) : input

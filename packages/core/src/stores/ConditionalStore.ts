@@ -1,0 +1,181 @@
+/**
+ * For backends whose only atomic move is "write if unchanged": S3, R2, Memcached `gets`/`cas`.
+ *
+ * Two methods become a whole `Adapter`: `Entry` is run in a loop of read, decide and write
+ * that starts again when another writer was faster. A hit costs one read and no write; where
+ * a write tells the version it made, the leader's `fill`, `renew` and `abandon` cost one write and no read.
+ *
+ * A write whose reply was lost may have happened. `acquire` asked again finds its own lease;
+ * a `fill` asked again finds its lease ended and answers `false`, though its value is there.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import {
+  type Adapter,
+  AdapterError,
+  type ListingAdapter,
+  type Operation,
+  Token,
+  type Value
+} from "../contract/Adapter.ts"
+import * as Entry from "../contract/Entry.ts"
+import * as Limit from "../contract/Limits.ts"
+import { retold } from "../contract/Retold.ts"
+import { Recent } from "./TakeOnce.ts"
+
+/** What was read of a key, and the version that a write must find unchanged. */
+export interface Found<Version> {
+  /** Nothing when there is nothing, or what is there cannot be read (see `EntryRecord.decode`). */
+  readonly entry: Entry.Entry | undefined
+  /** Nothing when there is no record at all. */
+  readonly version: Version | undefined
+  /** The store's own clock in epoch milliseconds, where the reply tells it; else `now` of the store is asked. */
+  readonly now?: number | undefined
+}
+
+/** A backend that writes if unchanged. */
+export interface ConditionalStore<Version = string>
+  extends Pick<Adapter, "name" | "limits" | "identity" | "watch" | "keys" | "changes" | "pollEvery" | "close"> {
+  readonly read: (key: string) => Effect.Effect<Found<Version>, AdapterError>
+  /**
+   * Writes the entry, or removes it when there is none, if the version is still the one that was read
+   * (`undefined`: if there still is no record), and answers whether it did. A store that cannot remove
+   * conditionally writes an empty record instead (`EntryRecord.encode(undefined)`).
+   *
+   * Where the reply tells the version that the record has now, that is the answer instead of `true`: who holds a lease
+   * writes over its own record the next time without reading it first.
+   *
+   * @param ttl milliseconds after which nothing of the entry matters, for the store's own expiry; may be `Infinity`
+   */
+  readonly writeIf: (
+    key: string,
+    version: Version | undefined,
+    entry: Entry.Entry | undefined,
+    ttl: number
+  ) => Effect.Effect<boolean | Version, AdapterError>
+  /** The time by the store's clock, in epoch milliseconds, where it is known without asking; else the client's is used. */
+  readonly now?: (() => number) | undefined
+}
+
+/** How often a move that was overtaken starts again. */
+export interface Retries {
+  /** Attempts in all. Default 24. */
+  readonly attempts?: number | undefined
+  /** The longest first pause, in milliseconds; it doubles, and each pause is a random part of it. Default 2. */
+  readonly base?: number | undefined
+  /** The longest pause, in milliseconds. Default 200. */
+  readonly cap?: number | undefined
+}
+
+/** The record of a lease as this process wrote it. */
+interface Own<Version> extends Found<Version> {
+  readonly key: string
+}
+
+/** How many leases' records are remembered; of the rest the record is read first. */
+const remembered = 256
+
+const grant = (): Token => Token(crypto.randomUUID())
+
+/** Keeps no corpse: an entry of which nothing lives any more is removed. */
+const alive = (entry: Entry.Entry | undefined, now: number): Entry.Entry | undefined =>
+  entry !== undefined && now < Entry.endsAt(entry) ? entry : undefined
+
+type Decide<A> = (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>
+
+/** The adapter that a conditional store becomes. */
+export const make: {
+  <Version>(
+    store: ConditionalStore<Version> & { readonly keys: ListingAdapter["keys"] },
+    retries?: Retries
+  ): ListingAdapter
+  <Version>(store: ConditionalStore<Version>, retries?: Retries): Adapter
+} = <Version>(store: ConditionalStore<Version>, retries: Retries = {}): ListingAdapter => {
+  const { attempts = 24, base = 2, cap = 200 } = retries
+
+  const own = new Recent<Token, Own<Version>>(remembered)
+
+  const remember = (key: string, entry: Entry.Entry | undefined, version: true | Version): void => {
+    if (entry?.lease === undefined || version === true) return
+    own.note(entry.lease.token, { key, entry, version })
+  }
+
+  /** What was remembered, once: whatever becomes of it now, the record will be another. */
+  const recall = (key: string, token: Token | undefined): Found<Version> | undefined => {
+    const found = token === undefined ? undefined : own.get(token)
+    return found?.key === key ? own.take(token!) : undefined
+  }
+
+  /** Decides by what was found, and writes; nothing when another writer was faster. */
+  const attempt = Effect.fnUntraced(function* <A>(key: string, found: Found<Version>, decide: Decide<A>) {
+    const now = found.now ?? store.now?.() ?? (yield* Clock.currentTimeMillis)
+    const [answer, next] = decide(found.entry, now)
+    if (next === found.entry) return { answer, wrote: false }
+    const entry = alive(next, now)
+    const ttl = entry === undefined ? 0 : Entry.endsAt(entry) - now
+    const version = yield* store.writeIf(key, found.version, entry, ttl)
+    if (version === false) return undefined
+    remember(key, entry, version as true | Version)
+    return { answer, wrote: true }
+  })
+
+  const loop = Effect.fnUntraced(function* <A>(
+    operation: Operation,
+    key: string,
+    decide: Decide<A>,
+    token: Token | undefined
+  ) {
+    const known = recall(key, token)
+    if (known !== undefined) {
+      const done = yield* attempt(key, known, decide)
+      // What is remembered may be overtaken: only a write that succeeded proves that it was not.
+      if (done?.wrote) return done.answer
+    }
+    for (let count = 0; count < attempts; count++) {
+      if (count > 0) yield* Effect.sleep((yield* Random.next) * Math.min(cap, base * 2 ** count))
+      const done = yield* attempt(key, yield* store.read(key), decide)
+      if (done !== undefined) return done.answer
+    }
+    return yield* new AdapterError({
+      adapter: store.name,
+      operation,
+      key,
+      reason: "Unavailable",
+      message: `overtaken by other writers ${attempts} times in a row`
+    })
+  })
+
+  const move = <A>(
+    operation: Operation,
+    key: string,
+    decide: Decide<A>,
+    given: { readonly value?: Value | undefined; readonly token?: Token } = {}
+  ): Effect.Effect<A, AdapterError> =>
+    Limit.refusal(store, operation, key, given.value) ??
+    Effect.mapError(loop(operation, key, decide, given.token), (error) => retold(operation, key, error))
+
+  return {
+    name: store.name,
+    limits: store.limits,
+    identity: store.identity,
+    acquire: (key, options) => move("acquire", key, (entry, now) => Entry.acquire(entry, now, options, grant)),
+    fill: (key, options) => move("fill", key, (entry, now) => Entry.fill(entry, now, options), options),
+    abandon: (key, options) =>
+      move("abandon", key, (entry, now) => Entry.abandon(entry, now, options), {
+        value: options.cause,
+        token: options.token
+      }),
+    renew: (key, options) => move("renew", key, (entry, now) => Entry.renew(entry, now, options), options),
+    delete: (key) => move("delete", key, Entry.remove),
+    put: (key, options) => move("put", key, (_, now) => Entry.put(now, options), options),
+    touch: (key, options) => move("touch", key, (entry, now) => Entry.touch(entry, now, options)),
+    read: (key) => move("read", key, (entry, now) => [Entry.read(entry, now), entry]),
+    watch: store.watch,
+    // Present if the store's is, as the types above say.
+    keys: store.keys as ListingAdapter["keys"],
+    changes: store.changes,
+    pollEvery: store.pollEvery,
+    close: store.close
+  }
+}

@@ -1,0 +1,246 @@
+import { brotliCompressSync, brotliDecompressSync, gzipSync } from "node:zlib"
+import * as Schema from "effect/Schema"
+import fc from "fast-check"
+import { describe, expect, expectTypeOf, it } from "vitest"
+import * as Codec from "../../src/codec/Codec.ts"
+import { InvalidOption } from "../../src/contract/CacheLockingError.ts"
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+describe("Codec.default", () => {
+  it("keeps what structured clone keeps", () => {
+    const value = { at: new Date(5), tags: new Set(["a"]), big: 5n, none: undefined, bytes: new Uint8Array([1]) }
+    expect(Codec.default.decode(Codec.default.encode(value))).toStrictEqual(value)
+  })
+
+  it("is a codec of any type", () => {
+    expectTypeOf(Codec.default).toExtend<Codec.Codec<Date>>()
+    expectTypeOf(Codec.default).toExtend<Codec.SyncCodec<{ readonly id: bigint }>>()
+  })
+})
+
+describe("Codec.json", () => {
+  const codec = Codec.json<unknown>()
+
+  it("writes what JSON.stringify writes, and reads it back", () => {
+    expect(text(codec.encode({ a: [1, null] }))).toBe('{"a":[1,null]}')
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const json = JSON.stringify(value)
+        if (!json.includes("__proto__")) expect(codec.decode(codec.encode(value))).toEqual(JSON.parse(json))
+      })
+    )
+  })
+
+  it("refuses what JSON has no word for, instead of storing nothing", () => {
+    for (const value of [undefined, () => 1, Symbol("x")]) expect(() => codec.encode(value)).toThrow(TypeError)
+    expect(() => codec.encode(1n)).toThrow(TypeError)
+  })
+
+  it("refuses other bytes and prototypes, without quoting them", () => {
+    for (const bytes of ["", "secret", '{"a":"secret']) {
+      expect(() => codec.decode(utf8(bytes))).toThrow(/^(?!.*secret)/)
+    }
+    expect(() => codec.decode(utf8('[{"__proto__":{}}]'))).toThrow(TypeError)
+    expect(codec.decode(utf8('["__proto__"]'))).toEqual(["__proto__"])
+  })
+})
+
+describe("Codec.string and Codec.bytes", () => {
+  it("keep any text, byte for byte", () => {
+    const wellFormed = fc.string({ unit: "binary" }).filter((text) => text.isWellFormed())
+    fc.assert(
+      fc.property(wellFormed, (value) => {
+        expect(Codec.string.decode(Codec.string.encode(value))).toBe(value)
+      })
+    )
+    expect(Codec.string.decode(Codec.string.encode("\ufeffx"))).toBe("\ufeffx")
+    expect(() => Codec.string.encode("\ud800")).toThrow(TypeError)
+    expect(() => Codec.string.decode(new Uint8Array([255]))).toThrow(TypeError)
+  })
+
+  it("give bytes as they are, and never a Buffer", () => {
+    const value = new Uint8Array([1, 2])
+    expect(Codec.bytes.encode(value)).toBe(value)
+    expect(Codec.bytes.decode(value)).toBe(value)
+    expect(Codec.bytes.decode(Buffer.from([1, 2]))).toStrictEqual(value)
+  })
+})
+
+describe("Codec.schema", () => {
+  class User extends Schema.Class<User>("User")({
+    id: Schema.Int,
+    at: Schema.Date,
+    tags: Schema.ReadonlySet(Schema.String),
+    nick: Schema.optional(Schema.String)
+  }) {}
+  const codec = Codec.schema(User)
+  const user = User.make({ id: 1, at: new Date(5), tags: new Set(["a"]) })
+
+  it("keeps the schema's own types through their JSON form", () => {
+    expectTypeOf(codec).toEqualTypeOf<Codec.SyncCodec<User>>()
+    const got = codec.decode(codec.encode(user))
+    expect(got).toBeInstanceOf(User)
+    expect(got).toEqual(user)
+    expect(JSON.parse(text(codec.encode(user)))).toMatchObject({ id: 1, tags: ["a"] })
+  })
+
+  it("is a miss by default, and a failure if told so", () => {
+    expect(codec.onInvalid).toBeUndefined()
+    expect(Codec.schema(User, { onInvalid: "fail" }).onInvalid).toBe("fail")
+  })
+
+  it("refuses what the schema no longer is, tells where, and not what", () => {
+    const strict = Codec.schema(Schema.Struct({ id: Schema.Struct({ code: Schema.Int }) }))
+    const old = Codec.json<unknown>().encode({ id: { code: "secret" } })
+    expect(() => strict.decode(old)).toThrow(/"id"\]\["code"/)
+    expect(() => strict.decode(old)).toThrow(/^(?!.*secret)/)
+    expect(() => strict.decode(utf8("{"))).toThrow()
+    expect(() => strict.encode({ id: { code: 1.5 } })).toThrow()
+  })
+
+  it("keeps undefined where the schema has it", () => {
+    const maybe = Codec.schema(Schema.UndefinedOr(Schema.BigInt))
+    expect(maybe.decode(maybe.encode(undefined))).toBeUndefined()
+    expect(maybe.decode(maybe.encode(5n))).toBe(5n)
+  })
+
+  it("does not take a schema that needs services", () => {
+    type Needy = Schema.Codec<number, string, { readonly Service: unknown }>
+    // @ts-expect-error there is nobody to give the service
+    expectTypeOf(Codec.schema<number, string>).toBeCallableWith({} as Needy)
+  })
+})
+
+describe("Codec.compressed", () => {
+  const long = "abc ".repeat(1000)
+
+  it("compresses from a size on, and reads both", async () => {
+    const codec = Codec.compressed(Codec.string, { from: 100 })
+    expectTypeOf(codec).toEqualTypeOf<Codec.AsyncCodec<string>>()
+    const small = codec.encode("x".repeat(99))
+    expect(small).toHaveLength(100)
+    expect(codec.decode(small as Uint8Array)).toBe("x".repeat(99))
+    const big = await codec.encode(long)
+    expect(big.length).toBeLessThan(100)
+    expect(await codec.decode(big)).toBe(long)
+  })
+
+  it("starts at 1024 bytes", async () => {
+    const codec = Codec.compressed(Codec.string)
+    expect(codec.encode("x".repeat(1023))).toHaveLength(1024)
+    expect((await codec.encode("x".repeat(1024))).length).toBeLessThan(100)
+  })
+
+  it("reads every format, whichever it writes", async () => {
+    const written = (["gzip", "deflate", "deflate-raw"] as const).map((format) =>
+      Codec.compressed(Codec.string, { format }).encode(long)
+    )
+    for (const bytes of written) expect(await Codec.compressed(Codec.string).decode(await bytes)).toBe(long)
+  })
+
+  it("keeps what does not get smaller as it is", async () => {
+    const noise = crypto.getRandomValues(new Uint8Array(4000))
+    const codec = Codec.compressed(Codec.bytes)
+    const bytes = await codec.encode(noise)
+    expect(bytes).toHaveLength(4001)
+    expect(codec.decode(bytes)).toEqual(noise)
+  })
+
+  it("stops a bomb, and writes what is over the limit uncompressed, so that it can be read", async () => {
+    const codec = Codec.compressed(Codec.string, { maxBytes: 2000 })
+    const bytes = await codec.encode(long)
+    expect(bytes).toHaveLength(long.length + 1)
+    expect(codec.decode(bytes)).toBe(long)
+    const bomb = new Uint8Array([1, ...gzipSync(new Uint8Array(100_000))])
+    await expect(codec.decode(bomb)).rejects.toThrow(RangeError)
+  })
+
+  it("refuses bytes that are not its own", async () => {
+    const codec = Codec.compressed(Codec.string)
+    expect(() => codec.decode(new Uint8Array([9, 1]))).toThrow(TypeError)
+    expect(() => codec.decode(new Uint8Array(0))).toThrow(TypeError)
+    await expect(codec.decode(new Uint8Array([1, 1, 2, 3]))).rejects.toThrow()
+  })
+
+  it("refuses options that make no sense", () => {
+    for (const options of [{ from: -1 }, { from: Number.NaN }, { maxBytes: 1.5 }, { format: "zip" as "gzip" }]) {
+      expect(() => Codec.compressed(Codec.string, options)).toThrow(InvalidOption)
+    }
+    try {
+      Codec.compressed(Codec.string, { from: -1 })
+    } catch (error) {
+      expect(error).toMatchObject({ option: "from", value: -1, context: { phase: "options" } })
+    }
+  })
+})
+
+describe("composition", () => {
+  class Money {
+    readonly cents: bigint
+    constructor(cents: bigint) {
+      this.cents = cents
+    }
+  }
+  const money = Codec.map(Codec.default, {
+    name: "money",
+    encode: (money: Money): bigint => money.cents,
+    decode: (cents) => new Money(cents)
+  })
+  const mirror = (bytes: Uint8Array) => bytes.toReversed()
+
+  it("maps values, and stays synchronous", () => {
+    expectTypeOf(money).toEqualTypeOf<Codec.SyncCodec<Money>>()
+    expect(money.decode(money.encode(new Money(5n)))).toEqual(new Money(5n))
+    expect(money.async).not.toBe(true)
+  })
+
+  it("transforms bytes by any step", () => {
+    const codec = Codec.transform(Codec.json<ReadonlyArray<number>>(), {
+      name: "brotli",
+      encode: brotliCompressSync,
+      decode: (bytes) => brotliDecompressSync(bytes, { maxOutputLength: 1_000_000 })
+    })
+    expectTypeOf(codec).toEqualTypeOf<Codec.SyncCodec<ReadonlyArray<number>>>()
+    expect(codec.decode(codec.encode([1, 2]))).toEqual([1, 2])
+  })
+
+  it("is asynchronous as soon as one part is", async () => {
+    const later = Codec.transform(money, {
+      name: "later",
+      async: true,
+      encode: async (bytes) => mirror(bytes),
+      decode: async (bytes) => mirror(bytes)
+    })
+    expectTypeOf(later).toEqualTypeOf<Codec.AsyncCodec<Money>>()
+    const around = Codec.map(Codec.transform(later, { name: "mirror", encode: mirror, decode: mirror }), {
+      name: "boxed",
+      encode: (box: { readonly money: Money }) => box.money,
+      decode: (money) => ({ money })
+    })
+    expect(around.async).toBe(true)
+    expect(around.name).toBe("default+money+later+mirror+boxed")
+    expect(await around.decode(await around.encode({ money: new Money(7n) }))).toEqual({ money: new Money(7n) })
+  })
+
+  it("compresses any codec, in any order, and keeps what invalid means", async () => {
+    const strict = Codec.schema(Schema.Array(Schema.Date), { onInvalid: "fail" })
+    const codec = Codec.compressed(
+      Codec.transform(Codec.compressed(strict, { from: 0 }), { name: "mirror", encode: mirror, decode: mirror }),
+      { from: 0, format: "deflate-raw" }
+    )
+    const value = Array.from({ length: 500 }, (_, day) => new Date(day))
+    expect(codec.onInvalid).toBe("fail")
+    expect(await codec.decode(await codec.encode(value))).toEqual(value)
+  })
+
+  it("does not let a promise into a synchronous codec", () => {
+    const step = { name: "wrong", encode: async (bytes: Uint8Array) => bytes, decode: (bytes: Uint8Array) => bytes }
+    // @ts-expect-error says nothing of `async`
+    Codec.transform(Codec.string, step)
+    expectTypeOf(Codec.transform(Codec.string, { ...step, async: true })).toEqualTypeOf<Codec.AsyncCodec<string>>()
+    expectTypeOf<Codec.Type<typeof money>>().toEqualTypeOf<Money>()
+    expectTypeOf<Codec.Type<Codec.AsyncCodec<Date>>>().toEqualTypeOf<Date>()
+  })
+})

@@ -1,0 +1,109 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { seal, unseal } from "../../src/codec/EncodedValue.ts"
+import { failureCodec } from "../../src/codec/FailureCodec.ts"
+
+class NotFound extends Data.TaggedError("NotFound")<{
+  readonly id: bigint
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+class Declared extends Schema.TaggedError<Declared>()("Declared", { code: Schema.Int }) {}
+class Refusal extends Data.TaggedClass("Refusal")<{ readonly why: string }> {}
+
+const trip = (failure: unknown): any => failureCodec.decode(failureCodec.encode(failure))
+
+describe("failureCodec", () => {
+  it("brings a tagged error across, so that catchTag works there", () => {
+    const failure = trip(new NotFound({ id: 5n, message: "no such user" })) as NotFound
+    expect(failure).toBeInstanceOf(Error)
+    const caught = Effect.fail(failure).pipe(Effect.catchTag("NotFound", (error) => Effect.succeed(error.id)))
+    expect(Effect.runSync(caught)).toBe(5n)
+    expect(String(failure)).toBe("NotFound: no such user")
+    expect(Object.keys(failure)).toEqual(["id", "_tag"])
+  })
+
+  it("brings a schema's error across", () => {
+    expect(trip(new Declared({ code: 7 }))).toMatchObject({ _tag: "Declared", name: "Declared", code: 7 })
+  })
+
+  it("brings a tag across that lives on the prototype", () => {
+    class Old extends Error {
+      declare readonly _tag: string
+    }
+    Object.defineProperty(Old.prototype, "_tag", { value: "Old" })
+    expect(trip(new Old("x"))._tag).toBe("Old")
+  })
+
+  it("keeps native errors, their causes and codes", () => {
+    const failure = trip(Object.assign(new TypeError("x", { cause: new RangeError("y") }), { code: "ECONNRESET" }))
+    expect(failure).toBeInstanceOf(TypeError)
+    expect(failure).toMatchObject({ message: "x", code: "ECONNRESET", cause: { name: "RangeError", message: "y" } })
+  })
+
+  it("leaves every stack at home", () => {
+    const failure = new NotFound({ id: 1n, message: "x", cause: new Error("inner") })
+    const written = new TextDecoder().decode(failureCodec.encode(failure))
+    expect(written).not.toMatch(/FailureCodec\.test|node_modules| at /)
+    expect(trip(failure).stack).toBe("NotFound: x")
+  })
+
+  it.each(["text", 5, null, undefined, { _tag: "Plain", at: new Date(5) }, ["a"]])("keeps %j as it is", (failure) => {
+    expect(trip(failure)).toStrictEqual(failure)
+  })
+
+  it("makes an own class a plain object with its tag", () => {
+    expect(trip(new Refusal({ why: "closed" }))).toStrictEqual({ _tag: "Refusal", why: "closed" })
+  })
+
+  it("loses the fields that cannot be encoded, and no others", () => {
+    const failure = trip(
+      new NotFound({
+        id: 1n,
+        message: "x",
+        cause: { socket: () => 1 },
+        ...({ request: new Refusal({ why: "" }) } as {})
+      })
+    )
+    expect(failure).toMatchObject({ _tag: "NotFound", name: "NotFound", message: "x", id: 1n })
+    expect(failure).not.toHaveProperty("request")
+    expect(failure.cause).toBeUndefined()
+    expect(trip({ _tag: "Busy", retry: () => 1 })).toStrictEqual({ _tag: "Busy" })
+  })
+
+  it("never throws, whatever fails", () => {
+    const worst = [
+      () => 1,
+      Symbol("x"),
+      new Proxy({}, { ownKeys: () => raise(), get: () => raise() }),
+      Object.defineProperty(new Error("x"), "message", { get: () => raise() }),
+      Object.defineProperty({}, "mine", { enumerable: true, get: () => raise() })
+    ]
+    for (const failure of worst) expect(trip(failure)).toBeInstanceOf(Error)
+    fc.assert(fc.property(fc.anything(), (failure) => void trip(failure)))
+  })
+
+  it("travels sealed: by reference in a process, as bytes between them", () => {
+    const failure = new NotFound({ id: 1n, message: "x" })
+    const sealed = seal(failure, failureCodec)
+    expect(unseal(sealed, failureCodec)).toMatchObject({ value: failure })
+    expect(unseal({ bytes: sealed.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
+  })
+
+  it("cannot be made to reach a prototype, or to break what every error has", () => {
+    const hostile = 'd[["Error",1],[2,3,4],"Odd","x",{"toString":5,"valueOf":5,"_tag":2},1]'
+    const failure = failureCodec.decode(new TextEncoder().encode(hostile))
+    expect(String(failure)).toBe("Odd: x")
+    expect(failure._tag).toBe("Odd")
+    const proto = 'd[["Error",1],[2,3,4],"Odd","x",{"__proto__":5},{"polluted":6},true]'
+    expect(() => failureCodec.decode(new TextEncoder().encode(proto))).toThrow()
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined()
+  })
+})
+
+const raise = (): never => {
+  throw new Error("a getter that throws")
+}

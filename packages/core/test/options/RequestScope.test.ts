@@ -1,0 +1,350 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { afterEach, vi } from "vitest"
+import * as Cache from "../../src/Cache.ts"
+import type { Adapter } from "../../src/contract/Adapter.ts"
+import { createCache } from "../../src/promise.ts"
+import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
+import { Broken, Origin } from "../support/Origin.ts"
+import { advance, begin, flush, scenario, waits } from "../support/Scenario.ts"
+import { remote } from "../support/Wrappers.ts"
+
+/** A request, as a handler is given one, and how much of its work goes on. */
+class Request {
+  under = 0
+  readonly waitUntil = (work: Promise<unknown>): void => {
+    this.under++
+    void work.then(() => this.under--)
+  }
+}
+
+/** Lets promises settle, too. */
+const settled = Effect.andThen(
+  flush,
+  Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+)
+
+const stale = { cacheTtl: 1000, staleWhileRevalidate: 60_000 }
+
+describe("waitUntil", () => {
+  scenario("keeps a refresh behind a stale value alive, to its end", (world) =>
+    Effect.gen(function* () {
+      const request = new Request()
+      const { cache } = yield* world.cache({ ...stale, waitUntil: request.waitUntil }, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const { meta, value } = yield* cache.getOrSet("k", origin.gives(500))
+      assert.deepStrictEqual([value, meta.cache], ["old", "STALE"])
+      yield* settled
+      assert.isAbove(request.under, 0)
+      yield* advance(500)
+      yield* settled
+      assert.strictEqual(request.under, 0)
+      assert.strictEqual((yield* world.store.read("k")).freshFor, 1000)
+    })
+  )
+
+  scenario("keeps what goes on when every caller has left: the lease is given back", (world) =>
+    Effect.gen(function* () {
+      const request = new Request()
+      const { cache } = yield* world.cache({ waitUntil: request.waitUntil }, remote)
+      const origin = new Origin()
+      const caller = yield* begin(cache.getOrSet("k", origin.gives(500)))
+      assert.isAbove(request.under, 0)
+      yield* Fiber.interrupt(caller)
+      yield* settled
+      assert.strictEqual(request.under, 0)
+      assert.isUndefined((yield* world.store.read("k")).lease)
+    })
+  )
+
+  scenario("a call may give its own, and the sliding of a hit is kept by it", (world) =>
+    Effect.gen(function* () {
+      const request = new Request()
+      const { cache, process } = yield* world.cache({ cacheTtl: 1000, sliding: true }, remote)
+      yield* cache.set("k", "v")
+      yield* advance(500)
+      yield* cache.getOrSet("k", new Origin().gives(), { waitUntil: request.waitUntil })
+      yield* settled
+      assert.strictEqual(process.count("touch"), 1)
+      assert.strictEqual(request.under, 0)
+      assert.strictEqual((yield* world.store.read("k")).freshFor, 1000)
+    })
+  )
+
+  scenario("where work is not bound to requests, requests share flights", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({}, remote)
+      const origin = new Origin()
+      const ask = () => begin(cache.getOrSet("k", origin.gives(100), { waitUntil: new Request().waitUntil }))
+      const callers = [yield* ask(), yield* ask()]
+      yield* advance(100)
+      for (const caller of callers) assert.strictEqual((yield* Fiber.join(caller)).value, "v1")
+      assert.deepStrictEqual([origin.calls, process.count("acquire")], [1, 1])
+    })
+  )
+
+  scenario("a request that is cut off is to the others as a process that died", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ leaseTtl: 300 }, remote)
+      yield* world.crash("k", 300)
+      const origin = new Origin()
+      const caller = yield* begin(cache.getOrSet("k", origin.gives(), { waitUntil: new Request().waitUntil }))
+      assert.isTrue(waits(caller))
+      yield* advance(301)
+      assert.strictEqual((yield* Fiber.join(caller)).value, "v1")
+    })
+  )
+
+  scenario("background loads have places of their own in each request, and those who wait for one are kept", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache(stale, remote)
+      for (const key of ["a", "b", "c"]) yield* cache.set(key, "old")
+      yield* advance(2000)
+      const [one, two] = [new Request(), new Request()]
+      const origin = new Origin()
+      const ask = (key: string, { waitUntil }: Request) => cache.getOrSet(key, origin.gives(100), { waitUntil })
+      for (const key of ["a", "b"]) assert.strictEqual((yield* ask(key, one)).meta.cache, "STALE")
+      assert.strictEqual((yield* ask("c", two)).meta.cache, "STALE")
+      yield* settled
+      for (let left = 3; left > 0 && one.under + two.under > 0; left--) {
+        yield* advance(100)
+        yield* settled
+      }
+      assert.strictEqual(one.under + two.under, 0)
+      for (const key of ["a", "b", "c"]) assert.isAbove((yield* world.store.read(key)).freshFor, 0, key)
+    })
+  )
+
+  scenario("one that works no more, for the request is over, hurts nobody", (world) =>
+    Effect.gen(function* () {
+      let over = false
+      const waitUntil = () => {
+        if (over) throw new Error("the request is over")
+      }
+      const { cache } = yield* world.cache({ waitUntil }, remote)
+      over = true
+      assert.strictEqual((yield* cache.getOrSet("k", new Origin().gives())).value, "v1")
+    })
+  )
+
+  it.effect("is refused when it is no function, or needs the object that it was taken from", () =>
+    Effect.gen(function* () {
+      class Context {
+        private readonly work: Array<unknown> = []
+        waitUntil(work: Promise<unknown>) {
+          this.work.push(work)
+        }
+      }
+      for (const waitUntil of [new Context().waitUntil, new Context(), 5, null]) {
+        const refused = yield* Effect.flip(
+          Effect.scoped(Cache.make<string>({ adapter: "memory", waitUntil: waitUntil as never }))
+        )
+        assert.deepInclude(refused, { _tag: "INVALID_OPTION", option: "waitUntil" })
+        assert.include(refused.message, "ctx.waitUntil(work)")
+      }
+    })
+  )
+})
+
+describe("on Workers, without it, nothing is begun that could be cut off", () => {
+  const onWorkers = Effect.sync(() => vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" }))
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  scenario("whoever leads waits for the load, though there is a stale value; the others need not", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache(stale, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const leader = yield* begin(cache.getOrSet("k", origin.gives(500)))
+      const other = yield* begin(cache.getOrSet("k", origin.gives(500)))
+      yield* advance(10)
+      assert.isTrue(waits(leader))
+      assert.isFalse(waits(other))
+      assert.strictEqual((yield* Fiber.join(other)).meta.cache, "STALE")
+      yield* advance(500)
+      assert.strictEqual((yield* Fiber.join(leader)).value, "v1")
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
+  scenario("a soft time-out waits on, and a failing load is answered with the stale value", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache(
+        { cacheTtl: 1000, staleIfError: 60_000, fetchTimeout: { soft: 100 }, cooldown: 0 },
+        remote
+      )
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const slow = yield* begin(cache.getOrSet("k", new Origin().gives(500)))
+      yield* advance(300)
+      assert.isTrue(waits(slow))
+      yield* advance(200)
+      assert.strictEqual((yield* Fiber.join(slow)).value, "v1")
+      yield* advance(2000)
+      const { meta, value } = yield* cache.getOrSet("k", new Origin().breaks())
+      assert.deepStrictEqual([value, meta.cache], ["v1", "STALE"])
+      assert.instanceOf((meta as { error?: unknown }).error, Broken)
+    })
+  )
+
+  scenario("no early refresh, and no sliding", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache, process } = yield* world.cache(
+        { cacheTtl: 1000, sliding: true, earlyRefresh: { beta: 1e9 } },
+        remote
+      )
+      const origin = new Origin()
+      yield* begin(cache.getOrSet("k", origin.gives(10)))
+      yield* advance(510)
+      assert.strictEqual((yield* cache.getOrSet("k", origin.gives(10))).meta.cache, "HIT")
+      yield* advance(100)
+      assert.deepStrictEqual([origin.calls, process.count("touch")], [1, 0])
+    })
+  )
+
+  it("memory wakes nobody, for who waits belongs to another request", () => {
+    vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" })
+    const { changes, watch } = MemoryAdapter.make()
+    assert.deepStrictEqual([watch, changes], [undefined, undefined])
+  })
+
+  it("many calls are one load, and each is answered", async () => {
+    vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" })
+    const cache = createCache<string>({ adapter: "memory" })
+    let loads = 0
+    const load = async () => {
+      loads++
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      return "v"
+    }
+    const answers = await Promise.all(Array.from({ length: 20 }, () => cache.getOrSet("on workers", load)))
+    assert.deepStrictEqual(new Set(answers), new Set(["v"]))
+    assert.strictEqual(loads, 1)
+    await cache.close()
+  })
+})
+
+describe("on Workers, one request never settles what another waits for", () => {
+  const onWorkers = Effect.sync(() => vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" }))
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+  const ofRequest = () => ({ waitUntil: new Request().waitUntil })
+
+  scenario("it looks for itself: one asking of the store, one load, an answer soon after it", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache, process } = yield* world.cache({}, remote)
+      const origin = new Origin()
+      const leader = yield* begin(cache.getOrSet("k", origin.gives(200), ofRequest()))
+      const others = []
+      for (let i = 0; i < 5; i++) others.push(yield* begin(cache.getOrSet("k", origin.gives(200), ofRequest())))
+      yield* advance(200)
+      assert.isFalse(waits(leader))
+      yield* advance(50)
+      for (const other of others) assert.strictEqual((yield* Fiber.join(other)).value, "v1")
+      assert.deepStrictEqual([origin.calls, process.count("acquire")], [1, 1])
+      assert.deepInclude(cache.stats(), { loads: 1, stampedePrevented: 5 })
+    })
+  )
+
+  scenario("calls of one request are answered at once", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache({}, remote)
+      const request = ofRequest()
+      const origin = new Origin()
+      const one = yield* begin(cache.getOrSet("k", origin.gives(200), request))
+      const two = yield* begin(cache.getOrSet("k", origin.gives(200), request))
+      yield* advance(200)
+      assert.deepStrictEqual([waits(one), waits(two)], [false, false])
+    })
+  )
+
+  scenario(
+    "a flight that falls silent is given up after its lease, and another request takes over",
+    (world) =>
+      Effect.gen(function* () {
+        yield* onWorkers
+        let cutOff = false
+        // What a request does that was cut off never comes back.
+        const cut = (adapter: Adapter): Adapter => ({
+          ...remote(adapter),
+          renew: (key, options) => (cutOff ? Effect.never : adapter.renew(key, options))
+        })
+        const { cache } = yield* world.cache({ leaseTtl: 300 }, cut)
+        yield* begin(cache.getOrSet("k", () => Effect.never, ofRequest()))
+        const origin = new Origin()
+        const other = yield* begin(cache.getOrSet("k", origin.gives(10), ofRequest()))
+        yield* advance(1000)
+        assert.isTrue(waits(other), "the leader lives, and renews")
+        cutOff = true
+        yield* advance(800)
+        assert.strictEqual((yield* Fiber.join(other)).value, "v1")
+      }),
+    { untidy: true }
+  )
+
+  scenario("its own deadline and signal hold, and leaving ends nothing of the other's", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache({ onWaitTimeout: "fail" }, remote)
+      const origin = new Origin()
+      const leader = yield* begin(cache.getOrSet("k", origin.gives(1000), ofRequest()))
+      const hasty = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives(), { ...ofRequest(), waitMax: 100 })))
+      const controller = new AbortController()
+      const fickle = yield* begin(
+        Effect.flip(cache.getOrSet("k", origin.gives(), { ...ofRequest(), signal: controller.signal }))
+      )
+      const gone = yield* begin(cache.getOrSet("k", origin.gives(), ofRequest()))
+      yield* advance(160)
+      assert.strictEqual((yield* Fiber.join(hasty))._tag, "WAIT_TIMEOUT")
+      controller.abort()
+      assert.strictEqual((yield* Fiber.join(fickle))._tag, "ABORTED")
+      yield* Fiber.interrupt(gone)
+      yield* advance(900)
+      assert.strictEqual((yield* Fiber.join(leader)).value, "v1")
+      assert.strictEqual(origin.interrupted, 0)
+    })
+  )
+
+  scenario("when the leader leaves and others wait, the load goes on for them", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache({}, remote)
+      const origin = new Origin()
+      const leader = yield* begin(cache.getOrSet("k", origin.gives(500), ofRequest()))
+      const other = yield* begin(cache.getOrSet("k", origin.gives(500), ofRequest()))
+      yield* advance(100)
+      yield* Fiber.interrupt(leader)
+      yield* advance(450)
+      assert.strictEqual((yield* Fiber.join(other)).value, "v1")
+      assert.strictEqual(origin.interrupted, 0)
+    })
+  )
+
+  scenario("a stale value is served to the others at once", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      const { cache } = yield* world.cache(stale, remote)
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const first = yield* cache.getOrSet("k", origin.gives(500), ofRequest())
+      const second = yield* begin(cache.getOrSet("k", origin.gives(500), ofRequest()))
+      yield* advance(10)
+      assert.deepStrictEqual([first.meta.cache, (yield* Fiber.join(second)).meta.cache], ["STALE", "STALE"])
+      yield* advance(500)
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+})

@@ -1,0 +1,172 @@
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { tagKey } from "../../src/tags/TagKey.ts"
+import * as Tags from "../../src/tags/Tags.ts"
+import { Origin } from "../support/Origin.ts"
+import { advance, begin, scenario } from "../support/Scenario.ts"
+import { remote } from "../support/Wrappers.ts"
+
+for (const [kind, wrap] of [
+  ["memory", undefined],
+  ["a remote store", remote]
+] as const) {
+  describe(`tags, over ${kind}`, () => {
+    scenario("an invalidated value is gone for get, has, explain and getOrSet, in every process", (world) =>
+      Effect.gen(function* () {
+        const a = yield* world.cache({ tags: ["t"] }, wrap)
+        const b = yield* world.cache({ tags: ["t"], staleIfError: "1 hour" }, wrap)
+        const origin = new Origin()
+        yield* a.cache.getOrSet("k", origin.gives())
+        assert.deepStrictEqual(yield* b.cache.get("k"), Option.some("v1"))
+        yield* b.cache.invalidateTag("t")
+        for (const { cache } of [a, b]) {
+          assert.deepStrictEqual(yield* cache.get("k"), Option.none())
+          assert.isFalse(yield* cache.has("k"))
+          assert.strictEqual((yield* cache.explain("k")).state, "absent")
+        }
+        const again = yield* a.cache.getOrSet("k", origin.gives())
+        assert.deepStrictEqual([again.value, again.meta.cache], ["v2", "MISS-LEADER"])
+        assert.strictEqual((yield* b.cache.getOrSet("k", origin.gives())).meta.cache, "HIT")
+        assert.strictEqual(origin.calls, 2)
+      })
+    )
+
+    scenario("20 tagged writes at once and then one invalidation leave none", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
+        yield* Effect.forEach(keys, (key) => cache.set(key, key, { tags: ["t", key] }), { concurrency: "unbounded" })
+        assert.strictEqual((yield* cache.getMany(keys)).size, 20)
+        yield* cache.invalidateTag("t")
+        assert.strictEqual((yield* cache.getMany(keys)).size, 0)
+        yield* cache.set("k0", "new", { tags: ["t"] })
+        assert.deepStrictEqual([...(yield* cache.getMany(keys))], [["k0", "new"]])
+      })
+    )
+
+    scenario("tagging anew forgets the old tag", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, wrap)
+        yield* cache.set("k", "a", { tags: ["old"] })
+        yield* cache.set("k", "b", { tags: ["new"] })
+        yield* cache.invalidateTag("old")
+        assert.deepStrictEqual(yield* cache.get("k"), Option.some("b"))
+        yield* cache.invalidateTags(["new", "other"])
+        assert.deepStrictEqual(yield* cache.get("k"), Option.none())
+      })
+    )
+
+    scenario("a tag invalidated while a load runs voids its fill, and is told", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags: (_, value) => [`of:${value}`] }, wrap)
+        const origin = new Origin()
+        const caller = yield* begin(cache.getOrSet("k", origin.gives(100)))
+        yield* advance(50)
+        yield* cache.invalidateTag("of:v1")
+        yield* advance(50)
+        assert.deepInclude(yield* Fiber.join(caller), { value: "v1" })
+        assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "invalidated")
+        assert.deepStrictEqual(yield* cache.get("k"), Option.none())
+        yield* advance(100_000)
+        assert.deepStrictEqual(yield* cache.get("k"), Option.none())
+      })
+    )
+
+    scenario("another tag invalidated meanwhile does not void it", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags: ["mine"] }, wrap)
+        yield* cache.invalidateTag("mine")
+        yield* advance(10)
+        const caller = yield* begin(cache.getOrSet("k", new Origin().gives(100)))
+        yield* advance(50)
+        yield* cache.invalidateTag("another")
+        yield* advance(50)
+        assert.isUndefined((yield* Fiber.join(caller)).meta.uncached)
+        assert.deepStrictEqual(yield* cache.get("k"), Option.some("v1"))
+      })
+    )
+
+    scenario("an invalidation between the last look and the fill makes the fill invalid at birth", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags: ["t"] }, (adapter) => {
+          const outer = wrap === undefined ? adapter : wrap(adapter)
+          return {
+            ...outer,
+            fill: (key, options) => Effect.andThen(Tags.invalidate(world.store, ["t"]), outer.fill(key, options))
+          }
+        })
+        yield* cache.getOrSet("k", new Origin().gives())
+        assert.deepStrictEqual(yield* cache.get("k"), Option.none())
+      })
+    )
+
+    scenario("a stale value of an invalidated tag is not served, whatever its windows", (world) =>
+      Effect.gen(function* () {
+        const windows = { staleWhileRevalidate: "1 hour", staleIfError: "1 hour" } as const
+        const { cache } = yield* world.cache({ cacheTtl: 1000, tags: ["t"], ...windows }, wrap)
+        const origin = new Origin()
+        yield* cache.getOrSet("k", origin.gives())
+        yield* advance(2000)
+        yield* cache.invalidateTag("t")
+        const caller = yield* begin(cache.getOrSet("k", origin.gives(10)))
+        yield* advance(10)
+        assert.deepInclude(yield* Fiber.join(caller), { value: "v2" })
+      })
+    )
+
+    scenario("a record that the store has lost makes its values invalid, not valid again", (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags: ["t"] }, wrap)
+        yield* cache.invalidateTag("t")
+        yield* cache.getOrSet("k", new Origin().gives())
+        assert.isTrue(yield* cache.has("k"))
+        yield* world.store.delete(tagKey("t"))
+        assert.isFalse(yield* cache.has("k"))
+      })
+    )
+  })
+}
+
+describe("what tags cost", () => {
+  scenario("values without tags: nothing; with tags: one read for each tag, at once", (world) =>
+    Effect.gen(function* () {
+      const plain = yield* world.cache({}, remote)
+      const origin = new Origin()
+      yield* plain.cache.getOrSet("p", origin.gives())
+      yield* plain.cache.getOrSet("p", origin.gives())
+      assert.deepStrictEqual(plain.process.verbs, ["acquire", "fill", "acquire"])
+      const tagged = yield* world.cache({ tags: ["a", "b"] }, remote)
+      yield* tagged.cache.getOrSet("t", origin.gives())
+      // The epoch before the load; after it the two tags and the epoch.
+      assert.deepStrictEqual(tagged.process.verbs, ["acquire", "read", "read", "read", "read", "fill"])
+      yield* tagged.cache.getOrSet("t", origin.gives())
+      assert.deepStrictEqual(tagged.process.verbs.slice(6), ["acquire", "read", "read"])
+    })
+  )
+
+  scenario("a tagged value does not outlive the record of its tags", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ tags: ["t"] })
+      yield* cache.getOrSet("k", new Origin().gives())
+      const { keptFor } = yield* cache.explain("k")
+      assert.isAtMost(keptFor, Tags.retention)
+      assert.deepStrictEqual(Tags.bounded({ fresh: Infinity, stale: Infinity }), { fresh: Tags.retention, stale: 0 })
+      assert.deepStrictEqual(Tags.bounded({ fresh: 5, stale: Infinity }), { fresh: 5, stale: Tags.retention - 5 })
+    })
+  )
+
+  scenario("tags that are none are refused by name, and lose no value", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache<string>()
+      for (const bad of ["", 5, "\ud800"]) {
+        const refused = yield* Effect.flip(cache.invalidateTag(bad as string))
+        assert.deepInclude(refused, { _tag: "INVALID_OPTION", option: "tags" })
+      }
+      const told = yield* cache.getOrSet("k", () => Effect.succeed("v"), { tags: () => [""] })
+      assert.deepStrictEqual([told.value, told.meta.uncached], ["v", "declined"])
+      assert.isFalse(yield* cache.has("k"))
+    })
+  )
+})
