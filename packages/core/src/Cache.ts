@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { Instance } from "./call/CacheInstance.ts"
+import { CacheInstance } from "./call/CacheInstance.ts"
 import { type CallOptions, callNames, checked, defaults, planOf } from "./call/CallOptions.ts"
 import * as Call from "./call/GetOrSet.ts"
 import type { Explanation } from "./call/Read.ts"
@@ -156,7 +156,7 @@ const adapterOf = <AE, AR>(
 export const makeUnsafe = <A>(
   options: Options<A, any, any> & { readonly adapter: Adapter | "memory" },
   context: Context.Context<never> = Context.empty()
-): Instance<A> => {
+): CacheInstance<A> => {
   Check.known(options, makeNames)
   const adapter =
     options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
@@ -171,7 +171,7 @@ export const makeUnsafe = <A>(
     context
   )
   engine.retain()
-  return new Instance(engine, plan, context)
+  return new CacheInstance(engine, plan, context)
 }
 
 /**

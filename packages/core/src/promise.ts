@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cache from "./Cache.ts"
-import type { Instance } from "./call/CacheInstance.ts"
+import type { CacheInstance } from "./call/CacheInstance.ts"
 import { Joiner } from "./call/Joiner.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 import { Aborted } from "./contract/CacheLockingError.ts"
@@ -31,7 +31,7 @@ import {
 } from "./FromPromise.ts"
 import type { Engine } from "./flight/Engine.ts"
 import { type Flight, Within } from "./flight/Flight.ts"
-import type { Plan } from "./flight/LoadRequest.ts"
+import type { CallPlan } from "./flight/LoadRequest.ts"
 import { withinNow } from "./flight/Reentrancy.ts"
 import type { Answer } from "./options/Answer.ts"
 import type * as Policy from "./options/Policy.ts"
@@ -161,17 +161,17 @@ const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
 
 /** A caller who waits for a load that is under way, without a fiber. */
 class PromiseJoiner<A> extends Joiner {
-  private readonly cache: Instance<A>
+  private readonly cache: CacheInstance<A>
   private readonly key: string
   private readonly fetcher: PromiseFetcher<A>
   private readonly settlement: Settlement
 
   constructor(
     engine: Engine<any>,
-    plan: Plan,
+    plan: CallPlan,
     flight: Flight,
     mine: boolean,
-    cache: Instance<A>,
+    cache: CacheInstance<A>,
     key: string,
     fetcher: PromiseFetcher<A>,
     settlement: Settlement
@@ -193,7 +193,7 @@ class PromiseJoiner<A> extends Joiner {
 const clock = Effect.runSync(Clock.Clock)
 
 class Facade<A> implements ListingPromiseCache<A> {
-  private readonly cache: Instance<A>
+  private readonly cache: CacheInstance<A>
 
   constructor(options: CreateOptions<A>) {
     this.cache = Cache.makeUnsafe<A>(withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" })

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LocalClock } from "../contract/Adapter.ts"
 import type { Engine } from "../flight/Engine.ts"
-import type { Landing, StaleValue } from "../flight/LoadContext.ts"
-import type { Plan } from "../flight/LoadRequest.ts"
+import type { LoadResult, StaleValue } from "../flight/LoadContext.ts"
+import type { CallPlan } from "../flight/LoadRequest.ts"
 import type { Answer, Meta } from "../options/Answer.ts"
 import type { HookContext } from "../options/Hooks.ts"
 import type { Policy } from "../options/Policy.ts"
@@ -25,7 +25,7 @@ export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boole
 /** The answer of a load. `mine`: this caller began it. `began`: when this caller did. */
 export const ofLanding = (
   { counters }: Engine<any>,
-  landing: Exclude<Landing<any>, { readonly _tag: "Idle" }>,
+  landing: Exclude<LoadResult<any>, { readonly _tag: "Idle" }>,
   mine: boolean,
   began: number,
   clock: LocalClock
@@ -80,7 +80,7 @@ export const ofStale = (
 /** What a failed load means to a caller: an expired value, if its windows allow one, or the failure. */
 export const ofFailure = (
   engine: Engine<any>,
-  { policy }: Plan,
+  { policy }: CallPlan,
   cause: Cause.Cause<unknown>,
   stale: StaleValue<any> | undefined,
   now: number
@@ -91,7 +91,7 @@ export const ofFailure = (
 
 /** Runs the hook that an answer calls for, then answers. */
 export const hooked = (
-  hooks: Plan["hooks"],
+  hooks: CallPlan["hooks"],
   key: string,
   answer: Answer<any>
 ): Effect.Effect<Answer<any>, any, any> => {
@@ -106,7 +106,7 @@ export const hooked = (
 }
 
 const hookOf = (
-  hooks: NonNullable<Plan["hooks"]>,
+  hooks: NonNullable<CallPlan["hooks"]>,
   { cache }: Meta
 ): ((value: any, context: HookContext) => Effect.Effect<unknown, any, any>) | undefined => {
   switch (cache) {

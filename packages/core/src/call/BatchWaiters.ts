@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Request } from "../flight/Engine.ts"
-import { type Batch, isMissing } from "../flight/FetchBatch.ts"
-import type { Flight, News } from "../flight/Flight.ts"
+import { type FetchBatch, isMissing } from "../flight/FetchBatch.ts"
+import type { Flight, FlightEvent } from "../flight/Flight.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Call from "./GetOrSet.ts"
 import { Joiner } from "./Joiner.ts"
@@ -25,9 +25,9 @@ class KeyJoiner extends Joiner {
     this.all = all
   }
 
-  override tell(news: News): void {
+  override notify(news: FlightEvent): void {
     if (news._tag === "Following" || news._tag === "Joined") this.all.batch.settle(this.request.key)
-    else super.tell(news)
+    else super.notify(news)
   }
 
   protected override end(exit: AnswerExit | undefined, late: boolean): void {
@@ -38,7 +38,7 @@ class KeyJoiner extends Joiner {
 
 /** The answers of a batch, as they come. */
 export class BatchJoiners {
-  readonly batch: Batch<any, any, any>
+  readonly batch: FetchBatch<any, any, any>
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly requests: ReadonlyArray<Request>
   private readonly found: Map<string, any>
@@ -47,7 +47,11 @@ export class BatchJoiners {
   private resume: ((found: Effect.Effect<ReadonlyMap<string, any>, any>) => void) | undefined
   private left: number
 
-  constructor(batch: Batch<any, any, any>, requests: ReadonlyArray<Request>, fiber: Fiber.Fiber<unknown, unknown>) {
+  constructor(
+    batch: FetchBatch<any, any, any>,
+    requests: ReadonlyArray<Request>,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ) {
     this.batch = batch
     this.fiber = fiber
     this.requests = requests
@@ -73,7 +77,7 @@ export class BatchJoiners {
       this.told(key, Exit.succeed(hit))
       return
     }
-    const current = engine.registry.flights.get(key)
+    const current = engine.groups.flights.get(key)
     const flight = current ?? engine.fly(request, this.fiber.context)
     const joiner = new KeyJoiner(request, flight, current === undefined, this)
     this.joiners.push(joiner)

@@ -12,7 +12,7 @@ import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
 import type { FetchMany } from "../flight/FetchBatch.ts"
 import type { Flight } from "../flight/Flight.ts"
-import type { Fetcher, Plan } from "../flight/LoadRequest.ts"
+import type { CallPlan, Fetcher } from "../flight/LoadRequest.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import type { Stats } from "../stats/Stats.ts"
@@ -31,16 +31,16 @@ import type { SetOptions } from "./Write.ts"
 import * as Writing from "./Write.ts"
 
 /** See `Cache.Cache` for what the methods mean. */
-export class Instance<A> {
+export class CacheInstance<A> {
   private readonly engine: Engine<A>
-  private readonly plan: Plan
+  private readonly plan: CallPlan
 
   /** Whether a hit is an answer and nothing more. */
   private readonly plain: boolean
 
   private readonly context: Context.Context<never>
 
-  constructor(engine: Engine<A>, plan: Plan, context: Context.Context<never>) {
+  constructor(engine: Engine<A>, plan: CallPlan, context: Context.Context<never>) {
     this.engine = engine
     this.plan = plan
     this.context = context
@@ -85,12 +85,12 @@ export class Instance<A> {
     key: string,
     fetcher: F,
     toFetcher: (fetcher: F) => Fetcher<A, any, never>,
-    join: (engine: Engine<any>, plan: Plan, flight: Flight, mine: boolean) => Joiner
+    join: (engine: Engine<any>, plan: CallPlan, flight: Flight, mine: boolean) => Joiner
   ): boolean {
     const { engine, plan } = this
     if (this.engine.closed || !Joiner.suits(plan) || typeof fetcher !== "function") return false
     if (typeof key !== "string" || key === "" || Call.checkKey(engine, key) !== undefined) return false
-    const current = engine.registry.flights.get(key)
+    const current = engine.groups.flights.get(key)
     const flight = current ?? engine.fly({ key, fetcher: toFetcher(fetcher), plan, force: false }, this.context)
     join(engine, plan, flight, current === undefined).join()
     return true
@@ -121,7 +121,7 @@ export class Instance<A> {
     return Call.resolve({ engine: this.engine, key, fetcher, plan, force }, fiber)
   }
 
-  private planOf(options: CallOptions<A, any, any>): Plan {
+  private planOf(options: CallOptions<A, any, any>): CallPlan {
     const plan = planOf(this.plan, options, callNames)
     return plan.hooks === undefined || this.plan.hooks === undefined
       ? { ...plan, hooks: plan.hooks ?? this.plan.hooks }
@@ -194,7 +194,7 @@ export class Instance<A> {
   private sweeping<B>(f: () => Effect.Effect<B, CacheLockingError>): Effect.Effect<B, CacheLockingError> {
     return Effect.ensuring(
       Effect.suspend(() => (this.engine.closed ? closed(this.engine, undefined) : checked(f))),
-      Effect.sync(() => this.engine.registry.overtakeAll())
+      Effect.sync(() => this.engine.groups.detachAllInFlight())
     )
   }
 

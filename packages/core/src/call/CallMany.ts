@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Check from "../contract/Check.ts"
 import type { Engine, Request } from "../flight/Engine.ts"
-import { Batch, type FetchMany, isMissing } from "../flight/FetchBatch.ts"
-import type { Plan } from "../flight/LoadRequest.ts"
+import { FetchBatch, type FetchMany, isMissing } from "../flight/FetchBatch.ts"
+import type { CallPlan } from "../flight/LoadRequest.ts"
 import { withinOf } from "../flight/Reentrancy.ts"
 import { BatchJoiners } from "./BatchWaiters.ts"
 import * as Call from "./GetOrSet.ts"
@@ -22,15 +22,15 @@ type Answers<A> = Effect.Effect<ReadonlyMap<string, A>, any, any>
  */
 export const answer = <A>(
   engine: Engine<A>,
-  own: Plan,
+  own: CallPlan,
   keys: Iterable<string>,
   fetchMany: FetchMany<A, any, any>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Answers<A> => {
   Check.required("fetchMany", fetchMany)
   const wanted = [...new Set(keys)]
-  const batch = new Batch<A, any, any>(wanted, fetchMany, fiber.context)
-  const plan: Plan = { ...own, batch, inquiry: engine.inquire(wanted, own, fiber.context) }
+  const batch = new FetchBatch<A, any, any>(wanted, fetchMany, fiber.context)
+  const plan: CallPlan = { ...own, fetchBatch: batch, acquireBatch: engine.inquire(wanted, own, fiber.context) }
   const together = wanted.length > 0 && Joiner.suits(own) && withinOf(fiber) === undefined
   const requests = wanted.map((key) => ({ engine, key, fetcher: () => batch.load(key), plan, force: false }))
   return together ? inOneWait(batch, requests, fiber) : eachByItself(batch, requests, fiber)
@@ -38,7 +38,7 @@ export const answer = <A>(
 
 /** For the many who want nothing that needs a fiber of its own. */
 const inOneWait = (
-  batch: Batch<any, any, any>,
+  batch: FetchBatch<any, any, any>,
   requests: ReadonlyArray<Request>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Answers<any> => {
@@ -52,7 +52,7 @@ const inOneWait = (
 }
 
 const eachByItself = (
-  batch: Batch<any, any, any>,
+  batch: FetchBatch<any, any, any>,
   requests: ReadonlyArray<Request>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Answers<any> => {

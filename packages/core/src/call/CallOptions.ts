@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { InvalidOption } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
-import type { Plan } from "../flight/LoadRequest.ts"
+import type { CallPlan } from "../flight/LoadRequest.ts"
 import * as Hooks from "../options/Hooks.ts"
 import * as Policy from "../options/Policy.ts"
 import * as Life from "../options/RequestScope.ts"
@@ -31,22 +31,25 @@ export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks",
  * @throws InvalidOption
  */
 export const planOf = (
-  base: Pick<Plan, "policy" | "life">,
+  base: Pick<CallPlan, "policy" | "scope">,
   options: CallOptions<any, any, any>,
   names: ReadonlySet<string>
-): Plan => {
+): CallPlan => {
   Check.known(options, names)
   const { hooks, signal, waitUntil } = options
   Check.functions("hooks", hooks, Hooks.names)
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }
-  const life = waitUntil === undefined ? base.life : Life.ofRequest(waitUntil)
-  return { policy: Policy.make(options, base.policy), hooks, signal, life }
+  const scope = waitUntil === undefined ? base.scope : Life.ofRequest(waitUntil)
+  return { policy: Policy.make(options, base.policy), hooks, signal, scope }
 }
 
 /** What a cache's options are resolved over. */
-export const defaults = (): Pick<Plan, "policy" | "life"> => ({ policy: Policy.defaults, life: Life.ofPlatform() })
+export const defaults = (): Pick<CallPlan, "policy" | "scope"> => ({
+  policy: Policy.defaults,
+  scope: Life.ofPlatform()
+})
 
 /** Runs what may throw `InvalidOption`, and nothing else, as an effect. */
 export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> => {

@@ -13,7 +13,7 @@ import type { Flight } from "../flight/Flight.ts"
 import type { Restore } from "../flight/LoadContext.ts"
 import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
-import { apart } from "../options/RequestScope.ts"
+import { inDifferentRequests } from "../options/RequestScope.ts"
 import { allows, hooked, ofFailure, ofFallback, ofLanding, ofStale } from "./Answers.ts"
 import { Inbox, patient } from "./Inbox.ts"
 import { Joiner } from "./Joiner.ts"
@@ -38,7 +38,7 @@ export const answer = (
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
   return Effect.callback((resume) => {
-    const current = engine.registry.flights.get(key)
+    const current = engine.groups.flights.get(key)
     const flight = current ?? engine.fly(request, fiber.context)
     const joiner = new FiberJoiner(request, flight, current === undefined, fiber, resume)
     joiner.join()
@@ -100,8 +100,8 @@ const arranging = Effect.fnUntraced(function* (
   const began = since ?? clock.currentTimeMillisUnsafe()
   const tooLong = checkKey(engine, key)
   if (tooLong !== undefined) return tooLong
-  const { registry } = engine
-  const flights = force ? registry.refreshes : registry.flights
+  const { groups } = engine
+  const flights = force ? groups.refreshes : groups.flights
   while (true) {
     if (signal?.aborted) return aborted(engine, key, signal)
     const current = flights.get(key)
@@ -109,11 +109,11 @@ const arranging = Effect.fnUntraced(function* (
     const flight = current ?? engine.fly(request, fiber.context)
     if (within !== undefined && !mine && flight.awaits(within)) return reentrant(engine, key)
     const inbox = new Inbox(flight, within, signal, {
-      life: plan.life,
+      scope: plan.scope,
       deadline: began + policy.waitMax,
-      mine,
-      evenLeading: !mine && policy.onWaitTimeout !== "fetch",
-      soft: began + policy.softTimeout,
+      isInitiator: mine,
+      timesOutWhileLoading: !mine && policy.onWaitTimeout !== "fetch",
+      softDeadline: began + policy.softTimeout,
       others,
       takes: (stale) => {
         const now = clock.currentTimeMillisUnsafe()
@@ -122,7 +122,7 @@ const arranging = Effect.fnUntraced(function* (
     })
     // A refresh of this process may be what is waited for, and what waits.
     const onFollowing =
-      within !== undefined && registry.refreshes.get(key)?.awaits(within)
+      within !== undefined && groups.refreshes.get(key)?.awaits(within)
         ? reentrant(engine, key)
         : hooks?.onFollowerWait && Effect.suspend(() => hooks.onFollowerWait!({ key, waitMax: policy.waitMax }))
     const news = yield* Effect.ensuring(restore(inbox.answer(onFollowing)), inbox.close)
@@ -141,12 +141,12 @@ const arranging = Effect.fnUntraced(function* (
         if (Exit.isSuccess(exit)) {
           const landing = exit.value
           if (landing._tag === "Idle") continue
-          if (landing._tag === "Found") LocalHit.entail(request, fiber, landing.cost, landing)
+          if (landing._tag === "Found") LocalHit.afterHit(request, fiber, landing.cost, landing)
           return hooked(hooks, key, ofLanding(engine, landing, mine, began, clock))
         }
         // What another's batch has no value for, this caller's fetcher may have.
         if (!mine && isMissing(exit.cause)) continue
-        const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.besides, now)
+        const failure = ofFailure(engine, plan, exit.cause, force ? undefined : flight.staleValue, now)
         if (Exit.isSuccess(failure)) return hooked(hooks, key, failure.value)
         return failure
       }
@@ -159,14 +159,14 @@ const outOfTime = (
   request: Request,
   fiber: Fiber.Fiber<unknown, unknown>,
   began: number,
-  { besides }: Flight
+  { staleValue }: Flight
 ): Effect.Effect<Answer<any>, any, any> => {
   const { engine, key, plan } = request
   const { onWaitTimeout } = plan.policy
   if (onWaitTimeout === "fetch") return fallBack(request, fiber, began)
   const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-  if (onWaitTimeout === "stale" && besides !== undefined && allows(plan.policy, besides, true, now)) {
-    return hooked(plan.hooks, key, ofStale(engine, besides, now))
+  if (onWaitTimeout === "stale" && staleValue !== undefined && allows(plan.policy, staleValue, true, now)) {
+    return hooked(plan.hooks, key, ofStale(engine, staleValue, now))
   }
   return timedOut(engine, key, now - began)
 }
@@ -189,12 +189,16 @@ const fallingBack = Effect.fnUntraced(function* (
   const within = withinOf(fiber)
   while (true) {
     if (plan.signal?.aborted) return aborted(engine, key, plan.signal)
-    const known = engine.registry.fallbacks.get(key)
+    const known = engine.groups.fallbacks.get(key)
     // Nothing is heard of one that has no lease, should its request be cut off.
-    const current = known !== undefined && apart(known.life, plan.life) ? undefined : known
+    const current = known !== undefined && inDifferentRequests(known.scope, plan.scope) ? undefined : known
     const flight = current ?? engine.fallBack(request, fiber.context)
     if (current !== undefined && within !== undefined && flight.awaits(within)) return reentrant(engine, key)
-    const inbox = new Inbox(flight, within, plan.signal, { ...patient, life: plan.life, mine: current === undefined })
+    const inbox = new Inbox(flight, within, plan.signal, {
+      ...patient,
+      scope: plan.scope,
+      isInitiator: current === undefined
+    })
     const news = yield* Effect.ensuring(restore(inbox.answer(undefined)), inbox.close)
     if (news._tag === "Aborted") return aborted(engine, key, plan.signal!)
     if (news._tag !== "Landed" || flight.ended) continue

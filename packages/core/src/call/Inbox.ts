@@ -2,27 +2,27 @@
  * What a flight tells one caller who waits with hooks, a signal, or a fetcher around it.
  */
 import * as Effect from "effect/Effect"
-import type { Flight, News, Waiter } from "../flight/Flight.ts"
+import type { Flight, FlightEvent, Waiter } from "../flight/Flight.ts"
 
 const never = (): boolean => false
 
 /** What a caller wants of a flight. */
-export interface Wish extends Omit<Waiter, "tell"> {
+export interface Wish extends Omit<Waiter, "notify"> {
   /** Called when it turns out that another caller or process loads. */
   readonly others?: (() => void) | undefined
 }
 
 /** Waits for as long as it takes. */
-export const patient: Omit<Wish, "life"> = {
+export const patient: Omit<Wish, "scope"> = {
   deadline: Infinity,
-  mine: true,
-  evenLeading: false,
-  soft: Infinity,
+  isInitiator: true,
+  timesOutWhileLoading: false,
+  softDeadline: Infinity,
   takes: never
 }
 
 /** What ends a wait. */
-export type Told = Exclude<News, { readonly _tag: "Following" | "Joined" }> | { readonly _tag: "Aborted" }
+export type Told = Exclude<FlightEvent, { readonly _tag: "Following" | "Joined" }> | { readonly _tag: "Aborted" }
 
 const following = "Following"
 
@@ -33,11 +33,11 @@ const following = "Following"
  * is prompt, and a caller whose signal has fired is not to make one.
  */
 export class Inbox implements Waiter {
-  readonly life: Waiter["life"]
+  readonly scope: Waiter["scope"]
   readonly deadline: number
-  readonly mine: boolean
-  readonly evenLeading: boolean
-  readonly soft: number
+  readonly isInitiator: boolean
+  readonly timesOutWhileLoading: boolean
+  readonly softDeadline: number
   readonly takes: Waiter["takes"]
   private readonly others: Wish["others"]
   private followed = false
@@ -52,11 +52,11 @@ export class Inbox implements Waiter {
     this.flight = flight
     this.within = within
     this.signal = signal
-    this.life = wish.life
+    this.scope = wish.scope
     this.deadline = wish.deadline
-    this.mine = wish.mine
-    this.evenLeading = wish.evenLeading
-    this.soft = wish.soft
+    this.isInitiator = wish.isInitiator
+    this.timesOutWhileLoading = wish.timesOutWhileLoading
+    this.softDeadline = wish.softDeadline
     this.takes = wish.takes
     this.others = wish.others
     within?.waits(flight, 1)
@@ -65,11 +65,11 @@ export class Inbox implements Waiter {
   }
 
   private readonly abort = (): void => {
-    this.tell({ _tag: "Aborted" })
+    this.notify({ _tag: "Aborted" })
     this.flight.leave(this)
   }
 
-  tell(news: News | { readonly _tag: "Aborted" }): void {
+  notify(news: FlightEvent | { readonly _tag: "Aborted" }): void {
     if (news._tag === "Following" || news._tag === "Joined") this.others?.()
     if (news._tag === "Joined") return
     if (news._tag !== "Following") this.told ??= news

@@ -5,66 +5,66 @@
 import * as Exit from "effect/Exit"
 import type { Engine } from "../flight/Engine.ts"
 import { isMissing } from "../flight/FetchBatch.ts"
-import type { Flight, News, Waiter } from "../flight/Flight.ts"
+import type { Flight, FlightEvent, Waiter } from "../flight/Flight.ts"
 import type { StaleValue } from "../flight/LoadContext.ts"
-import type { Plan } from "../flight/LoadRequest.ts"
+import type { CallPlan } from "../flight/LoadRequest.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
-import type { Life } from "../options/RequestScope.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
 import { allows, ofFailure, ofLanding, ofStale } from "./Answers.ts"
 
 /** Waits for a flight. */
 export abstract class Joiner implements Waiter {
   private readonly engine: Engine<any>
-  private readonly plan: Plan
+  private readonly plan: CallPlan
   protected readonly flight: Flight
   /** Whether this caller made the flight. */
-  readonly mine: boolean
+  readonly isInitiator: boolean
   /** When the caller began to wait. */
   protected readonly began: number
 
-  constructor(engine: Engine<any>, plan: Plan, flight: Flight, mine: boolean) {
+  constructor(engine: Engine<any>, plan: CallPlan, flight: Flight, mine: boolean) {
     this.engine = engine
     this.plan = plan
     this.flight = flight
-    this.mine = mine
-    this.began = mine ? flight.born : flight.now
+    this.isInitiator = mine
+    this.began = mine ? flight.startedAt : flight.now
   }
 
   /** Told once how it ended; without an exit the caller goes the long way, `late` if its time is over. */
   protected abstract end(exit: Exit.Exit<Answer<any>, any> | undefined, late: boolean): void
 
   /** Whether a caller with this plan may be one. */
-  static suits({ hooks, others, policy, signal }: Plan): boolean {
+  static suits({ hooks, others, policy, signal }: CallPlan): boolean {
     return hooks === undefined && others === undefined && signal === undefined && !Policy.followsHits(policy)
   }
 
-  get life(): Life {
-    return this.plan.life
+  get scope(): RequestScope {
+    return this.plan.scope
   }
 
   get deadline(): number {
     return this.began + this.plan.policy.waitMax
   }
 
-  get evenLeading(): boolean {
-    return !this.mine && this.plan.policy.onWaitTimeout !== "fetch"
+  get timesOutWhileLoading(): boolean {
+    return !this.isInitiator && this.plan.policy.onWaitTimeout !== "fetch"
   }
 
-  get soft(): number {
+  get softDeadline(): number {
     return this.began + this.plan.policy.softTimeout
   }
 
   takes(stale: StaleValue<any>): boolean {
     const { now } = this.flight
-    return allows(this.plan.policy, stale, now >= this.soft, now)
+    return allows(this.plan.policy, stale, now >= this.softDeadline, now)
   }
 
-  tell(news: News): void {
+  notify(news: FlightEvent): void {
     if (news._tag !== "Following" && news._tag !== "Joined") this.end(this.exit(news), news._tag === "TimedOut")
   }
 
-  private exit(news: News): Exit.Exit<Answer<any>, any> | undefined {
+  private exit(news: FlightEvent): Exit.Exit<Answer<any>, any> | undefined {
     const { engine, flight, plan } = this
     if (news._tag === "Stale") return Exit.succeed(ofStale(engine, news.stale, flight.now))
     if (news._tag !== "Landed") return undefined
@@ -74,10 +74,10 @@ export abstract class Joiner implements Waiter {
       const landing = exit.value
       return landing._tag === "Idle"
         ? undefined
-        : Exit.succeed(ofLanding(engine, landing, this.mine, this.began, flight.clock))
+        : Exit.succeed(ofLanding(engine, landing, this.isInitiator, this.began, flight.clock))
     }
-    if (!this.mine && isMissing(exit.cause)) return undefined
-    return ofFailure(engine, plan, exit.cause, flight.besides, flight.now)
+    if (!this.isInitiator && isMissing(exit.cause)) return undefined
+    return ofFailure(engine, plan, exit.cause, flight.staleValue, flight.now)
   }
 
   join(): void {

@@ -4,7 +4,7 @@
 import * as Clock from "effect/Clock"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type { Sealed } from "../codec/EncodedValue.ts"
+import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { LocalClock, LocalHit } from "../contract/Adapter.ts"
 import type { Engine, Request } from "../flight/Engine.ts"
 import type { Answer, Meta } from "../options/Answer.ts"
@@ -13,14 +13,14 @@ import * as Policy from "../options/Policy.ts"
 /** A fresh value that is in this process, if there is one that needs no decoding. */
 export const find = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
   const hit = engine.adapter.hitUnsafe?.(key, clock)
-  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
+  const opened = hit && engine.valueCodec.decodeUnsafe(hit.value)
   return opened && countHit(engine, opened, hit)
 }
 
 /** The same, for those who want nothing but the value. */
-export const findValue = (engine: Engine<any>, key: string, clock: LocalClock): Sealed<any> | undefined => {
+export const findValue = (engine: Engine<any>, key: string, clock: LocalClock): EncodedValue<any> | undefined => {
   const value = engine.adapter.valueUnsafe?.(key, clock)
-  const opened = value && engine.sealer.unsealUnsafe(value)
+  const opened = value && engine.valueCodec.decodeUnsafe(value)
   if (opened === undefined) return undefined
   engine.counters.hits++
   engine.answered()
@@ -32,13 +32,13 @@ export const ofCall = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): 
   const { engine, force, key, plan } = request
   if (force || plan.signal?.aborted === true) return undefined
   const hit = engine.adapter.hitUnsafe?.(key, fiber.getRef(Clock.Clock))
-  const opened = hit && engine.sealer.unsealUnsafe(hit.value)
+  const opened = hit && engine.valueCodec.decodeUnsafe(hit.value)
   if (opened === undefined) return undefined
-  if (Policy.followsHits(plan.policy)) entail(request, fiber, opened.cost, hit!)
+  if (Policy.followsHits(plan.policy)) afterHit(request, fiber, opened.cost, hit!)
   return countHit(engine, opened, hit!)
 }
 
-const countHit = (engine: Engine<any>, { value }: Sealed<any>, { age, freshFor }: LocalHit): Answer<any> => {
+const countHit = (engine: Engine<any>, { value }: EncodedValue<any>, { age, freshFor }: LocalHit): Answer<any> => {
   engine.counters.hits++
   engine.answered()
   return { value, meta: { cache: "HIT", age, freshFor } }
@@ -49,7 +49,7 @@ const countHit = (engine: Engine<any>, { value }: Sealed<any>, { age, freshFor }
  * refresh behind it: the sooner it expires and the longer its load took, the likelier; many callers decide so
  * independently, and the lease lets one of them load.
  */
-export const entail = (
+export const afterHit = (
   { engine, ...load }: Request,
   fiber: Fiber.Fiber<unknown, unknown>,
   cost: number,

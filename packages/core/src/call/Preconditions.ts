@@ -44,9 +44,9 @@ export const ask = <B>(
   asked: (adapter: Adapter) => Effect.Effect<B, AdapterError>
 ): Effect.Effect<B, CacheLockingError> =>
   guard(engine, key, () => {
-    const { adapter, counters, registry } = engine
+    const { adapter, counters, groups } = engine
     engine.answered()
-    const overtake = Effect.sync(() => registry.overtake(key))
+    const overtake = Effect.sync(() => groups.detachInFlight(key))
     const whole = phase === "read" ? asked(adapter) : Effect.ensuring(asked(adapter), overtake)
     return Effect.mapError(whole, (cause) => {
       const context = { key, phase, adapter: adapter.name }

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Sealed } from "../codec/EncodedValue.ts"
+import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { Snapshot } from "../contract/Adapter.ts"
 import { CacheGetFailed, type CacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Engine } from "../flight/Engine.ts"
@@ -30,7 +30,7 @@ export interface Explanation {
 
 /** What was found, with its fresh value opened. */
 interface Found<A> extends Snapshot {
-  readonly fresh?: Sealed<A> | undefined
+  readonly fresh?: EncodedValue<A> | undefined
 }
 
 const nothing = { value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 } as const
@@ -42,7 +42,7 @@ export const peek = <A>(engine: Engine<A>, key: string): Effect.Effect<Found<A>,
     (found) => {
       if (found.value === undefined) return Effect.succeed(found)
       return Effect.flatMap(
-        engine.sealer.unseal(key, found.value),
+        engine.valueCodec.decode(key, found.value),
         (opened): Effect.Effect<Found<A>, CacheLockingError> => {
           const tags = opened?.tags ?? []
           const whole = found.freshFor > 0 ? { ...found, fresh: opened } : found
@@ -73,5 +73,5 @@ export const explain = (engine: Engine<any>, key: string): Effect.Effect<Explana
     holder: found.lease?.owner,
     leaseEndsIn: found.lease?.endsIn,
     coolingFor: found.cooling?.retryIn,
-    waitersHere: engine.registry.waiters(key)
+    waitersHere: engine.groups.waiters(key)
   }))

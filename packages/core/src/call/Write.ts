@@ -26,7 +26,7 @@ export const set = <A, E, R>(
   options: SetOptions<A, E, R> | undefined
 ): Effect.Effect<void, CacheLockingError | E, R> =>
   guard(engine, key, (): Effect.Effect<void, CacheLockingError | E, R> => {
-    const { adapter, counters, sealer } = engine
+    const { adapter, counters, valueCodec } = engine
     if (options !== undefined) Check.known(options, names)
     const { origin, ...own } = options ?? {}
     const write = Check.fn("origin", origin, undefined)
@@ -40,7 +40,7 @@ export const set = <A, E, R>(
     // Before the origin is told: what cannot be kept is written nowhere.
     const ready = kept
       ? Effect.map(
-          Effect.flatMap(current, (tags) => sealer.seal(key, value, { cost: 0, tags })),
+          Effect.flatMap(current, (tags) => valueCodec.encode(key, value, { cost: 0, tags })),
           (sealed) =>
             ask(engine, key, "put", CacheSetFailed, (adapter) => adapter.put(key, { value: sealed, lifetime }))
         )

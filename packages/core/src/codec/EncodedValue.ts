@@ -15,7 +15,7 @@ const NO_TAGS: ReadonlyArray<Envelope.Tag> = []
  * A decoded value with its cost and tags. Three fields and no more: a hundred thousand
  * of these stay in memory.
  */
-export class Sealed<out A> implements Value {
+export class EncodedValue<out A> implements Value {
   readonly value: A
   /** The cost alone where there are no tags: a small integer takes no memory of its own. */
   private readonly info: number | Envelope.Info
@@ -30,8 +30,8 @@ export class Sealed<out A> implements Value {
   }
 
   /** The same, with what a memory keeps beside it. */
-  keep(filledAt: number, took: number, lifetime: Lifetime): KeptSealed<A> {
-    return new KeptSealed(this.value, this.source, this.info, filledAt, took, lifetime)
+  keep(filledAt: number, took: number, lifetime: Lifetime): KeptValue<A> {
+    return new KeptValue(this.value, this.source, this.info, filledAt, took, lifetime)
   }
 
   /** Whole milliseconds that the load took. */
@@ -88,9 +88,9 @@ export class Sealed<out A> implements Value {
  * Bytes that are read more than once: what they were decoded to stays with them. A near tier keeps these, so that its
  * hits decode nothing.
  */
-export class Copy implements Value {
+export class DecodedCopy implements Value {
   readonly bytes: Uint8Array
-  private opened: Sealed<any> | undefined
+  private opened: EncodedValue<any> | undefined
   private by: Codec<any> | undefined
 
   constructor(bytes: Uint8Array) {
@@ -98,19 +98,19 @@ export class Copy implements Value {
   }
 
   /** What this very codec made of the bytes, if it was the last to be asked. */
-  openedBy<A>(codec: Codec<A>): Sealed<A> | undefined {
+  decodedBy<A>(codec: Codec<A>): EncodedValue<A> | undefined {
     return this.by === codec ? this.opened : undefined
   }
 
   /** Keeps what a codec made of the bytes. */
-  keep<A>(codec: Codec<A>, opened: Sealed<A>): void {
+  keep<A>(codec: Codec<A>, opened: EncodedValue<A>): void {
     this.by = codec
     this.opened = opened
   }
 }
 
 /** A `Sealed` in a memory, with when and for how long: one object instead of two, for there are many. */
-export class KeptSealed<out A> extends Sealed<A> {
+export class KeptValue<out A> extends EncodedValue<A> {
   readonly filledAt: number
   readonly took: number
   readonly lifetime: Lifetime
@@ -155,26 +155,29 @@ export class Unreadable {
 }
 
 /** Makes a value ready for adapters. `cost` is in milliseconds, rounded; default 0. */
-export const seal = <A>(
+export const encodedValue = <A>(
   value: A,
   codec: Codec<NoInfer<A>>,
   about?: { readonly cost?: number | undefined; readonly tags?: ReadonlyArray<Envelope.Tag> | undefined }
-): Sealed<A> => new Sealed(value, codec, compact(Math.round(about?.cost ?? 0), about?.tags ?? NO_TAGS))
+): EncodedValue<A> => new EncodedValue(value, codec, compact(Math.round(about?.cost ?? 0), about?.tags ?? NO_TAGS))
 
 /**
  * What an adapter answered, opened: at once if it kept the `Sealed` itself or the codec is
  * synchronous. Never throws or rejects; the answer's type tells.
  */
-export const unseal = <A>(value: Value, codec: Codec<A>): Sealed<A> | Unreadable | Promise<Sealed<A> | Unreadable> => {
-  if (value instanceof Sealed) return value
-  const copy = value instanceof Copy ? value : undefined
-  const known = copy?.openedBy(codec)
+export const decodeValue = <A>(
+  value: Value,
+  codec: Codec<A>
+): EncodedValue<A> | Unreadable | Promise<EncodedValue<A> | Unreadable> => {
+  if (value instanceof EncodedValue) return value
+  const copy = value instanceof DecodedCopy ? value : undefined
+  const known = copy?.decodedBy(codec)
   if (known !== undefined) return known
   const opened = Envelope.decode(value.bytes, codec.name)
   if (opened === undefined) return new Unreadable("envelope", false)
   const info = compact(opened.cost, opened.tags)
-  const made = (decoded: A): Sealed<A> => {
-    const sealed = new Sealed(decoded, copy?.bytes ?? codec, info)
+  const made = (decoded: A): EncodedValue<A> => {
+    const sealed = new EncodedValue(decoded, copy?.bytes ?? codec, info)
     copy?.keep(codec, sealed)
     return sealed
   }
@@ -189,7 +192,7 @@ export const unseal = <A>(value: Value, codec: Codec<A>): Sealed<A> | Unreadable
 
 /** The tags of a value, whatever its codec; `undefined` if they cannot be read. */
 export const tagsOf = (value: Value): ReadonlyArray<Envelope.Tag> | undefined =>
-  value instanceof Sealed ? value.tags : Envelope.tagsOf(value.bytes)
+  value instanceof EncodedValue ? value.tags : Envelope.tagsOf(value.bytes)
 
 const compact = (cost: number, tags: ReadonlyArray<Envelope.Tag>): number | Envelope.Info =>
   tags.length === 0 ? cost : { cost, tags }

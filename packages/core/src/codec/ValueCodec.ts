@@ -8,7 +8,7 @@ import type { Adapter, Value } from "../contract/Adapter.ts"
 import { DecodeFailed, EncodeFailed, LimitExceeded } from "../contract/CacheLockingError.ts"
 import type { Counters } from "../stats/Counters.ts"
 import * as Codec from "./Codec.ts"
-import { Copy, Sealed, seal, Unreadable, unseal } from "./EncodedValue.ts"
+import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from "./EncodedValue.ts"
 import type { Tag } from "./Envelope.ts"
 import { failureCodec } from "./FailureCodec.ts"
 
@@ -16,7 +16,7 @@ import { failureCodec } from "./FailureCodec.ts"
 const mostFailureBytes = 65_536
 
 /** Seals and unseals the values of a cache. */
-export class Sealer<A> {
+export class ValueCodec<A> {
   /** The codec; what makes two caches share their flights. */
   readonly codec: Codec.Codec<A>
   private readonly adapter: Adapter
@@ -41,18 +41,18 @@ export class Sealer<A> {
    * Makes a value ready for the adapter. Unless it is kept by reference it goes through the codec and
    * back, so that the leader sees what everyone else will.
    */
-  seal(
+  encode(
     key: string,
     value: A,
     about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
-  ): Effect.Effect<Sealed<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
-    const sealed = seal(value, this.codec, about)
+  ): Effect.Effect<EncodedValue<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
+    const sealed = encodedValue(value, this.codec, about)
     if (this.byReference) return Effect.succeed(sealed)
-    const checked = Effect.flatMap(this.encode(key, sealed), () => this.check(key, sealed))
+    const checked = Effect.flatMap(this.encodeBytes(key, sealed), () => this.check(key, sealed))
     return Effect.mapError(checked, (error) => this.counters.erred(error))
   }
 
-  private encode(key: string, sealed: Sealed<any>): Effect.Effect<void, EncodeFailed> {
+  private encodeBytes(key: string, sealed: EncodedValue<any>): Effect.Effect<void, EncodeFailed> {
     const blame = (error: unknown): EncodeFailed => {
       const { cause, message } = error as EncodeFailed
       return new EncodeFailed({ context: { key, phase: "encode", adapter: this.adapter.name }, message, cause })
@@ -65,7 +65,7 @@ export class Sealer<A> {
     }
   }
 
-  private check(key: string, sealed: Sealed<A>): Effect.Effect<Sealed<A>, DecodeFailed | LimitExceeded> {
+  private check(key: string, sealed: EncodedValue<A>): Effect.Effect<EncodedValue<A>, DecodeFailed | LimitExceeded> {
     const { bytes } = sealed
     const max = this.adapter.limits.valueBytes
     if (bytes.byteLength > max) {
@@ -80,25 +80,25 @@ export class Sealer<A> {
       )
     }
     // A store that takes the bytes is not to have them made again; one that keeps the object does without them.
-    const again = this.adapter.keepsReferences === true ? { bytes } : new Copy(bytes)
+    const again = this.adapter.keepsReferences === true ? { bytes } : new DecodedCopy(bytes)
     return Effect.flatMap(this.open(again), (opened) =>
       opened instanceof Unreadable ? Effect.fail(this.decodeFailed(key, opened)) : Effect.succeed(opened)
     )
   }
 
-  private open(value: Value): Effect.Effect<Sealed<A> | Unreadable> {
-    const opened = unseal(value, this.codec)
+  private open(value: Value): Effect.Effect<EncodedValue<A> | Unreadable> {
+    const opened = decodeValue(value, this.codec)
     return opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened)
   }
 
   /** Opens what the adapter answered; `undefined` is a miss: counted and logged, unless told before, and loaded anew. */
-  unseal(key: string, value: Value, told = false): Effect.Effect<Sealed<A> | undefined, DecodeFailed> {
-    const opened = unseal(value, this.codec)
-    if (opened instanceof Sealed) return Effect.succeed(opened)
+  decode(key: string, value: Value, told = false): Effect.Effect<EncodedValue<A> | undefined, DecodeFailed> {
+    const opened = decodeValue(value, this.codec)
+    if (opened instanceof EncodedValue) return Effect.succeed(opened)
     return Effect.flatMap(
       opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
       (opened) => {
-        if (opened instanceof Sealed) return Effect.succeed(opened)
+        if (opened instanceof EncodedValue) return Effect.succeed(opened)
         if (!told || opened.fatal) {
           this.counters.undecodable++
           this.counters.count("DECODE_FAILED")
@@ -116,23 +116,23 @@ export class Sealer<A> {
   }
 
   /** Opens a value that is here already, and needs nobody else's word; or answers nothing. */
-  unsealUnsafe(value: Value): Sealed<A> | undefined {
-    const opened = value instanceof Copy ? this.openNow(value) : value
-    if (!(opened instanceof Sealed)) return undefined
+  decodeUnsafe(value: Value): EncodedValue<A> | undefined {
+    const opened = value instanceof DecodedCopy ? this.openNow(value) : value
+    if (!(opened instanceof EncodedValue)) return undefined
     return opened.tags.length === 0 || this.adapter.dropsTagged === true ? opened : undefined
   }
 
   /** What needs no promise. */
   private openNow(value: Value): Value | Unreadable | undefined {
     const { codec } = this
-    if (codec.async !== true) return unseal(value, codec) as Sealed<A> | Unreadable
-    return value instanceof Copy ? value.openedBy(codec) : value
+    if (codec.async !== true) return decodeValue(value, codec) as EncodedValue<A> | Unreadable
+    return value instanceof DecodedCopy ? value.decodedBy(codec) : value
   }
 
   /** Opens a value if that needs no promise, no look at tags, and goes well. */
-  openUnsafe(value: Value): Sealed<A> | undefined {
+  decodeUntaggedUnsafe(value: Value): EncodedValue<A> | undefined {
     const opened = this.openNow(value)
-    return opened instanceof Sealed && opened.tags.length === 0 ? opened : undefined
+    return opened instanceof EncodedValue && opened.tags.length === 0 ? opened : undefined
   }
 
   private decodeFailed(key: string, unreadable: Unreadable): DecodeFailed {
@@ -144,25 +144,25 @@ export class Sealer<A> {
   }
 
   /** A typed failure for those who wait for this load; a defect is not for others to see. */
-  sealFailure(cause: Cause.Cause<unknown>): Effect.Effect<Value | undefined> {
+  encodeFailure(cause: Cause.Cause<unknown>): Effect.Effect<Value | undefined> {
     const failure = cause.reasons.find(Cause.isFailReason)
     if (failure === undefined) return Effect.undefined
-    const sealed = seal(failure.error, this.failures)
+    const sealed = encodedValue(failure.error, this.failures)
     if (this.adapter.keepsReferences === true) return Effect.succeed(sealed)
     // A failure that cannot be written is told without its cause.
     const fits = () => sealed.bytes.byteLength <= Math.min(mostFailureBytes, this.adapter.limits.valueBytes)
     return Effect.match(
-      Effect.suspend(() => this.encode("", sealed)),
+      Effect.suspend(() => this.encodeBytes("", sealed)),
       { onFailure: () => undefined, onSuccess: () => (fits() ? sealed : undefined) }
     )
   }
 
   /** The failure that a leader left, if it left one that can be read. */
-  unsealFailure(value: Value | undefined): Effect.Effect<{ readonly error: unknown } | undefined> {
+  decodeFailure(value: Value | undefined): Effect.Effect<{ readonly error: unknown } | undefined> {
     if (value === undefined) return Effect.undefined
-    const opened = unseal(value, this.failures)
-    const failure = (opened: Sealed<any> | Unreadable) =>
-      opened instanceof Sealed ? { error: opened.value as unknown } : undefined
+    const opened = decodeValue(value, this.failures)
+    const failure = (opened: EncodedValue<any> | Unreadable) =>
+      opened instanceof EncodedValue ? { error: opened.value as unknown } : undefined
     return opened instanceof Promise
       ? Effect.map(
           Effect.promise(() => opened),

@@ -5,7 +5,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acquired, AcquireOptions, Adapter, AdapterError } from "../contract/Adapter.ts"
-import type { Life } from "../options/RequestScope.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
 
 /** What came of a question. Whoever takes it needs no fiber for it. */
 export type OnAnswer = (answer: Exit.Exit<Acquired, AdapterError>) => void
@@ -17,14 +17,14 @@ interface Question {
 }
 
 /** The first askings of one batch. A key that is asked for again is asked for by itself, under a name of its own. */
-export class Inquiry {
+export class AcquireBatch {
   /** Names the flights of the batch, each of which has another key. */
   readonly owner: string
   private readonly adapter: Adapter
   private readonly acquireMany: NonNullable<Adapter["acquireMany"]>
   private readonly keys: Set<string>
   private readonly context: Context.Context<never>
-  private readonly life: Life
+  private readonly life: RequestScope
   private open: Array<Question> = []
 
   constructor(
@@ -33,7 +33,7 @@ export class Inquiry {
     keys: Iterable<string>,
     owner: string,
     context: Context.Context<never>,
-    life: Life
+    life: RequestScope
   ) {
     this.life = life
     this.adapter = adapter
@@ -56,7 +56,7 @@ export class Inquiry {
 
   private run<B>(asked: Effect.Effect<B, AdapterError>, answer: (exit: Exit.Exit<B, AdapterError>) => void): void {
     const fiber = Effect.runForkWith(this.context)(asked)
-    this.life.keep(fiber)
+    this.life.waitUntil(fiber)
     fiber.addObserver(answer)
   }
 

@@ -4,7 +4,7 @@
  */
 
 /** A queue of background loads. */
-export class Backlog {
+export class BackgroundQueue {
   private running = 0
   private readonly queue = new Map<unknown, () => void>()
   private readonly limit: number
@@ -14,7 +14,7 @@ export class Backlog {
   }
 
   /** Takes a place, or has `later` called, with a place taken, when one is free. A key, or a batch of them, stands in the queue once. */
-  enter(key: unknown, later: () => void): boolean {
+  acquireSlot(key: unknown, later: () => void): boolean {
     if (this.running < this.limit) {
       this.running++
       return true
@@ -24,7 +24,7 @@ export class Backlog {
   }
 
   /** Gives a place back, to the next in the queue if there is one. */
-  leave(): void {
+  releaseSlot(): void {
     const [next] = this.queue
     if (next === undefined) {
       this.running--

@@ -10,8 +10,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Life } from "../options/RequestScope.ts"
-import type { News, Waiter } from "./FlightEvent.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
+import type { FlightEvent, Waiter } from "./FlightEvent.ts"
 import type { StaleValue } from "./LoadContext.ts"
 
 /** What is seen of a flight from afar. */
@@ -20,7 +20,7 @@ export interface Sight {
   /** Tells the caller if its time is over. */
   readonly expire: (waiter: Waiter) => void
   /** Gives the flight up if it has not been heard of for longer than its lease; answers whether it is over. */
-  readonly buryIfDead: () => boolean
+  readonly endIfSilent: () => boolean
 }
 
 /** Looking is cheap, but a timer each time; a load that has just begun may be a short one. Milliseconds. */
@@ -28,12 +28,12 @@ const first = 5
 const longest = 50
 
 /** What ends a wait for a flight that is no more. */
-const gone: News = { _tag: "Landed", exit: Exit.interrupt() }
+const gone: FlightEvent = { _tag: "Landed", exit: Exit.interrupt() }
 
-export class Distant implements Waiter {
+export class CrossRequestWaiter implements Waiter {
   private readonly waiter: Waiter
   private readonly sight: Sight
-  private readonly mail: Array<News> = []
+  private readonly mail: Array<FlightEvent> = []
   private looking: Fiber.Fiber<void> | undefined
 
   constructor(waiter: Waiter, sight: Sight) {
@@ -41,24 +41,24 @@ export class Distant implements Waiter {
     this.sight = sight
   }
 
-  get life(): Life {
-    return this.waiter.life
+  get scope(): RequestScope {
+    return this.waiter.scope
   }
 
   get deadline(): number {
     return this.waiter.deadline
   }
 
-  get mine(): boolean {
-    return this.waiter.mine
+  get isInitiator(): boolean {
+    return this.waiter.isInitiator
   }
 
-  get evenLeading(): boolean {
-    return this.waiter.evenLeading
+  get timesOutWhileLoading(): boolean {
+    return this.waiter.timesOutWhileLoading
   }
 
-  get soft(): number {
-    return this.waiter.soft
+  get softDeadline(): number {
+    return this.waiter.softDeadline
   }
 
   takes(stale: StaleValue<any>): boolean {
@@ -66,7 +66,7 @@ export class Distant implements Waiter {
   }
 
   /** By the flight, and so inside of another request. */
-  tell(news: News): void {
+  notify(news: FlightEvent): void {
     this.mail.push(news)
   }
 
@@ -84,8 +84,8 @@ export class Distant implements Waiter {
     return Effect.flatMap(this.sight.clock.sleep(Duration.millis(pause)), () => {
       this.sight.expire(this)
       if (this.deliver()) return Effect.void
-      if (this.sight.buryIfDead()) {
-        this.waiter.tell(gone)
+      if (this.sight.endIfSilent()) {
+        this.waiter.notify(gone)
         return Effect.void
       }
       return this.after(Math.min(longest, pause * 1.5))
@@ -95,7 +95,7 @@ export class Distant implements Waiter {
   /** Hands over what was put down; answers whether the caller has its answer. */
   private deliver(): boolean {
     for (const news of this.mail.splice(0)) {
-      this.waiter.tell(news)
+      this.waiter.notify(news)
       if (news._tag !== "Following" && news._tag !== "Joined") return true
     }
     return false

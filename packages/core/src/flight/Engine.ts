@@ -6,22 +6,22 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Codec from "../codec/Codec.ts"
-import { Sealer } from "../codec/ValueCodec.ts"
+import { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Hooks } from "../options/Hooks.ts"
-import type { Life } from "../options/RequestScope.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
 import { Counters } from "../stats/Counters.ts"
 import { Meter } from "../stats/Metrics.ts"
-import { Inquiry } from "./AcquireBatch.ts"
-import { Backlog } from "./BackgroundQueue.ts"
-import { type Ground, Trip } from "./FirstAcquire.ts"
-import type { Departure, Flight } from "./Flight.ts"
-import type { Flights } from "./FlightGroup.ts"
-import { getOrMake, identityOf, Registry } from "./FlightGroups.ts"
-import type { Turn } from "./LoadContext.ts"
+import { AcquireBatch } from "./AcquireBatch.ts"
+import { BackgroundQueue } from "./BackgroundQueue.ts"
+import { FirstAcquire, type Ground } from "./FirstAcquire.ts"
+import type { Flight, FlightOptions } from "./Flight.ts"
+import type { FlightGroup } from "./FlightGroup.ts"
+import { FlightGroups, getOrMake, identityOf } from "./FlightGroups.ts"
+import type { LoadContext } from "./LoadContext.ts"
 import * as Lease from "./LoadProtocol.ts"
-import type { Behind, Load, Plan } from "./LoadRequest.ts"
+import type { BackgroundLoad, CallPlan, LoadRequest } from "./LoadRequest.ts"
 
 /** Keys whose failures are counted at once: the back-off of others begins anew. */
 const mostFailures = 1_000
@@ -44,7 +44,7 @@ const nameFlight = (ownerId: string): string => {
 }
 
 /** A caller's request, and the cache that it is made of. */
-export interface Request extends Load {
+export interface Request extends LoadRequest {
   readonly engine: Engine<any>
 }
 
@@ -52,10 +52,10 @@ export interface Request extends Load {
 export class Engine<A> implements Ground {
   readonly adapter: Adapter
   readonly counters = new Counters()
-  readonly sealer: Sealer<A>
+  readonly valueCodec: ValueCodec<A>
   /** The flights of this process over the same store. */
-  readonly registry: Registry
-  private readonly backlogs = new WeakMap<Life, Backlog>()
+  readonly groups: FlightGroups
+  private readonly backlogs = new WeakMap<RequestScope, BackgroundQueue>()
   private readonly refreshConcurrency: number
   /** Failures in a row, by key. */
   private readonly failures = new Map<string, number>()
@@ -75,43 +75,52 @@ export class Engine<A> implements Ground {
     this.adapter = adapter
     this.meter = new Meter(this.counters, context, name, adapter)
     this.counters.onLoaded = this.meter.loaded
-    this.sealer = new Sealer(adapter, this.counters, codec, failures)
-    this.registry = Registry.of(adapter, this.sealer.codec)
+    this.valueCodec = new ValueCodec(adapter, this.counters, codec, failures)
+    this.groups = FlightGroups.of(adapter, this.valueCodec.codec)
     this.refreshConcurrency = refreshConcurrency
   }
 
   /** The background loads of one life. */
-  private backlog(life: Life): Backlog {
-    return getOrMake(this.backlogs, life, () => new Backlog(this.refreshConcurrency))
+  private backlog(life: RequestScope): BackgroundQueue {
+    return getOrMake(this.backlogs, life, () => new BackgroundQueue(this.refreshConcurrency))
   }
 
   /** Begins a flight under a lease. */
-  fly(load: Load, context: Context.Context<never>): Flight {
-    const { flights, refreshes } = this.registry
+  fly(load: LoadRequest, context: Context.Context<never>): Flight {
+    const { flights, refreshes } = this.groups
     return this.begin(load.force ? refreshes : flights, load, context, undefined)
   }
 
   /** The keys of a batch, asked for together where the adapter can. */
-  inquire(keys: ReadonlyArray<string>, { life, policy }: Plan, context: Context.Context<never>): Inquiry | undefined {
+  inquire(
+    keys: ReadonlyArray<string>,
+    { scope, policy }: CallPlan,
+    context: Context.Context<never>
+  ): AcquireBatch | undefined {
     const { acquireMany } = this.adapter
     if (acquireMany === undefined || keys.length < 2) return undefined
-    return new Inquiry(this.adapter, acquireMany, keys, nameFlight(policy.ownerId), context, life)
+    return new AcquireBatch(this.adapter, acquireMany, keys, nameFlight(policy.ownerId), context, scope)
   }
 
   /** Begins a load for which nobody waits, unless one of the key is under way. */
-  loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void {
-    const { life } = load.plan
-    if (!life.lingers || this.closed) return
-    const flights = this.registry.behind
+  loadBehind(load: LoadRequest, context: Context.Context<never>, behind: BackgroundLoad): void {
+    const { scope } = load.plan
+    if (!scope.allowsBackground || this.closed) return
+    const flights = this.groups.behind
     if (flights.get(load.key) === undefined) this.begin(flights, load, context, behind).launch()
     else if (behind.placed) this.leave(load)
   }
 
-  private begin(flights: Flights, load: Load, context: Context.Context<never>, behind: Behind | undefined): Flight {
-    load.plan.batch?.began(load.key)
-    const inquiry = load.plan.inquiry?.take(load.key) ? load.plan.inquiry : undefined
+  private begin(
+    flights: FlightGroup,
+    load: LoadRequest,
+    context: Context.Context<never>,
+    behind: BackgroundLoad | undefined
+  ): Flight {
+    load.plan.fetchBatch?.began(load.key)
+    const inquiry = load.plan.acquireBatch?.take(load.key) ? load.plan.acquireBatch : undefined
     const owner = inquiry?.owner ?? nameFlight(load.plan.policy.ownerId)
-    const trip = new Trip(this, load, context, owner, inquiry, behind)
+    const trip = new FirstAcquire(this, load, context, owner, inquiry, behind)
     const begin = (flight: Flight) => {
       this.own.add(flight)
       trip.ask(flight)
@@ -126,30 +135,30 @@ export class Engine<A> implements Ground {
     return true
   }
 
-  enter({ key, plan: { batch, life } }: Load, later: () => void): boolean {
-    const backlog = this.backlog(life)
-    return batch === undefined ? backlog.enter(key, later) : batch.enter(backlog, key, later)
+  enter({ key, plan: { fetchBatch, scope } }: LoadRequest, later: () => void): boolean {
+    const backlog = this.backlog(scope)
+    return fetchBatch === undefined ? backlog.acquireSlot(key, later) : fetchBatch.acquireSlot(backlog, key, later)
   }
 
-  leave({ plan: { batch, life } }: Load): void {
-    const backlog = this.backlog(life)
-    if (batch === undefined) backlog.leave()
-    else batch.leave(backlog)
+  leave({ plan: { fetchBatch, scope } }: LoadRequest): void {
+    const backlog = this.backlog(scope)
+    if (fetchBatch === undefined) backlog.releaseSlot()
+    else fetchBatch.releaseSlot(backlog)
   }
 
   /** Begins a flight beside another's lease. */
-  fallBack(load: Load, context: Context.Context<never>): Flight {
+  fallBack(load: LoadRequest, context: Context.Context<never>): Flight {
     const begin = (flight: Flight) => {
       const owner = nameFlight(load.plan.policy.ownerId)
-      flight.run(Lease.bypass(this.turn(load, owner, flight, undefined, yes)), context)
+      flight.run(Lease.fetchUnleased(this.turn(load, owner, flight, undefined, yes)), context)
     }
     const clock = Context.get(context, Clock.Clock)
-    return this.registry.fallbacks.begin(departure(load, clock, begin, false))
+    return this.groups.fallbacks.begin(departure(load, clock, begin, false))
   }
 
   /** Makes a fresh value stay so, behind the hit that wants it. */
-  touch({ key, plan: { life } }: Load, freshFor: number, context: Context.Context<never>): void {
-    if (!life.lingers) return
+  touch({ key, plan: { scope } }: LoadRequest, freshFor: number, context: Context.Context<never>): void {
+    if (!scope.allowsBackground) return
     const touched = Effect.matchEffect(this.adapter.touch(key, { freshFor }), {
       onFailure: (error) => {
         this.counters.adapterErrors++
@@ -158,7 +167,7 @@ export class Engine<A> implements Ground {
       },
       onSuccess: () => Effect.void
     })
-    life.keep(Effect.runForkWith(context)(touched))
+    scope.waitUntil(Effect.runForkWith(context)(touched))
   }
 
   /** Something was counted. */
@@ -191,27 +200,27 @@ export class Engine<A> implements Ground {
   })
 
   turn(
-    { fetcher, force, key, plan: { hooks, life, policy } }: Load,
+    { fetcher, force, key, plan: { hooks, scope, policy } }: LoadRequest,
     owner: string,
     flight: Flight,
     early: number | undefined,
     mayBegin: () => boolean
-  ): Turn<A, any, any> {
+  ): LoadContext<A, any, any> {
     return {
       key,
       owner,
       adapter: this.adapter,
-      sealer: this.sealer,
+      valueCodec: this.valueCodec,
       policy,
       fetcher,
-      phases: flight,
-      trouble: (error) => tell(error, hooks),
+      events: flight,
+      report: (error) => tell(error, hooks),
       counters: this.counters,
       force,
       early,
       mayBegin,
-      failed: (yes) => this.failed(key, yes),
-      keep: life.keep
+      failuresInARow: (yes) => this.failed(key, yes),
+      waitUntil: scope.waitUntil
     }
   }
 
@@ -227,11 +236,11 @@ export class Engine<A> implements Ground {
 
 /** A leader's lease is renewed all the time, so one that is silent for so long is no more. */
 const departure = (
-  { key, plan: { life, policy } }: Load,
+  { key, plan: { scope, policy } }: LoadRequest,
   clock: Clock.Clock,
   begin: (flight: Flight) => void,
   background: boolean
-): Departure => ({ key, life, patience: policy.leaseTtl, clock, begin, background })
+): FlightOptions => ({ key, scope, silenceLimit: policy.leaseTtl, clock, begin, background })
 
 const yes = (): boolean => true
 

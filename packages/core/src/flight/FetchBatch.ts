@@ -8,7 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Backlog } from "./BackgroundQueue.ts"
+import type { BackgroundQueue } from "./BackgroundQueue.ts"
 
 /** Gives the values of keys, as far as there are any. */
 export type FetchMany<A, E, R> = (
@@ -23,7 +23,7 @@ export const isMissing = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof Missing)
 
 /** The loads of one caller's keys. */
-export class Batch<A, E, R> {
+export class FetchBatch<A, E, R> {
   /** Keys of which it is not known yet whether they are to be fetched. */
   private readonly open: Set<string>
   /** Keys whose loads this caller began. */
@@ -112,8 +112,8 @@ export class Batch<A, E, R> {
   private readonly queued = new Map<string, () => void>()
 
   /** All background loads of a batch have one place together, for they are one fetch; see `Backlog.enter`. */
-  enter(backlog: Backlog, key: string, later: () => void): boolean {
-    if (this.places > 0 || backlog.enter(this, () => this.begin())) {
+  acquireSlot(backlog: BackgroundQueue, key: string, later: () => void): boolean {
+    if (this.places > 0 || backlog.acquireSlot(this, () => this.begin())) {
       this.places++
       return true
     }
@@ -131,7 +131,7 @@ export class Batch<A, E, R> {
   }
 
   /** The last one out gives the place back. */
-  leave(backlog: Backlog): void {
-    if (--this.places === 0) backlog.leave()
+  releaseSlot(backlog: BackgroundQueue): void {
+    if (--this.places === 0) backlog.releaseSlot()
   }
 }

@@ -5,55 +5,55 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Sealer } from "../codec/ValueCodec.ts"
+import type { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Acquired, Adapter, AdapterError, Hit, Token } from "../contract/Adapter.ts"
 import type { Counters } from "../stats/Counters.ts"
 import { millisBetween } from "../stats/Histogram.ts"
-import type { Inquiry } from "./AcquireBatch.ts"
+import type { AcquireBatch } from "./AcquireBatch.ts"
 import type { Flight } from "./Flight.ts"
-import type { Turn } from "./LoadContext.ts"
+import type { LoadContext } from "./LoadContext.ts"
 import * as Lease from "./LoadProtocol.ts"
-import type { Behind, Load } from "./LoadRequest.ts"
+import type { BackgroundLoad, LoadRequest } from "./LoadRequest.ts"
 
 /** What a trip needs of its cache. */
 export interface Ground {
   readonly adapter: Adapter
   readonly counters: Counters
-  readonly sealer: Sealer<any>
+  readonly valueCodec: ValueCodec<any>
   /** A flight's turn, once the store was asked. */
   turn(
-    load: Load,
+    load: LoadRequest,
     owner: string,
     flight: Flight,
     early: number | undefined,
     mayBegin: () => boolean
-  ): Turn<any, any, any>
-  loadBehind(load: Load, context: Context.Context<never>, behind: Behind): void
+  ): LoadContext<any, any, any>
+  loadBehind(load: LoadRequest, context: Context.Context<never>, behind: BackgroundLoad): void
   /** Takes a place among the background loads, or has `later` called when there is one. */
-  enter(load: Load, later: () => void): boolean
-  leave(load: Load): void
+  enter(load: LoadRequest, later: () => void): boolean
+  leave(load: LoadRequest): void
   /** A flight is over; false if that was told already. */
   arrived(flight: Flight): boolean
 }
 
-export class Trip {
+export class FirstAcquire {
   private readonly ground: Ground
-  private readonly load: Load
+  private readonly load: LoadRequest
   private readonly context: Context.Context<never>
   private readonly owner: string
   /** Asks first, together with others. */
-  private readonly inquiry: Inquiry | undefined
-  private readonly behind: Behind | undefined
+  private readonly inquiry: AcquireBatch | undefined
+  private readonly behind: BackgroundLoad | undefined
   /** Whether it has a place in the backlog. */
   private placed: boolean
 
   constructor(
     ground: Ground,
-    load: Load,
+    load: LoadRequest,
     context: Context.Context<never>,
     owner: string,
-    inquiry: Inquiry | undefined,
-    behind: Behind | undefined
+    inquiry: AcquireBatch | undefined,
+    behind: BackgroundLoad | undefined
   ) {
     this.ground = ground
     this.load = load
@@ -74,7 +74,7 @@ export class Trip {
     const { behind, context, inquiry, load, owner } = this
     const { clock } = flight
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
-    const asking = Lease.asking(load.plan.policy, owner, load.force, behind?.early)
+    const asking = Lease.acquireOptions(load.plan.policy, owner, load.force, behind?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
       if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
         this.ask(flight, false)
@@ -83,7 +83,7 @@ export class Trip {
       if (Exit.isSuccess(exit) && began !== undefined) {
         counters.store.record(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
       }
-      flight.alive()
+      flight.heartbeat()
       if (flight.ended) this.discard(exit)
       else this.go(flight, exit)
       if (flight.done) this.arrive(flight)
@@ -94,7 +94,7 @@ export class Trip {
     }
     const asked = Effect.suspend(() => adapter.acquire(load.key, asking))
     const fiber = Effect.runForkWith(context)(asked)
-    load.plan.life.keep(fiber)
+    load.plan.scope.waitUntil(fiber)
     fiber.addObserver(answered)
   }
 
@@ -102,7 +102,7 @@ export class Trip {
   private discard(asked: Exit.Exit<Acquired, AdapterError>): void {
     const { context, load } = this
     if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
-      load.plan.life.keep(Effect.runForkWith(context)(this.giveBack(asked.value.token)))
+      load.plan.scope.waitUntil(Effect.runForkWith(context)(this.giveBack(asked.value.token)))
     }
   }
 
@@ -114,9 +114,10 @@ export class Trip {
   private go(flight: Flight, asked: Exit.Exit<Acquired, AdapterError>): void {
     const { behind, context, ground, load, owner } = this
     const found = Exit.isSuccess(asked) ? asked.value : undefined
-    const opened = found?._tag === "Hit" && behind === undefined ? ground.sealer.openUnsafe(found.value) : undefined
+    const opened =
+      found?._tag === "Hit" && behind === undefined ? ground.valueCodec.decodeUntaggedUnsafe(found.value) : undefined
     if (opened !== undefined) {
-      flight.land(Exit.succeed(Lease.hit(opened, found as Hit, false)))
+      flight.settle(Exit.succeed(Lease.hit(opened, found as Hit, false)))
       return
     }
     const mayBegin = () => {
@@ -124,7 +125,7 @@ export class Trip {
       this.placed ||= ground.enter(load, later)
       return this.placed
     }
-    const turn = Lease.take(ground.turn(load, owner, flight, behind?.early, mayBegin), asked)
+    const turn = Lease.run(ground.turn(load, owner, flight, behind?.early, mayBegin), asked)
     const arrived = Effect.sync(() => this.arrive(flight))
     flight.run(Effect.ensuring(turn, arrived), context)
   }
@@ -133,7 +134,7 @@ export class Trip {
   private arrive(flight: Flight): void {
     const { load } = this
     if (!this.ground.arrived(flight)) return
-    load.plan.batch?.settle(load.key)
+    load.plan.fetchBatch?.settle(load.key)
     if (this.placed) this.ground.leave(load)
   }
 }

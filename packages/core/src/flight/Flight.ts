@@ -10,16 +10,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { apart, type Life } from "../options/RequestScope.ts"
-import { Distant, type Sight } from "./CrossRequestWaiter.ts"
-import type { News, Waiter } from "./FlightEvent.ts"
-import type { Landing, Phases, StaleValue } from "./LoadContext.ts"
+import { inDifferentRequests, type RequestScope } from "../options/RequestScope.ts"
+import { CrossRequestWaiter, type Sight } from "./CrossRequestWaiter.ts"
+import type { FlightEvent, Waiter } from "./FlightEvent.ts"
+import type { FlightEvents, LoadResult, StaleValue } from "./LoadContext.ts"
 
-export type { News, Waiter } from "./FlightEvent.ts"
+export type { FlightEvent, Waiter } from "./FlightEvent.ts"
 
-const following: News = { _tag: "Following" }
-const joined: News = { _tag: "Joined" }
-const timedOut: News = { _tag: "TimedOut" }
+const following: FlightEvent = { _tag: "Following" }
+const joined: FlightEvent = { _tag: "Joined" }
+const timedOut: FlightEvent = { _tag: "TimedOut" }
 
 /** The flight whose fetcher this fiber runs, if it runs one: to find a load that would wait for itself. */
 export const Within = Context.Reference<Flight | undefined>("@cache-locking/core/Flight/Within", {
@@ -30,12 +30,12 @@ export const Within = Context.Reference<Flight | undefined>("@cache-locking/core
 const mostAsking = 1_000
 
 /** What a flight is made of. */
-export interface Departure {
+export interface FlightOptions {
   readonly key: string
   readonly clock: Clock.Clock
-  readonly life: Life
-  /** How long it may be silent before others take it for dead, in milliseconds. */
-  readonly patience: number
+  readonly scope: RequestScope
+  /** Milliseconds of silence after which others take it for dead. */
+  readonly silenceLimit: number
   /** Whether it loads for nobody but the store. */
   readonly background: boolean
   readonly begin: (flight: Flight) => void
@@ -50,43 +50,43 @@ export interface Keeper {
 }
 
 /** A load in progress. */
-export class Flight implements Phases<any>, Sight {
+export class Flight implements FlightEvents<any>, Sight {
   /** Whether it was ended because nobody waited: no answer for a caller who came too late to keep it. */
   ended = false
   private phase: "asking" | "leading" | "following" = "asking"
   /** Loads on without callers, behind a stale value that they took, or that nobody asked for. */
   private background: boolean
   /** The stale value beside the load, if there is one. */
-  besides: StaleValue<any> | undefined
+  staleValue: StaleValue<any> | undefined
   private readonly waiters = new Set<Waiter>()
   /** Those that its load waits for: few loads ask for anything. */
   private waitsFor: Map<Flight, number> | undefined
   /** Not there while the store is asked for the first time, nor during the load's first, synchronous steps. */
-  private fiber: Fiber.Fiber<Landing<any>, any> | undefined
-  private landed: Exit.Exit<Landing<any>, any> | undefined
+  private fiber: Fiber.Fiber<LoadResult<any>, any> | undefined
+  private result: Exit.Exit<LoadResult<any>, any> | undefined
   private begin: ((flight: Flight) => void) | undefined
   /** When it was made, in epoch milliseconds. */
-  readonly born: number
+  readonly startedAt: number
   /** When it was heard of last. */
-  private heard: number
+  private lastSeenAt: number
   /** Those who wait in other requests. */
-  private distant: Map<Waiter, Distant> | undefined
+  private distant: Map<Waiter, CrossRequestWaiter> | undefined
   private readonly keeper: Keeper
   private readonly key: string
   readonly clock: Clock.Clock
-  readonly life: Life
-  private readonly patience: number
+  readonly scope: RequestScope
+  private readonly silenceLimit: number
 
-  constructor(keeper: Keeper, { background, begin, clock, key, life, patience }: Departure) {
+  constructor(keeper: Keeper, { background, begin, clock, key, scope, silenceLimit }: FlightOptions) {
     this.keeper = keeper
     this.key = key
     this.clock = clock
-    this.life = life
-    this.patience = patience
+    this.scope = scope
+    this.silenceLimit = silenceLimit
     this.background = background
     this.begin = begin
-    this.born = this.now
-    this.heard = this.born
+    this.startedAt = this.now
+    this.lastSeenAt = this.startedAt
   }
 
   /**
@@ -101,29 +101,29 @@ export class Flight implements Phases<any>, Sight {
   }
 
   /** Goes on in a fiber of its own, to its landing. */
-  run(load: Effect.Effect<Landing<any>, any, any>, context: Context.Context<never>): void {
+  run(load: Effect.Effect<LoadResult<any>, any, any>, context: Context.Context<never>): void {
     // The context is the caller's, who has what its fetcher needs.
     this.fiber = Effect.runForkWith(Context.add(context as Context.Context<any>, Within, this))(load)
-    this.fiber.addObserver((exit) => this.land(exit))
-    this.life.keep(this.fiber)
+    this.fiber.addObserver((exit) => this.settle(exit))
+    this.scope.waitUntil(this.fiber)
     this.endIfLeft()
   }
 
   /** Answers all who wait. */
-  land(exit: Exit.Exit<Landing<any>, any>): void {
-    this.landed = exit
+  settle(exit: Exit.Exit<LoadResult<any>, any>): void {
+    this.result = exit
     this.keeper.forget(this.key, this)
-    const news: News = { _tag: "Landed", exit }
+    const news: FlightEvent = { _tag: "Landed", exit }
     const waiters = [...this.waiters]
     this.waiters.clear()
-    for (const waiter of waiters) waiter.tell(news)
+    for (const waiter of waiters) waiter.notify(news)
   }
 
   leading(): void {
     this.phase = "leading"
     for (const waiter of [...this.waiters]) {
       this.keeper.arm(this, waiter)
-      if (!waiter.mine) waiter.tell(joined)
+      if (!waiter.isInitiator) waiter.notify(joined)
     }
   }
 
@@ -132,12 +132,12 @@ export class Flight implements Phases<any>, Sight {
     this.phase = "following"
     for (const waiter of [...this.waiters]) {
       this.keeper.arm(this, waiter)
-      waiter.tell(following)
+      waiter.notify(following)
     }
   }
 
   stale(stale: StaleValue<any>): void {
-    this.besides = stale
+    this.staleValue = stale
     for (const waiter of [...this.waiters]) {
       if (this.takes(waiter, stale)) this.dismiss(waiter, this.serve(stale))
     }
@@ -145,22 +145,22 @@ export class Flight implements Phases<any>, Sight {
 
   /** Whether a caller takes this stale value now. Whose load would end with its request has to wait for it. */
   private takes(waiter: Waiter, stale: StaleValue<any>): boolean {
-    return (this.life.lingers || this.phase !== "leading" || !waiter.mine) && waiter.takes(stale)
+    return (this.scope.allowsBackground || this.phase !== "leading" || !waiter.isInitiator) && waiter.takes(stale)
   }
 
   /** A load that this process leads goes on behind the stale value. */
-  private serve(stale: StaleValue<any>): News {
-    this.background ||= this.phase === "leading" && this.life.lingers
+  private serve(stale: StaleValue<any>): FlightEvent {
+    this.background ||= this.phase === "leading" && this.scope.allowsBackground
     return { _tag: "Stale", stale }
   }
 
   /** Whether it has landed, or was ended. */
   get done(): boolean {
-    return this.landed !== undefined || this.ended
+    return this.result !== undefined || this.ended
   }
 
   /** Whether it loads for nobody but the store. */
-  get unattended(): boolean {
+  get isBackground(): boolean {
     return this.background && this.waiters.size === 0
   }
 
@@ -174,13 +174,13 @@ export class Flight implements Phases<any>, Sight {
     return this.waiters.size
   }
 
-  alive(): void {
+  heartbeat(): void {
     // Only who waits in another request asks, and the clock costs as much as all the rest.
-    if (this.life.bound) this.heard = this.now
+    if (this.scope.isRequest) this.lastSeenAt = this.now
   }
 
-  buryIfDead(): boolean {
-    if (!this.done && this.now - this.heard <= this.patience) return false
+  endIfSilent(): boolean {
+    if (!this.done && this.now - this.lastSeenAt <= this.silenceLimit) return false
     this.ended = true
     this.keeper.forget(this.key, this)
     return true
@@ -188,11 +188,11 @@ export class Flight implements Phases<any>, Sight {
 
   /** Lets a caller wait, unless there is an answer for it already. */
   join(waiter: Waiter): void {
-    if (!apart(this.life, waiter.life) || waiter.mine) {
+    if (!inDifferentRequests(this.scope, waiter.scope) || waiter.isInitiator) {
       this.enter(waiter)
       return
     }
-    const distant = new Distant(waiter, this)
+    const distant = new CrossRequestWaiter(waiter, this)
     this.distant ??= new Map()
     this.distant.set(waiter, distant)
     this.enter(distant)
@@ -200,16 +200,16 @@ export class Flight implements Phases<any>, Sight {
   }
 
   private enter(waiter: Waiter): void {
-    const { besides, landed: exit } = this
-    if (exit !== undefined) waiter.tell({ _tag: "Landed", exit })
-    else if (besides !== undefined && this.takes(waiter, besides)) {
-      waiter.tell(this.serve(besides))
+    const { staleValue, result: exit } = this
+    if (exit !== undefined) waiter.notify({ _tag: "Landed", exit })
+    else if (staleValue !== undefined && this.takes(waiter, staleValue)) {
+      waiter.notify(this.serve(staleValue))
       this.endIfLeft()
     } else {
       this.waiters.add(waiter)
       this.keeper.arm(this, waiter)
-      if (this.phase === "following") waiter.tell(following)
-      else if (this.phase === "leading" && !waiter.mine) waiter.tell(joined)
+      if (this.phase === "following") waiter.notify(following)
+      else if (this.phase === "leading" && !waiter.isInitiator) waiter.notify(joined)
       this.launch()
     }
   }
@@ -227,15 +227,15 @@ export class Flight implements Phases<any>, Sight {
     if (this.waiters.delete(distant)) this.background ||= this.waiters.size === 0
   }
 
-  private dismiss(waiter: Waiter, news: News): void {
+  private dismiss(waiter: Waiter, news: FlightEvent): void {
     if (!this.waiters.delete(waiter)) return
-    waiter.tell(news)
+    waiter.notify(news)
     this.endIfLeft()
   }
 
   /** The last one out ends the load; the key is free for a new flight at once. */
   private endIfLeft(): void {
-    if (this.waiters.size > 0 || this.background || this.landed !== undefined) return
+    if (this.waiters.size > 0 || this.background || this.result !== undefined) return
     this.ended = true
     this.keeper.forget(this.key, this)
     this.fiber?.interruptUnsafe()
@@ -250,13 +250,13 @@ export class Flight implements Phases<any>, Sight {
   /** When a waiter is to be told something next. A load of this very process is worth waiting for. */
   next(waiter: Waiter): number {
     // Most have none, and the clock costs as much as all the rest.
-    const soft = waiter.soft === Infinity || waiter.soft <= this.now ? Infinity : waiter.soft
-    return Math.min(soft, this.phase === "leading" && !waiter.evenLeading ? Infinity : this.deadline(waiter))
+    const soft = waiter.softDeadline === Infinity || waiter.softDeadline <= this.now ? Infinity : waiter.softDeadline
+    return Math.min(soft, this.phase === "leading" && !waiter.timesOutWhileLoading ? Infinity : this.deadline(waiter))
   }
 
   /** Nobody is known to load before the store has answered, which it does in time unless it hangs. */
   private deadline(waiter: Waiter): number {
-    return this.phase === "asking" ? Math.max(waiter.deadline, this.born + mostAsking) : waiter.deadline
+    return this.phase === "asking" ? Math.max(waiter.deadline, this.startedAt + mostAsking) : waiter.deadline
   }
 
   /** Tells those whose time is over; answers when the next one's is. */
@@ -264,15 +264,15 @@ export class Flight implements Phases<any>, Sight {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
       this.expire(waiter, now)
-      if (this.waiters.has(waiter) && !(waiter instanceof Distant)) next = Math.min(next, this.next(waiter))
+      if (this.waiters.has(waiter) && !(waiter instanceof CrossRequestWaiter)) next = Math.min(next, this.next(waiter))
     }
     return next
   }
 
   expire(waiter: Waiter, now = this.now): void {
-    const { besides } = this
-    if (besides !== undefined && waiter.soft <= now && this.takes(waiter, besides))
-      this.dismiss(waiter, this.serve(besides))
+    const { staleValue } = this
+    if (staleValue !== undefined && waiter.softDeadline <= now && this.takes(waiter, staleValue))
+      this.dismiss(waiter, this.serve(staleValue))
     else if (this.next(waiter) <= now) this.dismiss(waiter, timedOut)
   }
 

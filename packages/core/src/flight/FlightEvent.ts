@@ -2,15 +2,15 @@
  * A caller who waits for a flight, and what it is told.
  */
 import type * as Exit from "effect/Exit"
-import type { Life } from "../options/RequestScope.ts"
-import type { Landing, StaleValue } from "./LoadContext.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
+import type { LoadResult, StaleValue } from "./LoadContext.ts"
 
 /**
  * What a caller who waits is told. That it waits for another process (`Following`), or for another caller of this one
  * (`Joined`), is only by the way; after anything else it is no longer waiting.
  */
-export type News =
-  | { readonly _tag: "Landed"; readonly exit: Exit.Exit<Landing<any>, any> }
+export type FlightEvent =
+  | { readonly _tag: "Landed"; readonly exit: Exit.Exit<LoadResult<any>, any> }
   | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
   | { readonly _tag: "TimedOut" }
   | { readonly _tag: "Following" }
@@ -19,16 +19,16 @@ export type News =
 /** A caller who waits for a flight. */
 export interface Waiter {
   /** The caller's own. */
-  readonly life: Life
+  readonly scope: RequestScope
   /** Epoch milliseconds after which it is told `TimedOut`; `Infinity` for never. */
   readonly deadline: number
   /** Whether it made the flight. */
-  readonly mine: boolean
+  readonly isInitiator: boolean
   /** Whether the deadline holds while this very process loads. */
-  readonly evenLeading: boolean
+  readonly timesOutWhileLoading: boolean
   /** Epoch milliseconds after which it may take a stale value that it did not take before; `Infinity` for never. */
-  readonly soft: number
+  readonly softDeadline: number
   /** Whether it would take this stale value now. */
   takes(stale: StaleValue<any>): boolean
-  tell(news: News): void
+  notify(news: FlightEvent): void
 }

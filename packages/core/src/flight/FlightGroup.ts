@@ -3,11 +3,11 @@
  */
 import type * as Clock from "effect/Clock"
 import { Alarm } from "./Alarm.ts"
-import { Distant } from "./CrossRequestWaiter.ts"
-import { type Departure, Flight, type Keeper } from "./Flight.ts"
+import { CrossRequestWaiter } from "./CrossRequestWaiter.ts"
+import { Flight, type FlightOptions, type Keeper } from "./Flight.ts"
 import type { Waiter } from "./FlightEvent.ts"
 
-export class Flights implements Keeper {
+export class FlightGroup implements Keeper {
   private readonly byKey = new Map<string, Flight>()
   /** Those under way, the detached too. */
   private readonly all = new Set<Flight>()
@@ -18,7 +18,7 @@ export class Flights implements Keeper {
   }
 
   /** Makes a flight, which every caller from now on joins; the first of them launches it. */
-  begin(departure: Departure): Flight {
+  begin(departure: FlightOptions): Flight {
     const flight = new Flight(this, departure)
     this.byKey.set(departure.key, flight)
     this.all.add(flight)
@@ -48,7 +48,7 @@ export class Flights implements Keeper {
 
   arm(flight: Flight, waiter: Waiter): void {
     // Who waits in another request has a timer of its own.
-    if (!(waiter instanceof Distant)) this.alarm.set(flight.next(waiter), flight.clock)
+    if (!(waiter instanceof CrossRequestWaiter)) this.alarm.set(flight.next(waiter), flight.clock)
   }
 
   private expire(clock: Clock.Clock): number {

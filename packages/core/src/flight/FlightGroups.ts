@@ -4,9 +4,9 @@
 
 import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
-import { Flights } from "./FlightGroup.ts"
+import { FlightGroup } from "./FlightGroup.ts"
 
-const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, Registry>>()
+const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, FlightGroups>>()
 
 /** The same for adapters that reach the same keys of the same store. */
 export const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
@@ -25,32 +25,32 @@ export const getOrMake = <K, V>(
 }
 
 /** The flights over one store, shared by those who would get the same value: the same store, the same codec. */
-export class Registry {
+export class FlightGroups {
   /** Loads under leases. */
-  readonly flights = new Flights()
+  readonly flights = new FlightGroup()
   /** Forced refreshes: joined only by each other, for others may have a fresh value meanwhile. */
-  readonly refreshes = new Flights()
+  readonly refreshes = new FlightGroup()
   /** Loads for which nobody waits: early refreshes, and those that had to wait for their place. */
-  readonly behind = new Flights()
+  readonly behind = new FlightGroup()
   /** Loads beside the lease of another process. */
-  readonly fallbacks = new Flights()
+  readonly fallbacks = new FlightGroup()
 
-  static of(adapter: Adapter, codec: Codec.Codec<any>): Registry {
-    const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, Registry>())
-    return getOrMake(byCodec, codec, () => new Registry())
+  static of(adapter: Adapter, codec: Codec.Codec<any>): FlightGroups {
+    const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, FlightGroups>())
+    return getOrMake(byCodec, codec, () => new FlightGroups())
   }
 
-  private get all(): ReadonlyArray<Flights> {
+  private get all(): ReadonlyArray<FlightGroup> {
     return [this.flights, this.refreshes, this.behind, this.fallbacks]
   }
 
   /** A write of this process overtakes the loads of a key: callers who come after it are not to join them. */
-  overtake(key: string): void {
+  detachInFlight(key: string): void {
     for (const flights of this.all) flights.detach(key)
   }
 
   /** The same for all keys: who comes after an invalidation is not to join a load that began before it. */
-  overtakeAll(): void {
+  detachAllInFlight(): void {
     for (const flights of this.all) flights.detachAll()
   }
 

@@ -11,13 +11,13 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { AdapterError } from "../contract/Adapter.ts"
 import type { Pace } from "../options/WaitStrategy.ts"
-import type { Restore, Turn } from "./LoadContext.ts"
+import type { LoadContext, Restore } from "./LoadContext.ts"
 
 /** Wake-ups after which the same wait goes on are hints gone wrong, or many short leases: then polling is steadier. */
 const mostWakes = 3
 
 /** The subscription, the pace, and how long the wait has lasted. */
-export class Following {
+export class Follower {
   private began: number | undefined = undefined
   private attempt = 0
   private lastDelay = 0
@@ -27,10 +27,10 @@ export class Following {
   private subscribing: Fiber.Fiber<void> | undefined = undefined
   private woken: Effect.Effect<void, AdapterError> | undefined = undefined
   private pushes: boolean
-  private readonly turn: Turn<any, any, any>
+  private readonly turn: LoadContext<any, any, any>
   private readonly clock: Clock.Clock
 
-  constructor(turn: Turn<any, any, any>, clock: Clock.Clock) {
+  constructor(turn: LoadContext<any, any, any>, clock: Clock.Clock) {
     this.turn = turn
     this.clock = clock
     this.pushes = turn.adapter.watch !== undefined
@@ -43,7 +43,7 @@ export class Following {
 
   /** Waits until it is worth asking again. */
   wait(leaseEndsIn: number, restore: Restore): Effect.Effect<void> {
-    this.turn.phases.following()
+    this.turn.events.following()
     if (this.began === undefined) {
       this.began = this.clock.currentTimeMillisUnsafe()
       this.turn.counters.waits++

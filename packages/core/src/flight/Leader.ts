@@ -20,36 +20,36 @@ import * as Policy from "../options/Policy.ts"
 import { millisBetween } from "../stats/Histogram.ts"
 import * as Tags from "../tags/Tags.ts"
 import { isMissing } from "./FetchBatch.ts"
-import { abandon, Renewal } from "./LeaseRenewal.ts"
-import { idle, loaded, type Restore, type StaleValue, type Turn, unchanged } from "./LoadContext.ts"
+import { abandon, LeaseRenewal } from "./LeaseRenewal.ts"
+import { idle, type LoadContext, loaded, type Restore, type StaleValue, unchanged } from "./LoadContext.ts"
 
 /** Runs the load to its landing. `undefined`: the lease was lost and the fetcher stopped; ask again. */
 export const lead = Effect.fnUntraced(function* (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   token: Token,
   stale: StaleValue<any> | undefined,
   clock: Clock.Clock,
   restore: Restore
 ) {
-  turn.phases.leading()
+  turn.events.leading()
   if (stale !== undefined) {
-    turn.phases.stale(stale)
+    turn.events.stale(stale)
     // Whoever takes the stale value answers before the fetcher's first step.
     yield* Effect.yieldNow
   }
-  if (turn.phases.unattended && !turn.mayBegin()) {
+  if (turn.events.isBackground && !turn.mayBegin()) {
     yield* abandon(turn, token)
     return idle
   }
   const epoch = turn.policy.tags === undefined ? undefined : yield* epochBefore(turn, token)
   const began = clock.currentTimeMillisUnsafe()
-  const renewal = new Renewal(turn, token, clock)
-  const fetched = yield* Effect.exit(restore(Effect.raceFirst(load(turn, stale), renewal.untilLost)))
+  const renewal = new LeaseRenewal(turn, token, clock)
+  const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(turn, stale), renewal.untilLost)))
   if (renewal.lost) turn.counters.leaseLost++
   if (Exit.isFailure(fetched)) {
     return renewal.stopped(fetched) ? undefined : yield* fail(turn, token, fetched.cause)
   }
-  turn.failed(false)
+  turn.failuresInARow(false)
   if (stale === undefined && fetched.value === unchanged) {
     return yield* fail(turn, token, Cause.die(new Error("the fetcher answered unchanged, and there was nothing")))
   }
@@ -61,7 +61,10 @@ export const lead = Effect.fnUntraced(function* (
 })
 
 /** The fetcher, in its span, for no longer than it may take. */
-export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefined): Effect.Effect<any, any, any> => {
+export const runFetcher = (
+  turn: LoadContext<any, any, any>,
+  stale: StaleValue<any> | undefined
+): Effect.Effect<any, any, any> => {
   const { adapter, key, policy } = turn
   const fetched = Effect.withSpan(
     Effect.withFiber((fiber) => {
@@ -92,17 +95,17 @@ export const load = (turn: Turn<any, any, any>, stale: StaleValue<any> | undefin
 }
 
 /** Gives the lease back after a load that failed, or that was ended because everybody left. */
-const fail = Effect.fnUntraced(function* (turn: Turn<any, any, any>, token: Token, cause: Cause.Cause<unknown>) {
-  const { counters, key, phases, policy, sealer } = turn
-  if (phases.ended || isMissing(cause)) {
+const fail = Effect.fnUntraced(function* (turn: LoadContext<any, any, any>, token: Token, cause: Cause.Cause<unknown>) {
+  const { counters, key, events, policy, valueCodec } = turn
+  if (events.ended || isMissing(cause)) {
     yield* abandon(turn, token)
     return yield* Effect.failCause(cause)
   }
-  counters.loadFailed(cause, phases.unattended)
-  const cooldown = Policy.cooldownOf(policy, turn.failed(true))
-  yield* abandon(turn, token, cooldown, yield* sealer.sealFailure(cause))
-  if (phases.unattended) {
-    yield* turn.trouble(
+  counters.loadFailed(cause, events.isBackground)
+  const cooldown = Policy.cooldownOf(policy, turn.failuresInARow(true))
+  yield* abandon(turn, token, cooldown, yield* valueCodec.encodeFailure(cause))
+  if (events.isBackground) {
+    yield* turn.report(
       new RefreshFailed({
         context: { key, phase: "fetch", adapter: turn.adapter.name },
         message: "a load behind a stale value failed",
@@ -117,21 +120,21 @@ const fail = Effect.fnUntraced(function* (turn: Turn<any, any, any>, token: Toke
 
 /** Fills, or says why not. */
 const keep = Effect.fnUntraced(function* (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   token: Token,
   value: unknown,
   same: boolean,
   { began, epoch }: { readonly began: number; readonly epoch: string | undefined },
   clock: Clock.Clock,
-  renewal: Renewal
+  renewal: LeaseRenewal
 ) {
-  const { adapter, counters, key, sealer, trouble } = turn
+  const { adapter, counters, key, valueCodec, report } = turn
   // A clock that was set back makes no load shorter than nothing.
   const took = Math.max(0, clock.currentTimeMillisUnsafe() - began)
   const decided = decide(turn, value, yield* Random.next)
   if (decided === undefined || decided instanceof InvalidOption) {
     yield* abandon(turn, token)
-    if (decided !== undefined) yield* trouble(counters.erred(decided))
+    if (decided !== undefined) yield* report(counters.erred(decided))
     return loaded(value, "declined", renewal.until)
   }
   const { lifetime } = decided
@@ -145,19 +148,20 @@ const keep = Effect.fnUntraced(function* (
     const renewed = yield* Effect.result(adapter.fill(key, { token, lifetime }))
     if (Result.isSuccess(renewed) && renewed.success) return loaded(value, undefined, renewal.until)
   }
-  const sealed = yield* Effect.result(sealer.seal(key, value, { cost: took, tags }))
+  const sealed = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
   if (Result.isFailure(sealed)) {
     yield* abandon(turn, token)
-    yield* trouble(sealed.failure)
+    yield* report(sealed.failure)
     return loaded(value, "encode-failed", renewal.until)
   }
   const fill = adapter.fill(key, { token, value: sealed.success, lifetime })
   const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
-    yield* trouble(setFailed(turn, filled.failure))
+    yield* report(setFailed(turn, filled.failure))
     const back = abandon(turn, token)
     // A store that may recover is asked once more; the callers here are not to wait for that.
-    if (filled.failure.retryable) turn.keep(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
+    if (filled.failure.retryable)
+      turn.waitUntil(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
     else yield* back
     return loaded(sealed.success.value, "set-failed", renewal.until)
   }
@@ -172,7 +176,7 @@ interface Decision {
 
 /** How the value is kept; `undefined` when it is not to be. A callback that fails loses no value. */
 const decide = (
-  { key, policy }: Turn<any, any, any>,
+  { key, policy }: LoadContext<any, any, any>,
   value: unknown,
   random: number
 ): Decision | InvalidOption | undefined => {
@@ -199,7 +203,7 @@ const decide = (
 }
 
 /** The epoch of the tags before the load; a store that cannot tell it is not to be loaded for. */
-const epochBefore = ({ adapter, key, ...turn }: Turn<any, any, any>, token: Token) =>
+const epochBefore = ({ adapter, key, ...turn }: LoadContext<any, any, any>, token: Token) =>
   Effect.catch(Tags.epoch(adapter), (cause) =>
     Effect.andThen(
       abandon({ adapter, key, ...turn }, token),
@@ -213,7 +217,7 @@ const epochBefore = ({ adapter, key, ...turn }: Turn<any, any, any>, token: Toke
 
 /** The tags with their versions. Without them nothing can be kept: a failed look is as good as an invalidation. */
 const tagged = (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   names: ReadonlyArray<string>,
   epoch: string | undefined,
   began: number,
@@ -222,10 +226,10 @@ const tagged = (
   names.length === 0 || epoch === undefined
     ? Effect.succeed([])
     : Effect.catch(Tags.settle(turn.adapter, names, { epoch, began }, clock), (cause) =>
-        Effect.as(turn.trouble(setFailed(turn, cause)), undefined)
+        Effect.as(turn.report(setFailed(turn, cause)), undefined)
       )
 
-const setFailed = (turn: Turn<any, any, any>, cause: AdapterError): CacheSetFailed => {
+const setFailed = (turn: LoadContext<any, any, any>, cause: AdapterError): CacheSetFailed => {
   const { adapter, counters, key } = turn
   const context = { key, phase: "fill", adapter: adapter.name } as const
   return counters.adapterErred(new CacheSetFailed({ context, message: cause.message, cause }))

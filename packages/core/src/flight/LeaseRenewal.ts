@@ -7,22 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AdapterError, Token, Value } from "../contract/Adapter.ts"
 import { LeaseFailed } from "../contract/CacheLockingError.ts"
-import type { Turn } from "./LoadContext.ts"
+import type { LoadContext } from "./LoadContext.ts"
 
 /** Tells that the lease could not be renewed or given back: nobody's answer. */
 const reportLease = (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   phase: "renew" | "abandon",
   cause: AdapterError
 ): Effect.Effect<void> => {
-  const { adapter, counters, key, trouble } = turn
+  const { adapter, counters, key, report } = turn
   const context = { key, phase, adapter: adapter.name }
-  return trouble(counters.adapterErred(new LeaseFailed({ context, message: cause.message, cause })))
+  return report(counters.adapterErred(new LeaseFailed({ context, message: cause.message, cause })))
 }
 
 /** Gives the lease back, perhaps with a cooldown and what everyone is to be told. */
 export const abandon = (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   token: Token,
   cooldown?: number,
   cause?: Value | undefined
@@ -33,15 +33,15 @@ export const abandon = (
   })
 
 /** Keeps a lease alive at a third of its length, and knows until when it lives. */
-export class Renewal {
+export class LeaseRenewal {
   until: number
   /** Whether the store said that the lease is gone. */
   lost = false
-  private readonly turn: Turn<any, any, any>
+  private readonly turn: LoadContext<any, any, any>
   private readonly token: Token
   private readonly clock: Clock.Clock
 
-  constructor(turn: Turn<any, any, any>, token: Token, clock: Clock.Clock) {
+  constructor(turn: LoadContext<any, any, any>, token: Token, clock: Clock.Clock) {
     this.turn = turn
     this.token = token
     this.clock = clock
@@ -54,8 +54,8 @@ export class Renewal {
   }
 
   private get again(): Effect.Effect<never> {
-    const { adapter, key, phases, policy } = this.turn
-    phases.alive()
+    const { adapter, key, events, policy } = this.turn
+    events.heartbeat()
     const asked = this.clock.currentTimeMillisUnsafe()
     const renewed = Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
       onFailure: (error) => Effect.as(reportLease(this.turn, "renew", error), true),

@@ -2,12 +2,12 @@
  * What a turn at a key is made of: what it works with, what it tells, how it lands.
  */
 import type * as Effect from "effect/Effect"
-import type { Sealer } from "../codec/ValueCodec.ts"
+import type { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Uncached } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
-import type { Life } from "../options/RequestScope.ts"
+import type { RequestScope } from "../options/RequestScope.ts"
 import type { Counters } from "../stats/Counters.ts"
 
 /** A value past its freshness, decoded, and when that was true. */
@@ -43,7 +43,7 @@ export interface FetchContext<out A> {
 export const unchanged: unique symbol = Symbol.for("@cache-locking/core/unchanged")
 
 /** How a turn ended well. */
-export type Landing<A> =
+export type LoadResult<A> =
   /** Nothing was done: the load was put off, or somebody else does it. */
   | { readonly _tag: "Idle" }
   | {
@@ -63,7 +63,7 @@ export type Landing<A> =
     }
 
 /** Where a turn tells how far it is, and learns who waits. */
-export interface Phases<in A> {
+export interface FlightEvents<in A> {
   /** The lease is ours: the load begins. */
   readonly leading: () => void
   /** Another leads, or the key cools down. */
@@ -71,24 +71,24 @@ export interface Phases<in A> {
   /** A stale value is there. */
   readonly stale: (stale: StaleValue<A>) => void
   /** It still goes on. */
-  readonly alive: () => void
+  readonly heartbeat: () => void
   /** Whether the turn was ended because nobody waits for it. */
   readonly ended: boolean
   /** Whether nobody waits for it, and it is to go on. */
-  readonly unattended: boolean
+  readonly isBackground: boolean
 }
 
 /** What a turn works with. */
-export interface Turn<A, E, R> {
+export interface LoadContext<A, E, R> {
   readonly key: string
   readonly owner: string
   readonly adapter: Adapter
-  readonly sealer: Sealer<A>
+  readonly valueCodec: ValueCodec<A>
   readonly policy: Policy
   readonly fetcher: (context: FetchContext<A>) => Effect.Effect<A, E, R>
-  readonly phases: Phases<A>
+  readonly events: FlightEvents<A>
   /** Takes an error that is nobody's answer. */
-  readonly trouble: (error: CacheLockingError) => Effect.Effect<void>
+  readonly report: (error: CacheLockingError) => Effect.Effect<void>
   readonly counters: Counters
   /** Lead whatever is there: a forced refresh. */
   readonly force: boolean
@@ -97,16 +97,16 @@ export interface Turn<A, E, R> {
   /** Whether a load for which nobody waits may begin now; else it is put off. */
   readonly mayBegin: () => boolean
   /** Failures in a row of this key's loads in this process, counting this one; 0 ends the row. */
-  readonly failed: (yes: boolean) => number
+  readonly failuresInARow: (yes: boolean) => number
   /** Keeps what goes on behind the answer alive. */
-  readonly keep: Life["keep"]
+  readonly waitUntil: RequestScope["waitUntil"]
 }
 
 /** Makes an effect interruptible again inside a turn, which is not. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** A landing with a value that was loaded here. */
-export const loaded = <A>(value: A, uncached?: Uncached, leaseUntil?: number): Landing<A> => ({
+export const loaded = <A>(value: A, uncached?: Uncached, leaseUntil?: number): LoadResult<A> => ({
   _tag: "Loaded",
   value,
   uncached,
@@ -114,4 +114,4 @@ export const loaded = <A>(value: A, uncached?: Uncached, leaseUntil?: number): L
 })
 
 /** The landing of a turn that did nothing. */
-export const idle: Landing<never> = { _tag: "Idle" }
+export const idle: LoadResult<never> = { _tag: "Idle" }

@@ -10,17 +10,22 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { Sealed } from "../codec/EncodedValue.ts"
+import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "../contract/Adapter.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../contract/CacheLockingError.ts"
 import type { Policy } from "../options/Policy.ts"
 import * as Tags from "../tags/Tags.ts"
-import { Following } from "./Follower.ts"
-import { lead, load } from "./Leader.ts"
-import { idle, type Landing, loaded, type Restore, type StaleValue, type Turn } from "./LoadContext.ts"
+import { Follower } from "./Follower.ts"
+import { lead, runFetcher } from "./Leader.ts"
+import { idle, type LoadContext, type LoadResult, loaded, type Restore, type StaleValue } from "./LoadContext.ts"
 
 /** What a turn asks the store for. */
-export const asking = (policy: Policy, owner: string, force: boolean, early: number | undefined): AcquireOptions => ({
+export const acquireOptions = (
+  policy: Policy,
+  owner: string,
+  force: boolean,
+  early: number | undefined
+): AcquireOptions => ({
   owner,
   leaseFor: policy.leaseTtl,
   force,
@@ -28,52 +33,52 @@ export const asking = (policy: Policy, owner: string, force: boolean, early: num
 })
 
 /** Runs the turn to its landing, from the answer to its first asking on. */
-export const take = <A, E, R>(
-  turn: Turn<A, E, R>,
+export const run = <A, E, R>(
+  turn: LoadContext<A, E, R>,
   first: Exit.Exit<Acquired, AdapterError>
-): Effect.Effect<Landing<A>, E | CacheLockingError, R> =>
+): Effect.Effect<LoadResult<A>, E | CacheLockingError, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
-      const following = new Following(turn, clock)
-      return Effect.ensuring(run(turn, first, following, clock, restore), following.end)
+      const following = new Follower(turn, clock)
+      return Effect.ensuring(steps(turn, first, following, clock, restore), following.end)
     })
-  ) as Effect.Effect<Landing<A>, E | CacheLockingError, R>
+  ) as Effect.Effect<LoadResult<A>, E | CacheLockingError, R>
 
 /** Loads without a lease and without the store. */
-export const bypass = <A, E, R>(turn: Turn<A, E, R>): Effect.Effect<Landing<A>, E, R> =>
+export const fetchUnleased = <A, E, R>(turn: LoadContext<A, E, R>): Effect.Effect<LoadResult<A>, E, R> =>
   Effect.suspend(() => {
-    turn.phases.leading()
-    const fetched = Effect.onError(load(turn, undefined), (cause) =>
+    turn.events.leading()
+    const fetched = Effect.onError(runFetcher(turn, undefined), (cause) =>
       Effect.sync(() => {
-        if (!turn.phases.ended) turn.counters.loadFailed(cause, false)
+        if (!turn.events.ended) turn.counters.loadFailed(cause, false)
       })
     )
     return Effect.map(fetched, (value) => loaded(value, "bypassed"))
   })
 
-const run = Effect.fnUntraced(function* (
-  turn: Turn<any, any, any>,
+const steps = Effect.fnUntraced(function* (
+  turn: LoadContext<any, any, any>,
   first: Exit.Exit<Acquired, AdapterError>,
-  following: Following,
+  following: Follower,
   clock: Clock.Clock,
   restore: Restore
 ) {
-  const { counters, key, phases, policy, sealer } = turn
-  let ask = asking(policy, turn.owner, turn.force, turn.early)
+  const { counters, key, events, policy, valueCodec } = turn
+  let ask = acquireOptions(policy, turn.owner, turn.force, turn.early)
   let unreadable = false
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(turn, ask)) {
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
       const error = getFailed(turn, asked.failure)
-      if (turn.early !== undefined) return yield* Effect.as(turn.trouble(error), idle)
+      if (turn.early !== undefined) return yield* Effect.as(turn.report(error), idle)
       if (policy.onAdapterError === "fail") return yield* Effect.fail(error)
-      yield* turn.trouble(error)
-      return yield* restore(bypass(turn))
+      yield* turn.report(error)
+      return yield* restore(fetchUnleased(turn))
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
       if (turn.early !== undefined) return idle
-      const opened = yield* usable(turn, yield* sealer.unseal(key, found.value, unreadable))
+      const opened = yield* usable(turn, yield* valueCodec.decode(key, found.value, unreadable))
       if (opened !== undefined) return hit(opened, found, following.led)
       // What does not decode, or was invalidated by a tag, is as good as absent: lead beside it, or wait for whoever does.
       const beside = ask.refreshWithin === undefined
@@ -92,27 +97,31 @@ const run = Effect.fnUntraced(function* (
     }
     if (turn.early !== undefined) return idle
     if (found._tag === "Follower") {
-      if (stale !== undefined) phases.stale(stale)
+      if (stale !== undefined) events.stale(stale)
       yield* following.wait(found.leaseEndsIn, restore)
       continue
     }
-    const failure = yield* sealer.unsealFailure(found.cause)
+    const failure = yield* valueCodec.decodeFailure(found.cause)
     if (stale !== undefined) {
-      phases.stale({ ...stale, failure: { error: failure === undefined ? coolingError(turn, found) : failure.error } })
+      events.stale({ ...stale, failure: { error: failure === undefined ? coolingError(turn, found) : failure.error } })
       // Whoever takes the stale value answers before anything else is tried.
       yield* Effect.yieldNow
     }
     const verdict = cooling(policy, found, following)
-    if (verdict === "fetch") return yield* restore(bypass(turn))
+    if (verdict === "fetch") return yield* restore(fetchUnleased(turn))
     if (verdict === "fail") counters.count("LOAD_COOLING")
     if (verdict === "fail") return yield* Effect.fail(failure === undefined ? coolingError(turn, found) : failure.error)
-    phases.following()
+    events.following()
     yield* restore(clock.sleep(Duration.millis(Math.ceil(found.retryIn) + 1)))
   }
 })
 
 /** The landing of a fresh value. */
-export const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, followed: boolean): Landing<any> => ({
+export const hit = (
+  { cost, value }: EncodedValue<any>,
+  { age, freshFor }: Hit,
+  followed: boolean
+): LoadResult<any> => ({
   _tag: "Found",
   value,
   cost,
@@ -123,25 +132,25 @@ export const hit = ({ cost, value }: Sealed<any>, { age, freshFor }: Hit, follow
 
 /** Asks once more after a failure that may pass: the same owner still leads if only the reply was lost. */
 const acquire = (
-  { adapter, key, phases }: Turn<any, any, any>,
+  { adapter, key, events }: LoadContext<any, any, any>,
   ask: AcquireOptions
 ): Effect.Effect<Acquired, AdapterError> => {
-  phases.alive()
+  events.heartbeat()
   return Effect.catch(adapter.acquire(key, ask), (error) =>
     error.retryable ? adapter.acquire(key, ask) : Effect.fail(error)
   )
 }
 
-const getFailed = ({ adapter, counters, key }: Turn<any, any, any>, cause: AdapterError): CacheGetFailed =>
+const getFailed = ({ adapter, counters, key }: LoadContext<any, any, any>, cause: AdapterError): CacheGetFailed =>
   counters.adapterErred(
     new CacheGetFailed({ context: { key, phase: "acquire", adapter: adapter.name }, message: cause.message, cause })
   )
 
 /** A value that was opened, unless one of its tags was invalidated. */
 const usable = (
-  turn: Turn<any, any, any>,
-  opened: Sealed<any> | undefined
-): Effect.Effect<Sealed<any> | undefined, CacheGetFailed> =>
+  turn: LoadContext<any, any, any>,
+  opened: EncodedValue<any> | undefined
+): Effect.Effect<EncodedValue<any> | undefined, CacheGetFailed> =>
   opened === undefined || opened.tags.length === 0
     ? Effect.succeed(opened)
     : Effect.mapBoth(Tags.valid(turn.adapter, opened.tags), {
@@ -151,13 +160,13 @@ const usable = (
 
 /** A stale value, decoded; one that cannot be, or may not be served, is none. */
 const open = (
-  turn: Turn<any, any, any>,
+  turn: LoadContext<any, any, any>,
   stale: Stale,
   clock: Clock.Clock,
   told: boolean
 ): Effect.Effect<StaleValue<any> | undefined> =>
   Effect.match(
-    Effect.flatMap(turn.sealer.unseal(turn.key, stale.value, told), (opened) => usable(turn, opened)),
+    Effect.flatMap(turn.valueCodec.decode(turn.key, stale.value, told), (opened) => usable(turn, opened)),
     {
       onFailure: () => undefined,
       onSuccess: (opened) =>
@@ -166,10 +175,10 @@ const open = (
   )
 
 /** What to do while the key cools down: those who waited for the failed load share its failure. */
-const cooling = (policy: Policy, found: Cooling, following: Following): "wait" | "fail" | "fetch" =>
+const cooling = (policy: Policy, found: Cooling, following: Follower): "wait" | "fail" | "fetch" =>
   policy.onCooling === "wait" && (following.led || found.retryIn > policy.waitMax) ? "fail" : policy.onCooling
 
-const coolingError = ({ adapter, key }: Turn<any, any, any>, found: Cooling): LoadCooling =>
+const coolingError = ({ adapter, key }: LoadContext<any, any, any>, found: Cooling): LoadCooling =>
   new LoadCooling({
     context: { key, phase: "acquire", adapter: adapter.name },
     message: "a load of this key failed a moment ago",

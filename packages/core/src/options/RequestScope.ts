@@ -8,13 +8,13 @@ import type * as Fiber from "effect/Fiber"
 import * as Check from "../contract/Check.ts"
 
 /** What keeps work alive. */
-export interface Life {
+export interface RequestScope {
   /** Whether work may go on for which nobody waits. */
-  readonly lingers: boolean
+  readonly allowsBackground: boolean
   /** Whether it is that of a request, whose work no other is to touch. */
-  readonly bound: boolean
+  readonly isRequest: boolean
   /** Keeps what a fiber does alive to its end. */
-  readonly keep: (fiber: Fiber.Fiber<unknown, unknown>) => void
+  readonly waitUntil: (fiber: Fiber.Fiber<unknown, unknown>) => void
 }
 
 /** Keeps a request's work alive: `(work) => ctx.waitUntil(work)`. */
@@ -23,30 +23,30 @@ export type WaitUntil = (work: Promise<unknown>) => void
 const nothing = (): void => {}
 
 /** Of a process that goes on. */
-export const ofProcess: Life = { lingers: true, bound: false, keep: nothing }
+export const ofProcess: RequestScope = { allowsBackground: true, isRequest: false, waitUntil: nothing }
 
 /** Of a request of which nothing is known. */
-const ofSomeRequest: Life = { lingers: false, bound: true, keep: nothing }
+const ofSomeRequest: RequestScope = { allowsBackground: false, isRequest: true, waitUntil: nothing }
 
 /** Without `waitUntil`: on Workers some request's, elsewhere the process's. */
-export const ofPlatform = (): Life => (onWorkers() ? ofSomeRequest : ofProcess)
+export const ofPlatform = (): RequestScope => (onWorkers() ? ofSomeRequest : ofProcess)
 
 /** Whether these may be lives of different requests. */
-export const apart = (one: Life, other: Life): boolean =>
-  (one.bound || other.bound) && (one !== other || one === ofSomeRequest)
+export const inDifferentRequests = (one: RequestScope, other: RequestScope): boolean =>
+  (one.isRequest || other.isRequest) && (one !== other || one === ofSomeRequest)
 
 /** Whether what waits and what it waits for may belong to different requests. */
 export const onWorkers = (): boolean =>
   (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === "Cloudflare-Workers"
 
-const requests = new WeakMap<WaitUntil, Life>()
+const requests = new WeakMap<WaitUntil, RequestScope>()
 
 /**
  * Of the request whose `waitUntil` this is: the same for the same function.
  *
  * @throws InvalidOption when it is none, or does not work without the object that it is a method of
  */
-export const ofRequest = (waitUntil: WaitUntil): Life => {
+export const ofRequest = (waitUntil: WaitUntil): RequestScope => {
   const accepted = "a function such as (work) => ctx.waitUntil(work)"
   if (typeof waitUntil !== "function") throw Check.invalid("waitUntil", waitUntil, accepted)
   const known = requests.get(waitUntil)
@@ -56,7 +56,11 @@ export const ofRequest = (waitUntil: WaitUntil): Life => {
   } catch {
     throw Check.invalid("waitUntil", "a function that throws", accepted)
   }
-  const life: Life = { lingers: true, bound: onWorkers(), keep: (fiber) => keep(waitUntil, fiber) }
+  const life: RequestScope = {
+    allowsBackground: true,
+    isRequest: onWorkers(),
+    waitUntil: (fiber) => keep(waitUntil, fiber)
+  }
   requests.set(waitUntil, life)
   return life
 }

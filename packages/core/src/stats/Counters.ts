@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import type { Adapter } from "../contract/Adapter.ts"
 import { FetchTimeout } from "../contract/CacheLockingError.ts"
-import { Latency } from "./Histogram.ts"
+import { Histogram } from "./Histogram.ts"
 import type { ErrorKind, Stats } from "./Stats.ts"
 
 /** What one cache has done in this process. See `Stats` for the meanings. */
@@ -25,8 +25,8 @@ export class Counters {
   deletes = 0
   adapterErrors = 0
   readonly errors: { [K in ErrorKind]?: number } = {}
-  readonly origin = new Latency()
-  readonly store = new Latency()
+  readonly origin = new Histogram()
+  readonly store = new Histogram()
   /** Hears of every load that succeeded. */
   onLoaded: ((millis: number) => void) | undefined = undefined
   private asked = 0

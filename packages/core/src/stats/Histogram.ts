@@ -28,7 +28,7 @@ const middle = (bucket: number): number => {
 }
 
 /** A record of durations. */
-export class Latency {
+export class Histogram {
   private count = 0
   private sum = 0
   private longest = 0

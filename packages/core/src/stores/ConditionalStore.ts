@@ -22,7 +22,7 @@ import {
 import * as Entry from "../contract/Entry.ts"
 import * as Limit from "../contract/Limits.ts"
 import { retold } from "../contract/Retold.ts"
-import { Recent } from "./TakeOnce.ts"
+import { TakeOnce } from "./TakeOnce.ts"
 
 /** What was read of a key, and the version that a write must find unchanged. */
 export interface Found<Version> {
@@ -94,7 +94,7 @@ export const make: {
 } = <Version>(store: ConditionalStore<Version>, retries: Retries = {}): ListingAdapter => {
   const { attempts = 24, base = 2, cap = 200 } = retries
 
-  const own = new Recent<Token, Own<Version>>(remembered)
+  const own = new TakeOnce<Token, Own<Version>>(remembered)
 
   const remember = (key: string, entry: Entry.Entry | undefined, version: true | Version): void => {
     if (entry?.lease === undefined || version === true) return

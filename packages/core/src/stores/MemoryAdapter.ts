@@ -12,7 +12,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { LRUCache } from "lru-cache"
-import { Sealed } from "../codec/EncodedValue.ts"
+import { EncodedValue } from "../codec/EncodedValue.ts"
 import {
   type Adapter,
   AdapterError,
@@ -49,7 +49,7 @@ const optionNames: ReadonlySet<string> = new Set(["maxEntries", "maxBytes", "siz
 const encodedSize = (value: Value): number => value.bytes.byteLength
 
 /** Leases and cooldowns of keys. Each addition looks at two of those there, in turn, and forgets what is over. */
-class Turns {
+class LeaseTable {
   private readonly map = new Map<string, Entry.Entry>()
   /** Goes round and round: beginning anew each time would walk over the graves of all that were deleted. */
   private hand = this.map.entries()
@@ -84,13 +84,13 @@ interface Row extends Omit<Entry.Kept, "value"> {
 }
 
 const rowOf = ({ filledAt, lifetime, took, value }: Entry.Kept): Row =>
-  value instanceof Sealed ? value.keep(filledAt, took, lifetime) : { held: value, filledAt, took, lifetime }
+  value instanceof EncodedValue ? value.keep(filledAt, took, lifetime) : { held: value, filledAt, took, lifetime }
 
 const keptOf = ({ filledAt, held, lifetime, took }: Row): Entry.Kept => ({ value: held, filledAt, took, lifetime })
 
 class Memory {
   private readonly values: LRUCache<string, Row>
-  private readonly turns = new Turns()
+  private readonly turns = new LeaseTable()
   private readonly listeners = new Set<ChangeListener>()
   private readonly watchers = new Map<string, Set<Latch.Latch>>()
   private readonly maxBytes: number

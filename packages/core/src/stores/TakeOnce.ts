@@ -1,5 +1,5 @@
 /** What was lately noted, each to be taken once; beyond `most` the oldest is forgotten. */
-export class Recent<Key, Value> {
+export class TakeOnce<Key, Value> {
   private readonly noted = new Map<Key, Value>()
   private readonly most: number
 

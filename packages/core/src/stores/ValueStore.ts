@@ -16,7 +16,7 @@ import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Limit from "../contract/Limits.ts"
 import { retold } from "../contract/Retold.ts"
-import { Recent } from "./TakeOnce.ts"
+import { TakeOnce } from "./TakeOnce.ts"
 import * as VersionName from "./VersionName.ts"
 
 /** A backend that keeps bytes under a name, for a time, and may be slow to show them elsewhere. */
@@ -69,7 +69,7 @@ class Pair {
   /** Whether the versions that are overtaken are to be removed here. */
   private readonly discards: boolean
   /** By token of a lease: the version that its fill overtakes. */
-  private readonly overtaken = new Recent<string, string>(remembered)
+  private readonly overtaken = new TakeOnce<string, string>(remembered)
 
   constructor(values: ValueStore, leases: Adapter, { inlineBytes = -1, leasesDiscard = false }: Pairing) {
     this.values = values

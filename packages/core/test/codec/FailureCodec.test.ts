@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { seal, unseal } from "../../src/codec/EncodedValue.ts"
+import { decodeValue, encodedValue } from "../../src/codec/EncodedValue.ts"
 import { failureCodec } from "../../src/codec/FailureCodec.ts"
 
 class NotFound extends Data.TaggedError("NotFound")<{
@@ -88,9 +88,9 @@ describe("failureCodec", () => {
 
   it("travels sealed: by reference in a process, as bytes between them", () => {
     const failure = new NotFound({ id: 1n, message: "x" })
-    const sealed = seal(failure, failureCodec)
-    expect(unseal(sealed, failureCodec)).toMatchObject({ value: failure })
-    expect(unseal({ bytes: sealed.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
+    const sealed = encodedValue(failure, failureCodec)
+    expect(decodeValue(sealed, failureCodec)).toMatchObject({ value: failure })
+    expect(decodeValue({ bytes: sealed.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
   })
 
   it("cannot be made to reach a prototype, or to break what every error has", () => {

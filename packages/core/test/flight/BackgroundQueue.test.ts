@@ -1,34 +1,34 @@
 import { describe, expect, it } from "vitest"
-import { Backlog } from "../../src/flight/BackgroundQueue.ts"
+import { BackgroundQueue } from "../../src/flight/BackgroundQueue.ts"
 
 describe("Backlog", () => {
   it("lets so many in, and calls the next when one leaves, in order", () => {
-    const backlog = new Backlog(2)
+    const backlog = new BackgroundQueue(2)
     const begun: Array<string> = []
-    const enter = (key: string) => backlog.enter(key, () => begun.push(key))
+    const enter = (key: string) => backlog.acquireSlot(key, () => begun.push(key))
     expect([enter("a"), enter("b"), enter("c"), enter("d")]).toEqual([true, true, false, false])
     expect(backlog.size).toBe(2)
-    backlog.leave()
-    backlog.leave()
+    backlog.releaseSlot()
+    backlog.releaseSlot()
     expect(begun).toEqual(["c", "d"])
     // Those who were called have their places: nobody else gets in.
     expect(enter("e")).toBe(false)
-    backlog.leave()
+    backlog.releaseSlot()
     expect(begun).toEqual(["c", "d", "e"])
-    backlog.leave()
-    backlog.leave()
+    backlog.releaseSlot()
+    backlog.releaseSlot()
     expect([enter("f"), enter("g"), enter("h")]).toEqual([true, true, false])
   })
 
   it("keeps a key once, however often it is asked for", () => {
-    const backlog = new Backlog(1)
+    const backlog = new BackgroundQueue(1)
     let calls = 0
     const later = () => calls++
-    backlog.enter("a", later)
-    for (let i = 0; i < 5_000; i++) backlog.enter("same", later)
+    backlog.acquireSlot("a", later)
+    for (let i = 0; i < 5_000; i++) backlog.acquireSlot("same", later)
     expect(backlog.size).toBe(1)
-    backlog.leave()
+    backlog.releaseSlot()
     expect(calls).toBe(1)
-    expect(backlog.enter("b", later)).toBe(false)
+    expect(backlog.acquireSlot("b", later)).toBe(false)
   })
 })

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Latency } from "../../src/stats/Histogram.ts"
+import { Histogram } from "../../src/stats/Histogram.ts"
 
 /** The smallest of the values that so many of them do not exceed. */
 const exact = (values: ReadonlyArray<number>, part: number): number =>
   [...values].sort((a, b) => a - b)[Math.max(1, Math.ceil(part * values.length)) - 1]!
 
-const record = (values: ReadonlyArray<number>): Latency => {
-  const latency = new Latency()
+const record = (values: ReadonlyArray<number>): Histogram => {
+  const latency = new Histogram()
   for (const value of values) latency.record(value)
   return latency
 }
@@ -17,7 +17,7 @@ const near = (value: number, expected: number): void =>
 
 describe("Latency", () => {
   it("is all zeros before the first time", () => {
-    assert.deepStrictEqual(new Latency().timing(), { count: 0, mean: 0, p50: 0, p95: 0, p99: 0 })
+    assert.deepStrictEqual(new Histogram().timing(), { count: 0, mean: 0, p50: 0, p95: 0, p99: 0 })
   })
 
   it("tells quantiles to 1.6 %, the count and the mean exactly", () => {

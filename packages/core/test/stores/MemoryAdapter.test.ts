@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Codec from "../../src/codec/Codec.ts"
-import { seal } from "../../src/codec/EncodedValue.ts"
+import { encodedValue } from "../../src/codec/EncodedValue.ts"
 import { Adapter, type AdapterError, type Leader, Token, type Value } from "../../src/contract/Adapter.ts"
 import { InvalidOption } from "../../src/contract/CacheLockingError.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
@@ -208,7 +208,7 @@ describe("maxBytes", () => {
         put(
           adapter,
           "k",
-          seal(() => 1, Codec.default)
+          encodedValue(() => 1, Codec.default)
         ) as Effect.Effect<unknown, AdapterError>
       )
       assert.strictEqual(error.reason, "Rejected")

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Recent } from "../../src/stores/TakeOnce.ts"
+import { TakeOnce } from "../../src/stores/TakeOnce.ts"
 
 describe("Recent", () => {
   it("tells what was noted, and once it is taken no more", () => {
-    const recent = new Recent<string, number>(2)
+    const recent = new TakeOnce<string, number>(2)
     recent.note("a", 1)
     assert.strictEqual(recent.get("a"), 1)
     assert.strictEqual(recent.take("a"), 1)
@@ -12,7 +12,7 @@ describe("Recent", () => {
   })
 
   it("forgets the oldest of too many", () => {
-    const recent = new Recent<string, number>(2)
+    const recent = new TakeOnce<string, number>(2)
     for (const [index, key] of ["a", "b", "c"].entries()) recent.note(key, index)
     assert.deepStrictEqual(
       ["a", "b", "c"].map((key) => recent.get(key)),

@@ -60,9 +60,9 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.po
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
   const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    readonly engine: Pick<Engine<any>, "registry">
+    readonly engine: Pick<Engine<any>, "groups">
   }
-  return engine.registry.size
+  return engine.groups.size
 }
 
 /** What the processes of a test share, and what is checked at its end. */

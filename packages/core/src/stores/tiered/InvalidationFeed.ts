@@ -14,10 +14,10 @@ import type { AdapterError } from "../../contract/Adapter.ts"
 import { type NearTier, steady } from "./NearTier.ts"
 
 /** What is heard. */
-export interface Ear {
+export interface ChangeListener {
   readonly changed: (key: string) => void
   /** The n-th beat of this process came back. */
-  readonly beat: (n: number) => void
+  readonly heartbeat: (n: number) => void
   readonly lost: () => void
   readonly restored: () => void
 }
@@ -25,7 +25,7 @@ export interface Ear {
 /** Where changes are told. */
 export interface Source {
   /** Completes once it is live, which lasts as long as the scope. */
-  readonly listen: (ear: Ear) => Effect.Effect<void, AdapterError, Scope.Scope>
+  readonly listen: (ear: ChangeListener) => Effect.Effect<void, AdapterError, Scope.Scope>
   /** Sends the n-th beat. */
   readonly beat: (n: number) => Effect.Effect<unknown, AdapterError>
 }
@@ -85,9 +85,9 @@ export class Feed {
     const mine = (f: () => void) => () => {
       if (round === this.round) f()
     }
-    const ear: Ear = {
+    const ear: ChangeListener = {
       changed: (key) => this.near.changed(key),
-      beat: (n) => mine(() => this.hear(n, clock))(),
+      heartbeat: (n) => mine(() => this.hear(n, clock))(),
       lost: mine(() => this.lose()),
       restored: mine(() => this.live(clock))
     }

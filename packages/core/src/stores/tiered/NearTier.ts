@@ -10,7 +10,7 @@
  */
 import type * as Clock from "effect/Clock"
 import { LRUCache } from "lru-cache"
-import { Copy, Sealed, tagsOf } from "../../codec/EncodedValue.ts"
+import { DecodedCopy, EncodedValue, tagsOf } from "../../codec/EncodedValue.ts"
 import type { Tag } from "../../codec/Envelope.ts"
 import type { LocalClock, LocalHit, Snapshot, Value } from "../../contract/Adapter.ts"
 import { tagOf } from "../../tags/TagKey.ts"
@@ -168,7 +168,7 @@ export class NearTier {
   keep(asking: Asking, key: string, given: Value, age: number, freshFor: number): Value {
     const tags = tagsOf(given)
     if (tags === undefined || freshFor <= 0) return given
-    const value = given instanceof Sealed ? given : new Copy(compact(given.bytes))
+    const value = given instanceof EncodedValue ? given : new DecodedCopy(compact(given.bytes))
     const kept: Kept = {
       value,
       filledAt: asking.at - age,

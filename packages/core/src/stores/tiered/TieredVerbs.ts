@@ -67,7 +67,7 @@ export class Tiers {
           ...ear,
           changed: (key) => {
             if (!key.startsWith(beatPrefix)) ear.changed(key)
-            else if (key.startsWith(beatKey(""))) ear.beat(Number(key.slice(beatKey("").length)))
+            else if (key.startsWith(beatKey(""))) ear.heartbeat(Number(key.slice(beatKey("").length)))
           }
         }),
       beat: (n) =>
@@ -90,7 +90,7 @@ export class Tiers {
             const about = message.slice(colon + 1)
             // This process's own changes were seen when they were made.
             if (message.startsWith("k") && !mine) ear.changed(about)
-            else if (message.startsWith("b") && mine) ear.beat(Number(about))
+            else if (message.startsWith("b") && mine) ear.heartbeat(Number(about))
           }
         }),
       beat: (n) => bus.publish(`b${this.origin}:${n}`)

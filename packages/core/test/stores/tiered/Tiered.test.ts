@@ -8,7 +8,7 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Cache from "../../../src/Cache.ts"
 import * as Codec from "../../../src/codec/Codec.ts"
-import { seal } from "../../../src/codec/EncodedValue.ts"
+import { encodedValue } from "../../../src/codec/EncodedValue.ts"
 import { type Adapter, AdapterError, type ChangeListener, type Hit, type Value } from "../../../src/contract/Adapter.ts"
 import { InvalidOption } from "../../../src/contract/CacheLockingError.ts"
 import { createCache } from "../../../src/promise.ts"
@@ -131,7 +131,7 @@ describe("copies", () => {
           return json.decode(bytes)
         }
       }
-      yield* b.tiered.put("k", { value: seal({ n: 1 }, codec), lifetime: forever })
+      yield* b.tiered.put("k", { value: encodedValue({ n: 1 }, codec), lifetime: forever })
       const cache = yield* Cache.make<{ readonly n: number }>({ adapter: a.tiered, codec })
       const origin = new Origin()
       const fetch = origin.load(0, () => Effect.succeed({ n: 2 }))
@@ -677,7 +677,7 @@ describe("own writes", () => {
 describe("tags", () => {
   const tagged = Effect.fnUntraced(function* (store: Adapter, key: string, name = "t") {
     const tags = yield* Tags.current(store, [name])
-    yield* store.put(key, { value: seal(key, Codec.string, { tags }), lifetime: forever })
+    yield* store.put(key, { value: encodedValue(key, Codec.string, { tags }), lifetime: forever })
   })
 
   const nearTagged = (adapter: Adapter, key: string) =>
