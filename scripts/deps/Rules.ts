@@ -1,48 +1,91 @@
+import type { IForbiddenRuleType } from "dependency-cruiser"
+
 /**
- * Who may import whom. This file is the whole policy; the other files of this folder only apply it.
+ * Who may import whom, as rules for dependency-cruiser. This file is the whole policy.
  *
  * Everybody depends downwards. A type-only import counts like any other: a type that points upwards
  * is a design that points upwards.
  */
 
-/** Which packages of the workspace a folder's sources may import; the first matching line decides. */
-export const workspaces: ReadonlyArray<{ readonly folder: string; readonly mayImport: ReadonlyArray<string> }> = [
-  { folder: "packages/core", mayImport: [] },
-  { folder: "packages/test-servers", mayImport: [] },
-  { folder: "packages/conformance-kit", mayImport: ["@cache-locking/core"] },
-  { folder: "packages/cache-locking", mayImport: ["@cache-locking/*"] },
-  { folder: "packages/*", mayImport: ["@cache-locking/core"] },
-  { folder: "apps/*", mayImport: ["*"] },
-  { folder: "examples/*", mayImport: ["*"] }
-]
-
-/** What a package's own tests may import beyond what its sources may. */
-export const testsMayAlsoImport = [
-  "@cache-locking/core",
-  "@cache-locking/conformance-kit",
-  "@cache-locking/test-servers",
-  // The leases beside values of a store that has none of its own.
-  "@cache-locking/cloudflare-d1"
-]
-
 /**
  * The folders of a package's sources from top to bottom. A module may import from its own folder and from rows below;
- * folders in one row do not know each other. The empty name stands for the modules that lie in no folder. A folder that
- * stands in no row is refused: a new room gets its place here first.
+ * folders in one row do not know each other. A folder that stands in no row is refused: a new folder gets its place
+ * here first. A row whose folder does not exist holds nothing. The empty name stands for the modules that lie in no
+ * folder; where no row has it, they may be imported by every folder and import from every folder, if no cycle arises.
  */
-export const rows: ReadonlyArray<{
-  readonly package: string
-  readonly topFirst: ReadonlyArray<ReadonlyArray<string>>
-}> = [
-  {
-    package: "packages/core",
-    topFirst: [[""], ["call"], ["flight", "stores"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]]
-  }
+const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
+  "packages/core": [[""], ["call"], ["flight", "stores"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]],
+  "packages/cluster": [[""], ["cache"], ["primary"], ["wire"]],
+  "packages/redis": [["push"], ["client"]]
+}
+
+/** The workspace packages that the sources of these packages may import: none, or the contract. */
+const ofSources: ReadonlyArray<readonly [from: string, mayImport: ReadonlyArray<string>]> = [
+  ["^packages/(core|test-servers)/src/", []],
+  ["^packages/[^/]+/src/", ["core"]]
 ]
 
-/** Modules that are pure: they may import these modules' types, and nothing else at all. */
-export const pure: ReadonlyArray<{
-  readonly folder: string
-  readonly module: string
-  readonly typesOf: ReadonlyArray<string>
-}> = [{ folder: "packages/core", module: "contract/Entry", typesOf: ["contract/Adapter"] }]
+/** What a package's own tests may import beside the package. The last is the leases of a store that has none. */
+const ofTests = ["core", "conformance-kit", "test-servers", "cloudflare-d1"]
+
+/** This module defines what an entry is. It imports only the types of the other. */
+const pure = "^packages/core/src/contract/Entry\\.ts$"
+const pureMayImportTypesOf = "^packages/core/src/contract/Adapter\\.ts$"
+
+type Side = { readonly path?: string | Array<string>; readonly pathNot?: string | Array<string> }
+
+const refuse = (name: string, from: Side, to: Extract<IForbiddenRuleType, { to: object }>["to"]) =>
+  ({ name, severity: "error", from, to }) as IForbiddenRuleType
+
+const workspacePackage = "(^|/)node_modules/@cache-locking/"
+const except = (names: ReadonlyArray<string>) =>
+  names.length === 0 ? {} : { pathNot: `${workspacePackage}(${names.join("|")})/` }
+
+const inRow = (folder: string, names: ReadonlyArray<string>) =>
+  names.map((name) => (name === "" ? `^${folder}/src/[^/]+$` : `^${folder}/src/${name}/`))
+
+const layering = Object.entries(rows).flatMap(([folder, topFirst]) => {
+  const placed = topFirst.flatMap((names) => inRow(folder, names))
+  const unplaced: Side = { path: `^${folder}/src/[^/]+/`, pathNot: placed }
+  return [
+    refuse("a folder stands in no row of scripts/deps/Rules.ts", unplaced, {}),
+    refuse("a folder stands in no row of scripts/deps/Rules.ts", {}, unplaced),
+    ...topFirst.flatMap((names, row) =>
+      names.map((name) => {
+        const notBelow = topFirst.slice(0, row + 1).flatMap((each) => inRow(folder, each))
+        const own = inRow(folder, [name])
+        return refuse("imports point downwards", { path: own }, { path: notBelow, pathNot: own })
+      })
+    )
+  ]
+})
+
+export const rules: Array<IForbiddenRuleType> = [
+  refuse("no cycles", {}, { circular: true }),
+  refuse("there is no such module", {}, { couldNotResolve: true }),
+  refuse(
+    "sources import only what their package.json has among its dependencies or peers",
+    { path: "^(packages|apps|examples)/[^/]+/src/" },
+    { couldNotResolve: false, dependencyTypesNot: ["local", "core", "npm", "npm-peer", "npm-optional"] }
+  ),
+  refuse(
+    "another package is imported by its name",
+    { path: "^((packages|apps|examples)/[^/]+)/" },
+    { path: "^(packages|apps|examples)/", pathNot: "^$1/" }
+  ),
+  ...ofSources.map(([path, names]) =>
+    refuse(
+      `may import ${names.join() || "no package of the workspace"}`,
+      { path },
+      { path: workspacePackage, ...except(names) }
+    )
+  ),
+  refuse(
+    `tests may import ${ofTests.join(", ")}`,
+    { path: "^packages/", pathNot: "^packages/[^/]+/src/" },
+    { path: workspacePackage, ...except(ofTests) }
+  ),
+  ...layering,
+  refuse("a pure module imports nothing else", { path: pure }, { pathNot: pureMayImportTypesOf }),
+  refuse("a pure module imports only types", { path: pure }, { dependencyTypesNot: ["type-only", "type-import"] })
+]
