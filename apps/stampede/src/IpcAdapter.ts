@@ -4,14 +4,20 @@
  *
  * A demonstration's adapter: it trusts its parent and knows no time-outs.
  */
-import { type Adapter, AdapterError, type ChangeListener, type Limits, type Operation } from "@cache-locking/core"
+import {
+  type Adapter,
+  AdapterError,
+  type AdapterLimits,
+  type ChangeListener,
+  type Operation
+} from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { ParentChannel, StoreCall } from "./Wire.ts"
 
 const name = "parent"
 
-const limits: Limits = {
+const limits: AdapterLimits = {
   keyBytes: Number.POSITIVE_INFINITY,
   valueBytes: Number.POSITIVE_INFINITY,
   tick: 1,

@@ -8,7 +8,7 @@ import {
   AdapterError,
   Entry,
   type Lifetime,
-  Limit,
+  Limits,
   type Operation,
   type Snapshot,
   Token,
@@ -68,7 +68,7 @@ export class Verbs {
   /** One statement that reads where a hit is expected; else one transaction that leads or tells why not. */
   readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "acquire", key)
+      const refusal = Limits.refusal(here, "acquire", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       const expected = options.force !== true && this.space.sightings.has(key, options.refreshWithin ?? 0)
       return expected ? this.peek(key, options) : this.ask(key, options)
@@ -78,7 +78,7 @@ export class Verbs {
     keys: ReadonlyArray<string>,
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
-    Limit.refusalOfAny(here, "acquireMany", keys) ??
+    Limits.refusalOfAny(here, "acquireMany", keys) ??
     Effect.map(
       Effect.forEach(
         Arr.chunksOf(keys, Statements.keysAtOnce),
@@ -118,7 +118,7 @@ export class Verbs {
     Effect.map(this.remove("delete", [key]), (count) => count === 1)
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
-    Limit.refusalOfAny(here, "deleteMany", keys) ??
+    Limits.refusalOfAny(here, "deleteMany", keys) ??
     Effect.map(
       Effect.forEach(Arr.chunksOf(keys, Statements.keysAtOnce), (chunk) => this.remove("deleteMany", chunk), {
         concurrency: batchConcurrency
@@ -232,7 +232,7 @@ export class Verbs {
     bound: () => Bound
   ): Effect.Effect<boolean, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(here, operation, key, value)
+      const refusal = Limits.refusal(here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const { sightings, sweeper } = this.space
       sightings.forget(key)
@@ -248,7 +248,7 @@ export class Verbs {
 
   private remove(operation: Operation, keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(here, operation, keys)
+      const refusal = Limits.refusalOfAny(here, operation, keys)
       if (refusal !== undefined) return refusal
       for (const key of keys) this.space.sightings.forget(key)
       return Effect.map(
@@ -268,7 +268,7 @@ export class Verbs {
     bound: () => Bound
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(here, operation, key)
+      const refusal = Limits.refusal(here, operation, key)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         this.calls.run(operation, key, () => [bound()]),

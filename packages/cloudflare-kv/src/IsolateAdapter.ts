@@ -8,7 +8,7 @@ import {
   AdapterError,
   Entry,
   EntryRecord,
-  Limit,
+  Limits,
   type Operation,
   Token,
   type Value
@@ -59,7 +59,7 @@ class Verbs {
     decide: Decide<A>,
     value?: Value | undefined
   ): Effect.Effect<A, AdapterError> => {
-    const refusal = Limit.refusal(this, operation, key, value)
+    const refusal = Limits.refusal(this, operation, key, value)
     return refusal === undefined
       ? (this.run(operation, key, decide) as Effect.Effect<A, AdapterError>)
       : Effect.fail(refusal)

@@ -7,10 +7,10 @@ import {
   type Adapter,
   type AdapterError,
   AdapterLayer,
+  type AdapterLimits,
   Check,
   type InvalidOption,
-  Limit,
-  type Limits,
+  Limits,
   type ListingAdapter,
   type Operation,
   type Value
@@ -32,7 +32,7 @@ const names: ReadonlySet<string> = new Set(backendNames)
 
 const name = "cluster"
 
-const limits: Limits = { keyBytes: 65_536, valueBytes: 64 * 1024 * 1024, tick: 1, clock: "store" }
+const limits: AdapterLimits = { keyBytes: 65_536, valueBytes: 64 * 1024 * 1024, tick: 1, clock: "store" }
 
 /** What travels of a value: its bytes, and no memory around them. */
 export const bytesOf = (value: Value): Uint8Array => {
@@ -59,7 +59,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     args: ReadonlyArray<unknown>,
     late?: (answer: A) => void
   ): Effect.Effect<A, AdapterError> => {
-    const refused = key === undefined ? undefined : Limit.refusal(here, operation, key)
+    const refused = key === undefined ? undefined : Limits.refusal(here, operation, key)
     if (refused !== undefined) return Effect.fail(refused)
     return Effect.mapError(backend.call<A>(operation, args, late), failure(operation, key))
   }
@@ -97,7 +97,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     identity: backend.identity,
     acquire,
     acquireMany: (keys, options) => {
-      const refused = Limit.refusalOfAny(here, "acquireMany", keys)
+      const refused = Limits.refusalOfAny(here, "acquireMany", keys)
       if (refused !== undefined) return Effect.fail(refused)
       const late = (answers: ReadonlyArray<Acquired>) => {
         for (const [i, answer] of answers.entries()) giveBack(keys[i]!, answer)
@@ -106,7 +106,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     },
     fill: (key, { lifetime, token, value }) =>
       Effect.suspend(() => {
-        const refused = Limit.refusal(here, "fill", key, value)
+        const refused = Limits.refusal(here, "fill", key, value)
         if (refused !== undefined) return Effect.fail(refused)
         return call<boolean>("fill", key, [key, value && bytesOf(value), token, lifetime])
       }),
@@ -115,12 +115,12 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     renew: (key, { leaseFor, token }) => call("renew", key, [key, token, leaseFor]),
     delete: (key) => call("delete", key, [key]),
     deleteMany: (keys) => {
-      const refused = Limit.refusalOfAny(here, "deleteMany", keys)
+      const refused = Limits.refusalOfAny(here, "deleteMany", keys)
       return refused === undefined ? call("deleteMany", undefined, [keys]) : Effect.fail(refused)
     },
     put: (key, { lifetime, value }) =>
       Effect.suspend(() => {
-        const refused = Limit.refusal(here, "put", key, value)
+        const refused = Limits.refusal(here, "put", key, value)
         if (refused !== undefined) return Effect.fail(refused)
         return Effect.asVoid(call("put", key, [key, bytesOf(value), lifetime]))
       }),
@@ -128,7 +128,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     read: (key) => Effect.map(call<any>("read", key, [key]), withValue),
     watch: (key) =>
       Effect.suspend(() => {
-        const refused = Limit.refusal(here, "watch", key)
+        const refused = Limits.refusal(here, "watch", key)
         if (refused !== undefined) return Effect.fail(refused)
         const latch = Latch.makeUnsafe()
         const opened = () => {

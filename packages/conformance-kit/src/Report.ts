@@ -1,5 +1,5 @@
 /** What a run of all cases found, as data and as text. */
-import type { Limits } from "@cache-locking/core"
+import type { AdapterLimits } from "@cache-locking/core"
 import type { Facts } from "./Claims.ts"
 import { type LawId, laws, titleOf } from "./Law.ts"
 import type { Verdict } from "./Verdict.ts"
@@ -17,7 +17,7 @@ export interface Report {
   readonly name: string
   /** The adapter's name. */
   readonly adapter: string
-  readonly limits: Limits
+  readonly limits: AdapterLimits
   readonly facts: Facts
   /** Reproduces the random histories: `CACHE_LOCKING_SEED`. */
   readonly seed: number

@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, Check, type Limits, type ValueStore } from "@cache-locking/core"
+import { type Adapter, type AdapterLimits, Check, type ValueStore } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Client, isClient } from "./Client.ts"
 import { StoreClock } from "./StoreClock.ts"
@@ -40,7 +40,7 @@ const acceptedClient = "a DynamoDBClient or a DynamoDBDocumentClient of the AWS 
 export interface Space {
   readonly table: string
   readonly prefix: string
-  readonly limits: Limits
+  readonly limits: AdapterLimits
   /** The values of adapters whose leases are elsewhere. */
   values: ValueStore.ValueStore | undefined
 }

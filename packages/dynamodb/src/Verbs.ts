@@ -10,9 +10,9 @@ import {
   type AcquireOptions,
   type Adapter,
   type AdapterError,
+  type AdapterLimits,
   Entry,
-  Limit,
-  type Limits,
+  Limits,
   type Operation,
   type Token,
   type Value
@@ -37,7 +37,7 @@ const newRev = (): string => crypto.randomUUID()
 /** The verbs. Every one can be taken off the object. */
 export class Verbs {
   readonly name = "dynamodb"
-  readonly limits: Limits
+  readonly limits: AdapterLimits
   private readonly calls: Calls
   private readonly clock: StoreClock
   private readonly table: string
@@ -116,7 +116,7 @@ export class Verbs {
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(this, "acquireMany", keys)
+      const refusal = Limits.refusalOfAny(this, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       // DynamoDB refuses a batch that names an item twice.
       const batches = Arr.chunksOf(new Set(keys), Batch.size)
@@ -129,7 +129,7 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(this, "deleteMany", keys)
+      const refusal = Limits.refusalOfAny(this, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       const gone = Effect.forEach(keys, (key) => this.remove("deleteMany", key), { concurrency })
       return Effect.map(gone, (gone) => gone.filter(Boolean).length)
@@ -153,7 +153,7 @@ export class Verbs {
     value: Value | undefined,
     verb: (session: Session, place: Statements.Place) => Promise<A>
   ): Effect.Effect<A, AdapterError> {
-    const refusal = Limit.refusal(this, operation, key, value)
+    const refusal = Limits.refusal(this, operation, key, value)
     if (refusal !== undefined) return Effect.fail(refusal)
     return this.calls.run(operation, key, (session) => verb(session, this.placeOf(key)))
   }

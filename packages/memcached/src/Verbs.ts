@@ -7,7 +7,7 @@ import {
   type Adapter,
   type AdapterError,
   Entry,
-  Limit,
+  Limits,
   type Operation,
   type Snapshot,
   Token,
@@ -93,7 +93,7 @@ export class Verbs {
     go: (name: string) => Effect.Effect<A, AdapterError>
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(this.here, operation, key, value)
+      const refusal = Limits.refusal(this.here, operation, key, value)
       return refusal === undefined ? go(Keyspace.nameOf(this.prefix, key)) : Effect.fail(refusal)
     })
   }
@@ -122,7 +122,7 @@ export class Verbs {
       const move = this.move(operation, key, value, decide)
       const name = Keyspace.nameOf(this.prefix, key)
       const granted = this.grants.take(token, name)
-      if (granted === undefined || Limit.refusal(this.here, operation, key, value)) return move
+      if (granted === undefined || Limits.refusal(this.here, operation, key, value)) return move
       if (!granted.alone && (operation !== "fill" || value === undefined)) return move
       return timed((now) => {
         const [held, next] = decide({ kept: undefined, lease: granted.lease, cooldown: undefined }, now)

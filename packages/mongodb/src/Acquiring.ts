@@ -8,7 +8,7 @@ import {
   type AdapterError,
   Entry,
   type Leader,
-  Limit,
+  Limits,
   Token
 } from "@cache-locking/core"
 import * as Arr from "effect/Array"
@@ -44,7 +44,7 @@ export class Acquiring {
 
   readonly one = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "acquire", key)
+      const refusal = Limits.refusal(here, "acquire", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       return this.calls.run("acquire", key, (signal) => this.ask(key, options, signal))
     })
@@ -52,7 +52,7 @@ export class Acquiring {
   /** One read of all; then those that are to be led, one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(here, "acquireMany", keys)
+      const refusal = Limits.refusalOfAny(here, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         Effect.forEach(Arr.chunksOf(keys, batch), (page) => this.page(page, options)),

@@ -1,7 +1,7 @@
 /**
  * A document of the collection, as `core`'s `Entry`.
  */
-import { type Adapter, type Entry, type Limits, Token, type Value } from "@cache-locking/core"
+import { type Adapter, type AdapterLimits, type Entry, Token, type Value } from "@cache-locking/core"
 
 /** A document, as much of it as was asked for. Instants are epoch milliseconds; durations may be `Infinity`. */
 export interface StoredEntry {
@@ -42,7 +42,7 @@ const besides = 64 * 1024
 /**
  * Keys: index entries live in the memory of every node, and up to MongoDB 4.0 none was longer than this.
  */
-export const limits: Limits = { keyBytes: 1024, valueBytes: documentBytes - besides, tick: 1, clock: "store" }
+export const limits: AdapterLimits = { keyBytes: 1024, valueBytes: documentBytes - besides, tick: 1, clock: "store" }
 
 /** Which adapter this is, and what it cannot do. */
 export const here: Pick<Adapter, "name" | "limits"> = { name: "mongodb", limits }

@@ -5,7 +5,7 @@ import {
   type Adapter,
   type AdapterError,
   Entry,
-  Limit,
+  Limits,
   type Operation,
   type Snapshot,
   type Value
@@ -91,7 +91,7 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(here, "deleteMany", keys)
+      const refusal = Limits.refusalOfAny(here, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         Effect.forEach(Arr.chunksOf(new Set(keys), batch), (page) =>
@@ -122,7 +122,7 @@ export class Verbs {
   }
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
-    const refusal = Limit.refusal(here, "watch", key)
+    const refusal = Limits.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const { space, timeout } = this.setup
     const join = Effect.acquireRelease(
@@ -169,7 +169,7 @@ export class Verbs {
     work: (signal: AbortSignal) => Promise<A>
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(here, operation, key, value)
+      const refusal = Limits.refusal(here, operation, key, value)
       return refusal === undefined ? this.calls.run(operation, key, work) : Effect.fail(refusal)
     })
   }

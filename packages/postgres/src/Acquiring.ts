@@ -1,7 +1,7 @@
 /**
  * Asking for leases: of one key by one statement, of many by one for those that need none.
  */
-import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limit } from "@cache-locking/core"
+import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limits } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
@@ -44,7 +44,7 @@ export class Acquiring {
   /** One statement: one that only reads where that will do, as far as is known here. */
   readonly one = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "acquire", key)
+      const refusal = Limits.refusal(here, "acquire", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       const { bytesOf, calls, prefix, statements } = this.tools
       const bytes = bytesOf(key)
@@ -63,7 +63,7 @@ export class Acquiring {
   /** One read for what needs no lease; the other keys one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(here, "acquireMany", keys)
+      const refusal = Limits.refusalOfAny(here, "acquireMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       const found = Effect.forEach(Arr.chunksOf(keys, keysAtOnce), (chunk) => this.some(chunk, options), {
         concurrency: 4

@@ -2,7 +2,7 @@
  * The verbs of the contract over the statements.
  */
 
-import { type Adapter, type AdapterError, Limit, type Operation, type Snapshot, type Value } from "@cache-locking/core"
+import { type Adapter, type AdapterError, Limits, type Operation, type Snapshot, type Value } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -71,7 +71,7 @@ export class Verbs {
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "delete", key)
+      const refusal = Limits.refusal(here, "delete", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       this.acquiring.forget(key)
       const gone = this.calls.run("delete", key, this.statements.remove, [this.prefix, encoder.encode(key)], removed)
@@ -80,7 +80,7 @@ export class Verbs {
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusalOfAny(here, "deleteMany", keys)
+      const refusal = Limits.refusalOfAny(here, "deleteMany", keys)
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         Effect.forEach(Arr.chunksOf(keys, keysAtOnce), (chunk) =>
@@ -101,7 +101,7 @@ export class Verbs {
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
     Effect.suspend(() => {
-      const refusal = Limit.refusal(here, "read", key)
+      const refusal = Limits.refusal(here, "read", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       return this.calls.run("read", key, this.statements.read, [this.prefix, this.bytesOf(key)], ([row]) =>
         Effect.succeed(Reply.snapshot(row))
@@ -109,7 +109,7 @@ export class Verbs {
     })
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
-    const refusal = Limit.refusal(here, "watch", key)
+    const refusal = Limits.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const { space, subscriber, timeout } = this.setup
     const join = Effect.acquireRelease(
@@ -180,7 +180,7 @@ export class Verbs {
     parameters: () => ReadonlyArray<Parameter>
   ): Effect.Effect<boolean, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(here, operation, key, value)
+      const refusal = Limits.refusal(here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const given = [this.prefix, this.bytesOf(key), ...parameters()]
       return this.calls.run(operation, key, this.statements[statement], given, some)

@@ -1,7 +1,7 @@
 /**
  * How a key is acquired: by a plain read where a hit is expected, by the script where it is not, or the read found none.
  */
-import { type Acquired, type AcquireOptions, type AdapterError, Limit } from "@cache-locking/core"
+import { type Acquired, type AcquireOptions, type AdapterError, Limits } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
@@ -49,7 +49,7 @@ export class Acquiring {
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> =>
     Effect.suspend(() => {
-      const refused = Limit.refusalOfAny(Keyspace.here, "acquireMany", keys)
+      const refused = Limits.refusalOfAny(Keyspace.here, "acquireMany", keys)
       if (refused !== undefined) return refused
       const batch = { keys, options, found: new Array<Acquired>(keys.length) }
       const expected: Array<Expected> = []
@@ -128,7 +128,7 @@ export class Acquiring {
 
   /** The script. A hit is remembered, so that the next one can be had for less. */
   private ask(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
-    const refused = Limit.refusal(Keyspace.here, "acquire", key)
+    const refused = Limits.refusal(Keyspace.here, "acquire", key)
     if (refused !== undefined) return refused
     const name = Keyspace.nameOf(this.prefix, key)
     const asked = new Asked()

@@ -5,7 +5,7 @@ import {
   type Adapter,
   type AdapterError,
   type Lifetime,
-  Limit,
+  Limits,
   type Operation,
   type Snapshot,
   type Value
@@ -75,7 +75,7 @@ export class Verbs {
     this.evaluate("read", key, snapshotOf, undefined, () => [])
 
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
-    const refusal = Limit.refusal(Keyspace.here, "watch", key)
+    const refusal = Limits.refusal(Keyspace.here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
     const { subscriber, timeout } = this.setup
     const topic = { name: Keyspace.nameOf(this.fullPrefix, key), pattern: false }
@@ -132,7 +132,7 @@ export class Verbs {
     )
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
-    Limit.refusalOfAny(Keyspace.here, "deleteMany", keys) ??
+    Limits.refusalOfAny(Keyspace.here, "deleteMany", keys) ??
     Effect.map(
       Effect.forEach(keys, this.delete, { concurrency: deleteConcurrency }),
       (gone) => gone.filter(Boolean).length
@@ -153,7 +153,7 @@ export class Verbs {
     args: () => ReadonlyArray<Argument>
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
-      const refusal = Limit.refusal(Keyspace.here, operation, key, value)
+      const refusal = Limits.refusal(Keyspace.here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const name = Keyspace.nameOf(this.prefix, key)
       const script: Script = this.setup.scripts[operation]

@@ -1,9 +1,9 @@
 import type { StoredRecord } from "@cache-locking/conformance-kit"
-import { ConditionalStore, EntryRecord, type Limits } from "@cache-locking/core"
+import { type AdapterLimits, ConditionalStore, EntryRecord } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import type { AdapterSetup } from "../../src/AdapterSetup.ts"
 
-const limits: Limits = { keyBytes: 1024, valueBytes: 1024 * 1024, tick: 1, clock: "client" }
+const limits: AdapterLimits = { keyBytes: 1024, valueBytes: 1024 * 1024, tick: 1, clock: "client" }
 
 interface Blob {
   readonly bytes: Uint8Array

@@ -156,7 +156,7 @@ export interface Snapshot {
 }
 
 /** What a backend cannot do: numbers, not promises, and the conformance kit reads them too. */
-export interface Limits {
+export interface AdapterLimits {
   /** The longest key, in UTF-8 bytes, after which keys are refused. */
   readonly keyBytes: number
   /** The largest value, in bytes, after which values are refused. */
@@ -215,7 +215,7 @@ export interface TierStats {
 export interface Adapter {
   /** The backend's name, for errors, metrics and spans: `"redis"`. */
   readonly name: string
-  readonly limits: Limits
+  readonly limits: AdapterLimits
   /**
    * Whether the very objects that were filled are kept and handed back, so that nothing needs to be
    * encoded. An adapter that leaves the process leaves this out.

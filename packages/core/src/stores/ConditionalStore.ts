@@ -20,7 +20,7 @@ import {
   type Value
 } from "../contract/Adapter.ts"
 import * as Entry from "../contract/Entry.ts"
-import * as Limit from "../contract/Limits.ts"
+import * as Limits from "../contract/Limits.ts"
 import { retold } from "../contract/Retold.ts"
 import { TakeOnce } from "./TakeOnce.ts"
 
@@ -152,7 +152,7 @@ export const make: {
     decide: Decide<A>,
     given: { readonly value?: Value | undefined; readonly token?: Token } = {}
   ): Effect.Effect<A, AdapterError> =>
-    Limit.refusal(store, operation, key, given.value) ??
+    Limits.refusal(store, operation, key, given.value) ??
     Effect.mapError(loop(operation, key, decide, given.token), (error) => retold(operation, key, error))
 
   return {

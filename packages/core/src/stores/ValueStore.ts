@@ -14,7 +14,7 @@ import type { Cooling, Follower, Hit, Operation, Snapshot, Stale, Value } from "
 import { type Acquired, type AcquireOptions, Adapter, AdapterError, ListingAdapter } from "../contract/Adapter.ts"
 import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Identity from "../contract/Identity.ts"
-import * as Limit from "../contract/Limits.ts"
+import * as Limits from "../contract/Limits.ts"
 import { retold } from "../contract/Retold.ts"
 import { TakeOnce } from "./TakeOnce.ts"
 import * as VersionName from "./VersionName.ts"
@@ -81,7 +81,7 @@ class Pair {
   }
 
   readonly acquire: Adapter["acquire"] = (key, options) =>
-    Limit.refusal(this, "acquire", key) ??
+    Limits.refusal(this, "acquire", key) ??
     Effect.flatMap(this.leases.acquire(key, options), (found) => {
       const inlined = found._tag === "Hit" ? VersionName.inlined(found.value) : undefined
       return inlined === undefined
@@ -90,7 +90,7 @@ class Pair {
     })
 
   readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
-    Limit.refusalOfAny(this, "acquireMany", keys) ??
+    Limits.refusalOfAny(this, "acquireMany", keys) ??
     Effect.flatMap(this.leases.acquireMany!(keys, options), (found) =>
       Effect.forEach(found, (one, index) => this.settle(keys[index]!, options, one), { concurrency: 16 })
     )
@@ -149,7 +149,7 @@ class Pair {
           )
         })
       })
-    return Limit.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged())
+    return Limits.refusal(this, operation, key) ?? (this.values.lasting ? verb : prolonged())
   }
 
   /** Gives a version that was to live for ever an end, if its name got one; best effort, for nobody reads it beyond. */
@@ -179,12 +179,12 @@ class Pair {
     )
 
   readonly delete: Adapter["delete"] = (key) =>
-    Limit.refusal(this, "delete", key) ?? this.overtaking(key, this.leases.delete(key))
+    Limits.refusal(this, "delete", key) ?? this.overtaking(key, this.leases.delete(key))
 
   readonly abandon: Adapter["abandon"] = (key, options) =>
     Effect.tap(this.leases.abandon(key, options), () => this.forget(options.token))
 
-  readonly read: Adapter["read"] = (key) => Limit.refusal(this, "read", key) ?? this.readSettled(key)
+  readonly read: Adapter["read"] = (key) => Limits.refusal(this, "read", key) ?? this.readSettled(key)
 
   /** Writes the bytes under a new name, then lets the lease store have that name; or the value itself. */
   private write<A>(
@@ -194,7 +194,7 @@ class Pair {
     lifetime: { readonly fresh: number; readonly stale: number },
     andName: (named: Value) => Effect.Effect<A, AdapterError>
   ): Effect.Effect<A, AdapterError> {
-    const refused = Limit.refusal(this, operation, key, value)
+    const refused = Limits.refusal(this, operation, key, value)
     if (refused !== undefined) return refused
     if (value.bytes.byteLength <= this.inlineBytes) return Effect.suspend(() => andName(VersionName.inline(value)))
     // A name per run: an effect that is run again, as retries do, is another load.

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest"
-import * as Limit from "../../src/contract/Limits.ts"
+import * as Limits from "../../src/contract/Limits.ts"
 
 const adapter = { name: "small", limits: { keyBytes: 9, valueBytes: 4, tick: 1, clock: "store" } } as const
 const of = (length: number) => ({ bytes: new Uint8Array(length) })
 
-describe("Limit", () => {
+describe("Limits", () => {
   it.each(["", "123456789", "ééééa", "漢字漢", "🙂🙂a"])("accepts %o", (key) => {
-    expect(Limit.refusal(adapter, "read", key)).toBeUndefined()
+    expect(Limits.refusal(adapter, "read", key)).toBeUndefined()
   })
 
   it.each(["1234567890", "ééééé", "漢字漢a", "🙂🙂ab"])("refuses %o, counted in UTF-8 bytes", (key) => {
-    expect(Limit.refusal(adapter, "read", key)).toMatchObject({
+    expect(Limits.refusal(adapter, "read", key)).toMatchObject({
       _tag: "AdapterError",
       adapter: "small",
       operation: "read",
@@ -21,17 +21,17 @@ describe("Limit", () => {
 
   it("refuses a lone surrogate, which would become another key", () => {
     for (const key of ["\ud800", "a\udc00", "\udc00\ud800"]) {
-      expect(Limit.refusal(adapter, "put", key)?.message).toContain("surrogate")
+      expect(Limits.refusal(adapter, "put", key)?.message).toContain("surrogate")
     }
   })
 
   it("refuses a value of one byte more, and never shows it", () => {
-    expect(Limit.refusal(adapter, "fill", "k", of(4))).toBeUndefined()
-    expect(Limit.refusal(adapter, "fill", "k", of(5))?.message).toBe("the value has 5 bytes, and 4 are the most here")
+    expect(Limits.refusal(adapter, "fill", "k", of(4))).toBeUndefined()
+    expect(Limits.refusal(adapter, "fill", "k", of(5))?.message).toBe("the value has 5 bytes, and 4 are the most here")
   })
 
   it("refuses nothing for its length where there is no limit", () => {
     const endless = { name: "endless", limits: { ...adapter.limits, keyBytes: Infinity, valueBytes: Infinity } }
-    expect(Limit.refusal(endless, "put", "k".repeat(100_000), of(100_000))).toBeUndefined()
+    expect(Limits.refusal(endless, "put", "k".repeat(100_000), of(100_000))).toBeUndefined()
   })
 })

@@ -11,9 +11,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { AdapterError, Limits, ListingAdapter } from "../../contract/Adapter.ts"
+import type { AdapterError, AdapterLimits, ListingAdapter } from "../../contract/Adapter.ts"
 import * as Check from "../../contract/Check.ts"
-import * as Limit from "../../contract/Limits.ts"
+import * as Limits from "../../contract/Limits.ts"
 import { retold } from "../../contract/Retold.ts"
 import * as ConditionalStore from "../ConditionalStore.ts"
 import * as EntryRecord from "../EntryRecord.ts"
@@ -108,7 +108,7 @@ interface Version {
   readonly value: string | undefined
 }
 
-const limitsOf = ({ limits }: Bucket): Limits => ({ ...limits, keyBytes: ObjectName.keyBytes })
+const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: ObjectName.keyBytes })
 
 /** Leases, each an object that only conditional writes change. */
 const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalStore<Version> => {
@@ -186,7 +186,7 @@ export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingA
     identity: bucket.identity,
     keys: store.keys!,
     deleteMany: (keys) =>
-      Limit.refusalOfAny(adapter, "deleteMany", keys) ??
+      Limits.refusalOfAny(adapter, "deleteMany", keys) ??
       Effect.map(Effect.forEach(keys, adapter.delete, { concurrency }), (existed) => existed.filter(Boolean).length)
   }
 }
