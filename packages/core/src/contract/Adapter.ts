@@ -374,8 +374,15 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
   readonly message: string
   readonly cause?: unknown
 }> {
-  /** Whether asking again may help. */
+  /** True when asking again may help. */
   get retryable(): boolean {
     return this.reason === "Unavailable"
+  }
+
+  /** The same failure under the verb and key that the caller asked for, when a part of the adapter failed. */
+  as(operation: Operation, key: string | undefined): AdapterError {
+    if (this.operation === operation && this.key === key) return this
+    const { adapter, cause, message, reason } = this
+    return new AdapterError({ adapter, operation, key, reason, message, cause })
   }
 }

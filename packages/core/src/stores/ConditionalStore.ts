@@ -21,7 +21,6 @@ import {
 } from "../contract/Adapter.ts"
 import * as Entry from "../contract/Entry.ts"
 import * as Limits from "../contract/Limits.ts"
-import { retold } from "../contract/Retold.ts"
 import { TakeOnce } from "./TakeOnce.ts"
 
 /** What was read of a key, and the version that a write must find unchanged. */
@@ -153,7 +152,7 @@ export const make: {
     given: { readonly value?: Value | undefined; readonly token?: Token } = {}
   ): Effect.Effect<A, AdapterError> =>
     Limits.refusal(store, operation, key, given.value) ??
-    Effect.mapError(loop(operation, key, decide, given.token), (error) => retold(operation, key, error))
+    Effect.mapError(loop(operation, key, decide, given.token), (error) => error.as(operation, key))
 
   return {
     name: store.name,

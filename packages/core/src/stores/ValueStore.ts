@@ -15,7 +15,6 @@ import { type Acquired, type AcquireOptions, Adapter, AdapterError, ListingAdapt
 import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Limits from "../contract/Limits.ts"
-import { retold } from "../contract/Retold.ts"
 import { TakeOnce } from "./TakeOnce.ts"
 import * as VersionName from "./VersionName.ts"
 
@@ -329,7 +328,7 @@ export const withLeases: {
   /** Whichever store failed, and at whatever was asked of it: the verb failed, and this adapter. */
   const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
     Effect.mapError(verb, (error) => {
-      if (error.adapter === pair.name) return retold(operation, key, error)
+      if (error.adapter === pair.name) return error.as(operation, key)
       const { message, reason } = error
       return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error })
     })

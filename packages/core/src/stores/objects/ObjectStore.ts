@@ -14,7 +14,6 @@ import * as Stream from "effect/Stream"
 import type { AdapterError, AdapterLimits, ListingAdapter } from "../../contract/Adapter.ts"
 import * as Check from "../../contract/Check.ts"
 import * as Limits from "../../contract/Limits.ts"
-import { retold } from "../../contract/Retold.ts"
 import * as ConditionalStore from "../ConditionalStore.ts"
 import * as EntryRecord from "../EntryRecord.ts"
 import * as ValueStore from "../ValueStore.ts"
@@ -171,9 +170,7 @@ const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<st
     const next = found.cursor === undefined ? Option.none<string>() : Option.some(found.cursor)
     return [keys.flat(), next] as const
   })
-  return Stream.mapError(Stream.paginate(undefined as string | undefined, page), (error) =>
-    retold("keys", undefined, error)
-  )
+  return Stream.mapError(Stream.paginate(undefined as string | undefined, page), (error) => error.as("keys", undefined))
 }
 
 /** The adapter that a bucket becomes. */
