@@ -1,7 +1,7 @@
 /**
  * The options, checked once.
  */
-import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import { type Adapter, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { Calls } from "./Calls.ts"
 import { isNamespace, type Namespace } from "./KvBinding.ts"
@@ -95,7 +95,7 @@ export const resolveAdapter = <A extends Adapter>(options: Options<A>) => {
     const why = "KV cannot decide a race: D1Adapter.make({ database }) of @cache-locking/cloudflare-d1, or any adapter"
     throw Check.invalid("leases", leases, why)
   }
-  AdapterCheck.checkAdapter(leases, "leases")
+  Check.adapter("leases", leases)
   return { store, leases, inlineBytes: Check.integer("inlineBytes", inlineBytes, { min: 0, default: 0 }) }
 }
 

@@ -15,7 +15,6 @@ import type { Explanation } from "./call/Read.ts"
 import type { SetOptions } from "./call/Write.ts"
 import type * as Codec from "./codec/Codec.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
-import * as AdapterCheck from "./contract/AdapterCheck.ts"
 import type { CacheLockingError, InvalidOption } from "./contract/CacheLockingError.ts"
 import * as Check from "./contract/Check.ts"
 import { Engine } from "./flight/Engine.ts"
@@ -149,8 +148,8 @@ const adapterOf = <AE, AR>(
   given === "memory"
     ? Effect.sync(MemoryAdapter.processWide)
     : Effect.isEffect(given)
-      ? Effect.flatMap(given, (adapter) => checked(() => Effect.succeed(AdapterCheck.checkAdapter(adapter))))
-      : checked(() => Effect.succeed(AdapterCheck.checkAdapter(given)))
+      ? Effect.flatMap(given, (adapter) => checked(() => Effect.succeed(Check.adapter("adapter", adapter))))
+      : checked(() => Effect.succeed(Check.adapter("adapter", given)))
 
 /** An instance without a scope, which somebody must close. */
 export const makeUnsafe = <A>(
@@ -158,8 +157,7 @@ export const makeUnsafe = <A>(
   context: Context.Context<never> = Context.empty()
 ): CacheInstance<A> => {
   Check.known(options, makeNames)
-  const adapter =
-    options.adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(options.adapter)
+  const adapter = options.adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", options.adapter)
   const { adapter: _, codec, failureCodec, name, refreshConcurrency, ...rest } = options
   const plan = planOf(defaults(), rest, callNames)
   const engine = new Engine(
@@ -296,7 +294,7 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       Check.key(key)
       Check.required("fetcher", fetcher)
       const engine = engineOf(
-        adapter === "memory" ? MemoryAdapter.processWide() : AdapterCheck.checkAdapter(adapter),
+        adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", adapter),
         Check.codec("codec", codec),
         Check.codec("failureCodec", failureCodec)
       )

@@ -6,7 +6,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb"
 import {
   type Adapter,
-  AdapterCheck,
   AdapterLayer,
   Check,
   type InvalidOption,
@@ -77,7 +76,7 @@ export const make: {
 } = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
   if (options.leases === undefined) return whole(resolved)
-  const leases = AdapterCheck.checkAdapter(options.leases, "leases")
+  const leases = Check.adapter("leases", options.leases)
   // Its keys are those of the leases, as the types above say.
   return ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter
 }

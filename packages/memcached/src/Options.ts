@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import { type Adapter, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { MemjsServer } from "./Connection.ts"
 import * as Keyspace from "./Keyspace.ts"
@@ -116,7 +116,7 @@ export const checkSettings = (settings: Settings) => ({
   prefix: Keyspace.prefixOf(settings.prefix),
   timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
   itemSize: Check.integer("itemSize", settings.itemSize, { min: itemSizeMin, default: itemSizeDefault }),
-  leases: settings.leases === undefined ? undefined : AdapterCheck.checkAdapter(settings.leases, "leases")
+  leases: settings.leases === undefined ? undefined : Check.adapter("leases", settings.leases)
 })
 
 /**

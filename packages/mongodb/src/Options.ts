@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one collection share.
  */
-import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import { type Adapter, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { Collection, MongoClient } from "mongodb"
 import { ChangeSubscriber } from "./ChangeSubscriber.ts"
@@ -130,7 +130,7 @@ export const checkSettings = (settings: Settings) => ({
   writeConcern: writeConcernOf(settings.writeConcern),
   watch: Check.bool("watch", settings.watch, true),
   timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
-  leases: settings.leases === undefined ? undefined : AdapterCheck.checkAdapter(settings.leases, "leases")
+  leases: settings.leases === undefined ? undefined : Check.adapter("leases", settings.leases)
 })
 
 /**

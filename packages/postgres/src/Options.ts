@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, AdapterCheck, Check } from "@cache-locking/core"
+import { type Adapter, Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Client, Link } from "./Link.ts"
 import * as Space from "./Space.ts"
@@ -167,7 +167,7 @@ export const resolve = (options: Options & Partial<WithLeases>): Resolved => {
   const { prefix, schema, table, ...rest } = checkSettings(options)
   const shared = sharedOf(options.client)
   const { link, subscriber } = shared
-  const leases = options.leases === undefined ? undefined : AdapterCheck.checkAdapter(options.leases, "leases")
+  const leases = options.leases === undefined ? undefined : Check.adapter("leases", options.leases)
   const space = spaceOf(shared, { schema, table, prefix: leases === undefined ? prefix : prefix + ofValues })
   return { ...rest, link, subscriber, leases, space }
 }

@@ -1,12 +1,12 @@
 /** Claims compared with facts: what is claimed is there, and what is not claimed is not. */
-import { AdapterCheck } from "@cache-locking/core"
+import { Check } from "@cache-locking/core"
 import { prove } from "../Case.ts"
 import { capabilities, factsOf } from "../Claims.ts"
 import { holds, same } from "../Expect.ts"
 
 export const claiming = [
   prove("claims", "it is an adapter", function* (w) {
-    for (const peer of w.both) AdapterCheck.checkAdapter(peer)
+    for (const peer of w.both) Check.adapter("adapter", peer)
     holds(
       w.here !== w.there || w.claims.clock === "process",
       "both peers are one adapter: give two, as two processes would have"

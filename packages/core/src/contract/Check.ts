@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import type { Adapter } from "./Adapter.ts"
 import { InvalidOption } from "./CacheLockingError.ts"
 
 const describe = (value: unknown): string => {
@@ -169,4 +170,58 @@ export const functions = (option: string, value: object | undefined, names: Read
   if (value === undefined) return
   known(value, names, `${option}.`)
   for (const [name, f] of Object.entries(value)) fn(`${option}.${name}`, f, undefined)
+}
+
+const verbs = [
+  "acquire",
+  "fill",
+  "abandon",
+  "renew",
+  "delete",
+  "put",
+  "touch",
+  "read"
+] as const satisfies ReadonlyArray<keyof Adapter>
+
+const isFunction = (value: unknown): boolean => typeof value === "function"
+
+const missingFrom = (given: { readonly [name: string]: unknown }): ReadonlyArray<string> => [
+  ...verbs.filter((verb) => !isFunction(given[verb])),
+  ...(typeof given["limits"] === "object" && given["limits"] !== null ? [] : ["limits"])
+]
+
+/** Says what is wrong with it; `undefined` for an adapter. Never shows what it holds. */
+const problem = (given: unknown): string | undefined => {
+  if (given === undefined || given === null) return `it is ${given}`
+  if (isFunction(given)) return "it is a function: call it (`make(options)`) and give its answer"
+  if (typeof given !== "object") return `it is a ${typeof given}`
+  if (given instanceof Promise) return "it is a promise: await it first"
+  const parts = given as { readonly [name: string]: unknown }
+  const missing = missingFrom(parts)
+  if (missing.length === 0) return undefined
+  if (isFunction(parts["get"]) && isFunction(parts["set"]) && !isFunction(parts["acquire"])) {
+    return "it keeps values but cannot decide a race: give it leases with `ValueStore.withLeases(values, leases)`"
+  }
+  if (isFunction(parts["writeIf"]) && isFunction(parts["read"])) {
+    return "it is a conditional store: make it an adapter with `ConditionalStore.make(store)`"
+  }
+  if (isFunction(parts["make"])) return "it is an adapter's module: call its `make(options)`"
+  return `it has no ${missing.join(", ")}`
+}
+
+/** True for everything that has what every adapter has. */
+export const isAdapter = (given: unknown): given is Adapter => problem(given) === undefined
+
+/** An adapter. The error says what was given instead, and shows nothing of it: it may hold a client and its password. */
+export const adapter = (option: string, given: unknown): Adapter => {
+  const wrong = problem(given)
+  if (wrong === undefined) return given as Adapter
+  const accepted = "an adapter, as the adapter packages make it"
+  throw new InvalidOption({
+    option,
+    value: typeof given,
+    accepted,
+    context: { phase: "options" },
+    message: `${option} is not an adapter: ${wrong}; accepted: ${accepted}`
+  })
 }

@@ -22,7 +22,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { Adapter, ListingAdapter, type Value } from "../../contract/Adapter.ts"
-import * as AdapterCheck from "../../contract/AdapterCheck.ts"
 import * as AdapterLayer from "../../contract/AdapterLayer.ts"
 import * as Check from "../../contract/Check.ts"
 import type { Bus } from "./Bus.ts"
@@ -63,11 +62,11 @@ const encodedSize = (value: Value): number => value.bytes.byteLength
 const resolve = (tiers: readonly [Near, Adapter], options: Options): Plan => {
   if (!Array.isArray(tiers) || tiers.length !== 2) throw Check.invalid("tiers", tiers, "[near, far]")
   const [near, far] = tiers
-  if (AdapterCheck.isAdapter(near)) {
+  if (Check.isAdapter(near)) {
     throw Check.invalid("near", near, "bounds of the near tier, { maxEntries, maxBytes, sizeOf, ttl }, not an adapter")
   }
   Check.known(near, nearNames, "near.")
-  AdapterCheck.checkAdapter(far, "far")
+  Check.adapter("far", far)
   Check.known(options, optionNames)
   const { bus } = options
   if (bus !== undefined) {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest"
 import type { Adapter } from "../../src/contract/Adapter.ts"
-import { checkAdapter, isAdapter } from "../../src/contract/AdapterCheck.ts"
 import { InvalidOption } from "../../src/contract/CacheLockingError.ts"
+import * as Check from "../../src/contract/Check.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { Blobs } from "../fixtures/Blobs.ts"
 import { Values } from "../fixtures/Values.ts"
 
 const refused = (given: unknown): InvalidOption => {
   try {
-    checkAdapter(given)
+    Check.adapter("adapter", given)
   } catch (error) {
     if (error instanceof InvalidOption) return error
     throw error
@@ -16,16 +16,16 @@ const refused = (given: unknown): InvalidOption => {
   throw new Error("it was accepted")
 }
 
-describe("checkAdapter", () => {
+describe("an adapter is checked:", () => {
   it("answers an adapter as it is", () => {
     const adapter = MemoryAdapter.make()
-    expect(checkAdapter(adapter)).toBe(adapter)
-    expect(isAdapter(adapter)).toBe(true)
+    expect(Check.adapter("adapter", adapter)).toBe(adapter)
+    expect(Check.isAdapter(adapter)).toBe(true)
   })
 
   it("advises leases for a value store", () => {
     expect(refused(new Values().store).message).toContain("withLeases")
-    expect(isAdapter(new Values().store)).toBe(false)
+    expect(Check.isAdapter(new Values().store)).toBe(false)
   })
 
   it("advises the way from a conditional store and from a module", () => {
@@ -55,6 +55,6 @@ describe("checkAdapter", () => {
   it("a value store does not compile as an adapter", () => {
     // @ts-expect-error It cannot decide a race.
     const adapter: Adapter = new Values().store
-    expect(isAdapter(adapter)).toBe(false)
+    expect(Check.isAdapter(adapter)).toBe(false)
   })
 })
