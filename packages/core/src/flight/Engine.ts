@@ -9,6 +9,7 @@ import type * as Codec from "../codec/Codec.ts"
 import { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
+import * as Identity from "../contract/Identity.ts"
 import type { Hooks } from "../options/Hooks.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import { Counters } from "../stats/Counters.ts"
@@ -18,7 +19,7 @@ import { BackgroundQueue } from "./BackgroundQueue.ts"
 import { FirstAcquire, type Ground } from "./FirstAcquire.ts"
 import type { Flight, FlightOptions } from "./Flight.ts"
 import type { FlightGroup } from "./FlightGroup.ts"
-import { FlightGroups, getOrMake, identityOf } from "./FlightGroups.ts"
+import { FlightGroups } from "./FlightGroups.ts"
 import type { LoadContext } from "./LoadContext.ts"
 import * as Lease from "./LoadProtocol.ts"
 import type { BackgroundLoad, CallPlan, LoadRequest } from "./LoadRequest.ts"
@@ -82,7 +83,7 @@ export class Engine<A> implements Ground {
 
   /** The background loads of one life. */
   private backlog(life: RequestScope): BackgroundQueue {
-    return getOrMake(this.backlogs, life, () => new BackgroundQueue(this.refreshConcurrency))
+    return Identity.getOrMake(this.backlogs, life, () => new BackgroundQueue(this.refreshConcurrency))
   }
 
   /** Begins a flight under a lease. */
@@ -183,7 +184,7 @@ export class Engine<A> implements Ground {
 
   /** Keeps the adapter open until `close`. */
   retain(): void {
-    const identity = identityOf(this.adapter)
+    const identity = Identity.of(this.adapter)
     users.set(identity, (users.get(identity) ?? 0) + 1)
   }
 
@@ -193,7 +194,7 @@ export class Engine<A> implements Ground {
     this.closed = true
     for (const flight of this.own) flight.end()
     this.carry()
-    const identity = identityOf(this.adapter)
+    const identity = Identity.of(this.adapter)
     const left = (users.get(identity) ?? 1) - 1
     users.set(identity, left)
     return left === 0 && this.adapter.close !== undefined ? this.adapter.close : Effect.void

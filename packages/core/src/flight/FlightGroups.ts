@@ -4,25 +4,10 @@
 
 import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
+import * as Identity from "../contract/Identity.ts"
 import { FlightGroup } from "./FlightGroup.ts"
 
-const byIdentity = new WeakMap<object, WeakMap<Codec.Codec<any>, FlightGroups>>()
-
-/** The same for adapters that reach the same keys of the same store. */
-export const identityOf = (adapter: Adapter): object => adapter.identity ?? adapter
-
-/** What a map has, made when it is missing. */
-export const getOrMake = <K, V>(
-  map: { readonly get: (key: K) => V | undefined; readonly set: (key: K, value: V) => unknown },
-  key: K,
-  make: () => V
-): V => {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
-}
+const groups = Identity.perObject((_: object) => Identity.perObject((_: Codec.Codec<any>) => new FlightGroups()))
 
 /** The flights over one store, shared by those who would get the same value: the same store, the same codec. */
 export class FlightGroups {
@@ -36,8 +21,7 @@ export class FlightGroups {
   readonly fallbacks = new FlightGroup()
 
   static of(adapter: Adapter, codec: Codec.Codec<any>): FlightGroups {
-    const byCodec = getOrMake(byIdentity, identityOf(adapter), () => new WeakMap<Codec.Codec<any>, FlightGroups>())
-    return getOrMake(byCodec, codec, () => new FlightGroups())
+    return groups(Identity.of(adapter))(codec)
   }
 
   private get all(): ReadonlyArray<FlightGroup> {

@@ -335,7 +335,7 @@ export const withLeases: {
   return {
     name: pair.name,
     limits: pair.limits,
-    identity: Identity.ofPair(values, leases.identity ?? leases),
+    identity: Identity.ofPair(values, Identity.of(leases)),
     acquire: (key, options) => as("acquire", key, pair.acquire(key, options)),
     fill: (key, options) => as("fill", key, pair.fill(key, options)),
     abandon: (key, options) => as("abandon", key, pair.abandon(key, options)),
