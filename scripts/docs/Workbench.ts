@@ -39,6 +39,6 @@ export const typecheck = async (): Promise<ReadonlyArray<string>> => {
 /** Executes an example; the answer is what it printed if it failed. */
 export const execute = async (snippet: Snippet, env: Record<string, string>): Promise<string | undefined> => {
   const args = ["--conditions=cache-locking-source", fileOf(snippet)]
-  const { code, output } = await run("node", args, { cwd: join(root, "docs"), env, quiet: true, timeout: 60_000 })
+  const { code, output } = await run("node", args, { cwd: join(root, "docs"), env, quiet: true })
   return code === 0 ? undefined : `${snippet.file}:${snippet.line} ended with ${code}\n${output}`
 }

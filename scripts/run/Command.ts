@@ -1,7 +1,7 @@
 import { type SpawnOptions, spawn } from "node:child_process"
 import { root } from "./Root.ts"
 
-/** How a program ended and, if it was asked to be quiet, what it printed. */
+/** The end of a program and, if it was asked to be quiet, its output. */
 export interface Ended {
   readonly code: number
   readonly output: string
@@ -12,18 +12,19 @@ export interface CommandOptions {
   readonly env?: Record<string, string | undefined>
   /** Collect the output instead of passing it on. */
   readonly quiet?: boolean
-  /** Kill the program after this many milliseconds; a hang must fail and never hang the run. */
-  readonly timeout?: number
 }
 
-/** Runs a program to its end, with nothing on its standard input. Never rejects. */
+/** Ends a hang: more than any program takes on a very slow machine, and less than the silence that ends a whole step. */
+const timeout = 15 * 60_000
+
+/** Runs a program that a step needs to its end, with nothing on its standard input. Never rejects. */
 export const run = (program: string, args: ReadonlyArray<string>, options: CommandOptions = {}): Promise<Ended> =>
   new Promise((done) => {
     const spawnOptions: SpawnOptions = {
       cwd: options.cwd ?? root,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", options.quiet ? "pipe" : "inherit", options.quiet ? "pipe" : "inherit"],
-      timeout: options.timeout ?? 15 * 60_000,
+      timeout,
       killSignal: "SIGKILL"
     }
     const child = spawn(program, args, spawnOptions)

@@ -1,83 +1,61 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, relative } from "node:path"
-import { run } from "./Command.ts"
-import { root } from "./Root.ts"
-import type { Step, Tally } from "./Step.ts"
+import { join } from "node:path"
+import { type Entry, readRecord, recordVariable } from "./Record.ts"
+import { indented, type Step, type Tally } from "./Step.ts"
+import { type End, supervise } from "./Supervisor.ts"
 
-/** One vitest run over the projects that match; the numbers are those of its own JSON report. */
-export const vitest = (name: string, projects: ReadonlyArray<string>): Step => ({
+const reporter = join(import.meta.dirname, "Record.ts")
+
+/** One vitest run with these arguments. The counts are those of its record, complete or not. */
+export const vitest = (name: string, ...args: ReadonlyArray<string>): Step => ({
   name,
-  run: async () => {
-    const folder = mkdtempSync(join(tmpdir(), "vitest-report-"))
-    const report = join(folder, "report.json")
+  run: async (limits) => {
+    const folder = mkdtempSync(join(tmpdir(), "test-record-"))
+    const record = join(folder, "record")
+    writeFileSync(record, "")
     try {
-      const { code } = await run("vitest", [
-        "run",
-        // Most files speak to servers, and wait more than they work; the configuration's own figure is each project's.
-        "--maxWorkers=3",
-        ...projects.flatMap((project) => ["--project", project]),
-        "--reporter=default",
-        "--reporter=json",
-        `--outputFile.json=${report}`
-      ])
-      return tally(code, () => JSON.parse(readFileSync(report, "utf8")))
+      const reporters = ["--reporter=default", `--reporter=${reporter}`]
+      const end = await supervise("vitest", ["run", ...args, ...reporters], limits, {
+        env: { [recordVariable]: record },
+        progress: () => statSync(record).size
+      })
+      return tally(name, end, readRecord(record))
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   }
 })
 
-interface Report {
-  readonly numPassedTests: number
-  readonly numPendingTests: number
-  readonly numTodoTests: number
-  readonly testResults: ReadonlyArray<TestFile>
-}
-
-interface TestFile {
-  readonly name: string
-  readonly status: string
-  readonly message: string
-  readonly assertionResults: ReadonlyArray<{
-    readonly status: string
-    readonly fullName: string
-    readonly failureMessages: ReadonlyArray<string>
-  }>
-}
-
-/**
- * Counts a report. A file that could not be loaded has no tests to count and an error outside any test
- * is in no count at all: both still fail, once each.
- */
-export const tally = (code: number, read: () => Report): Tally => {
-  try {
-    const report = read()
-    const failures = report.testResults.flatMap(told)
-    return {
-      passed: report.numPassedTests,
-      failed: code !== 0 ? Math.max(failures.length, 1) : failures.length,
-      skipped: report.numPendingTests + report.numTodoTests,
-      failures: code !== 0 && failures.length === 0 ? ["an error outside of any test"] : failures
+/** Counts a record. A run that does not come to its end is one failure more, as is one that fails without any. */
+export const tally = (name: string, end: Pick<End, "code" | "reason">, entries: ReadonlyArray<Entry>): Tally => {
+  const counts = { passed: 0, failed: 0, skipped: 0 }
+  const failures: Array<string> = []
+  /** The files that are being run, each with its tests that are. */
+  const open = new Map<string, Map<string, string>>()
+  let files = 0
+  let closed = 0
+  let over = false
+  for (const entry of entries) {
+    if ("files" in entry) files = entry.files
+    if ("over" in entry) over = true
+    if ("opened" in entry) open.set(entry.opened, new Map())
+    if ("started" in entry) open.get(entry.file)?.set(entry.started, entry.name)
+    if ("finished" in entry) {
+      open.get(entry.file)?.delete(entry.finished)
+      if (entry.state === "failed") failures.push(`${entry.name}\n${indented(entry.message)}`)
+      else counts[entry.state] += 1
     }
-  } catch {
-    // No report was written: vitest itself did not get that far.
-    return { passed: 0, failed: 1, skipped: 0, failures: ["no report was written"] }
+    if ("broken" in entry) failures.push(`${entry.broken}\n${indented(entry.message)}`)
+    if ("closed" in entry && open.delete(entry.closed)) closed += 1
   }
+  const running = [...open].flatMap(([file, tests]) => (tests.size === 0 ? [file] : [...tests.values()]))
+  if (!over) {
+    const lines = [`${name} ${end.reason} when ${closed} of ${files} files were done`, ...running]
+    failures.push(lines.join("\n    while in "))
+  } else if (end.code !== 0) {
+    failures.push(...running.map((test) => `${test}\n    did not come to its end`))
+    if (failures.length === 0) failures.push(`${name} ${end.reason} though no test failed`)
+  }
+  return { ...counts, failed: failures.length, failures }
 }
-
-const told = (file: TestFile): ReadonlyArray<string> => {
-  const path = relative(root, file.name)
-  const failed = file.assertionResults.filter(({ status }) => status === "failed")
-  // It did not load, or what stands around its tests failed.
-  if (file.status === "failed" && failed.length === 0) return [`${path}\n${indented(file.message)}`]
-  return failed.map(({ failureMessages, fullName }) => `${path} > ${fullName}\n${indented(failureMessages.join("\n"))}`)
-}
-
-/** The beginning of a message, which may be a page of differences. */
-const indented = (message: string): string =>
-  message
-    .split("\n")
-    .slice(0, 4)
-    .map((line) => `    ${line}`)
-    .join("\n")
