@@ -14,7 +14,24 @@ import * as Effect from "effect/Effect"
 import type { Tag } from "../codec/Envelope.ts"
 import type { Adapter, AdapterError, Lifetime, LocalClock, Snapshot } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
-import { epochKey, reserved, tagKey } from "./TagKey.ts"
+
+/** Every key of this library's own records begins with this character, which no cache key may begin with. */
+export const reserved = "\u0001"
+
+const prefix = `${reserved}tag:`
+
+/** The key of the record that changes with every invalidation of any tag. */
+const epochKey = `${reserved}epoch`
+
+/** The key of a tag's record. */
+export const tagKey = (tag: string): string => prefix + tag
+
+/** The tag whose record lies at a key, if it is one. */
+export const tagOf = (key: string): string | undefined =>
+  key.startsWith(prefix) ? key.slice(prefix.length) : undefined
+
+/** True when a key is one of this library's own records. */
+export const isOwn = (key: string): boolean => key.startsWith(reserved)
 
 /** What `tags` accepts: the tags of every value, or a function that tells those of each. */
 export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => ReadonlyArray<string>)
@@ -125,6 +142,3 @@ export const invalidate = (adapter: Adapter, tags: ReadonlyArray<string>): Effec
     adapter.put(epochKey, newVersion()),
     Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), { concurrency: "unbounded", discard: true })
   )
-
-/** Whether a key is one of this library's own records. */
-export const isOwn = (key: string): boolean => key.startsWith(reserved)

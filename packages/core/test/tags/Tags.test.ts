@@ -2,7 +2,6 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { tagKey } from "../../src/tags/TagKey.ts"
 import * as Tags from "../../src/tags/Tags.ts"
 import { Origin } from "../support/Origin.ts"
 import { advance, begin, scenario } from "../support/Scenario.ts"
@@ -122,7 +121,7 @@ for (const [kind, wrap] of [
         yield* cache.invalidateTag("t")
         yield* cache.getOrSet("k", new Origin().gives())
         assert.isTrue(yield* cache.has("k"))
-        yield* world.store.delete(tagKey("t"))
+        yield* world.store.delete(Tags.tagKey("t"))
         assert.isFalse(yield* cache.has("k"))
       })
     )

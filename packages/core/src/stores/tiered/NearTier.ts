@@ -13,8 +13,7 @@ import { LRUCache } from "lru-cache"
 import { DecodedCopy, EncodedValue, tagsOf } from "../../codec/EncodedValue.ts"
 import type { Tag } from "../../codec/Envelope.ts"
 import type { LocalClock, LocalHit, Snapshot, Value } from "../../contract/Adapter.ts"
-import { tagOf } from "../../tags/TagKey.ts"
-import { versionOf } from "../../tags/Tags.ts"
+import { tagOf, versionOf } from "../../tags/Tags.ts"
 
 /** How a near tier is bounded; times in milliseconds. */
 export interface Bounds {

@@ -16,7 +16,7 @@ import {
   type Snapshot,
   type Value
 } from "../../contract/Adapter.ts"
-import { reserved, tagOf } from "../../tags/TagKey.ts"
+import { isOwn, reserved, tagOf } from "../../tags/Tags.ts"
 import type { Bus } from "./Bus.ts"
 import { Feed, type Source } from "./InvalidationFeed.ts"
 import { type Asking, type Bounds, NearTier } from "./NearTier.ts"
@@ -123,7 +123,7 @@ export class Tiers {
     this.near.misses++
     if (found._tag === "Hit") {
       this.farHits++
-      if (!this.near.isCurrent(asking, key) || key.startsWith(reserved)) return found
+      if (!this.near.isCurrent(asking, key) || isOwn(key)) return found
       return { ...found, value: this.near.keep(asking, key, found.value, found.age, found.freshFor) }
     }
     // An early or forced refresh leaves a fresh value where it is.
@@ -143,7 +143,7 @@ export class Tiers {
     const tag = tagOf(key)
     if (tag !== undefined) return this.readTag(key, tag)
     return this.asking(this.far.read(key), (found, asking): Snapshot => {
-      if (key.startsWith(reserved)) return found
+      if (isOwn(key)) return found
       this.near.misses++
       if (found.value === undefined || found.freshFor <= 0) {
         this.near.drop(key)
@@ -175,7 +175,7 @@ export class Tiers {
 
   readonly put: Adapter["put"] = (key, options) =>
     this.writing("put", [key], this.far.put(key, options), (_, asking) => {
-      if (key.startsWith(reserved)) return
+      if (isOwn(key)) return
       this.near.keep(asking, key, asBytes(options.value, this.far), 0, options.lifetime.fresh)
     })
 

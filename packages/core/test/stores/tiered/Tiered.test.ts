@@ -15,7 +15,6 @@ import { createCache } from "../../../src/promise.ts"
 import * as MemoryAdapter from "../../../src/stores/MemoryAdapter.ts"
 import * as Bus from "../../../src/stores/tiered/Bus.ts"
 import * as Tiered from "../../../src/stores/tiered/Tiered.ts"
-import { tagKey } from "../../../src/tags/TagKey.ts"
 import * as Tags from "../../../src/tags/Tags.ts"
 import { faulty } from "../../support/Faulty.ts"
 import { Origin } from "../../support/Origin.ts"
@@ -690,12 +689,12 @@ describe("tags", () => {
       yield* tagged(store, "other", "u")
       for (const key of ["k", "other"]) yield* ask(a.tiered, key)
       assert.isFalse(yield* nearTagged(a.tiered, "k"))
-      for (const tag of ["t", "u"]) yield* a.tiered.read(tagKey(tag))
+      for (const tag of ["t", "u"]) yield* a.tiered.read(Tags.tagKey(tag))
       assert.isTrue(yield* nearTagged(a.tiered, "k"))
       yield* Tags.invalidate(b.tiered, ["t"])
       assert.isFalse(yield* nearTagged(a.tiered, "k"))
       assert.isTrue(yield* nearTagged(a.tiered, "other"))
-      yield* a.tiered.read(tagKey("t"))
+      yield* a.tiered.read(Tags.tagKey("t"))
       assert.isFalse(yield* nearTagged(a.tiered, "k"))
       // It is still in the far tier: what was invalidated before it was asked for is not answered, either.
       yield* ask(a.tiered, "k")
@@ -711,15 +710,15 @@ describe("tags", () => {
       const { a, b } = pair()
       yield* Tags.invalidate(b.tiered, ["t"])
       yield* advance(10)
-      const first = yield* a.tiered.read(tagKey("t"))
+      const first = yield* a.tiered.read(Tags.tagKey("t"))
       yield* advance(10)
-      const again = yield* a.tiered.read(tagKey("t"))
+      const again = yield* a.tiered.read(Tags.tagKey("t"))
       assert.deepStrictEqual([first.age, again.age], [10, 20])
       assert.deepStrictEqual([first.freshFor - again.freshFor, first.keptFor - again.keptFor], [10, 10])
       assert.deepStrictEqual(again.value, first.value)
       assert.strictEqual(a.far.count("read"), 1)
       yield* Tags.invalidate(b.tiered, ["t"])
-      assert.notDeepEqual((yield* a.tiered.read(tagKey("t"))).value, first.value)
+      assert.notDeepEqual((yield* a.tiered.read(Tags.tagKey("t"))).value, first.value)
       assert.strictEqual(a.far.count("read"), 2)
     })
   )
@@ -731,7 +730,7 @@ describe("tags", () => {
       const { a, store } = pair({}, undefined, held)
       yield* tagged(store, "k")
       yield* ask(a.tiered, "k")
-      const reading = yield* begin(a.tiered.read(tagKey("t")))
+      const reading = yield* begin(a.tiered.read(Tags.tagKey("t")))
       yield* Tags.invalidate(store, ["t"])
       gate.openUnsafe()
       yield* Fiber.join(reading)
