@@ -8,7 +8,7 @@ import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Uncached } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
-import type { Counters } from "../stats/Counters.ts"
+import type { Counters } from "../stats/Stats.ts"
 
 /** A value past its freshness, decoded, and when that was true. */
 export interface StaleValue<out A> {

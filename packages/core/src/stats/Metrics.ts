@@ -8,7 +8,7 @@
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Adapter } from "../contract/Adapter.ts"
-import type { Counters } from "./Counters.ts"
+import type { Counters } from "./Stats.ts"
 
 const count = (name: string, description: string) =>
   Metric.counter(`cache_locking_${name}_total`, { description, incremental: true })
