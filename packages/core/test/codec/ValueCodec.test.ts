@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeValue, encodedValue } from "../../src/codec/EncodedValue.ts"
-import { failureCodec } from "../../src/codec/FailureCodec.ts"
+import { failureCodec } from "../../src/codec/ValueCodec.ts"
 
 class NotFound extends Data.TaggedError("NotFound")<{
   readonly id: bigint
