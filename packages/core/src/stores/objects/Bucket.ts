@@ -4,10 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import type { Adapter, AdapterError } from "../../contract/Adapter.ts"
-import * as Entry from "../../contract/Entry.ts"
-import * as EntryRecord from "../EntryRecord.ts"
-import * as VersionName from "../VersionName.ts"
+import { type Adapter, AdapterError } from "../../contract/Adapter.ts"
 
 /** Short texts that a store keeps beside an object and tells without its bytes. */
 export type Notes = Readonly<Record<string, string>>
@@ -91,45 +88,43 @@ export const insist = Effect.fnUntraced(function* <A>(
   }
 })
 
-/** What is noted beside a lease's object, so that neither a listing nor a sweep reads any value. */
-export interface Remark {
-  /** Epoch milliseconds until which the key has a value or is leased. */
-  readonly until: number
-  /** Epoch milliseconds from which nothing of the object matters. */
-  readonly ends: number
-  /** The value's own name, if it has one. */
-  readonly version: string | undefined
-}
+/** So many write at once over the same version; one may. */
+const writers = 8
 
-/** The name of the value that an entry keeps under a name of its own. */
-export const versionOf = (entry: Entry.Entry | undefined): string | undefined =>
-  entry?.kept && VersionName.parse(entry.kept.value)
+const encoder = new TextEncoder()
 
-/** The remark on an entry. */
-export const remark = (entry: Entry.Entry | undefined): Notes => {
-  const version = versionOf(entry)
-  const until = Math.max(entry?.kept ? Entry.keptUntil(entry.kept) : 0, entry?.lease?.until ?? 0)
-  return {
-    until: String(until),
-    ends: String(entry ? Entry.endsAt(entry) : 0),
-    ...(version === undefined ? {} : { version })
-  }
-}
+/**
+ * Tries conditional writes on an object of its own, and removes it. Fails as `Rejected` where the store does not heed
+ * them: such a store can keep values (`ValueStore`), not leases.
+ */
+export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string) {
+  const name = `${prefix}/setup/${crypto.randomUUID()}`
+  const write = (version: string | undefined, text: string) => bucket.putIf(name, version, encoder.encode(text), {})
+  const demand = (held: boolean, message: string) =>
+    held
+      ? Effect.void
+      : new AdapterError({ adapter: bucket.name, operation: "put", reason: "Rejected", message: `${message}${advice}` })
 
-/** The remark that notes tell; nothing when they were not written by this. */
-export const remarkOf = (notes: Notes): Remark | undefined => {
-  const [until, ends] = [Number(notes["until"]), Number(notes["ends"])]
-  return Number.isNaN(until + ends) ? undefined : { until, ends, version: notes["version"] }
-}
+  const probe = Effect.gen(function* () {
+    yield* demand(
+      (yield* write(undefined, "first")) !== false,
+      "the store refused to write an object that was not there"
+    )
+    yield* demand((yield* write(undefined, "second")) === false, "the store does not heed If-None-Match on a write")
+    const first = yield* bucket.get(name)
+    yield* demand(
+      first !== undefined && new TextDecoder().decode(first.bytes) === "first",
+      "the store did not answer what was just written"
+    )
+    const seen = first!.version
+    yield* demand((yield* write(seen, "third")) !== false, "the store refused a write whose If-Match holds")
+    yield* demand((yield* write(seen, "fourth")) === false, "the store does not heed If-Match on a write")
+    const third = yield* bucket.get(name)
+    const race = Array.from({ length: writers }, (_, index) => write(third?.version ?? seen, `race ${index}`))
+    const winners = (yield* Effect.all(race, { concurrency: writers })).filter((made) => made !== false)
+    yield* demand(winners.length === 1, `of ${writers} writes at once over one version, ${winners.length} succeeded`)
+  })
+  yield* Effect.ensuring(probe, Effect.ignore(bucket.remove(name)))
+})
 
-/** An object that says that there is nothing. */
-const emptySize = EntryRecord.encode(undefined).byteLength
-
-const nothing: Remark = { until: 0, ends: 0, version: undefined }
-
-/** What is noted beside a listed lease; nothing where it is gone, or is none of ours. */
-export const remarkOn = (bucket: Bucket, object: Listed): Effect.Effect<Remark | undefined, AdapterError> => {
-  if (object.size <= emptySize) return Effect.succeed(nothing)
-  if (object.notes !== undefined || bucket.notes === undefined) return Effect.succeed(remarkOf(object.notes ?? {}))
-  return Effect.map(bucket.notes(object.name), (notes) => notes && remarkOf(notes))
-}
+const advice = ": leases cannot be kept here; give another store for them"

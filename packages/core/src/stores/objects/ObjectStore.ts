@@ -17,12 +17,10 @@ import * as Limits from "../../contract/Limits.ts"
 import * as ConditionalStore from "../ConditionalStore.ts"
 import * as EntryRecord from "../EntryRecord.ts"
 import * as ValueStore from "../ValueStore.ts"
-import { type Bucket, remark, remarkOn, versionOf } from "./Bucket.ts"
-import * as ObjectName from "./ObjectName.ts"
+import type { Bucket, Listed } from "./Bucket.ts"
+import * as Layout from "./Layout.ts"
 
-export { type Bucket, type Found, insist, type Listed, type Notes, type Page } from "./Bucket.ts"
-export { setup } from "./Setup.ts"
-export { type Swept, sweep } from "./Sweep.ts"
+export { type Bucket, type Found, insist, type Listed, type Notes, type Page, setup } from "./Bucket.ts"
 
 /** How a bucket is used. */
 export interface Options {
@@ -61,11 +59,11 @@ const graceLeast = 60_000
 
 const prefixOf = (given: string | undefined): string => {
   const prefix = Check.text("prefix", given, "cache")
-  if (ObjectName.isPrefix(prefix)) return prefix
+  if (Layout.isPrefix(prefix)) return prefix
   throw Check.invalid(
     "prefix",
     prefix,
-    `letters, digits and -_.!*'(), folders parted by one /, none that begins with a dot, ${ObjectName.prefixBytes} characters at most`
+    `letters, digits and -_.!*'(), folders parted by one /, none that begins with a dot, ${Layout.prefixBytes} characters at most`
   )
 }
 
@@ -107,12 +105,12 @@ interface Version {
   readonly value: string | undefined
 }
 
-const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: ObjectName.keyBytes })
+const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: Layout.keyBytes })
 
 /** Leases, each an object that only conditional writes change. */
 const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalStore<Version> => {
   const discard = (version: string | undefined): Effect.Effect<void> =>
-    version === undefined ? Effect.void : Effect.ignore(bucket.remove(ObjectName.ofValue(prefix, version)))
+    version === undefined ? Effect.void : Effect.ignore(bucket.remove(Layout.ofValue(prefix, version)))
 
   return {
     name: bucket.name,
@@ -122,15 +120,15 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
     close: bucket.close,
     pollEvery: bucket.pollEvery,
     read: (key) =>
-      Effect.map(bucket.get(ObjectName.ofLease(prefix, key)), (found) => {
+      Effect.map(bucket.get(Layout.ofLease(prefix, key)), (found) => {
         if (found === undefined) return { entry: undefined, version: undefined }
         const entry = EntryRecord.decode(found.bytes)
-        return { entry, version: { etag: found.version, value: versionOf(entry) } }
+        return { entry, version: { etag: found.version, value: Layout.versionIn(entry) } }
       }),
     writeIf: (key, version, entry) => {
-      const name = ObjectName.ofLease(prefix, key)
-      const value = versionOf(entry)
-      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), remark(entry))
+      const name = Layout.ofLease(prefix, key)
+      const value = Layout.versionIn(entry)
+      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Layout.remark(entry))
       return Effect.flatMap(written, (made) => {
         if (made === false) return Effect.succeed(false)
         const answer = made === true ? true : { etag: made, value }
@@ -145,15 +143,15 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
 const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
   name: bucket.name,
   valueBytes: bucket.limits.valueBytes,
-  get: (version) => Effect.map(bucket.get(ObjectName.ofValue(prefix, version)), (found) => found?.bytes),
-  set: (version, bytes) => bucket.put(ObjectName.ofValue(prefix, version), bytes),
-  delete: (version) => bucket.remove(ObjectName.ofValue(prefix, version)),
+  get: (version) => Effect.map(bucket.get(Layout.ofValue(prefix, version)), (found) => found?.bytes),
+  set: (version, bytes) => bucket.put(Layout.ofValue(prefix, version), bytes),
+  delete: (version) => bucket.remove(Layout.ofValue(prefix, version)),
   lasting: true
 })
 
 /** A key has one object from its first lease to its sweep: no listing can miss it between two. */
 const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<string, AdapterError> => {
-  const beginning = ObjectName.beginningOfLeases(prefix, start)
+  const beginning = Layout.beginningOfLeases(prefix, start)
   if (beginning === undefined) return Stream.empty
   const page = Effect.fnUntraced(function* (cursor: string | undefined) {
     const found = yield* bucket.list(beginning, cursor)
@@ -161,9 +159,11 @@ const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<st
     const keys = yield* Effect.forEach(
       found.objects,
       (object) => {
-        const key = ObjectName.keyOf(prefix, object.name)
+        const key = Layout.keyOf(prefix, object.name)
         if (key === undefined || !key.startsWith(start)) return Effect.succeed([])
-        return Effect.map(remarkOn(bucket, object), (noted) => (noted !== undefined && now < noted.until ? [key] : []))
+        return Effect.map(Layout.remarkOn(bucket, object), (noted) =>
+          noted !== undefined && now < noted.until ? [key] : []
+        )
       },
       { concurrency }
     )
@@ -187,3 +187,84 @@ export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingA
       Effect.map(Effect.forEach(keys, adapter.delete, { concurrency }), (existed) => existed.filter(Boolean).length)
   }
 }
+
+/** What a sweep did. */
+export interface Swept {
+  /** Objects looked at: leases and values. */
+  readonly looked: number
+  /** Objects removed. */
+  readonly removed: number
+}
+
+/** Names of values that are remembered at a time; of more, a part after the other is looked for among the leases. */
+const remembered = 250_000
+
+/**
+ * Removes what is over. May run beside anything, and at any time again.
+ *
+ * @param grace milliseconds for which an object must have been of no use; longer than any request may take
+ */
+export const sweep = Effect.fnUntraced(function* (
+  bucket: Bucket,
+  { grace, most = remembered, prefix }: { readonly prefix: string; readonly grace: number; readonly most?: number }
+): Effect.fn.Return<Swept, AdapterError> {
+  let [looked, removed] = [0, 0]
+  let before: number | undefined
+  /** Values that were written long ago, less those that a lease names: named at once or never. */
+  const unnamed = new Set<string>()
+
+  /** Notes the values of some pages, and answers where the next one begins. */
+  const collect = Effect.fnUntraced(function* (cursor: string | undefined) {
+    let next = cursor
+    do {
+      const page = yield* bucket.list(Layout.beginningOfValues(prefix), next)
+      before ??= (bucket.now?.() ?? (yield* Clock.currentTimeMillis)) - grace
+      looked += page.objects.length
+      for (const { modified, name } of page.objects) {
+        const version = Layout.versionOf(prefix, name)
+        if (version !== undefined && modified < before) unnamed.add(version)
+      }
+      next = page.cursor
+    } while (next !== undefined && unnamed.size < most)
+    return next
+  })
+
+  const judge = (object: Listed) => {
+    const old = object.modified < before!
+    if (Layout.keyOf(prefix, object.name) === undefined || !(old || unnamed.size > 0)) return Effect.void
+    return Effect.flatMap(Layout.remarkOn(bucket, object), (noted) => {
+      if (noted === undefined) return Effect.void
+      if (!old || noted.ends >= before!) {
+        if (noted.version !== undefined) unnamed.delete(noted.version)
+        return Effect.void
+      }
+      removed++
+      return bucket.remove(object.name, object.version)
+    })
+  }
+
+  /** Goes through all leases, page by page: removes those that are over, and parts the values from those that are named. */
+  const part = Effect.fnUntraced(function* (counts: boolean) {
+    let cursor: string | undefined
+    do {
+      const page = yield* bucket.list(Layout.beginningOfLeases(prefix, "")!, cursor)
+      if (counts) looked += page.objects.length
+      yield* Effect.forEach(page.objects, judge, { concurrency, discard: true })
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  })
+
+  const discard = (version: string) => bucket.remove(Layout.ofValue(prefix, version))
+
+  let cursor: string | undefined
+  let first = true
+  do {
+    cursor = yield* collect(cursor)
+    yield* part(first)
+    first = false
+    yield* Effect.forEach(unnamed, discard, { concurrency, discard: true })
+    removed += unnamed.size
+    unnamed.clear()
+  } while (cursor !== undefined)
+  return { looked, removed }
+})
