@@ -1,40 +1,40 @@
 /**
- * What tells the processes of a cache about each other's changes where the far tier itself cannot.
+ * Reports the changes of each process to the others, for far tiers that cannot do so themselves.
  *
- * A team that has a message broker already makes one of these in a few lines: two functions. Messages are short texts
- * that only `Tiered` reads; they may be told more than once, and to their own sender, too.
+ * A team that already runs a message broker writes a bus in a few lines: it is two functions. Messages are short texts
+ * that only `Tiered` reads. Each may arrive more than once, and at its own sender too.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AdapterError } from "../../contract/Adapter.ts"
 
-/** What a subscriber is told. No method throws. */
+/** Receives the messages of a bus. No method throws. */
 export interface Listener {
-  /** A message was published, by anyone. */
-  readonly told: (message: string) => void
+  /** A message arrived, from any process. */
+  readonly received: (message: string) => void
   /** Messages may be missed from now on. */
   readonly lost: () => void
-  /** Messages are told again; any may have been missed. */
+  /** Messages arrive again. Any may have been missed since `lost`. */
   readonly restored: () => void
 }
 
 /** A channel of messages between processes. */
 export interface Bus {
   /**
-   * Completes once the message is on its way to all subscribers. Settles in bounded time; a failure is the
-   * `AdapterError` of the write that it was to tell of.
+   * Completes once the message is on its way to all subscribers. It must settle in bounded time. When it fails, the write
+   * that it reports fails with an `AdapterError`.
    */
   readonly publish: (message: string) => Effect.Effect<void, AdapterError>
   /**
-   * Completes once the subscription is live, which lasts as long as the scope. A bus that knows when its connection
-   * is gone says `lost` and `restored`. One that does not needs the `heartbeat` of `Tiered`, and must tell messages to
-   * their sender, in order.
+   * Completes once the subscription is live. The subscription lasts as long as the scope. A bus that notices a lost
+   * connection calls `lost` and `restored`. One that does not needs the `heartbeat` of `Tiered`, and must deliver a
+   * process's messages to that process too, in order.
    */
   readonly subscribe: (listener: Listener) => Effect.Effect<void, AdapterError, Scope.Scope>
 }
 
 /**
- * A bus within one process: for tests, and for many caches in one process.
+ * A bus within one process, for tests and for several caches in one process.
  *
  * @example
  * ```ts
@@ -49,7 +49,7 @@ export const inProcess = (): Bus => {
   return {
     publish: (message) =>
       Effect.sync(() => {
-        for (const listener of listeners) listener.told(message)
+        for (const listener of listeners) listener.received(message)
       }),
     subscribe: (listener) =>
       Effect.asVoid(

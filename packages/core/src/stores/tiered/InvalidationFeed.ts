@@ -1,106 +1,101 @@
 /**
- * What tells a near tier of changes, and whether it can be believed now.
+ * Feeds the changes that other processes made into a `ChangeLog`, and suspends the log while changes may be missed.
  *
- * The subscription begins with the first use and lasts until `close`. While it is not live, or was lost, the near tier
- * is distrusted: it answers nothing and keeps nothing. With a heartbeat it is trusted only as long as its own beats,
- * which take the way that changes take, come back: what was told before a beat was sent has arrived when the
- * beat does, so no change stays unseen for longer than two beats, even if nobody says that a connection is gone.
+ * The subscription begins with the first use and lasts until `close`. The log is suspended until the subscription is
+ * live, and whenever it is lost. With a heartbeat, the log also expires unless this process's own heartbeats come back.
+ * They take the same way as the changes, so a change that was reported before a heartbeat was sent has arrived when the
+ * heartbeat does. No change stays unseen for longer than two heartbeats, even if nobody notices a lost connection.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { AdapterError } from "../../contract/Adapter.ts"
-import { type NearTier, steady } from "./NearTier.ts"
+import type { AdapterError, ChangeListener } from "../../contract/Adapter.ts"
+import { type ChangeLog, monotonic } from "./ChangeLog.ts"
 
-/** What is heard. */
-export interface ChangeListener {
-  readonly changed: (key: string) => void
-  /** The n-th beat of this process came back. */
+export interface FeedListener extends ChangeListener {
+  /** The n-th heartbeat of this process came back. */
   readonly heartbeat: (n: number) => void
-  readonly lost: () => void
-  readonly restored: () => void
 }
 
-/** Where changes are told. */
-export interface Source {
-  /** Completes once it is live, which lasts as long as the scope. */
-  readonly listen: (ear: ChangeListener) => Effect.Effect<void, AdapterError, Scope.Scope>
-  /** Sends the n-th beat. */
-  readonly beat: (n: number) => Effect.Effect<unknown, AdapterError>
+/** Reports changes and returns heartbeats. */
+export interface ChangeSource {
+  /** Completes once the subscription is live. It lasts as long as the scope. */
+  readonly subscribe: (listener: FeedListener) => Effect.Effect<void, AdapterError, Scope.Scope>
+  readonly sendHeartbeat: (n: number) => Effect.Effect<unknown, AdapterError>
 }
 
-/** A subscription that does not come back by itself is made anew after so many milliseconds, at the next use. */
-const patience = 5_000
+/** A subscription that is not live after so many milliseconds is replaced at the next use. */
+const resubscribeAfter = 5_000
 
-/** Beats that have not come back and may still. */
-const mostBeats = 16
+/** Heartbeats that may still come back. Older ones are forgotten. */
+const maxPending = 16
 
-export class Feed {
-  private readonly near: NearTier
-  private readonly source: Source
-  /** Milliseconds from beat to beat. */
+export class InvalidationFeed {
+  private readonly log: ChangeLog
+  private readonly source: ChangeSource
+  /** Milliseconds from one heartbeat to the next. */
   private readonly heartbeat: number | undefined
   private fiber: Fiber.Fiber<void, AdapterError> | undefined
-  /** Counts the subscriptions: what an old one says of itself is nobody's business. */
-  private round = 0
-  /** When a subscription that is not trusted is given up. */
-  private giveUpAt: number | undefined
-  private down = false
+  /** Counts the subscriptions, so that events of an earlier one are ignored. */
+  private subscriptions = 0
+  /** When a subscription that is not live is replaced. */
+  private replaceAt: number | undefined
+  private lost = false
   private sent = 0
-  private heard = 0
+  private received = 0
   private readonly sentAt = new Map<number, number>()
 
-  constructor(near: NearTier, source: Source, heartbeat: number | undefined) {
-    this.near = near
+  constructor(log: ChangeLog, source: ChangeSource, heartbeat: number | undefined) {
+    this.log = log
     this.source = source
     this.heartbeat = heartbeat
   }
 
-  /** Called before every asking: sees to it that there is a subscription. Costs nothing while it is trusted. */
+  /** Called before every request: makes sure that there is a subscription. Costs nothing while it is live. */
   use(fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (this.near.trusted) return
-    const now = steady(fiber.getRef(Clock.Clock))
-    if (this.fiber !== undefined && this.giveUpAt === undefined) this.giveUpAt = now + patience
-    if (this.giveUpAt !== undefined && now < this.giveUpAt) return
+    if (!this.log.suspended) return
+    const now = monotonic(fiber.getRef(Clock.Clock))
+    if (this.fiber !== undefined && this.replaceAt === undefined) this.replaceAt = now + resubscribeAfter
+    if (this.replaceAt !== undefined && now < this.replaceAt) return
     this.fiber?.interruptUnsafe()
-    this.giveUpAt = now + patience
-    this.begin(fiber)
+    this.replaceAt = now + resubscribeAfter
+    this.subscribe(fiber)
   }
 
   /** Ends the subscription. A later use begins another. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const { fiber } = this
-    this.round++
+    this.subscriptions++
     this.fiber = undefined
-    this.giveUpAt = undefined
-    this.near.distrust()
+    this.replaceAt = undefined
+    this.log.suspend()
     return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fiber))
   })
 
-  private begin(user: Fiber.Fiber<unknown, unknown>): void {
-    const round = ++this.round
+  private subscribe(user: Fiber.Fiber<unknown, unknown>): void {
+    const number = ++this.subscriptions
     const clock = user.getRef(Clock.Clock)
-    this.down = false
-    const mine = (f: () => void) => () => {
-      if (round === this.round) f()
+    this.lost = false
+    const ifCurrent = (f: () => void) => () => {
+      if (number === this.subscriptions) f()
     }
-    const ear: ChangeListener = {
-      changed: (key) => this.near.changed(key),
-      heartbeat: (n) => mine(() => this.hear(n, clock))(),
-      lost: mine(() => this.lose()),
-      restored: mine(() => this.live(clock))
+    const listener: FeedListener = {
+      changed: (key) => this.log.changed(key),
+      heartbeat: (n) => ifCurrent(() => this.receive(n, clock))(),
+      lost: ifCurrent(() => this.lose()),
+      restored: ifCurrent(() => this.live(clock))
     }
-    const listen = Effect.andThen(
-      this.source.listen(ear),
+    const subscription = Effect.andThen(
+      this.source.subscribe(listener),
       Effect.suspend(() => {
-        if (!this.down) this.live(clock)
-        return this.heartbeat === undefined ? Effect.never : this.beat(clock, this.heartbeat)
+        if (!this.lost) this.live(clock)
+        return this.heartbeat === undefined ? Effect.never : this.send(clock, this.heartbeat)
       })
     )
-    this.fiber = Effect.runForkWith(user.context)(Effect.scoped(listen))
+    this.fiber = Effect.runForkWith(user.context)(Effect.scoped(subscription))
     this.fiber.addObserver(
-      mine(() => {
+      ifCurrent(() => {
         this.lose()
         this.fiber = undefined
       })
@@ -108,48 +103,48 @@ export class Feed {
   }
 
   private live(clock: Clock.Clock): void {
-    this.down = false
-    this.giveUpAt = undefined
-    // What was asked before may have been changed unheard.
-    this.near.clear()
-    this.heard = this.sent
-    this.trustFrom(this.near.now(clock))
+    this.lost = false
+    this.replaceAt = undefined
+    // The answers to earlier requests may have changed without a report.
+    this.log.dropAll()
+    this.received = this.sent
+    this.resumeFrom(this.log.now(clock))
   }
 
   private lose(): void {
-    this.down = true
-    this.near.distrust()
+    this.lost = true
+    this.log.suspend()
   }
 
-  /** All that was told before this instant has been heard. */
-  private trustFrom(instant: number): void {
-    this.near.trust(this.heartbeat === undefined ? Infinity : instant + 2 * this.heartbeat)
+  /** Every change that was reported before this instant has arrived. */
+  private resumeFrom(instant: number): void {
+    this.log.resume(this.heartbeat === undefined ? Infinity : instant + 2 * this.heartbeat)
   }
 
-  private hear(n: number, clock: Clock.Clock): void {
-    const at = this.sentAt.get(n)
-    if (at === undefined || n <= this.heard || this.down) return
+  private receive(n: number, clock: Clock.Clock): void {
+    const sentAt = this.sentAt.get(n)
+    if (sentAt === undefined || n <= this.received || this.lost) return
     this.sentAt.delete(n)
-    // A beat that is missing was not alone.
-    if (n !== this.heard + 1 || this.near.isOverdue(clock)) this.near.clear()
-    this.heard = n
-    this.giveUpAt = undefined
-    // A clock that was set back meanwhile makes no beat of the future.
-    this.trustFrom(Math.min(at, this.near.now(clock)))
+    // Where a heartbeat is missing, changes may be missing too.
+    if (n !== this.received + 1 || this.log.isOverdue(clock)) this.log.dropAll()
+    this.received = n
+    this.replaceAt = undefined
+    // The clock may have been set back since: a heartbeat is never from the future.
+    this.resumeFrom(Math.min(sentAt, this.log.now(clock)))
   }
 
-  private beat(clock: Clock.Clock, every: number): Effect.Effect<never> {
-    const send = Effect.suspend(() => {
+  private send(clock: Clock.Clock, every: number): Effect.Effect<never> {
+    const one = Effect.suspend(() => {
       const n = ++this.sent
-      this.sentAt.set(n, this.near.now(clock))
-      this.sentAt.delete(n - mostBeats)
-      return Effect.ignore(this.source.beat(n))
+      this.sentAt.set(n, this.log.now(clock))
+      this.sentAt.delete(n - maxPending)
+      return Effect.ignore(this.source.sendHeartbeat(n))
     })
-    return Effect.forever(Effect.andThen(send, pause(clock, every)))
+    return Effect.forever(Effect.andThen(one, pause(clock, every)))
   }
 }
 
-/** Waits without keeping the process alive, if time is real. */
+/** Waits. In real time it does not keep the process alive. */
 const pause = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
   clock !== Clock.Clock.defaultValue()
     ? Effect.sleep(millis)

@@ -1,8 +1,8 @@
 /**
- * The verbs of a near and a far tier: what each does to the copies.
+ * The verbs of a near and a far tier, and what each does to the copies.
  *
- * A copy is made of an answer only if no change of its key was told since the far tier was asked. So an answer that was
- * overtaken on its way is handed on, for the far tier gave it, and not kept.
+ * An answer of the far tier is kept as a copy only if its key did not change since the far tier was asked. Otherwise it
+ * is handed on, since the far tier gave it, but not kept.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,146 +18,149 @@ import {
 } from "../../contract/Adapter.ts"
 import { isOwn, reserved, tagOf } from "../../tags/Tags.ts"
 import type { Bus } from "./Bus.ts"
-import { Feed, type Source } from "./InvalidationFeed.ts"
-import { type Asking, type Bounds, NearTier } from "./NearTier.ts"
+import type { FarRequest } from "./ChangeLog.ts"
+import { type ChangeSource, InvalidationFeed } from "./InvalidationFeed.ts"
+import { type Bounds, NearTier } from "./NearTier.ts"
 
-/** Both tiers, resolved. */
-export interface Plan extends Bounds {
+/** Both tiers and the options, checked and with their defaults. */
+export interface Tiers extends Bounds {
   readonly far: Adapter
   readonly bus: Bus | undefined
+  /** In milliseconds. */
   readonly heartbeat: number | undefined
 }
 
-/** Tells this process's messages from others'. Not when the module loads: Workers have no random numbers then. */
-const nameOrigin = (): string => crypto.randomUUID().slice(0, 18)
+/** Heartbeats go through the store as records that nobody reads. */
+const heartbeatPrefix = `${reserved}beat:`
 
-/** Beats go through the store as records that nobody reads. */
-const beatPrefix = `${reserved}beat:`
-
-/** The verbs of both. */
-export class Tiers {
+export class TieredVerbs {
   readonly near: NearTier
-  readonly plan: Plan
+  private readonly tiered: Tiers
   private readonly far: Adapter
-  private readonly bus: Bus | undefined
-  private readonly feed: Feed | undefined
+  private readonly feed: InvalidationFeed | undefined
+  /** How often the far tier was asked for a value, and how often it had a fresh one. */
+  private farAsked = 0
   private farHits = 0
   private name: string | undefined
 
-  constructor(plan: Plan) {
-    const { bus, far, heartbeat } = plan
+  constructor(tiered: Tiers) {
+    const { bus, far, heartbeat } = tiered
     const source = bus === undefined ? far.changes && this.farSource(far.changes) : this.busSource(bus)
-    this.plan = plan
+    this.tiered = tiered
     this.far = far
-    this.bus = bus
-    this.near = new NearTier(plan, source !== undefined)
-    this.feed = source && new Feed(this.near, source, heartbeat)
+    this.near = new NearTier(tiered, source !== undefined)
+    this.feed = source && new InvalidationFeed(this.near.log, source, heartbeat)
   }
 
+  /** Names this process in messages. Made at the first use: Workers have no random numbers while a module loads. */
   private get origin(): string {
-    this.name ??= nameOrigin()
+    this.name ??= crypto.randomUUID().slice(0, 18)
     return this.name
   }
 
-  private farSource(changes: NonNullable<Adapter["changes"]>): Source {
-    const beatKey = (n: number | "") => `${beatPrefix}${this.origin}:${n}`
+  private farSource(changes: NonNullable<Adapter["changes"]>): ChangeSource {
+    const keyOf = (n: number | "") => `${heartbeatPrefix}${this.origin}:${n}`
     return {
-      listen: (ear) =>
+      subscribe: (listener) =>
         changes({
-          ...ear,
+          ...listener,
           changed: (key) => {
-            if (!key.startsWith(beatPrefix)) ear.changed(key)
-            else if (key.startsWith(beatKey(""))) ear.heartbeat(Number(key.slice(beatKey("").length)))
+            if (!key.startsWith(heartbeatPrefix)) listener.changed(key)
+            else if (key.startsWith(keyOf(""))) listener.heartbeat(Number(key.slice(keyOf("").length)))
           }
         }),
-      beat: (n) =>
-        this.far.put(beatKey(n), {
+      sendHeartbeat: (n) =>
+        this.far.put(keyOf(n), {
           value: { bytes: new Uint8Array(0) },
-          lifetime: { fresh: (this.plan.heartbeat ?? 0) * 2, stale: 0 }
+          lifetime: { fresh: (this.tiered.heartbeat ?? 0) * 2, stale: 0 }
         })
     }
   }
 
-  /** Messages are `<k or b><origin>:<key or n>`. */
-  private busSource(bus: Bus): Source {
+  /** Messages are `k<origin>:<key>` for a change and `b<origin>:<n>` for a heartbeat. */
+  private busSource(bus: Bus): ChangeSource {
     return {
-      listen: (ear) =>
+      subscribe: (listener) =>
         bus.subscribe({
-          ...ear,
-          told: (message) => {
+          ...listener,
+          received: (message) => {
             const colon = message.indexOf(":")
-            const mine = message.slice(1, colon) === this.origin
-            const about = message.slice(colon + 1)
-            // This process's own changes were seen when they were made.
-            if (message.startsWith("k") && !mine) ear.changed(about)
-            else if (message.startsWith("b") && mine) ear.heartbeat(Number(about))
+            const isOwnMessage = message.slice(1, colon) === this.origin
+            const content = message.slice(colon + 1)
+            // This process saw its own changes when it made them.
+            if (message.startsWith("k") && !isOwnMessage) listener.changed(content)
+            else if (message.startsWith("b") && isOwnMessage) listener.heartbeat(Number(content))
           }
         }),
-      beat: (n) => bus.publish(`b${this.origin}:${n}`)
+      sendHeartbeat: (n) => bus.publish(`b${this.origin}:${n}`)
     }
   }
 
-  /** Asks the far tier; `take` is given what it says while it is known whether a change was told meanwhile. */
+  /** Asks the far tier. `take` gets the answer while it is still known which keys changed meanwhile. */
   private asking<A>(
     verb: Effect.Effect<A, AdapterError>,
-    take: (answer: A, asking: Asking, clock: Clock.Clock) => A
+    take: (answer: A, request: FarRequest, clock: Clock.Clock) => A
   ): Effect.Effect<A, AdapterError> {
     return Effect.withFiber((fiber) => {
       const clock = fiber.getRef(Clock.Clock)
-      const asking = this.begin(fiber, clock)
+      const request = this.begin(fiber, clock)
       return Effect.ensuring(
-        Effect.map(verb, (answer) => take(answer, asking, clock)),
+        Effect.map(verb, (answer) => take(answer, request, clock)),
         this.end
       )
     })
   }
 
-  private begin(fiber: Fiber.Fiber<unknown, unknown>, clock: Clock.Clock): Asking {
+  private begin(fiber: Fiber.Fiber<unknown, unknown>, clock: Clock.Clock): FarRequest {
     this.feed?.use(fiber)
-    return this.near.begin(clock)
+    return this.near.log.begin(clock)
   }
 
-  private readonly end = Effect.sync(() => this.near.end())
+  private readonly end = Effect.sync(() => this.near.log.end())
 
-  private take(key: string, found: Acquired, asking: Asking): Acquired {
-    this.near.misses++
-    if (found._tag === "Hit") {
-      this.farHits++
-      if (!this.near.isCurrent(asking, key) || isOwn(key)) return found
-      return { ...found, value: this.near.keep(asking, key, found.value, found.age, found.freshFor) }
-    }
+  private take(key: string, found: Acquired, request: FarRequest): Acquired {
+    this.farAsked++
+    if (found._tag === "Hit") return this.keep(key, found, found.value, request)
     // An early or forced refresh leaves a fresh value where it is.
     if (found.stale === undefined || found.stale.staleFor > 0) this.near.drop(key)
     return found
   }
 
+  /** Counts a fresh answer, and keeps a copy of its value where that is allowed. */
+  private keep<A extends { readonly age: number; readonly freshFor: number }>(
+    key: string,
+    found: A,
+    value: Value,
+    request: FarRequest
+  ): A {
+    this.farHits++
+    if (!this.near.log.isCurrent(request, key) || isOwn(key)) return found
+    return { ...found, value: this.near.keep(request, key, value, found.age, found.freshFor) }
+  }
+
   readonly acquire: Adapter["acquire"] = (key, options) =>
-    this.asking(this.far.acquire(key, options), (found, asking) => this.take(key, found, asking))
+    this.asking(this.far.acquire(key, options), (found, request) => this.take(key, found, request))
 
   readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
-    this.asking(this.far.acquireMany!(keys, options), (found, asking) =>
-      found.map((one, index) => this.take(keys[index]!, one, asking))
+    this.asking(this.far.acquireMany!(keys, options), (found, request) =>
+      found.map((one, index) => this.take(keys[index]!, one, request))
     )
 
   readonly read: Adapter["read"] = (key) => {
     const tag = tagOf(key)
     if (tag !== undefined) return this.readTag(key, tag)
-    return this.asking(this.far.read(key), (found, asking): Snapshot => {
+    return this.asking(this.far.read(key), (found, request): Snapshot => {
       if (isOwn(key)) return found
-      this.near.misses++
-      if (found.value === undefined || found.freshFor <= 0) {
-        this.near.drop(key)
-        return found
-      }
-      this.farHits++
-      if (!this.near.isCurrent(asking, key)) return found
-      return { ...found, value: this.near.keep(asking, key, found.value, found.age, found.freshFor) }
+      this.farAsked++
+      if (found.value !== undefined && found.freshFor > 0) return this.keep(key, found, found.value, request)
+      this.near.drop(key)
+      return found
     })
   }
 
   private readTag(key: string, tag: string): Effect.Effect<Snapshot, AdapterError> {
-    const ask = this.asking(this.far.read(key), (record, asking, clock) => {
-      if (this.near.isCurrent(asking, key)) this.near.learn(asking, tag, record, clock)
+    const ask = this.asking(this.far.read(key), (record, request, clock) => {
+      if (this.near.log.isCurrent(request, key)) this.near.learn(request, tag, record, clock)
       return record
     })
     return Effect.withFiber((fiber) => {
@@ -168,63 +171,65 @@ export class Tiers {
 
   readonly fill: Adapter["fill"] = (key, options) => {
     const { lifetime, value } = options
-    return this.writing("fill", [key], this.far.fill(key, options), (held, asking) => {
-      if (held && value !== undefined) this.near.keep(asking, key, asBytes(value, this.far), 0, lifetime.fresh)
+    return this.writing("fill", [key], this.far.fill(key, options), (held, request) => {
+      if (held && value !== undefined) this.near.keep(request, key, asBytes(value, this.far), 0, lifetime.fresh)
     })
   }
 
   readonly put: Adapter["put"] = (key, options) =>
-    this.writing("put", [key], this.far.put(key, options), (_, asking) => {
+    this.writing("put", [key], this.far.put(key, options), (_, request) => {
       if (isOwn(key)) return
-      this.near.keep(asking, key, asBytes(options.value, this.far), 0, options.lifetime.fresh)
+      this.near.keep(request, key, asBytes(options.value, this.far), 0, options.lifetime.fresh)
     })
 
-  readonly delete: Adapter["delete"] = (key) => this.writing("delete", [key], this.far.delete(key), nothing)
+  readonly delete: Adapter["delete"] = (key) => this.writing("delete", [key], this.far.delete(key))
 
   readonly deleteMany: NonNullable<Adapter["deleteMany"]> = (keys) =>
-    this.writing("deleteMany", keys, this.far.deleteMany!(keys), nothing)
+    this.writing("deleteMany", keys, this.far.deleteMany!(keys))
 
   readonly touch: Adapter["touch"] = (key, options) =>
     Effect.withFiber((fiber) => {
-      const asking = this.begin(fiber, fiber.getRef(Clock.Clock))
+      const request = this.begin(fiber, fiber.getRef(Clock.Clock))
       return Effect.onExit(this.far.touch(key, options), (exit) => {
-        if (Exit.isSuccess(exit) && exit.value) this.near.touched(asking, key, options.freshFor)
-        else this.near.changed(key)
+        if (Exit.isSuccess(exit) && exit.value) this.near.touched(request, key, options.freshFor)
+        else this.near.log.changed(key)
         return this.end
       })
     })
 
-  /** Changes keys in the far tier, drops their copies before and after, and tells the others. */
+  /** Changes keys in the far tier, drops their copies before and after, and notifies the other processes. */
   private writing<A>(
     operation: Operation,
     keys: ReadonlyArray<string>,
     verb: Effect.Effect<A, AdapterError>,
-    done: (answer: A, asking: Asking) => void
+    done?: (answer: A, request: FarRequest) => void
   ): Effect.Effect<A, AdapterError> {
+    const { log } = this.near
     const written = Effect.withFiber<A, AdapterError>((fiber) => {
-      for (const key of keys) this.near.changed(key)
-      const asking = this.begin(fiber, fiber.getRef(Clock.Clock))
+      for (const key of keys) log.changed(key)
+      const request = this.begin(fiber, fiber.getRef(Clock.Clock))
       return Effect.onExit(verb, (exit) => {
-        const alone = keys.length === 1 && this.near.isCurrent(asking, keys[0]!)
-        // What others ask for at this moment may be what was there before.
-        for (const key of keys) this.near.changed(key)
-        if (alone && Exit.isSuccess(exit)) done(exit.value, asking)
+        const isCurrent = keys.length === 1 && log.isCurrent(request, keys[0]!)
+        // Requests that are under way may be answered with the old value.
+        for (const key of keys) log.changed(key)
+        if (isCurrent && Exit.isSuccess(exit)) done?.(exit.value, request)
         return this.end
       })
     })
-    if (this.bus === undefined) return written
-    const tell = this.tell(operation, keys, this.bus)
-    // A write that failed may have happened all the same.
-    return Effect.onExit(written, (exit) => (Exit.isSuccess(exit) ? tell : Effect.ignore(tell)))
+    const { bus } = this.tiered
+    if (bus === undefined) return written
+    const notify = this.notify(operation, keys, bus)
+    // A write that failed may still have happened.
+    return Effect.onExit(written, (exit) => (Exit.isSuccess(exit) ? notify : Effect.ignore(notify)))
   }
 
-  private tell(operation: Operation, keys: ReadonlyArray<string>, bus: Bus): Effect.Effect<void, AdapterError> {
-    const told = Effect.forEach(keys, (key) => bus.publish(`k${this.origin}:${key}`), {
+  private notify(operation: Operation, keys: ReadonlyArray<string>, bus: Bus): Effect.Effect<void, AdapterError> {
+    const published = Effect.forEach(keys, (key) => bus.publish(`k${this.origin}:${key}`), {
       concurrency: "unbounded",
       discard: true
     })
-    return Effect.mapError(told, (cause) => {
-      const message = `it was done, but the others could not be told: ${cause.message}`
+    return Effect.mapError(published, (cause) => {
+      const message = `the store was changed, but the other processes could not be notified: ${cause.message}`
       return new AdapterError({
         adapter: this.far.name,
         operation,
@@ -237,24 +242,18 @@ export class Tiers {
   }
 
   readonly tiers: NonNullable<Adapter["tiers"]> = () => {
-    const { evictions, hits, misses } = this.near
-    const far = { hits: this.farHits, misses: misses - this.farHits, evictions: this.far.evictions?.() ?? 0 }
+    const { farAsked, farHits, near } = this
     return [
-      { name: "near", hits, misses, evictions },
-      { name: this.far.name, ...far }
+      { name: "near", hits: near.hits, misses: farAsked, evictions: near.evictions },
+      { name: this.far.name, hits: farHits, misses: farAsked - farHits, evictions: this.far.evictions?.() ?? 0 }
     ]
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.near.clear()
+    this.near.log.dropAll()
     return Effect.andThen(this.feed?.close ?? Effect.void, this.far.close ?? Effect.void)
   })
 }
 
-const nothing = (): void => {}
-
-/** Copies are of bytes, as the far tier would answer them to a codec; unless it keeps the very objects itself. */
-const asBytes = (value: Value, far: Adapter): Value => {
-  if (far.keepsReferences === true) return value
-  return { bytes: value.bytes }
-}
+/** A copy holds the bytes that the far tier would answer, unless the far tier itself keeps the very object. */
+const asBytes = (value: Value, far: Adapter): Value => (far.keepsReferences === true ? value : { bytes: value.bytes })

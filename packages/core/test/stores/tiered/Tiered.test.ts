@@ -25,7 +25,7 @@ import { peer, remote } from "../../support/Wrappers.ts"
 const decoder = new TextDecoder()
 const textOf = (value: Value | undefined) => value && decoder.decode(value.bytes)
 
-/** One that tells nobody of changes. */
+/** An adapter that does not report changes. */
 const withoutPush = ({ changes: _, ...far }: Adapter): Adapter => far
 
 const forever = { fresh: Infinity, stale: 0 }
@@ -35,7 +35,7 @@ const put = (adapter: Adapter, key: string, text = key, lifetime = forever) =>
 
 const ask = (adapter: Adapter, key: string, owner = "asker") => adapter.acquire(key, { owner, leaseFor: 1000 })
 
-/** What is answered without asking the far tier. */
+/** The value that is returned without asking the far tier. */
 const near = (adapter: Adapter, key: string) =>
   Effect.clockWith((clock) => Effect.succeed(textOf(adapter.hitUnsafe!(key, clock)?.value)))
 
@@ -44,7 +44,7 @@ const lead = (adapter: Adapter, key: string, options: { readonly force?: boolean
     found._tag === "Leader" ? found.token : assert.fail(`not a leader but ${found._tag}`)
   )
 
-/** Two processes over one far tier that pushes. */
+/** Two processes over one far tier that reports changes. */
 const pair = (near: Tiered.Near = {}, options?: Tiered.Options, wrap: (far: Adapter) => Adapter = (far) => far) => {
   const store = MemoryAdapter.make()
   const make = () => {
@@ -54,7 +54,7 @@ const pair = (near: Tiered.Near = {}, options?: Tiered.Options, wrap: (far: Adap
   return { store, a: make(), b: make() }
 }
 
-/** A far tier whose connection for changes is in the test's hands. */
+/** A far tier whose connection for changes the test controls. */
 const breakable = () => {
   const listeners = new Set<ChangeListener>()
   let cut = false
@@ -68,7 +68,7 @@ const breakable = () => {
   return {
     wrap,
     listeners,
-    /** From now on nothing is told, and nobody says so. */
+    /** From now on no change is reported, and nobody notices. */
     cut: () => {
       cut = true
     },
@@ -97,7 +97,7 @@ const refused = (f: () => unknown): InvalidOption => {
 }
 
 describe("copies", () => {
-  it.live("a warm near hit asks nobody through the promise facade either, whichever way it is asked", () =>
+  it.live("a warm near hit asks the far tier nothing through the promise facade either, by any method", () =>
     Effect.promise(async () => {
       const far = new Recorded(remote(MemoryAdapter.make()))
       const adapter = Tiered.make([{}, far.adapter])
@@ -118,7 +118,7 @@ describe("copies", () => {
     })
   )
 
-  it.effect("a warm near hit asks nobody, decodes once, and is counted", () =>
+  it.effect("a warm near hit asks the far tier nothing, decodes once, and is counted", () =>
     Effect.gen(function* () {
       const { a, b } = pair()
       let decodes = 0
@@ -152,7 +152,7 @@ describe("copies", () => {
     })
   )
 
-  it.effect("are made of reads, too, and not of what is stale", () =>
+  it.effect("are made by reads too, and not of stale values", () =>
     Effect.gen(function* () {
       const { a, b } = pair()
       yield* put(b.tiered, "fresh")
@@ -163,7 +163,7 @@ describe("copies", () => {
     })
   )
 
-  it.effect("live as long as the far tier says, from before it was asked, and tell their times truly", () =>
+  it.effect("live as long as the far tier says, counted from the request, and report their true times", () =>
     Effect.gen(function* () {
       const slow = (far: Adapter): Adapter => ({
         ...far,
@@ -172,9 +172,9 @@ describe("copies", () => {
       const { a, store } = pair({ ttl: "1 hour" }, undefined, slow)
       yield* put(store, "k", "v", { fresh: 100, stale: 1000 })
       yield* advance(10)
-      const asking = yield* begin(ask(a.tiered, "k"))
+      const request = yield* begin(ask(a.tiered, "k"))
       yield* advance(30)
-      yield* Fiber.join(asking)
+      yield* Fiber.join(request)
       const clock = yield* Effect.clockWith(Effect.succeed)
       assert.deepInclude(a.tiered.hitUnsafe!("k", clock), { age: 40, freshFor: 60 })
       yield* advance(59)
@@ -185,7 +185,7 @@ describe("copies", () => {
     })
   )
 
-  it.effect("live no longer than the near tier's own time, and tell the far tier's freshness all the same", () =>
+  it.effect("live no longer than the near tier's own time, and still report the far tier's freshness", () =>
     Effect.gen(function* () {
       const { a, b } = pair({ ttl: 50 })
       yield* put(b.tiered, "k")
@@ -257,9 +257,9 @@ describe("copies", () => {
     })
   )
 
-  it.effect("go with what the far tier has no more", () =>
+  it.effect("are dropped when the far tier has the value no more", () =>
     Effect.gen(function* () {
-      // The far tier pushes values out and tells nobody.
+      // The far tier evicts values and does not report it.
       const { a, store } = pair({ ttl: 1000 }, undefined, withoutPush)
       yield* put(store, "k")
       yield* ask(a.tiered, "k")
@@ -282,7 +282,7 @@ describe("copies", () => {
     })
   )
 
-  it.effect("asynchronous codecs decode once, too", () =>
+  it.effect("asynchronous codecs decode once too", () =>
     Effect.gen(function* () {
       let decodes = 0
       const codec: Codec.AsyncCodec<string> = {
@@ -299,16 +299,16 @@ describe("copies", () => {
       const origin = new Origin()
       yield* cache.getOrSet("k", origin.gives())
       for (let i = 0; i < 10; i++) assert.strictEqual((yield* cache.getOrSet("k", origin.gives())).value, "v1")
-      // The leader's own, and the first of the copy.
+      // The leader's own value, and the first hit of the copy.
       assert.strictEqual(decodes, 2)
       assert.deepStrictEqual(a.far.verbs, ["acquire", "fill", "acquire"])
     })
   )
 })
 
-describe("changes of others", () => {
+describe("changes by other processes", () => {
   for (const [name, setup] of [
-    ["the far tier's push", () => pair()],
+    ["the far tier's changes", () => pair()],
     ["a bus", () => pair({}, { bus: Bus.inProcess() }, withoutPush)]
   ] as const) {
     it.effect(`delete, put and fill drop the copy, by ${name}`, () =>
@@ -338,7 +338,7 @@ describe("changes of others", () => {
     )
   }
 
-  it.effect("an answer that was overtaken on its way is handed on, and not kept", () =>
+  it.effect("an answer whose key changed on its way is handed on, and not kept", () =>
     Effect.gen(function* () {
       for (const verb of ["acquire", "read"] as const) {
         const gate = Latch.makeUnsafe()
@@ -353,11 +353,11 @@ describe("changes of others", () => {
           verb === "read" ? a.tiered.read(key) : Effect.map(ask(a.tiered, key), (found) => found as Hit)
         yield* put(b, "k", "old")
         yield* put(b, "other", "other")
-        const asking = yield* begin(get("k"))
+        const request = yield* begin(get("k"))
         const other = yield* begin(get("other"))
         yield* put(b, "k", "new")
         gate.openUnsafe()
-        const found = yield* Fiber.join(asking)
+        const found = yield* Fiber.join(request)
         yield* Fiber.join(other)
         assert.strictEqual(textOf(found.value), "old")
         assert.isUndefined(yield* near(a.tiered, "k"), verb)
@@ -366,24 +366,24 @@ describe("changes of others", () => {
     })
   )
 
-  it.effect("ten thousand changes during one asking forget it, and no more", () =>
+  it.effect("after ten thousand changes during one request its answer is not kept, and nothing else is lost", () =>
     Effect.gen(function* () {
       const gate = Latch.makeUnsafe()
       const held = (far: Adapter): Adapter => ({ ...far, read: (key) => Effect.tap(far.read(key), () => gate.await) })
       const { a, store } = pair({}, undefined, held)
       yield* put(store, "k", "old")
-      const asking = yield* begin(a.tiered.read("k"))
+      const request = yield* begin(a.tiered.read("k"))
       yield* put(store, "k", "new")
       for (let i = 0; i < 10_000; i++) yield* store.delete(`other${i}`)
       gate.openUnsafe()
-      yield* Fiber.join(asking)
+      yield* Fiber.join(request)
       assert.isUndefined(yield* near(a.tiered, "k"))
       yield* a.tiered.read("k")
       assert.strictEqual(yield* near(a.tiered, "k"), "new")
     })
   )
 
-  it.effect("nothing is kept before the subscription is live, and one that fails is tried again", () =>
+  it.effect("nothing is kept before the subscription is live, and a subscription that fails is tried again", () =>
     Effect.gen(function* () {
       let tries = 0
       const late = (far: Adapter): Adapter => ({
@@ -413,7 +413,7 @@ describe("changes of others", () => {
   )
 })
 
-describe("trust", () => {
+describe("suspension", () => {
   it.effect("a lost connection drops every copy at once, and none is made until it is back", () =>
     Effect.gen(function* () {
       const { lose, restore, wrap } = breakable()
@@ -434,7 +434,7 @@ describe("trust", () => {
     })
   )
 
-  it.effect("what was asked before the connection came back is not kept", () =>
+  it.effect("the answer to a request from before the connection came back is not kept", () =>
     Effect.gen(function* () {
       const gate = Latch.makeUnsafe()
       const { lose, restore, wrap } = breakable()
@@ -444,16 +444,16 @@ describe("trust", () => {
       yield* put(store, "k", "old")
       yield* ask(a.tiered, "k")
       lose()
-      const asking = yield* begin(a.tiered.read("k"))
+      const request = yield* begin(a.tiered.read("k"))
       yield* put(store, "k", "new")
       restore()
       gate.openUnsafe()
-      yield* Fiber.join(asking)
+      yield* Fiber.join(request)
       assert.isUndefined(yield* near(a.tiered, "k"))
     })
   )
 
-  it.effect("a connection that does not come back is made anew", () =>
+  it.effect("a subscription that does not come back is replaced", () =>
     Effect.gen(function* () {
       const { listeners, lose, wrap, heal } = breakable()
       const { a, b } = pair({ ttl: "1 hour" }, undefined, wrap)
@@ -475,7 +475,7 @@ describe("trust", () => {
     ["the far tier", () => ({ heartbeat: 100 }), (wrap: (far: Adapter) => Adapter) => wrap],
     ["a bus", (bus: Bus.Bus) => ({ heartbeat: 100, bus }), () => withoutPush]
   ] as const) {
-    it.effect(`a connection lost without a word: distrusted after two heartbeats, by ${name}`, () =>
+    it.effect(`copies are dropped two heartbeats after a connection was lost unnoticed, by ${name}`, () =>
       Effect.gen(function* () {
         const wire = breakable()
         let cut = false
@@ -507,7 +507,7 @@ describe("trust", () => {
     )
   }
 
-  it.effect("a beat that is missing was not alone: the copies go", () =>
+  it.effect("a missing heartbeat drops the copies, since changes may be missing too", () =>
     Effect.gen(function* () {
       const wire = breakable()
       const { a, store } = pair({ ttl: "1 hour" }, { heartbeat: 100 }, wire.wrap)
@@ -525,7 +525,7 @@ describe("trust", () => {
     })
   )
 
-  it.effect("close ends the subscription and the beats; a later use begins anew", () =>
+  it.effect("close ends the subscription and the heartbeats; a later use begins again", () =>
     Effect.gen(function* () {
       const { a, b } = pair({}, { heartbeat: 100 })
       yield* put(b.tiered, "k")
@@ -547,7 +547,7 @@ describe("trust", () => {
 })
 
 describe("own writes", () => {
-  it.effect("are seen at once, where nothing tells of changes", () =>
+  it.effect("are seen at once where nothing reports changes", () =>
     Effect.gen(function* () {
       const { a } = pair({ ttl: "1 hour" }, undefined, withoutPush)
       yield* put(a.tiered, "k", "one")
@@ -566,7 +566,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("a copy is gone before the write arrives, and nothing old is kept while it runs", () =>
+  it.effect("drop the copy before the write arrives, and keep nothing old while it runs", () =>
     Effect.gen(function* () {
       const gate = Latch.makeUnsafe()
       const held = (far: Adapter): Adapter =>
@@ -582,7 +582,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("of which two overlap leave no copy, for nobody knows which came last", () =>
+  it.effect("leave no copy when two overlap, since the order is unknown", () =>
     Effect.gen(function* () {
       const slow = (far: Adapter): Adapter =>
         withoutPush({ ...far, put: (key, options) => Effect.tap(far.put(key, options), () => Effect.sleep(10)) })
@@ -597,7 +597,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("whose outcome is unknown drop the copy", () =>
+  it.effect("drop the copy when their outcome is unknown", () =>
     Effect.gen(function* () {
       const fails = (far: Adapter) => withoutPush(faulty(far, { put: ["lose"], delete: ["fail"], fill: ["lose"] }))
       const { a, store } = pair({ ttl: "1 hour" }, undefined, fails)
@@ -619,7 +619,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("that are interrupted drop the copy", () =>
+  it.effect("drop the copy when they are interrupted", () =>
     Effect.gen(function* () {
       const hangs = (far: Adapter) => withoutPush(faulty(far, { put: ["loseAndHang"] }))
       const { a, store } = pair({ ttl: "1 hour" }, undefined, hangs)
@@ -631,7 +631,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("touch gives the copy its new life, and drops it if there was none to give", () =>
+  it.effect("touch prolongs the copy, and drops it if the far tier had no fresh value", () =>
     Effect.gen(function* () {
       const { a, store } = pair({ ttl: "1 hour" }, undefined, withoutPush)
       yield* put(store, "k", "v", { fresh: 100, stale: 0 })
@@ -650,7 +650,7 @@ describe("own writes", () => {
     })
   )
 
-  it.effect("of which the others cannot be told fail, and are told when they are repeated", () =>
+  it.effect("fail when the other processes cannot be notified, and notify them when repeated", () =>
     Effect.gen(function* () {
       const inner = Bus.inProcess()
       let down = true
@@ -682,7 +682,7 @@ describe("tags", () => {
   const nearTagged = (adapter: Adapter, key: string) =>
     Effect.clockWith((clock) => Effect.succeed(adapter.hitUnsafe!(key, clock) !== undefined))
 
-  it.effect("a copy is answered once its tags are known, and no more when one is invalidated", () =>
+  it.effect("a copy is returned once its tags are known, and no more when one is invalidated", () =>
     Effect.gen(function* () {
       const { a, b, store } = pair()
       yield* tagged(store, "k")
@@ -696,7 +696,7 @@ describe("tags", () => {
       assert.isTrue(yield* nearTagged(a.tiered, "other"))
       yield* a.tiered.read(Tags.tagKey("t"))
       assert.isFalse(yield* nearTagged(a.tiered, "k"))
-      // It is still in the far tier: what was invalidated before it was asked for is not answered, either.
+      // It is still in the far tier. A value invalidated before it was asked for is not returned either.
       yield* ask(a.tiered, "k")
       assert.isFalse(yield* nearTagged(a.tiered, "k"))
       yield* tagged(store, "k")
@@ -705,7 +705,7 @@ describe("tags", () => {
     })
   )
 
-  it.effect("a tag's record is asked for once until it changes, and its age grows", () =>
+  it.effect("a tag's record is read once until it changes, and its age grows", () =>
     Effect.gen(function* () {
       const { a, b } = pair()
       yield* Tags.invalidate(b.tiered, ["t"])
@@ -723,7 +723,7 @@ describe("tags", () => {
     })
   )
 
-  it.effect("a record that was overtaken on its way is not kept", () =>
+  it.effect("a record that changed on its way is not kept", () =>
     Effect.gen(function* () {
       const gate = Latch.makeUnsafe()
       const held = (far: Adapter): Adapter => ({ ...far, read: (key) => Effect.tap(far.read(key), () => gate.await) })
@@ -738,22 +738,24 @@ describe("tags", () => {
     })
   )
 
-  it.effect("a tagged value that is warm asks nobody; invalidated by another process it is loaded anew", () =>
-    Effect.gen(function* () {
-      const { a, b } = pair()
-      const [here, there] = [yield* Cache.make({ adapter: a.tiered }), yield* Cache.make({ adapter: b.tiered })]
-      const origin = new Origin()
-      const options = { tags: ["t"] }
-      const get = Effect.map(here.getOrSet("k", origin.gives(), options), ({ value }) => value)
-      assert.strictEqual(yield* get, "v1")
-      for (let i = 0; i < 3; i++) assert.strictEqual(yield* get, "v1")
-      const asked = a.far.verbs.length
-      for (let i = 0; i < 10; i++) assert.strictEqual(yield* get, "v1")
-      assert.strictEqual(a.far.verbs.length, asked)
-      yield* advance(10)
-      yield* there.invalidateTag("t")
-      assert.strictEqual(yield* get, "v2")
-    })
+  it.effect(
+    "a warm tagged value asks the far tier nothing; once another process invalidates it, it is loaded again",
+    () =>
+      Effect.gen(function* () {
+        const { a, b } = pair()
+        const [here, there] = [yield* Cache.make({ adapter: a.tiered }), yield* Cache.make({ adapter: b.tiered })]
+        const origin = new Origin()
+        const options = { tags: ["t"] }
+        const get = Effect.map(here.getOrSet("k", origin.gives(), options), ({ value }) => value)
+        assert.strictEqual(yield* get, "v1")
+        for (let i = 0; i < 3; i++) assert.strictEqual(yield* get, "v1")
+        const asked = a.far.verbs.length
+        for (let i = 0; i < 10; i++) assert.strictEqual(yield* get, "v1")
+        assert.strictEqual(a.far.verbs.length, asked)
+        yield* advance(10)
+        yield* there.invalidateTag("t")
+        assert.strictEqual(yield* get, "v2")
+      })
   )
 })
 
@@ -768,21 +770,21 @@ describe("make", () => {
     assert.strictEqual(same.limits, far.limits)
   })
 
-  it("refuses what it cannot do, and says what it could", () => {
+  it("refuses what it cannot do, and says what is possible", () => {
     const far = MemoryAdapter.make()
-    const mute = withoutPush(far)
+    const unreported = withoutPush(far)
     const option = (f: () => unknown) => refused(f).option
     assert.strictEqual(
-      option(() => Tiered.make([{}, mute])),
+      option(() => Tiered.make([{}, unreported])),
       "near.ttl"
     )
-    assert.match(refused(() => Tiered.make([{}, mute])).message, /give a bus, or say how old/)
+    assert.match(refused(() => Tiered.make([{}, unreported])).message, /give a bus, or say how old/)
     assert.strictEqual(
-      option(() => Tiered.make([{ ttl: Infinity }, mute])),
+      option(() => Tiered.make([{ ttl: Infinity }, unreported])),
       "near.ttl"
     )
     assert.strictEqual(
-      option(() => Tiered.make([{ ttl: 10 }, mute], { heartbeat: 100 })),
+      option(() => Tiered.make([{ ttl: 10 }, unreported], { heartbeat: 100 })),
       "heartbeat"
     )
     assert.strictEqual(
@@ -833,7 +835,7 @@ describe("make", () => {
 })
 
 describe("the far tier's batches and limits", () => {
-  it.effect("copies are made of acquireMany and dropped by deleteMany, for the others, too", () =>
+  it.effect("copies are made by acquireMany and dropped by deleteMany, in other processes too", () =>
     Effect.gen(function* () {
       const batches = (far: Adapter): Adapter => ({
         ...withoutPush(far),
@@ -860,7 +862,7 @@ describe("the far tier's batches and limits", () => {
 })
 
 describe("under random changes", () => {
-  it.effect("1,000 keys: nothing is answered that is older than the bus is slow", () =>
+  it.effect("1,000 keys: no value is returned that is older than the latency of the bus", () =>
     Effect.gen(function* () {
       const latency = 20
       const seed = Math.floor(Math.random() * 2 ** 31)
@@ -869,7 +871,7 @@ describe("under random changes", () => {
         state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
         return (state >>> 8) % n
       }
-      // Every telling takes so long; the far tier's answers take some time of their own.
+      // Every report takes so long, and the far tier's answers take some time of their own.
       const slowly = (far: Adapter): Adapter => ({
         ...far,
         acquire: (key, options) =>
@@ -896,8 +898,8 @@ describe("under random changes", () => {
           )
       })
       const { a, b } = pair({ ttl: "1 hour" }, undefined, slowly)
-      /** By key: the versions and when each was overtaken. */
-      const overtaken = new Map<string, Array<number>>()
+      /** By key: when each version was overwritten. */
+      const overwritten = new Map<string, Array<number>>()
       const clock = yield* Effect.clockWith(Effect.succeed)
       let hits = 0
       for (let step = 0; step < 400; step++) {
@@ -905,15 +907,15 @@ describe("under random changes", () => {
           Array.from({ length: 20 }, () => `k${next(1000) % (next(2) === 0 ? 20 : 1000)}`),
           (key) =>
             Effect.suspend(() => {
-              const versions = overtaken.get(key) ?? []
-              overtaken.set(key, versions)
+              const versions = overwritten.get(key) ?? []
+              overwritten.set(key, versions)
               if (next(4) !== 0) return Effect.asVoid(Effect.forkDetach(ask(next(2) === 0 ? a.tiered : b.tiered, key)))
               versions.push(clock.currentTimeMillisUnsafe())
               return put(next(2) === 0 ? a.tiered : b.tiered, key, String(versions.length))
             })
         )
         yield* advance(next(4))
-        for (const [key, versions] of overtaken) {
+        for (const [key, versions] of overwritten) {
           for (const { tiered } of [a, b]) {
             const value = textOf(tiered.hitUnsafe!(key, clock)?.value)
             if (value === undefined) continue

@@ -1,0 +1,122 @@
+/**
+ * Decides whether an answer of the far tier may be kept as a copy, and when all copies must be dropped.
+ *
+ * An answer may be kept only if its key did not change between the request and the answer. So changes are numbered, and
+ * each request notes how many there were when it was sent. While changes may be missed the log is suspended: no copy is
+ * returned and none is kept.
+ *
+ * Instants are milliseconds of the caller's clock, counted from the first one asked for. A clock that goes back makes
+ * every age untrue, so all copies are dropped when that is seen.
+ */
+import type * as Clock from "effect/Clock"
+import type { LocalClock } from "../../contract/Adapter.ts"
+
+/** The copies whose validity the log decides. */
+export interface Copies {
+  /** Drops what is known of a key. */
+  readonly drop: (key: string) => void
+  readonly dropAll: () => void
+}
+
+/** A request to the far tier that is under way. */
+export interface FarRequest {
+  readonly sentAt: number
+  /** The number of changes before it was sent. */
+  readonly changesBefore: number
+}
+
+/** Changes that are remembered for the requests under way. When there are more, none of those requests is kept. */
+const maxRecent = 10_000
+
+/** Milliseconds of a clock that never goes back. */
+export const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+export class ChangeLog {
+  /** True while changes may be missed. */
+  suspended: boolean
+  /** The log is suspended at this instant unless a heartbeat moves it. */
+  validUntil = Infinity
+  /** The last instant that `now` answered. */
+  latest = 0
+  /** Requests that were sent before this many changes are not kept. It grows whenever all copies are dropped. */
+  floor = 0
+  private readonly copies: Copies
+  private changes = 0
+  private readonly recent = new Map<string, number>()
+  private underWay = 0
+  private epoch = Number.NaN
+
+  /** @param watched true when changes are reported; the log is then suspended until `resume` */
+  constructor(copies: Copies, watched: boolean) {
+    this.copies = copies
+    this.suspended = watched
+  }
+
+  now(clock: LocalClock): number {
+    const millis = clock.currentTimeMillisUnsafe()
+    if (Number.isNaN(this.epoch)) this.epoch = millis
+    const since = millis - this.epoch
+    // A small integer takes no memory of its own; the difference of two doubles does.
+    const whole = since | 0
+    const now = whole === since ? whole : since
+    if (now < this.latest) {
+      this.dropAll()
+      if (this.validUntil !== Infinity) this.suspended = true
+    }
+    this.latest = now
+    return now
+  }
+
+  /** Notes that the far tier is about to be asked. `end` must follow. */
+  begin(clock: LocalClock): FarRequest {
+    const sentAt = this.now(clock)
+    this.underWay++
+    return { sentAt, changesBefore: this.changes }
+  }
+
+  end(): void {
+    if (--this.underWay === 0) this.recent.clear()
+  }
+
+  /** True when the key did not change since the request was sent, and no change can have been missed. */
+  isCurrent({ changesBefore }: FarRequest, key: string): boolean {
+    return !this.suspended && this.floor <= changesBefore && (this.recent.get(key) ?? 0) <= changesBefore
+  }
+
+  /** The value of a key changed, or may have: drops its copy, and keeps no answer to a request under way. */
+  changed(key: string): void {
+    this.changes++
+    this.copies.drop(key)
+    if (this.underWay === 0) return
+    if (this.recent.size >= maxRecent) {
+      this.floor = this.changes
+      this.recent.clear()
+    }
+    this.recent.set(key, this.changes)
+  }
+
+  /** Drops every copy, and keeps no answer to a request under way. */
+  dropAll(): void {
+    this.floor = ++this.changes
+    this.recent.clear()
+    this.copies.dropAll()
+  }
+
+  /** Changes are reported again, and none is missed before the given instant. */
+  resume(validUntil: number): void {
+    this.suspended = false
+    this.validUntil = validUntil
+  }
+
+  /** Changes may be missed from now on. */
+  suspend(): void {
+    this.suspended = true
+    this.dropAll()
+  }
+
+  /** True when changes may have been missed by now. */
+  isOverdue(clock: LocalClock): boolean {
+    const now = this.now(clock)
+    return this.suspended || now >= this.validUntil
+  }
+}
