@@ -131,7 +131,7 @@ export class KeptValue<out A> extends EncodedValue<A> {
   }
 
   /** The value, as an adapter answers it. */
-  get held(): Value {
+  get stored(): Value {
     return this
   }
 }

@@ -1,16 +1,17 @@
 /**
- * For backends whose only atomic move is "write if unchanged": S3, R2, Memcached `gets`/`cas`.
+ * For backends whose only atomic operation is "write if unchanged": S3, R2, Memcached `gets`/`cas`.
  *
- * Two methods become a whole `Adapter`: `Entry` is run in a loop of read, decide and write
- * that starts again when another writer was faster. A hit costs one read and no write; where
- * a write tells the version it made, the leader's `fill`, `renew` and `abandon` cost one write and no read.
+ * Two methods become a whole `Adapter`. `Entry` runs in a loop of read, decide and write, which starts again when
+ * another writer was faster. A hit costs one read and no write. Where a write returns the version it made, the leader's
+ * `fill`, `renew` and `abandon` cost one write and no read.
  *
- * A write whose reply was lost may have happened. `acquire` asked again finds its own lease;
- * a `fill` asked again finds its lease ended and answers `false`, though its value is there.
+ * A write whose reply was lost may have happened. A repeated `acquire` finds its own lease. A repeated `fill` finds its
+ * lease ended and answers `false`, although its value is there.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { LRUCache } from "lru-cache"
 import {
   type Adapter,
   AdapterError,
@@ -21,29 +22,28 @@ import {
 } from "../contract/Adapter.ts"
 import * as Entry from "../contract/Entry.ts"
 import * as Limits from "../contract/Limits.ts"
-import { TakeOnce } from "./TakeOnce.ts"
 
-/** What was read of a key, and the version that a write must find unchanged. */
-export interface Found<Version> {
-  /** Nothing when there is nothing, or what is there cannot be read (see `EntryRecord.decode`). */
+/** The entry of a key as it was read, and the version that a write must find unchanged. */
+export interface VersionedEntry<Version> {
+  /** `undefined` when there is no record, or none that can be read (see `EntryRecord.decode`). */
   readonly entry: Entry.Entry | undefined
-  /** Nothing when there is no record at all. */
+  /** `undefined` when there is no record at all. */
   readonly version: Version | undefined
-  /** The store's own clock in epoch milliseconds, where the reply tells it; else `now` of the store is asked. */
+  /** The store's own clock in epoch milliseconds, where the reply contains it. Otherwise `now` of the store is used. */
   readonly now?: number | undefined
 }
 
-/** A backend that writes if unchanged. */
+/** A backend whose writes can depend on an unchanged version. */
 export interface ConditionalStore<Version = string>
   extends Pick<Adapter, "name" | "limits" | "identity" | "watch" | "keys" | "changes" | "pollEvery" | "close"> {
-  readonly read: (key: string) => Effect.Effect<Found<Version>, AdapterError>
+  readonly read: (key: string) => Effect.Effect<VersionedEntry<Version>, AdapterError>
   /**
-   * Writes the entry, or removes it when there is none, if the version is still the one that was read
-   * (`undefined`: if there still is no record), and answers whether it did. A store that cannot remove
-   * conditionally writes an empty record instead (`EntryRecord.encode(undefined)`).
+   * Writes the entry, or removes the record when there is none, if the version is still the one that was read
+   * (`undefined`: if there still is no record). Answers `true` if it did. A store that cannot remove conditionally writes
+   * an empty record instead (`EntryRecord.encode(undefined)`).
    *
-   * Where the reply tells the version that the record has now, that is the answer instead of `true`: who holds a lease
-   * writes over its own record the next time without reading it first.
+   * Where the reply contains the new version of the record, that is the answer instead of `true`. The holder of a lease
+   * then overwrites its own record the next time without reading it first.
    *
    * @param ttl milliseconds after which nothing of the entry matters, for the store's own expiry; may be `Infinity`
    */
@@ -53,37 +53,37 @@ export interface ConditionalStore<Version = string>
     entry: Entry.Entry | undefined,
     ttl: number
   ) => Effect.Effect<boolean | Version, AdapterError>
-  /** The time by the store's clock, in epoch milliseconds, where it is known without asking; else the client's is used. */
+  /** The store's clock in epoch milliseconds, where it is known without a request. Otherwise the client's clock is used. */
   readonly now?: (() => number) | undefined
 }
 
-/** How often a move that was overtaken starts again. */
+/** How often, and how soon, a move starts again when another writer was faster. */
 export interface Retries {
   /** Attempts in all. Default 24. */
   readonly attempts?: number | undefined
-  /** The longest first pause, in milliseconds; it doubles, and each pause is a random part of it. Default 2. */
+  /** The longest first pause, in milliseconds. It doubles, and each pause is a random part of it. Default 2. */
   readonly base?: number | undefined
   /** The longest pause, in milliseconds. Default 200. */
   readonly cap?: number | undefined
 }
 
 /** The record of a lease as this process wrote it. */
-interface Own<Version> extends Found<Version> {
+interface OwnRecord<Version> extends VersionedEntry<Version> {
   readonly key: string
 }
 
-/** How many leases' records are remembered; of the rest the record is read first. */
-const remembered = 256
+/** The leases whose records are remembered. For further ones the record is read first. */
+const maxRemembered = 256
 
 const grant = (): Token => Token(crypto.randomUUID())
 
-/** Keeps no corpse: an entry of which nothing lives any more is removed. */
-const alive = (entry: Entry.Entry | undefined, now: number): Entry.Entry | undefined =>
+/** The entry, unless all of it is over. Such an entry is removed. */
+const unlessOver = (entry: Entry.Entry | undefined, now: number): Entry.Entry | undefined =>
   entry !== undefined && now < Entry.endsAt(entry) ? entry : undefined
 
 type Decide<A> = (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>
 
-/** The adapter that a conditional store becomes. */
+/** Makes an adapter from a conditional store. */
 export const make: {
   <Version>(
     store: ConditionalStore<Version> & { readonly keys: ListingAdapter["keys"] },
@@ -93,25 +93,27 @@ export const make: {
 } = <Version>(store: ConditionalStore<Version>, retries: Retries = {}): ListingAdapter => {
   const { attempts = 24, base = 2, cap = 200 } = retries
 
-  const own = new TakeOnce<Token, Own<Version>>(remembered)
+  const own = new LRUCache<Token, OwnRecord<Version>>({ max: maxRemembered })
 
   const remember = (key: string, entry: Entry.Entry | undefined, version: true | Version): void => {
     if (entry?.lease === undefined || version === true) return
-    own.note(entry.lease.token, { key, entry, version })
+    own.set(entry.lease.token, { key, entry, version })
   }
 
-  /** What was remembered, once: whatever becomes of it now, the record will be another. */
-  const recall = (key: string, token: Token | undefined): Found<Version> | undefined => {
-    const found = token === undefined ? undefined : own.get(token)
-    return found?.key === key ? own.take(token!) : undefined
+  /** The remembered record, once: the next write makes it another. */
+  const recall = (key: string, token: Token | undefined): VersionedEntry<Version> | undefined => {
+    const record = token === undefined ? undefined : own.peek(token)
+    if (record?.key !== key) return undefined
+    own.delete(token!)
+    return record
   }
 
-  /** Decides by what was found, and writes; nothing when another writer was faster. */
-  const attempt = Effect.fnUntraced(function* <A>(key: string, found: Found<Version>, decide: Decide<A>) {
+  /** Decides, and writes. Answers `undefined` when another writer was faster. */
+  const attempt = Effect.fnUntraced(function* <A>(key: string, found: VersionedEntry<Version>, decide: Decide<A>) {
     const now = found.now ?? store.now?.() ?? (yield* Clock.currentTimeMillis)
     const [answer, next] = decide(found.entry, now)
     if (next === found.entry) return { answer, wrote: false }
-    const entry = alive(next, now)
+    const entry = unlessOver(next, now)
     const ttl = entry === undefined ? 0 : Entry.endsAt(entry) - now
     const version = yield* store.writeIf(key, found.version, entry, ttl)
     if (version === false) return undefined
@@ -128,7 +130,7 @@ export const make: {
     const known = recall(key, token)
     if (known !== undefined) {
       const done = yield* attempt(key, known, decide)
-      // What is remembered may be overtaken: only a write that succeeded proves that it was not.
+      // The remembered record may be outdated. Only a write that succeeded proves that it was not.
       if (done?.wrote) return done.answer
     }
     for (let count = 0; count < attempts; count++) {

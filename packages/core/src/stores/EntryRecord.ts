@@ -1,9 +1,9 @@
 /**
- * An `Entry` as bytes, for stores that keep all of a key in one blob.
+ * An `Entry` as bytes, for stores that keep everything about a key in one blob.
  *
- * Two bytes of mark and version, one of flags, then the parts that are there: numbers as
- * 64-bit floats (they may be `Infinity`), texts and values behind their 32-bit lengths.
- * What does not decode to the last byte is nothing there: a miss, never an error.
+ * Two bytes of mark and version, one byte of flags, then the parts that are present: numbers as 64-bit floats (they may
+ * be `Infinity`), texts and values after their 32-bit lengths. Bytes that do not decode to the last one count as no
+ * record: a miss, never an error.
  */
 import { Token, type Value } from "../contract/Adapter.ts"
 import type { Cooldown, Entry, Kept, Lease } from "../contract/Entry.ts"
@@ -15,7 +15,7 @@ const has = { kept: 1, lease: 2, cooldown: 4, cause: 8 } as const
 const known = has.kept | has.lease | has.cooldown | has.cause
 
 const encoder = new TextEncoder()
-// A byte order mark is text like any other here.
+// A byte order mark is ordinary text here.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const numberSize = 8
@@ -43,7 +43,7 @@ class Writer {
   }
 }
 
-/** Reads what may be anything; every method throws on what cannot be, and `decode` catches. */
+/** Reads bytes of unknown origin. Every method throws when they cannot be right, and `decode` catches. */
 class Reader {
   private readonly bytes: Uint8Array
   private readonly view: DataView
@@ -78,7 +78,7 @@ class Reader {
   }
 }
 
-/** The record of an entry. Nothing there has a record too, for stores that cannot remove conditionally. */
+/** The record of an entry. No entry has a record too, for stores that cannot remove conditionally. */
 export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   const kept = entry?.kept && { ...entry.kept, bytes: entry.kept.value.bytes }
   const lease = entry?.lease && {
@@ -117,7 +117,7 @@ export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   return writer.bytes
 }
 
-/** What a record says; nothing when it is not a record of ours, of another version, or cut short. */
+/** The entry of a record. `undefined` when the bytes are no record, of another version, or cut short. */
 export const decode = (bytes: Uint8Array): Entry | undefined => {
   if (bytes.byteLength < header || bytes[0] !== mark || bytes[1] !== version) return undefined
   const flags = bytes[2]!

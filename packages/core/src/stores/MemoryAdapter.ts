@@ -1,9 +1,8 @@
 /**
- * The adapter that stays in this process: `Entry` over an LRU.
+ * The adapter that keeps everything in this process: `Entry` over an LRU.
  *
- * Values are kept by reference, so a hit decodes nothing and allocates one small object.
- * They live in a bounded LRU; leases and cooldowns live beside it in a map of their own,
- * so no amount of traffic evicts a live lease.
+ * Values are kept by reference, so a hit decodes nothing and allocates one small object. They live in a bounded LRU.
+ * Leases and cooldowns live beside it in a map of their own, so no amount of traffic evicts a live lease.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -29,15 +28,15 @@ import * as Check from "../contract/Check.ts"
 import * as Entry from "../contract/Entry.ts"
 import { onWorkers } from "../options/RequestScope.ts"
 
-/** How a memory adapter is bounded. */
+/** Bounds of a memory adapter. */
 export interface Options {
-  /** The most values kept; the least recently used goes first. Default 10,000. */
+  /** The most values kept. The least recently used is evicted first. Default 10,000. */
   readonly maxEntries?: number | undefined
-  /** The most bytes kept, as `sizeOf` tells them. Not bounded by default. A larger value is refused. */
+  /** The most bytes kept, measured by `sizeOf`. A value that is larger by itself is refused. Unbounded by default. */
   readonly maxBytes?: number | undefined
   /**
-   * The size of a value in bytes, asked once per value and only with `maxBytes`.
-   * By default the length of the encoded value, which costs the encoding.
+   * The size of a value in bytes, called once per value and only with `maxBytes`. By default the length of the encoded
+   * value, which costs the encoding.
    */
   readonly sizeOf?: ((value: Value, key: string) => number) | undefined
 }
@@ -48,11 +47,11 @@ const optionNames: ReadonlySet<string> = new Set(["maxEntries", "maxBytes", "siz
 
 const encodedSize = (value: Value): number => value.bytes.byteLength
 
-/** Leases and cooldowns of keys. Each addition looks at two of those there, in turn, and forgets what is over. */
+/** The leases and cooldowns of keys. Each addition visits the next two entries and deletes those that are over. */
 class LeaseTable {
   private readonly map = new Map<string, Entry.Entry>()
-  /** Goes round and round: beginning anew each time would walk over the graves of all that were deleted. */
-  private hand = this.map.entries()
+  /** Goes round and round. A new iterator each time would step over all entries that were ever deleted. */
+  private cursor = this.map.entries()
 
   get(key: string): Entry.Entry | undefined {
     return this.map.get(key)
@@ -62,35 +61,35 @@ class LeaseTable {
     return this.map
   }
 
-  set(key: string, turn: Entry.Entry | undefined, now: number): void {
-    if (turn === undefined) this.map.delete(key)
+  set(key: string, entry: Entry.Entry | undefined, now: number): void {
+    if (entry === undefined) this.map.delete(key)
     else {
       this.sweep(now)
       this.sweep(now)
-      this.map.set(key, turn)
+      this.map.set(key, entry)
     }
   }
 
   private sweep(now: number): void {
-    const next = this.hand.next()
-    if (next.done) this.hand = this.map.entries()
+    const next = this.cursor.next()
+    if (next.done) this.cursor = this.map.entries()
     else if (now >= Entry.endsAt(next.value[1])) this.map.delete(next.value[0])
   }
 }
 
-/** A value in the LRU: its bytes and times, or a `Sealed` that holds the times itself. */
+/** A value in the LRU with its times. A `KeptValue` is its own row. */
 interface Row extends Omit<Entry.Kept, "value"> {
-  readonly held: Value
+  readonly stored: Value
 }
 
 const rowOf = ({ filledAt, lifetime, took, value }: Entry.Kept): Row =>
-  value instanceof EncodedValue ? value.keep(filledAt, took, lifetime) : { held: value, filledAt, took, lifetime }
+  value instanceof EncodedValue ? value.keep(filledAt, took, lifetime) : { stored: value, filledAt, took, lifetime }
 
-const keptOf = ({ filledAt, held, lifetime, took }: Row): Entry.Kept => ({ value: held, filledAt, took, lifetime })
+const keptOf = ({ filledAt, lifetime, stored, took }: Row): Entry.Kept => ({ value: stored, filledAt, took, lifetime })
 
 class Memory {
   private readonly values: LRUCache<string, Row>
-  private readonly turns = new LeaseTable()
+  private readonly leases = new LeaseTable()
   private readonly listeners = new Set<ChangeListener>()
   private readonly watchers = new Map<string, Set<Latch.Latch>>()
   private readonly maxBytes: number
@@ -98,8 +97,7 @@ class Memory {
   private grants = 0
   private evicted = 0
   /**
-   * Instants are kept from here on: for its first 24 days of life they are small integers, which V8
-   * keeps without a box of their own.
+   * Instants are counted from the first one. For 24 days they are small integers, which V8 stores without a box.
    */
   private epoch = Number.NaN
 
@@ -115,72 +113,74 @@ class Memory {
     this.values = new LRUCache({ ...bounds, dispose })
   }
 
-  /** Values that a bound pushed out. */
+  /** Values that a bound evicted. */
   readonly evictions = (): number => this.evicted
 
   readonly hitUnsafe = (key: string, clock: LocalClock): LocalHit | undefined => {
-    const kept = this.values.get(key)
-    if (kept === undefined) return undefined
-    const { held: value, lifetime } = kept
+    const row = this.values.get(key)
+    if (row === undefined) return undefined
+    const { stored: value, lifetime } = row
     // Reading the clock would cost as much as all the rest.
     if (lifetime.fresh === Infinity) return { value, freshFor: Infinity, age: undefined }
-    const age = this.now(clock) - kept.filledAt
+    const age = this.now(clock) - row.filledAt
     const freshFor = lifetime.fresh - age
     return freshFor > 0 ? { value, freshFor, age: Math.max(0, age) } : undefined
   }
 
   readonly valueUnsafe = (key: string, clock: LocalClock): Value | undefined => {
-    const kept = this.values.get(key)
-    if (kept === undefined) return undefined
-    const { fresh } = kept.lifetime
-    return fresh === Infinity || this.now(clock) - kept.filledAt < fresh ? kept.held : undefined
+    const row = this.values.get(key)
+    if (row === undefined) return undefined
+    const { fresh } = row.lifetime
+    return fresh === Infinity || this.now(clock) - row.filledAt < fresh ? row.stored : undefined
   }
 
   private now(clock: LocalClock): number {
     const now = clock.currentTimeMillisUnsafe()
     if (Number.isNaN(this.epoch)) this.epoch = now
     const since = now - this.epoch
-    // The difference of two doubles is a double in a box, until it is made an integer.
+    // The difference of two doubles is a boxed double until it is made an integer.
     const whole = since | 0
     return whole === since ? whole : since
   }
 
-  /** Runs one move on what is there. `wakes` says whether the answer means that the key changed. */
+  /** Runs one move on the entry of a key. `changed` is true when the answer means that the key changed. */
   move<A>(
     key: string,
     f: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
-    wakes: (answer: A) => boolean,
+    changed: (answer: A) => boolean,
     size?: number
   ): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
       const now = this.now(fiber.getRef(Clock.Clock))
       const row = this.values.get(key)
       const kept = row && keptOf(row)
-      const turn = this.turns.get(key)
-      const entry = kept === undefined ? turn : { kept, lease: turn?.lease, cooldown: turn?.cooldown }
+      const leased = this.leases.get(key)
+      const entry = kept === undefined ? leased : { kept, lease: leased?.lease, cooldown: leased?.cooldown }
       const [answer, next] = f(entry, now)
       if (next !== entry) {
         if (next?.kept !== kept) {
           if (next?.kept === undefined) this.values.delete(key)
           else this.values.set(key, rowOf(next.kept), this.sized(key, next.kept.value === kept?.value, size))
         }
-        const turns = next?.lease !== undefined || next?.cooldown !== undefined
-        if (turns || turn !== undefined) this.turns.set(key, turns ? { ...next, kept: undefined } : undefined, now)
+        const isLeased = next?.lease !== undefined || next?.cooldown !== undefined
+        if (isLeased || leased !== undefined) {
+          this.leases.set(key, isLeased ? { ...next, kept: undefined } : undefined, now)
+        }
       }
-      if (wakes(answer)) this.wake(key)
+      if (changed(answer)) this.wake(key)
       return Effect.succeed(answer)
     })
   }
 
   readonly grant = (): Token => Token(`${++this.grants}`)
 
-  /** What the LRU is to count a value as, where bytes are bounded: what it was, if it is the same. */
+  /** The size that the LRU counts where bytes are bounded. A value that stays the same keeps its size. */
   private sized(key: string, same: boolean, size: number | undefined): { readonly size: number } | undefined {
     if (this.maxBytes === Infinity) return undefined
     return { size: size ?? (same ? this.values.info(key)?.size : undefined) ?? 1 }
   }
 
-  /** Measures a value where bytes are bounded, then writes it, or refuses it. */
+  /** Writes a value. Where bytes are bounded it is measured first, and refused when it is too large. */
   write<A>(
     operation: Operation,
     key: string,
@@ -195,7 +195,7 @@ class Memory {
       try {
         size = Math.max(1, Math.ceil(this.sizeOf(value, key)))
       } catch (cause) {
-        return refuse("the size of the value cannot be told", cause)
+        return refuse("sizeOf threw an error", cause)
       }
       if (size <= this.maxBytes) return write(size)
       return refuse(`the value has ${size} bytes, and maxBytes is ${this.maxBytes}`)
@@ -246,7 +246,7 @@ class Memory {
           for (const [key, row] of this.values.entries()) {
             if (key.startsWith(prefix) && now < Entry.keptUntil(keptOf(row))) keys.add(key)
           }
-          for (const [key, { lease }] of this.turns.all()) {
+          for (const [key, { lease }] of this.leases.all()) {
             if (key.startsWith(prefix) && lease !== undefined && now < lease.until) keys.add(key)
           }
           return Stream.fromIterable(keys)
@@ -260,7 +260,7 @@ const always = (): boolean => true
 const yes = (answer: boolean): boolean => answer
 
 /**
- * A cache in this process.
+ * Makes an adapter that keeps everything in this process.
  *
  * @throws InvalidOption when a bound is not a positive integer
  */
@@ -295,7 +295,7 @@ export const make = (options: Options = {}): ListingAdapter => {
       ),
     touch: (key, options) => memory.move(key, (entry, now) => Entry.touch(entry, now, options), never),
     read: (key) => memory.move(key, (entry, now) => [Entry.read(entry, now), entry], never),
-    // A wake-up would go on with one request's work inside of another.
+    // Waking a waiter would continue one request's work inside another.
     watch: onWorkers() ? undefined : memory.watch,
     changes: onWorkers() ? undefined : memory.changes,
     keys: memory.keys
@@ -308,5 +308,5 @@ export const layer = (options?: Options): Layer.Layer<Adapter | ListingAdapter> 
 
 let shared: ListingAdapter | undefined
 
-/** The one memory cache of this process: what `adapter: "memory"` means. */
+/** The one memory adapter that the whole process shares: `adapter: "memory"`. */
 export const processWide = (): ListingAdapter => (shared ??= make())

@@ -47,7 +47,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a fill that is overtaken by a delete decides again, and is refused", () =>
+  it.effect("a fill decides again when a delete was faster, and is refused", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -60,7 +60,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("gives up as Unavailable, in bounded time, when others are always faster", () =>
+  it.effect("gives up as Unavailable, in bounded time, when other writers are always faster", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store, { attempts: 5, base: 10, cap: 20 })
@@ -74,7 +74,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("tells the store how long the record matters, and removes what no longer does", () =>
+  it.effect("passes the store the time for which the record matters, and removes it when it is over", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -88,7 +88,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a fill without a value costs one read and one write, keeps the bytes and begins the lifetime anew", () =>
+  it.effect("a fill without a value costs one read and one write, keeps the bytes and restarts the lifetime", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -105,7 +105,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a fill without a value, overtaken by a delete and the owner's next lease, brings nothing back", () =>
+  it.effect("a fill without a value, after a delete and the owner's next lease, brings nothing back", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -128,7 +128,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a touch costs one read and one write, tells the store the new end, and writes nothing in vain", () =>
+  it.effect("a touch costs one read and one write, passes the store the new end, and writes nothing in vain", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -150,7 +150,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a touch that is overtaken by a fill decides again, on what was filled", () =>
+  it.effect("a touch decides again when a fill was faster, on the filled value", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -169,7 +169,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it("watches, lists, tells changes and closes as the store does", () => {
+  it("watches, lists, reports changes and closes as the store does", () => {
     const { store } = new Blobs()
     const verbs = {
       watch: () => Effect.succeed(Effect.never),
@@ -184,7 +184,7 @@ describe("ConditionalStore", () => {
     }
   })
 
-  it.effect("goes by the store's clock where the store tells it", () =>
+  it.effect("uses the store's clock where replies contain it", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       let now = 5_000_000
@@ -200,7 +200,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("a record that cannot be read is nothing there, and is written over", () =>
+  it.effect("a record that cannot be read is a miss, and is overwritten", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -211,7 +211,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("grants to one of fifty, though all read before one writes", () =>
+  it.effect("grants the lease to one of fifty, although all read before one writes", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       blobs.beforeWrite = () => Effect.sleep(5)
@@ -230,7 +230,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("refuses what is over its limits before it asks the store", () =>
+  it.effect("refuses keys and values over its limits before it asks the store", () =>
     Effect.gen(function* () {
       const blobs = new Blobs()
       const adapter = ConditionalStore.make(blobs.store)
@@ -260,8 +260,8 @@ describe("ConditionalStore", () => {
     })
   )
 
-  describe("where a write tells the version that it made", () => {
-    const telling = () => {
+  describe("where a write returns the version that it made", () => {
+    const versioned = () => {
       const blobs = new Blobs()
       const store = {
         ...blobs.store,
@@ -273,7 +273,7 @@ describe("ConditionalStore", () => {
 
     it.effect("the leader renews, fills and abandons with one write and no read", () =>
       Effect.gen(function* () {
-        const { adapter, blobs } = telling()
+        const { adapter, blobs } = versioned()
         const token = yield* lead(adapter, "k")
         blobs.reads = blobs.writes = 0
         assert.isTrue(yield* adapter.renew("k", { token, leaseFor: 200 }))
@@ -288,33 +288,31 @@ describe("ConditionalStore", () => {
       })
     )
 
-    it.effect(
-      "what others did since is found out: nothing is written over, and no lease is called lost that lives",
-      () =>
-        Effect.gen(function* () {
-          const { adapter, blobs, other } = telling()
-          const voided = yield* lead(adapter, "k")
-          yield* other.put("k", { value: value("new"), lifetime })
-          assert.isFalse(yield* adapter.fill("k", { token: voided, value: value("old"), lifetime }))
-          assert.deepInclude(yield* other.read("k"), { value: value("new") })
-          const renewed = yield* lead(adapter, "l")
-          yield* TestClock.adjust(90)
-          assert.isTrue(yield* other.renew("l", { token: renewed, leaseFor: 100 }))
-          yield* TestClock.adjust(50)
-          // By what this process wrote the lease is over.
-          assert.isTrue(yield* adapter.fill("l", { token: renewed, value: value("v"), lifetime }))
-          const foreign = yield* lead(adapter, "m")
-          blobs.reads = 0
-          assert.isFalse(yield* adapter.fill("k", { token: foreign, value: value("v"), lifetime }))
-          assert.strictEqual(blobs.reads, 1)
-          assert.isTrue(yield* adapter.renew("m", { token: foreign, leaseFor: 100 }))
-          assert.strictEqual(blobs.reads, 1)
-        })
+    it.effect("a change by others since is noticed: nothing is overwritten, and no live lease is reported lost", () =>
+      Effect.gen(function* () {
+        const { adapter, blobs, other } = versioned()
+        const voided = yield* lead(adapter, "k")
+        yield* other.put("k", { value: value("new"), lifetime })
+        assert.isFalse(yield* adapter.fill("k", { token: voided, value: value("old"), lifetime }))
+        assert.deepInclude(yield* other.read("k"), { value: value("new") })
+        const renewed = yield* lead(adapter, "l")
+        yield* TestClock.adjust(90)
+        assert.isTrue(yield* other.renew("l", { token: renewed, leaseFor: 100 }))
+        yield* TestClock.adjust(50)
+        // By the record that this process wrote, the lease is over.
+        assert.isTrue(yield* adapter.fill("l", { token: renewed, value: value("v"), lifetime }))
+        const foreign = yield* lead(adapter, "m")
+        blobs.reads = 0
+        assert.isFalse(yield* adapter.fill("k", { token: foreign, value: value("v"), lifetime }))
+        assert.strictEqual(blobs.reads, 1)
+        assert.isTrue(yield* adapter.renew("m", { token: foreign, leaseFor: 100 }))
+        assert.strictEqual(blobs.reads, 1)
+      })
     )
 
-    it.effect("a lease that is over is over, whatever is remembered", () =>
+    it.effect("a lease that is over stays over, whatever record is remembered", () =>
       Effect.gen(function* () {
-        const { adapter } = telling()
+        const { adapter } = versioned()
         const token = yield* lead(adapter, "k")
         yield* TestClock.adjust(100)
         assert.isFalse(yield* adapter.fill("k", { token, value: value("v"), lifetime }))
@@ -323,7 +321,7 @@ describe("ConditionalStore", () => {
     )
   })
 
-  it.effect("goes by the store's clock where the store tells it without asking", () =>
+  it.effect("uses the store's clock where it is known without a request", () =>
     Effect.gen(function* () {
       let now = 1_000
       const adapter = ConditionalStore.make({ ...new Blobs().store, now: () => now })
@@ -336,7 +334,7 @@ describe("ConditionalStore", () => {
     })
   )
 
-  it.effect("the store's failures are told as of the verb and the key", () =>
+  it.effect("failures of the store are reported with the verb and the key", () =>
     Effect.gen(function* () {
       const cause = new Error("why")
       const down = new AdapterError({

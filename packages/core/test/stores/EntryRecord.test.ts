@@ -33,7 +33,7 @@ const sample: Entry = {
 }
 
 describe("EntryRecord", () => {
-  it("brings every entry back as it was", () => {
+  it("brings every entry back unchanged", () => {
     fc.assert(
       fc.property(entry, (entry) => {
         expect(EntryRecord.decode(EntryRecord.encode(entry))).toEqual(entry)
@@ -41,12 +41,12 @@ describe("EntryRecord", () => {
     )
   })
 
-  it("adds 39 bytes to a value and nothing for what is not there", () => {
+  it("adds 39 bytes to a value and nothing for absent parts", () => {
     const kept = { value: { bytes: new Uint8Array(100) }, filledAt: 0, took: 0, lifetime: { fresh: 1, stale: 1 } }
     expect(EntryRecord.encode({ kept, lease: undefined, cooldown: undefined }).byteLength).toBe(139)
   })
 
-  it("has a record for nothing, which is nothing again", () => {
+  it("has a record for no entry, which reads as no entry", () => {
     expect(EntryRecord.encode(undefined).byteLength).toBe(3)
     expect(EntryRecord.decode(EntryRecord.encode(undefined))).toBeUndefined()
   })
@@ -57,7 +57,7 @@ describe("EntryRecord", () => {
     expect(EntryRecord.decode(EntryRecord.encode(given))).toEqual(given)
   })
 
-  it("keeps apart what each number says", () => {
+  it("keeps the numbers apart", () => {
     const { kept, lease } = EntryRecord.decode(EntryRecord.encode(sample))!
     expect([kept!.filledAt, kept!.took, kept!.lifetime.fresh, kept!.lifetime.stale]).toEqual([10, 7, 5, Infinity])
     expect([lease!.since, lease!.until]).toEqual([90, 99])
@@ -70,7 +70,7 @@ describe("EntryRecord", () => {
     expect(EntryRecord.decode(buffer.subarray(10, 10 + record.byteLength))).toEqual(sample)
   })
 
-  it("is nothing when cut anywhere, and when anything follows", () => {
+  it("reads as no entry when cut anywhere, or when bytes follow", () => {
     const record = EntryRecord.encode(sample)
     for (let length = 0; length < record.byteLength; length++) {
       expect(EntryRecord.decode(record.subarray(0, length))).toBeUndefined()
@@ -78,7 +78,7 @@ describe("EntryRecord", () => {
     expect(EntryRecord.decode(new Uint8Array([...record, 0]))).toBeUndefined()
   })
 
-  it("is nothing of another mark, version or flag", () => {
+  it("reads as no entry with another mark, version or flag", () => {
     for (const [at, byte] of [
       [0, 0x7b],
       [1, 2],
@@ -90,7 +90,7 @@ describe("EntryRecord", () => {
     }
   })
 
-  it("is nothing when a number is none or a text is not UTF-8", () => {
+  it("reads as no entry when a number is NaN or a text is not UTF-8", () => {
     const number = EntryRecord.encode(sample)
     new DataView(number.buffer).setFloat64(3, Number.NaN)
     expect(EntryRecord.decode(number)).toBeUndefined()

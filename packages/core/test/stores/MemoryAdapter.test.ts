@@ -29,8 +29,8 @@ const has = (adapter: Adapter, key: string) => Effect.map(adapter.read(key), ({ 
 const keysOf = (adapter: Adapter, prefix = "") =>
   Effect.map(Stream.runCollect(adapter.keys!(prefix)), (keys) => [...keys].sort())
 
-describe("least recently used", () => {
-  it.effect("goes first when there are too many", () =>
+describe("the least recently used value", () => {
+  it.effect("is evicted first when there are too many", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 3 })
       for (const key of ["a", "b", "c"]) yield* put(adapter, key)
@@ -43,7 +43,7 @@ describe("least recently used", () => {
     })
   )
 
-  it.effect("a hit without an Effect is a use, too", () =>
+  it.effect("a hit without an Effect is a use too", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 2 })
       yield* put(adapter, "a")
@@ -55,7 +55,7 @@ describe("least recently used", () => {
     })
   )
 
-  it.effect("writing again is a use, and takes no second place", () =>
+  it.effect("writing again is a use, and counts as one value", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 2 })
       yield* put(adapter, "a")
@@ -67,7 +67,7 @@ describe("least recently used", () => {
     })
   )
 
-  it.effect("never exceeds its bound, whatever is done", () =>
+  it.effect("the bound is never exceeded, by any verb", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 10 })
       for (let i = 0; i < 500; i++) {
@@ -80,7 +80,7 @@ describe("least recently used", () => {
     })
   )
 
-  it.effect("10,000 are kept unless told otherwise", () =>
+  it.effect("10,000 are kept by default", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const value = bytesOf("v")
@@ -93,7 +93,7 @@ describe("least recently used", () => {
 })
 
 describe("evictions", () => {
-  it.effect("counts what the bounds pushed out, and nothing else", () =>
+  it.effect("counts what the bounds evicted, and nothing else", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 2 })
       yield* put(adapter, "a")
@@ -120,7 +120,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("refuses what can never fit, and changes nothing", () =>
+  it.effect("refuses a value that can never fit, and changes nothing", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
       yield* put(adapter, "k", bytesOf("old"))
@@ -150,7 +150,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("sizeOf is asked once per value, with the value and its key", () =>
+  it.effect("sizeOf is called once per value, with the value and its key", () =>
     Effect.gen(function* () {
       const asked: Array<unknown> = []
       const adapter = MemoryAdapter.make({
@@ -175,7 +175,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("a sizeOf that throws, or gives no size, refuses the value", () =>
+  it.effect("a value is refused when sizeOf throws or gives no number", () =>
     Effect.gen(function* () {
       for (const sizeOf of [
         (): number => {
@@ -193,7 +193,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("a size of 0 or less counts as 1, so that the empty are bounded, too", () =>
+  it.effect("a size of 0 or less counts as 1, so that empty values are bounded too", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 3, sizeOf: () => -5 })
       for (const key of ["a", "b", "c", "d"]) yield* put(adapter, key)
@@ -215,7 +215,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("a value that is touched, or filled anew without bytes, keeps its size", () =>
+  it.effect("a value that is touched, or filled without bytes, keeps its size", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
       yield* put(adapter, "k", { bytes: new Uint8Array(60) }, { fresh: 1000, stale: 1000 })
@@ -232,7 +232,7 @@ describe("maxBytes", () => {
     })
   )
 
-  it.effect("renewals, leases and cooldowns of a key do not unsettle the sizes", () =>
+  it.effect("renewals, leases and cooldowns of a key leave the sizes alone", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxBytes: 100 })
       yield* put(adapter, "k", { bytes: new Uint8Array(50) }, { fresh: 10, stale: 100_000 })
@@ -268,7 +268,7 @@ describe("a live lease", () => {
     })
   )
 
-  it.effect("outlives the eviction of the value beside it, which is then simply gone", () =>
+  it.effect("outlives the eviction of the value beside it", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 2 })
       yield* put(adapter, "k", bytesOf("old"), { fresh: 10, stale: 10_000 })
@@ -283,7 +283,7 @@ describe("a live lease", () => {
     })
   )
 
-  it.effect("as a cooldown is kept just so", () =>
+  it.effect("is kept, and so is a cooldown", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 1 })
       const token = yield* lead(adapter, "k")
@@ -295,9 +295,9 @@ describe("a live lease", () => {
   )
 })
 
-describe("what is over", () => {
-  /** How many leases and cooldowns are held: an inside view, for a leak is not to be seen from outside. */
-  const turnsOf = (make: () => Adapter): { readonly adapter: Adapter; readonly size: () => number } => {
+describe("expired entries", () => {
+  /** Counts the leases and cooldowns in the map inside, because a leak cannot be seen from outside. */
+  const countingLeases = (make: () => Adapter): { readonly adapter: Adapter; readonly size: () => number } => {
     const maps: Array<Map<unknown, unknown>> = []
     const Original = globalThis.Map
     class Watched<K, V> extends Original<K, V> {
@@ -309,24 +309,24 @@ describe("what is over", () => {
     globalThis.Map = Watched as never
     try {
       const adapter = make()
-      return { adapter, size: () => Math.max(0, ...maps.map((map) => (isTurns(map) ? map.size : 0))) }
+      return { adapter, size: () => Math.max(0, ...maps.map((map) => (isLeases(map) ? map.size : 0))) }
     } finally {
       globalThis.Map = Original
     }
   }
-  const isTurns = (map: Map<unknown, unknown>): boolean => {
+  const isLeases = (map: Map<unknown, unknown>): boolean => {
     for (const value of map.values()) return typeof value === "object" && value !== null && "lease" in value
     return false
   }
 
-  it.effect("leases of flights that died are swept as others come", () =>
+  it.effect("leases of dead flights are removed as others come", () =>
     Effect.gen(function* () {
-      const { adapter, size } = turnsOf(() => MemoryAdapter.make())
+      const { adapter, size } = countingLeases(() => MemoryAdapter.make())
       for (let i = 0; i < 5000; i++) yield* lead(adapter, `dead${i}`, "a", 100)
       assert.strictEqual(size(), 5000)
       yield* TestClock.adjust(100)
       for (let i = 0; i < 5000; i++) yield* lead(adapter, `new${i}`, "a", 100)
-      // Each that comes looks at two, so that after as many again nothing old is left.
+      // Each addition visits two entries, so after as many again no old one is left.
       assert.isAtMost(size(), 5002)
       yield* TestClock.adjust(100)
       for (let i = 0; i < 3000; i++) {
@@ -337,9 +337,9 @@ describe("what is over", () => {
     })
   )
 
-  it.effect("leases that ended well leave nothing", () =>
+  it.effect("leases that ended leave nothing behind", () =>
     Effect.gen(function* () {
-      const { adapter, size } = turnsOf(() => MemoryAdapter.make())
+      const { adapter, size } = countingLeases(() => MemoryAdapter.make())
       for (let i = 0; i < 100; i++) {
         const filled = yield* lead(adapter, `f${i}`)
         yield* adapter.fill(`f${i}`, { token: filled, value: bytesOf("v"), lifetime })
@@ -354,7 +354,7 @@ describe("what is over", () => {
     })
   )
 
-  it("a sweep is amortized: 100,000 live leases make none of them dear", { retry: 2 }, () => {
+  it("removal is amortized: with 100,000 live leases no addition is slow", { retry: 2 }, () => {
     const adapter = MemoryAdapter.make()
     const time = (n: number, f: (i: number) => Effect.Effect<unknown, unknown>) => {
       const began = performance.now()
@@ -371,7 +371,7 @@ describe("what is over", () => {
     assert.isBelow(again, few * 10 + 0.01)
   })
 
-  it.effect("an expired value is gone for every verb, though its place is not yet taken", () =>
+  it.effect("no verb finds an expired value, although it is still in memory", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       yield* put(adapter, "k", bytesOf("v"), { fresh: 100, stale: 100 })
@@ -392,7 +392,7 @@ describe("what is over", () => {
 })
 
 describe("hitUnsafe", () => {
-  it.effect("answers what acquire would, for fresh values, and nothing else", () =>
+  it.effect("answers as acquire would for fresh values, and nothing else", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const clock = yield* Effect.clockWith(Effect.succeed)
@@ -409,7 +409,7 @@ describe("hitUnsafe", () => {
     })
   )
 
-  it.effect("a clock that was set back makes nothing younger than new", () =>
+  it.effect("a clock that was set back makes no age negative", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(10_000)
       const adapter = MemoryAdapter.make()
@@ -421,7 +421,7 @@ describe("hitUnsafe", () => {
     })
   )
 
-  it.effect("times far from the first are right, too", () =>
+  it.effect("instants far from the first are right too", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       yield* put(adapter, "early", bytesOf("v"), { fresh: 2 ** 42, stale: 0 })
@@ -437,7 +437,7 @@ describe("hitUnsafe", () => {
 })
 
 describe("keys", () => {
-  it.effect("lists what has a value or is leased, each once, by prefix", () =>
+  it.effect("lists the keys that have a value or are leased, each once, by prefix", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       for (const key of ["user:1", "user:2", "users", "post:1", ""]) if (key !== "") yield* put(adapter, key)
@@ -453,7 +453,7 @@ describe("keys", () => {
     })
   )
 
-  it.effect("is a snapshot: what is deleted meanwhile disturbs nothing", () =>
+  it.effect("is a snapshot: a delete meanwhile disturbs nothing", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       for (let i = 0; i < 100; i++) yield* put(adapter, `k${i}`)
@@ -511,7 +511,7 @@ describe("watch", () => {
     })
   )
 
-  it.effect("wakes all who watch, also those who look only afterwards", () =>
+  it.effect("wakes every watcher, also one that awaits only afterwards", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       yield* Effect.scoped(
@@ -524,7 +524,7 @@ describe("watch", () => {
     })
   )
 
-  it.effect("one who stops watching does not stop the others", () =>
+  it.effect("a watcher that stops does not stop the others", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const first = yield* watching(adapter, "k")
@@ -538,7 +538,7 @@ describe("watch", () => {
     })
   )
 
-  it.effect("one who closes late, after a wake, does not end a newer one's watch", () =>
+  it.effect("a watcher that closes after it was woken does not end a newer watch", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const first = yield* watching(adapter, "k")
@@ -553,7 +553,7 @@ describe("watch", () => {
 })
 
 describe("changes", () => {
-  it.effect("tells every key that is filled, put or deleted, as long as its scope lives", () =>
+  it.effect("reports every key that is filled, put or deleted, as long as its scope lives", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const scope = yield* Scope.make()
@@ -580,7 +580,7 @@ describe("changes", () => {
 })
 
 describe("options", () => {
-  it("are checked where they enter", () => {
+  it("are checked when the adapter is made", () => {
     for (const [options, option] of [
       [{ maxEntries: 0 }, "maxEntries"],
       [{ maxEntries: 1.5 }, "maxEntries"],
@@ -604,7 +604,7 @@ describe("options", () => {
     MemoryAdapter.make({ maxEntries: undefined, maxBytes: Infinity, sizeOf: undefined })
   })
 
-  it.effect("layer gives one adapter to all who ask", () =>
+  it.effect("layer provides one adapter to all its users", () =>
     Effect.gen(function* () {
       const [one, two] = yield* Effect.all([Adapter, Adapter]).pipe(
         Effect.provide(MemoryAdapter.layer({ maxEntries: 5 }))

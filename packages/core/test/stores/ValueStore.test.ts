@@ -47,27 +47,25 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect(
-    "bytes that were to live for ever get an end with their name, by a touch and by a fill without a value",
-    () =>
-      Effect.gen(function* () {
-        for (const verb of ["touch", "fill"] as const) {
-          const { adapter, values } = setup()
-          yield* adapter.put("k", { value: value("v"), lifetime: { fresh: Infinity, stale: 0 } })
-          assert.deepStrictEqual([...values.map.values()][0]?.ttl, Infinity)
-          if (verb === "touch") assert.isTrue(yield* adapter.touch("k", { freshFor: 1000 }))
-          else {
-            const led = yield* adapter.acquire("k", { ...asked, refreshWithin: Infinity })
-            if (led._tag !== "Leader") return assert.fail(`not a leader but ${led._tag}`)
-            assert.isTrue(yield* adapter.fill("k", { token: led.token, lifetime }))
-          }
-          assert.isBelow([...values.map.values()][0]!.ttl, 120_000, verb)
-          assert.strictEqual(values.map.size, 1)
+  it.effect("endless bytes get an end with their name, by a touch and by a fill without a value", () =>
+    Effect.gen(function* () {
+      for (const verb of ["touch", "fill"] as const) {
+        const { adapter, values } = setup()
+        yield* adapter.put("k", { value: value("v"), lifetime: { fresh: Infinity, stale: 0 } })
+        assert.deepStrictEqual([...values.map.values()][0]?.ttl, Infinity)
+        if (verb === "touch") assert.isTrue(yield* adapter.touch("k", { freshFor: 1000 }))
+        else {
+          const led = yield* adapter.acquire("k", { ...asked, refreshWithin: Infinity })
+          if (led._tag !== "Leader") return assert.fail(`not a leader but ${led._tag}`)
+          assert.isTrue(yield* adapter.fill("k", { token: led.token, lifetime }))
         }
-      })
+        assert.isBelow([...values.map.values()][0]!.ttl, 120_000, verb)
+        assert.strictEqual(values.map.size, 1)
+      }
+    })
   )
 
-  it.effect("a verb that looks at the leases first fails as itself", () =>
+  it.effect("a verb that reads the leases first fails under its own name", () =>
     Effect.gen(function* () {
       const { leases, values } = setup()
       const broken = { ...leases, read: () => Effect.fail(down("read")) }
@@ -77,7 +75,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a fill whose lease was lost leaves what others read alone", () =>
+  it.effect("a fill whose lease was lost leaves the stored value alone", () =>
     Effect.gen(function* () {
       const { adapter } = setup()
       const old = yield* lead(adapter, "k")
@@ -107,7 +105,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a value that is gone is a miss: one leads, the rest follow, and its fill heals the key", () =>
+  it.effect("a missing value is a miss: one leads, the others follow, and the fill repairs the key", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       yield* filled(adapter, "k", "v")
@@ -124,7 +122,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a value that is gone while the key cools down is not loaded", () =>
+  it.effect("a missing value is not loaded while the key cools down", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       yield* filled(adapter, "k", "v")
@@ -135,12 +133,12 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a leader that takes over a value that is gone takes nothing from a newer load", () =>
+  it.effect("a leader that replaces a missing value takes nothing from a newer load", () =>
     Effect.gen(function* () {
       const { adapter, leases, values } = setup()
       yield* filled(adapter, "k", "v")
       values.map.clear()
-      // Between the look at the gone value and the next question another flight fills the key.
+      // Between the read of the missing value and the next request another flight fills the key.
       let first = true
       const overtaken = ValueStore.withLeases(
         {
@@ -162,7 +160,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("what somebody stored there without a value store is a miss", () =>
+  it.effect("a value that was stored there without a value store is a miss", () =>
     Effect.gen(function* () {
       const { adapter, leases } = setup()
       yield* leases.put("k", { value: value("plain"), lifetime })
@@ -172,7 +170,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("gives up in bounded time on a key that never holds still", () =>
+  it.effect("gives up in bounded time on a key that keeps changing", () =>
     Effect.gen(function* () {
       const { adapter, leases, values } = setup()
       yield* adapter.put("k", { value: value("v"), lifetime })
@@ -204,7 +202,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("removes overtaken, deleted and refused versions where it can", () =>
+  it.effect("removes overwritten, deleted and refused versions where it can", () =>
     Effect.gen(function* () {
       const values = new Values()
       const adapter = ValueStore.withLeases(values.removing, MemoryAdapter.make())
@@ -224,7 +222,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a fill that is run again, as a retry does, takes nothing from what it stored", () =>
+  it.effect("a fill that is run again, as a retry does, keeps the version it stored", () =>
     Effect.gen(function* () {
       const adapter = ValueStore.withLeases(new Values().removing, MemoryAdapter.make())
       const token = yield* lead(adapter, "k")
@@ -235,7 +233,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a fill without a value writes the same version for longer, and names nothing anew", () =>
+  it.effect("a fill without a value writes the same version for longer, under the same name", () =>
     Effect.gen(function* () {
       const { adapter, leases, values } = setup()
       yield* filled(adapter, "k", "v")
@@ -253,7 +251,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a fill without a value brings no version back that is gone, and the lease goes on", () =>
+  it.effect("a fill without a value brings no missing version back, and the lease goes on", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       const first = yield* lead(adapter, "k")
@@ -270,7 +268,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a fill without a value removes nothing that is named, also when it is followed by one with a value", () =>
+  it.effect("a fill without a value removes no named version, also when a fill with a value follows", () =>
     Effect.gen(function* () {
       const values = new Values()
       const adapter = ValueStore.withLeases(values.removing, MemoryAdapter.make())
@@ -288,7 +286,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("a touch lets the version live as long as its name, and a shorter one costs no bytes", () =>
+  it.effect("a touch lets the version live as long as its name; a shorter one moves no bytes", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       yield* filled(adapter, "k", "v")
@@ -302,7 +300,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("an endless version is touched to end, and one with an end to have none", () =>
+  it.effect("a touch can give an endless version an end, and take the end from another", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       const ttls = () => [...values.map.values()].map(({ ttl }) => ttl)
@@ -319,7 +317,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("what is refused shortens no version's life, and moves no bytes for what is not fresh", () =>
+  it.effect("a refused verb shortens no version's life, and moves no bytes for a value that is not fresh", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       const old = yield* lead(adapter, "k")
@@ -360,7 +358,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("failures of touches and fills without a value are told as this adapter's own", () =>
+  it.effect("failures of touches and fills without a value are reported as this adapter's own", () =>
     Effect.gen(function* () {
       const values = new Values()
       const adapter = ValueStore.withLeases(values.store, {
@@ -388,7 +386,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("goes by the value store's size and refuses more before anything is written", () =>
+  it.effect("uses the value store's limit and refuses larger values before anything is written", () =>
     Effect.gen(function* () {
       const { adapter, values } = setup()
       assert.strictEqual(adapter.limits.valueBytes, 1000)
@@ -400,7 +398,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("settles every key of a batch, where the leases have batches", () =>
+  it.effect("resolves every key of a batch, where the leases have batches", () =>
     Effect.gen(function* () {
       const values = new Values()
       const leases = MemoryAdapter.make()
@@ -432,7 +430,7 @@ describe("withLeases", () => {
     })
   )
 
-  it("two over the same stores are one to flights, and no other pair is", () => {
+  it("two pairs of the same stores have one identity, and no other pair has it", () => {
     const { adapter, leases, values } = setup()
     assert.strictEqual(ValueStore.withLeases(values.store, leases).identity, adapter.identity)
     assert.notStrictEqual(ValueStore.withLeases(new Values().store, leases).identity, adapter.identity)
@@ -448,7 +446,7 @@ describe("withLeases", () => {
     const empty: Value = { bytes: new Uint8Array() }
     const whole = (found: Value | undefined) => found && new TextDecoder().decode(found.bytes)
 
-    it.effect("a value up to the bound is kept there, byte for byte, and one over it under a name", () =>
+    it.effect("a value up to the bound is kept there, byte for byte, and a larger one under a name", () =>
       Effect.gen(function* () {
         const { adapter, values } = inlining()
         for (const small of [value("four"), empty, { bytes: Uint8Array.of(0, 1, 255) }]) {
@@ -464,7 +462,7 @@ describe("withLeases", () => {
     )
 
     it.effect(
-      "it is stale beside a lease, touched, and filled anew like any other, and no bytes are written apart",
+      "it is stale beside a lease, touched, and filled again like any other, and no bytes are written to the value store",
       () =>
         Effect.gen(function* () {
           const { adapter, values } = inlining()
@@ -482,7 +480,7 @@ describe("withLeases", () => {
         })
     )
 
-    it.effect("a smaller value takes the place of a larger one that is read at that moment", () =>
+    it.effect("a smaller value replaces a larger one that is being read", () =>
       Effect.gen(function* () {
         const { adapter, leases, values } = inlining()
         yield* adapter.put("k", { value: value("larger"), lifetime })
@@ -499,7 +497,7 @@ describe("withLeases", () => {
       })
     )
 
-    it.effect("none is, unless it is told", () =>
+    it.effect("none is by default", () =>
       Effect.gen(function* () {
         const { adapter, values } = setup()
         yield* adapter.put("k", { value: empty, lifetime })
@@ -524,7 +522,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("where the leases remove what they write over, only what was refused is removed here", () =>
+  it.effect("where the leases remove what they overwrite, only refused versions are removed here", () =>
     Effect.gen(function* () {
       const values = new Values()
       const leases = { ...MemoryAdapter.make(), deleteMany: () => Effect.succeed(0) }

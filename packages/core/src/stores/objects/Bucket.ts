@@ -1,50 +1,50 @@
 /**
- * What an object store must do to be the backend of an `ObjectStore`, and what is noted beside its objects.
+ * The object store behind an `ObjectStore`: what it must do, and a trial of whether it does.
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { type Adapter, AdapterError } from "../../contract/Adapter.ts"
 
-/** Short texts that a store keeps beside an object and tells without its bytes. */
+/** Short texts that a store keeps beside an object and returns without its bytes. */
 export type Notes = Readonly<Record<string, string>>
 
 /** An object as it was read. */
-export interface Found {
+export interface StoredObject {
   readonly bytes: Uint8Array
-  /** What a conditional write must find unchanged: an ETag. */
+  /** The ETag, which a conditional write must find unchanged. */
   readonly version: string
 }
 
-/** An object as a listing tells of it. */
+/** An object in a listing. */
 export interface Listed {
   readonly name: string
   readonly version: string | undefined
   readonly size: number
-  /** Epoch milliseconds, by the store's clock. */
+  /** Epoch milliseconds by the store's clock. */
   readonly modified: number
-  /** Where listings tell them; else `notes` is asked, once for each object. */
+  /** Where listings contain them. Otherwise `notes` is called once for each object. */
   readonly notes?: Notes | undefined
 }
 
 /** One page of a listing. */
 export interface Page {
   readonly objects: ReadonlyArray<Listed>
-  /** Where the next page begins; nothing at the end. */
+  /** Where the next page begins; `undefined` on the last page. */
   readonly cursor: string | undefined
 }
 
 /**
- * A bucket, whose every call is bounded in time. Of its errors, reason, message and cause are used; the verb and the
- * key are filled in by those who know them.
+ * A bucket. Every call must be bounded in time. Of its errors only reason, message and cause are used; `ObjectStore` adds
+ * the verb and the key.
  */
 export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" | "close"> {
   readonly limits: Omit<Adapter["limits"], "keyBytes">
-  /** Reads what the last finished write wrote. */
-  readonly get: (name: string) => Effect.Effect<Found | undefined, AdapterError>
+  /** Reads an object as the last finished write left it. */
+  readonly get: (name: string) => Effect.Effect<StoredObject | undefined, AdapterError>
   /**
-   * Writes if the version is still the one given, or there still is no object (`undefined`), atomically. Answers `false`
-   * if not, and else the version that was made, or `true` where the store does not tell.
+   * Writes atomically if the version is still the given one (`undefined`: if there still is no object). Answers `false` if
+   * it is not, else the version that was made, or `true` where the store does not return one.
    */
   readonly putIf: (
     name: string,
@@ -52,27 +52,27 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
     bytes: Uint8Array,
     notes: Notes
   ) => Effect.Effect<string | boolean, AdapterError>
-  /** Writes a name that nobody else writes. */
+  /** Writes an object whose name nobody else writes. */
   readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, AdapterError>
-  /** Removes; with a version, only that one, where the store can. What is not there is removed. */
+  /** Removes an object; with a version, only that one, where the store can. Succeeds where there is none. */
   readonly remove: (name: string, version?: string) => Effect.Effect<void, AdapterError>
-  /** The objects whose names begin so, in any order. */
+  /** The objects whose names have this beginning, in any order. */
   readonly list: (beginning: string, cursor: string | undefined) => Effect.Effect<Page, AdapterError>
-  /** What is noted beside an object; nothing when there is none. Not needed where listings tell. */
+  /** The notes of an object; `undefined` when there is none. Not needed where listings contain them. */
   readonly notes?: ((name: string) => Effect.Effect<Notes | undefined, AdapterError>) | undefined
-  /** Epoch milliseconds by the store's clock, once anything was asked; without it the client's clock is used. */
+  /** The store's clock in epoch milliseconds, known after the first request. Without it the client's clock is used. */
   readonly now?: (() => number) | undefined
 }
 
-/** How often a write is asked that was not decided, before what is there is looked at anew. */
+/** How often an undecided write is repeated before the object is read again. */
 const attempts = 5
 
 /**
- * Asks a conditional write again that was not decided: the store had no time for it, or it met another. Answers `false`
- * where that goes on: nobody can tell who was faster, and whoever was, is there.
+ * Repeats a conditional write that was not decided, because the store was busy or another write was under way. Answers
+ * `false` where that goes on: another writer may have been faster, and its object is then there to be read.
  *
- * @param pauseOf milliseconds, the longest first pause after such a failure; it doubles, and half of it at least is
- *   waited. Nothing for any other failure
+ * @param pauseOf the longest first pause after such a failure, in milliseconds, which doubles and of which at least half
+ *   is waited; `undefined` for any other failure
  */
 export const insist = Effect.fnUntraced(function* <A>(
   write: Effect.Effect<A, AdapterError>,
@@ -88,20 +88,21 @@ export const insist = Effect.fnUntraced(function* <A>(
   }
 })
 
-/** So many write at once over the same version; one may. */
+/** The writes that the trial makes at once over the same version. One may succeed. */
 const writers = 8
 
 const encoder = new TextEncoder()
 
 /**
- * Tries conditional writes on an object of its own, and removes it. Fails as `Rejected` where the store does not heed
- * them: such a store can keep values (`ValueStore`), not leases.
+ * Tries whether a bucket does what leases rely on, with an object of its own that is then removed. A store that ignores a
+ * condition answers like one that heeds it, and every caller would lead. Fails as `Rejected` for such a store: it can
+ * keep values (`ValueStore`), not leases.
  */
 export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string) {
   const name = `${prefix}/setup/${crypto.randomUUID()}`
   const write = (version: string | undefined, text: string) => bucket.putIf(name, version, encoder.encode(text), {})
-  const demand = (held: boolean, message: string) =>
-    held
+  const demand = (holds: boolean, message: string) =>
+    holds
       ? Effect.void
       : new AdapterError({ adapter: bucket.name, operation: "put", reason: "Rejected", message: `${message}${advice}` })
 
@@ -114,7 +115,7 @@ export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string
     const first = yield* bucket.get(name)
     yield* demand(
       first !== undefined && new TextDecoder().decode(first.bytes) === "first",
-      "the store did not answer what was just written"
+      "the store did not return what was just written"
     )
     const seen = first!.version
     yield* demand((yield* write(seen, "third")) !== false, "the store refused a write whose If-Match holds")
@@ -127,4 +128,4 @@ export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string
   yield* Effect.ensuring(probe, Effect.ignore(bucket.remove(name)))
 })
 
-const advice = ": leases cannot be kept here; give another store for them"
+const advice = ". Leases cannot be kept here: give another store for them"

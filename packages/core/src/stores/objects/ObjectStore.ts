@@ -1,10 +1,10 @@
 /**
- * For object stores that write if unchanged: S3, R2 and their kin.
+ * For object stores that write if unchanged: S3, R2 and similar ones.
  *
- * The lease of a key is a small object that only conditional writes change; a lease ends by such a write too, never by
- * a delete, whose condition some stores ignore. A small value is kept in that object: a hit is one read. A larger one
- * has an object of its own that is written once, under a name that nothing else ever has, so that granting, renewing
- * and ending a lease never writes it again. It goes when its name is written over.
+ * The lease of a key is a small object that only conditional writes change. A lease also ends by such a write, never by a
+ * delete, whose condition some stores ignore. A small value is kept in that object, so a hit is one read. A larger one has
+ * an object of its own, written once under a name that nothing else ever has. Granting, renewing and ending a lease never
+ * write it again. It is removed when its name is overwritten.
  */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
@@ -20,34 +20,37 @@ import * as ValueStore from "../ValueStore.ts"
 import type { Bucket, Listed } from "./Bucket.ts"
 import * as Layout from "./Layout.ts"
 
-export { type Bucket, type Found, insist, type Listed, type Notes, type Page, setup } from "./Bucket.ts"
+export { type Bucket, insist, type Listed, type Notes, type Page, type StoredObject, setup } from "./Bucket.ts"
 
 /** How a bucket is used. */
 export interface Options {
-  /** The folder of this cache's objects; see `isPrefix`. */
+  /** The folder of this cache's objects, as `checkSettings` answers it. */
   readonly prefix: string
-  /** Values of up to so many bytes are kept in the lease's object. */
+  /** Values of up to so many bytes are kept in the object of their lease. */
   readonly inlineBytes: number
 }
 
-/** What an adapter over a bucket can be told, whichever store it is. */
+/** The options that every adapter over a bucket has. */
 export interface Settings {
   /**
-   * The folder of this cache's objects: letters, digits and `-_.!*'()`, folders parted by `/`, 100 characters at most.
-   * Two prefixes never meet. Default `"cache"`.
+   * The folder of this cache's objects: letters, digits and `-_.!*'()`, folders separated by `/`, 100 characters at most.
+   * Different prefixes never share an object. Default `"cache"`.
    */
   readonly prefix?: string | undefined
   /**
-   * Values of up to so many bytes, as they are stored, are kept beside their lease: one read for a hit. Larger ones
-   * take two. Default 65,536; 1 MiB at most.
+   * Values of up to so many bytes, as they are stored, are kept in the object of their lease, and a hit is one read. For
+   * larger ones it is two. Default 65,536; 1 MiB at most.
    */
   readonly inlineBytes?: number | undefined
   /**
-   * The delay from which followers begin to poll, where `waitStep` is shorter: each time is a read that is billed.
+   * The delay from which followers begin to poll, where `waitStep` is shorter. Each poll is a read that is billed.
    * Default 250 ms.
    */
   readonly pollEvery?: Duration.Input | undefined
-  /** How long any request may take, repetitions by the client included; a second more for each MiB of a value. Default 5 seconds. */
+  /**
+   * How long a request may take, including repetitions by the client, and a second more for each MiB of a value.
+   * Default 5 seconds.
+   */
   readonly commandTimeout?: Duration.Input | undefined
 }
 
@@ -63,7 +66,7 @@ const prefixOf = (given: string | undefined): string => {
   throw Check.invalid(
     "prefix",
     prefix,
-    `letters, digits and -_.!*'(), folders parted by one /, none that begins with a dot, ${Layout.prefixBytes} characters at most`
+    `letters, digits and -_.!*'(), folders separated by one /, none that begins with a dot, ${Layout.prefixBytes} characters at most`
   )
 }
 
@@ -74,7 +77,7 @@ const inlineOf = (given: number | undefined): number => {
 }
 
 /**
- * The settings, checked, with their defaults; durations in milliseconds.
+ * Checks the settings and fills in the defaults. Durations are in milliseconds.
  *
  * @throws InvalidOption
  */
@@ -86,7 +89,8 @@ export const checkSettings = ({ inlineBytes, pollEvery, prefix, commandTimeout }
 })
 
 /**
- * How long an object must have been of no use before a sweep takes it, in milliseconds: longer than any request may take.
+ * Checks the grace of a sweep: how long an object must have been useless before it is removed, in milliseconds. It must be
+ * longer than any request may take. Default 1 hour, or twice `timeout` if that is longer.
  *
  * @throws InvalidOption
  */
@@ -96,10 +100,10 @@ export const checkGrace = (grace: Duration.Input | undefined, timeout: number): 
     infinite: false
   })
 
-/** So many requests of one verb at once. */
+/** The most requests of one verb at once. */
 const concurrency = 16
 
-/** What a lease's object was when it was read, and the value that it named. */
+/** The version of a lease's object, and the version of the value that it names. */
 interface Version {
   readonly etag: string
   readonly value: string | undefined
@@ -107,7 +111,7 @@ interface Version {
 
 const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: Layout.keyBytes })
 
-/** Leases, each an object that only conditional writes change. */
+/** The leases, each an object that only conditional writes change. */
 const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalStore<Version> => {
   const discard = (version: string | undefined): Effect.Effect<void> =>
     version === undefined ? Effect.void : Effect.ignore(bucket.remove(Layout.ofValue(prefix, version)))
@@ -128,7 +132,7 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
     writeIf: (key, version, entry) => {
       const name = Layout.ofLease(prefix, key)
       const value = Layout.versionIn(entry)
-      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Layout.remark(entry))
+      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Layout.notesOf(entry))
       return Effect.flatMap(written, (made) => {
         if (made === false) return Effect.succeed(false)
         const answer = made === true ? true : { etag: made, value }
@@ -139,7 +143,7 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
   }
 }
 
-/** Values that are too large to be kept beside their leases. */
+/** The values that are too large for the objects of their leases. */
 const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
   name: bucket.name,
   valueBytes: bucket.limits.valueBytes,
@@ -149,7 +153,7 @@ const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
   lasting: true
 })
 
-/** A key has one object from its first lease to its sweep: no listing can miss it between two. */
+/** A key has one object from its first lease to its sweep, so a listing cannot miss it between two. */
 const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<string, AdapterError> => {
   const beginning = Layout.beginningOfLeases(prefix, start)
   if (beginning === undefined) return Stream.empty
@@ -161,8 +165,8 @@ const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<st
       (object) => {
         const key = Layout.keyOf(prefix, object.name)
         if (key === undefined || !key.startsWith(start)) return Effect.succeed([])
-        return Effect.map(Layout.remarkOn(bucket, object), (noted) =>
-          noted !== undefined && now < noted.until ? [key] : []
+        return Effect.map(Layout.readNotes(bucket, object), (notes) =>
+          notes !== undefined && now < notes.until ? [key] : []
         )
       },
       { concurrency }
@@ -173,7 +177,7 @@ const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<st
   return Stream.mapError(Stream.paginate(undefined as string | undefined, page), (error) => error.as("keys", undefined))
 }
 
-/** The adapter that a bucket becomes. */
+/** Makes an adapter from a bucket. */
 export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingAdapter => {
   const store = leasesOf(bucket, prefix)
   const leases = ConditionalStore.make(store)
@@ -188,32 +192,36 @@ export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingA
   }
 }
 
-/** What a sweep did. */
+/** The result of a sweep. */
 export interface Swept {
-  /** Objects looked at: leases and values. */
+  /** Objects looked at, leases and values. */
   readonly looked: number
   /** Objects removed. */
   readonly removed: number
 }
 
-/** Names of values that are remembered at a time; of more, a part after the other is looked for among the leases. */
-const remembered = 250_000
+/** The most names of values remembered at a time. More of them take several rounds over the leases. */
+const maxRemembered = 250_000
 
 /**
- * Removes what is over. May run beside anything, and at any time again.
+ * Removes leases that are over and values that no lease names. May run at any time, beside anything.
  *
- * @param grace milliseconds for which an object must have been of no use; longer than any request may take
+ * A lease's object is removed only when all of it has been over for the grace, and only in the version that was seen, where
+ * the store heeds a condition on a delete. Where it does not, a lease granted between the look and the delete is lost: its
+ * load answers its callers and is not kept.
+ *
+ * @param grace milliseconds for which an object must have been useless; longer than any request may take
  */
 export const sweep = Effect.fnUntraced(function* (
   bucket: Bucket,
-  { grace, most = remembered, prefix }: { readonly prefix: string; readonly grace: number; readonly most?: number }
+  { grace, most = maxRemembered, prefix }: { readonly prefix: string; readonly grace: number; readonly most?: number }
 ): Effect.fn.Return<Swept, AdapterError> {
   let [looked, removed] = [0, 0]
   let before: number | undefined
-  /** Values that were written long ago, less those that a lease names: named at once or never. */
+  /** Values written before the grace, less those that a lease names. A value is named at once or never. */
   const unnamed = new Set<string>()
 
-  /** Notes the values of some pages, and answers where the next one begins. */
+  /** Collects the values of some pages, and answers where the next page begins. */
   const collect = Effect.fnUntraced(function* (cursor: string | undefined) {
     let next = cursor
     do {
@@ -229,13 +237,13 @@ export const sweep = Effect.fnUntraced(function* (
     return next
   })
 
-  const judge = (object: Listed) => {
+  const visit = (object: Listed) => {
     const old = object.modified < before!
     if (Layout.keyOf(prefix, object.name) === undefined || !(old || unnamed.size > 0)) return Effect.void
-    return Effect.flatMap(Layout.remarkOn(bucket, object), (noted) => {
-      if (noted === undefined) return Effect.void
-      if (!old || noted.ends >= before!) {
-        if (noted.version !== undefined) unnamed.delete(noted.version)
+    return Effect.flatMap(Layout.readNotes(bucket, object), (notes) => {
+      if (notes === undefined) return Effect.void
+      if (!old || notes.ends >= before!) {
+        if (notes.version !== undefined) unnamed.delete(notes.version)
         return Effect.void
       }
       removed++
@@ -243,13 +251,13 @@ export const sweep = Effect.fnUntraced(function* (
     })
   }
 
-  /** Goes through all leases, page by page: removes those that are over, and parts the values from those that are named. */
-  const part = Effect.fnUntraced(function* (counts: boolean) {
+  /** Visits all leases: removes those that are over, and takes the values that they name out of `unnamed`. */
+  const visitLeases = Effect.fnUntraced(function* (counts: boolean) {
     let cursor: string | undefined
     do {
       const page = yield* bucket.list(Layout.beginningOfLeases(prefix, "")!, cursor)
       if (counts) looked += page.objects.length
-      yield* Effect.forEach(page.objects, judge, { concurrency, discard: true })
+      yield* Effect.forEach(page.objects, visit, { concurrency, discard: true })
       cursor = page.cursor
     } while (cursor !== undefined)
   })
@@ -260,7 +268,7 @@ export const sweep = Effect.fnUntraced(function* (
   let first = true
   do {
     cursor = yield* collect(cursor)
-    yield* part(first)
+    yield* visitLeases(first)
     first = false
     yield* Effect.forEach(unnamed, discard, { concurrency, discard: true })
     removed += unnamed.size

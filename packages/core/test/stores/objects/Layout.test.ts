@@ -19,7 +19,7 @@ const keys = [
 ]
 
 describe("Layout", () => {
-  it("every key has a name of its own that every store takes, and is found behind it", () => {
+  it("every key has a name of its own that every store accepts, and is read back from it", () => {
     const names = keys.map((key) => Layout.ofLease("cache", key))
     assert.strictEqual(new Set(names).size, keys.length)
     for (const [index, name] of names.entries()) {
@@ -37,7 +37,7 @@ describe("Layout", () => {
     assert.isAtMost(name.length, 1024)
   })
 
-  it("what is none of ours has no key and no version", () => {
+  it("other names have no key and no version", () => {
     for (const name of ["cache/leases/a", "cache/values/a", "other/leases/a.lease", "cache/leases/%E0.lease"]) {
       assert.strictEqual(Layout.keyOf("cache", name), undefined)
     }
@@ -45,7 +45,7 @@ describe("Layout", () => {
     assert.strictEqual(Layout.versionOf("cache", Layout.ofValue("cache", "v")), "v")
   })
 
-  it("names of keys that begin alike begin alike, also where a character is cut in two", () => {
+  it("names begin alike where keys do, also where a character is cut in two", () => {
     const begins = (key: string, start: string) =>
       Layout.ofLease("c", key).startsWith(Layout.beginningOfLeases("c", start)!)
     for (const key of keys) {

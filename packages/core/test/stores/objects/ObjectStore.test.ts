@@ -57,7 +57,7 @@ describe("requests", () => {
     })
   )
 
-  it.effect("a lease of a larger value never moves its bytes, nor do a touch and a fill without a value", () =>
+  it.effect("leases, touches and fills without a value never move the bytes of a larger value", () =>
     Effect.gen(function* () {
       const { adapter, asked: sent, buckets, forget } = setup()
       yield* filled(adapter, "k", large)
@@ -90,18 +90,18 @@ describe("requests", () => {
     })
   )
 
-  it.effect("where a write tells no version, the next verb reads first", () =>
+  it.effect("where a write returns no version, the next verb reads first", () =>
     Effect.gen(function* () {
       const { adapter, asked: sent, buckets } = setup()
-      buckets.faults.tellsVersions = false
+      buckets.faults.returnsVersions = false
       assert.isTrue(yield* filled(adapter, "k", small))
       assert.deepStrictEqual(sent, ["GET c/leases", "PUT c/leases", "GET c/leases", "PUT c/leases"])
     })
   )
 })
 
-describe("values of their own", () => {
-  it.effect("go when they are written over, deleted, refused, or expired and asked for again", () =>
+describe("values with an object of their own", () => {
+  it.effect("are removed when they are overwritten, deleted, refused, or expired and asked for again", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       yield* filled(adapter, "k", large)
@@ -123,7 +123,7 @@ describe("values of their own", () => {
     })
   )
 
-  it.effect("a reader between two of them is answered by the newer", () =>
+  it.effect("a reader between two of them gets the newer", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       yield* adapter.put("k", { value: large, lifetime })
@@ -144,7 +144,7 @@ describe("values of their own", () => {
     })
   )
 
-  it.effect("one that is gone is a miss", () =>
+  it.effect("a missing one is a miss", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       yield* adapter.put("k", { value: large, lifetime })
@@ -158,7 +158,7 @@ describe("values of their own", () => {
 })
 
 describe("keys", () => {
-  it.effect("lists what has a value or is leased, page by page, and reads no value", () =>
+  it.effect("lists the keys that have a value or are leased, page by page, and reads no value", () =>
     Effect.gen(function* () {
       const { adapter, asked: sent, buckets, forget } = setup()
       for (const key of ["a1", "a2", "a/3", "b"]) yield* adapter.put(key, { value: small, lifetime })
@@ -179,7 +179,7 @@ describe("keys", () => {
     })
   )
 
-  it.effect("failures are told as of the verb and the key", () =>
+  it.effect("failures are reported with the verb and the key", () =>
     Effect.gen(function* () {
       const { buckets } = setup()
       const down = new AdapterError({ adapter: "bucket", operation: "put", reason: "Unavailable", message: "down" })
@@ -209,15 +209,15 @@ describe("setup", () => {
     })
   }
 
-  it.effect("passes a bucket that heeds conditions, whether or not it tells versions", () =>
+  it.effect("passes a bucket that heeds conditions, with or without versions in its replies", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* tried({}), undefined)
-      assert.strictEqual(yield* tried({ tellsVersions: false }), undefined)
+      assert.strictEqual(yield* tried({ returnsVersions: false }), undefined)
       assert.strictEqual(yield* tried({ ignoresRemoveMatch: true }), undefined)
     })
   )
 
-  it.effect("refuses one that does not, and says which", () =>
+  it.effect("refuses a bucket that does not, and names the condition", () =>
     Effect.gen(function* () {
       const refused = { adapter: "bucket", reason: "Rejected" } as const
       for (const [fault, words] of [
@@ -238,7 +238,7 @@ describe("sweep", () => {
   const hour = 3_600_000
   const sweeping = (buckets: Buckets) => ObjectStore.sweep(buckets.bucket, { prefix: "c", grace: hour })
 
-  it.effect("removes what ended long ago, and keeps what lives or ended lately", () =>
+  it.effect("removes leases that ended long ago, and keeps those that live or ended lately", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       const endless = { fresh: Infinity, stale: 0 }
@@ -278,7 +278,7 @@ describe("sweep", () => {
     })
   )
 
-  it.effect("remembers so many names and no more: the rest is looked for in another round", () =>
+  it.effect("remembers a bounded number of names: the others take another round", () =>
     Effect.gen(function* () {
       const { adapter, asked: sent, buckets, forget } = setup()
       for (let at = 0; at < 7; at++) yield* buckets.bucket.put(`c/values/orphan ${at}`, large.bytes)
@@ -289,7 +289,7 @@ describe("sweep", () => {
       forget()
       const swept = yield* ObjectStore.sweep(buckets.bucket, { prefix: "c", grace: hour, most: 4 })
       assert.deepStrictEqual(swept, { looked: 14, removed: 8 })
-      // Ten values, four at a time; two on a page. Two pages of leases each time, but for those that went.
+      // Ten values, four at a time; two on a page. Two pages of leases each time, less those that were removed.
       assert.deepStrictEqual(sent.filter((what) => what === "LIST c/values").length, 5)
       assert.deepStrictEqual(sent.filter((what) => what === "LIST c/leases").length, 6)
       for (const key of ["a", "b", "c"]) {
@@ -299,7 +299,7 @@ describe("sweep", () => {
     })
   )
 
-  it.effect("leaves a lease alone that was granted since it looked, where the store heeds it", () =>
+  it.effect("leaves a lease alone that was granted since the look, where the store heeds conditions", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       yield* adapter.put("k", { value: small, lifetime })
@@ -312,7 +312,7 @@ describe("sweep", () => {
     })
   )
 
-  it.effect("where the store does not, that load is lost, and never put in the place of another", () =>
+  it.effect("where the store does not, that load is lost and never overwrites another", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
       buckets.faults.ignoresRemoveMatch = true
@@ -329,7 +329,7 @@ describe("sweep", () => {
     })
   )
 
-  it.effect("asks nothing of leases that are young, while there is nothing old", () =>
+  it.effect("reads no notes of young leases while there is no old value", () =>
     Effect.gen(function* () {
       const { adapter, asked: sent, buckets, forget } = setup()
       yield* adapter.put("k", { value: large, lifetime })
@@ -340,6 +340,6 @@ describe("sweep", () => {
   )
 })
 
-it("what is kept beside a lease begins with another byte than a name, and is small", () => {
+it("an inlined value begins with another byte than a name, and is small", () => {
   assert.isBelow(EntryRecord.encode(undefined).byteLength, 8)
 })
