@@ -9,8 +9,9 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CacheInstance } from "./call/CacheInstance.ts"
-import { type CallOptions, callNames, checked, defaults, planOf } from "./call/CallOptions.ts"
-import * as Call from "./call/GetOrSet.ts"
+import { type CallOptions, callNames, defaultPlan, planOf } from "./call/CallOptions.ts"
+import * as GetOrSet from "./call/GetOrSet.ts"
+import { admit, checked, validated } from "./call/Preconditions.ts"
 import type { Explanation } from "./call/Read.ts"
 import type { SetOptions } from "./call/Write.ts"
 import type * as Codec from "./codec/Codec.ts"
@@ -20,7 +21,8 @@ import * as Check from "./contract/Check.ts"
 import { getOrMake } from "./contract/Identity.ts"
 import { Engine } from "./flight/Engine.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
-import type { Fetcher } from "./flight/LoadRequest.ts"
+import type { Fetcher } from "./flight/Fetcher.ts"
+import { type CallPlan, requestOf } from "./flight/LoadRequest.ts"
 import type { Answer } from "./options/Answer.ts"
 import type * as Hooks from "./options/Hooks.ts"
 import * as Policy from "./options/Policy.ts"
@@ -148,26 +150,26 @@ const adapterOf = <AE, AR>(
   given === "memory"
     ? Effect.sync(MemoryAdapter.processWide)
     : Effect.isEffect(given)
-      ? Effect.flatMap(given, (adapter) => checked(() => Effect.succeed(Check.adapter("adapter", adapter))))
-      : checked(() => Effect.succeed(Check.adapter("adapter", given)))
+      ? Effect.flatMap(given, (adapter) => validated(() => Effect.succeed(Check.adapter("adapter", adapter))))
+      : validated(() => Effect.succeed(Check.adapter("adapter", given)))
 
-/** An instance without a scope, which somebody must close. */
+/** Makes an instance without a scope; its maker must close it. `toFetcher` adapts the fetchers of another face. */
 export const makeUnsafe = <A>(
   options: Options<A, any, any> & { readonly adapter: Adapter | "memory" },
-  context: Context.Context<never> = Context.empty()
+  context: Context.Context<never> = Context.empty(),
+  toFetcher?: CallPlan["toFetcher"]
 ): CacheInstance<A> => {
   Check.known(options, makeNames)
-  const adapter = options.adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", options.adapter)
-  const { adapter: _, codec, failureCodec, name, refreshConcurrency, ...rest } = options
-  const plan = planOf(defaults(), rest, callNames)
-  const engine = new Engine(
-    adapter,
-    Check.codec("codec", codec),
-    Check.codec("failureCodec", failureCodec),
-    Check.text("name", name, "cache"),
-    Check.integer("refreshConcurrency", refreshConcurrency, { min: 1, default: 1 }),
+  const { adapter, codec, failureCodec, name, refreshConcurrency, ...rest } = options
+  const engine = new Engine({
+    adapter: adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", adapter),
+    codec: Check.codec("codec", codec),
+    failureCodec: Check.codec("failureCodec", failureCodec),
+    name: Check.text("name", name, "cache"),
+    refreshConcurrency: Check.integer("refreshConcurrency", refreshConcurrency, { min: 1, default: 1 }),
     context
-  )
+  })
+  const plan = planOf(defaultPlan(toFetcher), rest, callNames)
   engine.retain()
   return new CacheInstance(engine, plan, context)
 }
@@ -200,7 +202,9 @@ export const make: {
 ): Effect.Effect<ListingCache<A, HE, HR>, InvalidOption | AE, Scope.Scope | AR> =>
   Effect.flatMap(adapterOf(options?.adapter), (adapter) =>
     Effect.acquireRelease(
-      Effect.withFiber((fiber) => checked(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }, fiber.context)))),
+      Effect.withFiber((fiber) =>
+        validated(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }, fiber.context)))
+      ),
       (cache) => cache.close
     )
   )
@@ -248,7 +252,7 @@ export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = ne
   readonly fetcher: Fetcher<A, E, R>
 }
 
-const engines = new WeakMap<Adapter, WeakMap<object, Engine<any>>>()
+const engines = new WeakMap<Adapter, WeakMap<object, Engine>>()
 
 /** Stands for the codec of those who give none. */
 const noCodec = {}
@@ -257,11 +261,12 @@ const noCodec = {}
 const engineOf = (
   adapter: Adapter,
   codec: Codec.Codec<any> | undefined,
-  failures: Codec.Codec<any> | undefined
-): Engine<any> => {
-  const make = () => new Engine(adapter, codec, failures, "cache", 1, Context.empty())
-  if (failures !== undefined) return make()
-  const byCodec = getOrMake(engines, adapter, () => new WeakMap<object, Engine<any>>())
+  failureCodec: Codec.Codec<any> | undefined
+): Engine => {
+  const make = () =>
+    new Engine({ adapter, codec, failureCodec, name: "cache", refreshConcurrency: 1, context: Context.empty() })
+  if (failureCodec !== undefined) return make()
+  const byCodec = getOrMake(engines, adapter, () => new WeakMap<object, Engine>())
   return getOrMake(byCodec, codec ?? noCodec, make)
 }
 
@@ -291,13 +296,14 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
     checked(() => {
       Check.known(options, onceNames)
       const { adapter, codec, failureCodec, fetcher, key } = options
-      Check.key(key)
-      Check.required("fetcher", fetcher)
       const engine = engineOf(
         adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", adapter),
         Check.codec("codec", codec),
         Check.codec("failureCodec", failureCodec)
       )
-      return Call.resolve({ engine, key, fetcher, plan: planOf(defaults(), options, onceNames), force: false }, fiber)
+      admit(engine, key)
+      Check.required("fetcher", fetcher)
+      const request = requestOf(engine, key, fetcher, planOf(defaultPlan(), options, onceNames), false)
+      return GetOrSet.answer(request, fiber.context) as Effect.Effect<Answer<A>, E | HE>
     })
   )

@@ -1,32 +1,35 @@
 /**
- * Fetchers and hooks that give promises, made effects.
+ * Fetchers, hooks and callers of promises, made those of the engine.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { CacheLockingError } from "./contract/CacheLockingError.ts"
+import * as Exit from "effect/Exit"
+import { type Answering, isExit, Waiter } from "./call/Waiter.ts"
+import { Aborted, type CacheLockingError } from "./contract/CacheLockingError.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
+import type { FetchContext, Fetcher } from "./flight/Fetcher.ts"
 import { Within } from "./flight/Flight.ts"
-import type { FetchContext } from "./flight/LoadContext.ts"
-import type { Fetcher } from "./flight/LoadRequest.ts"
 import { storage } from "./flight/Reentrancy.ts"
+import type { Answer } from "./options/Answer.ts"
 import type { HookContext, Hooks, WaitHookContext } from "./options/Hooks.ts"
 
-/** What a fetcher is given. */
+/** The argument of a fetcher. */
 export interface PromiseFetchContext<out A> extends FetchContext<A> {
-  /** Fires when nobody waits for this load any more, or its lease is lost and `onLeaseLost` is `"interrupt"`. */
+  /** Fires when nobody waits for this load any more, or when its lease is lost and `onLeaseLost` is `"interrupt"`. */
   readonly signal: AbortSignal
 }
 
-/** Gives the value of a key. What it throws or rejects with reaches the callers unchanged. */
+/** Loads the value of a key. What it throws or rejects with reaches the callers unchanged. */
 export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike<A> | A
 
-/** Gives the values of keys, as far as there are any: a Map, or pairs of key and value. */
+/** Loads the values of keys, as far as there are any: a Map, or pairs of key and value. */
 export type PromiseFetchMany<A> = (
   keys: ReadonlyArray<string>,
   /** The signal fires when nobody waits for any of the keys any more. */
   context: { readonly signal: AbortSignal }
 ) => PromiseLike<Iterable<readonly [key: string, value: A]>> | Iterable<readonly [key: string, value: A]>
 
-/** Functions called with what happened; what one throws or rejects with is the caller's. See `Hooks`. */
+/** Functions called with events of a call. What one throws or rejects with is the caller's. See `Hooks`. */
 export interface PromiseHooks<in A> {
   readonly onHit?: ((value: A, context: HookContext) => unknown) | undefined
   readonly onLeader?: ((value: A, context: HookContext) => unknown) | undefined
@@ -36,11 +39,43 @@ export interface PromiseHooks<in A> {
   readonly onRefreshError?: ((error: unknown, context: { readonly key: string }) => unknown) | undefined
 }
 
-const adapt =
-  <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
+/** The error of a failed exit, as the caller expects it: the fetcher's own, the signal's reason, or ours. */
+export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
+  const error = Cause.squash(cause)
+  return error instanceof Aborted ? error.cause : error
+}
+
+/** A caller that waits for a promise. */
+export class PromiseWaiter extends Waiter {
+  private readonly resolve: (value: any) => void
+  private readonly reject: (error: unknown) => void
+  /** True when the caller wants the whole answer, not only its value. */
+  private readonly withMeta: boolean
+
+  constructor(resolve: (value: any) => void, reject: (error: unknown) => void, withMeta: boolean) {
+    super()
+    this.resolve = resolve
+    this.reject = reject
+    this.withMeta = withMeta
+  }
+
+  answer(answer: Answering): void {
+    if (isExit(answer)) this.end(answer)
+    else this.run(answer).addObserver((exit) => this.end(exit))
+  }
+
+  private end(exit: Exit.Exit<Answer<unknown>, unknown>): void {
+    if (Exit.isSuccess(exit)) this.resolve(this.withMeta ? exit.value : exit.value.value)
+    else this.reject(errorOf(exit.cause))
+  }
+}
+
+/** Makes a fetcher of promises one of effects. */
+export const toFetcher =
+  (fetcher: PromiseFetcher<any>): Fetcher<any, unknown, never> =>
   (context) =>
     Effect.withFiber((fiber) =>
-      Effect.callback<A, unknown>((resume, signal) => {
+      Effect.callback((resume, signal) => {
         const run = async () => fetcher({ ...context, signal })
         const loading = storage === undefined ? run() : storage.run(fiber.getRef(Within), run)
         loading.then(
@@ -50,7 +85,7 @@ const adapt =
       })
     )
 
-/** Runs what may throw or reject, as an effect that fails with just that. */
+/** Runs a function that may throw or reject as an effect that fails with just that. */
 export const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
   Effect.tryPromise({ try: async () => f(), catch: (error) => error })
 
@@ -64,17 +99,13 @@ const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
   return wrapped
 }
 
-/** Hooks that are none are left as they are, for the cache to refuse. */
+/** Hooks that are not an object stay as they are, for the cache to refuse. */
 export const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
   (typeof options?.hooks === "object" && options.hooks !== null
     ? { ...options, hooks: toHooks(options.hooks) }
     : options) as Omit<O, "hooks"> & { readonly hooks?: Hooks<any, unknown> | undefined }
 
-/** A fetcher that is none is left as it is, for the cache to refuse. */
-export const toFetcher = <A>(fetcher: PromiseFetcher<A>): Fetcher<A, unknown, never> =>
-  typeof fetcher === "function" ? adapt(fetcher) : fetcher
-
-/** The same for a fetch of many keys. */
+/** Makes a fetch of many keys one of effects. One that is not a function stays as it is, for the cache to refuse. */
 export const toFetchMany = <A>(fetchMany: PromiseFetchMany<A>): FetchMany<A, unknown, never> =>
   typeof fetchMany === "function"
     ? (keys) => Effect.tryPromise({ try: async (signal) => fetchMany(keys, { signal }), catch: (error) => error })

@@ -10,28 +10,25 @@
  * await cache.close()
  * ```
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cache from "./Cache.ts"
 import type { CacheInstance } from "./call/CacheInstance.ts"
-import { Joiner } from "./call/Joiner.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
-import { Aborted } from "./contract/CacheLockingError.ts"
 import {
   attempt,
+  errorOf,
   type PromiseFetcher,
   type PromiseFetchMany,
   type PromiseHooks,
+  PromiseWaiter,
   toFetcher,
   toFetchMany,
   withHooks
 } from "./FromPromise.ts"
-import type { Engine } from "./flight/Engine.ts"
-import { type Flight, Within } from "./flight/Flight.ts"
-import type { CallPlan } from "./flight/LoadRequest.ts"
+import { Within } from "./flight/Flight.ts"
 import { withinNow } from "./flight/Reentrancy.ts"
 import type { Answer } from "./options/Answer.ts"
 import type * as Policy from "./options/Policy.ts"
@@ -122,72 +119,12 @@ export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
   clear(prefix?: string): Promise<number>
 }
 
-/** The error of a failed exit as the caller expects it: the fetcher's own, the signal's reason, ours. */
-const errorOf = (cause: Cause.Cause<unknown>): unknown => {
-  const error = Cause.squash(cause)
-  return error instanceof Aborted ? error.cause : error
-}
-
-/** A caller's promise. */
-interface Settlement {
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
-  /** Whether the whole answer is wanted, or its value. */
-  readonly meta: boolean
-}
-
-const settle = ({ meta, reject, resolve }: Settlement, exit: Exit.Exit<Answer<any>, unknown>): void =>
-  Exit.isSuccess(exit) ? resolve(meta ? exit.value : exit.value.value) : reject(errorOf(exit.cause))
-
-/** Runs a call of the facade's own, whose fetcher and hooks need no services. */
-const fork = (
-  effect: Effect.Effect<Answer<any>, unknown, any>,
-  within: Flight | undefined,
-  settlement: Settlement
-): void => {
-  Effect.runFork(inside(effect as Effect.Effect<Answer<any>, unknown>, within)).addObserver((exit) =>
-    settle(settlement, exit)
-  )
-}
-
-const inside = <A, E>(effect: Effect.Effect<A, E>, within: Flight | undefined): Effect.Effect<A, E> =>
-  within === undefined ? effect : Effect.provideService(effect, Within, within)
-
 const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(inside(effect, withinNow()))
+  const within = withinNow()
+  const inside = within === undefined ? effect : Effect.provideService(effect, Within, within)
+  const exit = await Effect.runPromiseExit(inside)
   if (Exit.isSuccess(exit)) return exit.value
   throw errorOf(exit.cause)
-}
-
-/** A caller who waits for a load that is under way, without a fiber. */
-class PromiseJoiner<A> extends Joiner {
-  private readonly cache: CacheInstance<A>
-  private readonly key: string
-  private readonly fetcher: PromiseFetcher<A>
-  private readonly settlement: Settlement
-
-  constructor(
-    engine: Engine<any>,
-    plan: CallPlan,
-    flight: Flight,
-    mine: boolean,
-    cache: CacheInstance<A>,
-    key: string,
-    fetcher: PromiseFetcher<A>,
-    settlement: Settlement
-  ) {
-    super(engine, plan, flight, mine)
-    this.cache = cache
-    this.key = key
-    this.fetcher = fetcher
-    this.settlement = settlement
-  }
-
-  protected override end(exit: Exit.Exit<Answer<A>, unknown> | undefined, late: boolean): void {
-    const { began, cache, fetcher, flight, key, settlement } = this
-    if (exit !== undefined) settle(settlement, exit)
-    else fork(cache.waitOn(key, toFetcher(fetcher), began, late ? flight : undefined), undefined, settlement)
-  }
 }
 
 const clock = Effect.runSync(Clock.Clock)
@@ -196,7 +133,8 @@ class Facade<A> implements ListingPromiseCache<A> {
   private readonly cache: CacheInstance<A>
 
   constructor(options: CreateOptions<A>) {
-    this.cache = Cache.makeUnsafe<A>(withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" })
+    const own = withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" }
+    this.cache = Cache.makeUnsafe<A>(own, undefined, toFetcher)
   }
 
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A> {
@@ -204,53 +142,29 @@ class Facade<A> implements ListingPromiseCache<A> {
       const hit = this.cache.valueUnsafe(key, clock)
       if (hit !== undefined) return Promise.resolve(hit.value)
     }
-    return this.ask(key, fetcher, options, false)
+    return new Promise((resolve, reject) => this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, false)))
   }
 
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
     const hit = options === undefined ? this.cache.hitUnsafe(key, clock) : undefined
-    return hit === undefined ? this.ask(key, fetcher, options, true) : Promise.resolve(hit)
+    if (hit !== undefined) return Promise.resolve(hit)
+    return new Promise((resolve, reject) => this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, true)))
   }
 
-  private ask(
-    key: string,
-    fetcher: PromiseFetcher<A>,
-    options: undefined | PromiseCallOptions<A>,
-    meta: true
-  ): Promise<Answer<A>>
-  private ask(
-    key: string,
-    fetcher: PromiseFetcher<A>,
-    options: undefined | PromiseCallOptions<A>,
-    meta: false
-  ): Promise<A>
+  refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
+    return new Promise((resolve, reject) =>
+      this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, true), true)
+    )
+  }
+
   private ask(
     key: string,
     fetcher: PromiseFetcher<A>,
     options: PromiseCallOptions<A> | undefined,
-    meta: boolean
-  ): Promise<unknown> {
-    const { promise, reject, resolve } = Promise.withResolvers<unknown>()
-    const settlement = { resolve, reject, meta }
-    const within = withinNow()
-    const joined =
-      options === undefined &&
-      within === undefined &&
-      this.cache.joinUnsafe(
-        key,
-        fetcher,
-        toFetcher,
-        (engine, plan, flight, mine) =>
-          new PromiseJoiner(engine, plan, flight, mine, this.cache, key, fetcher, settlement)
-      )
-    if (!joined) fork(this.cache.getOrSet(key, toFetcher(fetcher), options && withHooks(options)), within, settlement)
-    return promise
-  }
-
-  refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    return run(
-      this.cache.refresh(key, toFetcher(fetcher), options && withHooks(options)) as Effect.Effect<Answer<A>, unknown>
-    )
+    waiter: PromiseWaiter,
+    force = false
+  ): void {
+    this.cache.getOrSetUnsafe(key, fetcher, options && withHooks(options), force, waiter)
   }
 
   get(key: string): Promise<A | undefined> {

@@ -1,104 +1,137 @@
 /**
- * Turns what a flight tells into what a caller is answered, and counts it.
+ * The answers of a caller: each made from an event of its flight, and counted.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LocalClock } from "../contract/Adapter.ts"
 import type { Engine } from "../flight/Engine.ts"
-import type { LoadResult, StaleValue } from "../flight/LoadContext.ts"
-import type { CallPlan } from "../flight/LoadRequest.ts"
+import { isMissing } from "../flight/FetchBatch.ts"
+import type { StaleValue } from "../flight/Fetcher.ts"
+import type { Flight } from "../flight/Flight.ts"
+import type { FlightEvent } from "../flight/FlightEvent.ts"
+import type { LoadResult } from "../flight/LoadContext.ts"
+import type { LoadRequest } from "../flight/LoadRequest.ts"
 import type { Answer, Meta } from "../options/Answer.ts"
-import type { HookContext } from "../options/Hooks.ts"
+import type { HookContext, Hooks } from "../options/Hooks.ts"
 import type { Policy } from "../options/Policy.ts"
 
-/** How long ago a stale value ceased to be fresh, now. */
+/** A caller, as far as its answer depends on it. */
+export interface Caller {
+  /** True when it started the flight. */
+  readonly isInitiator: boolean
+  /** True when the flight has no lease: the caller fetches beside another's load. */
+  readonly isFallback: boolean
+  /** Epoch milliseconds. */
+  readonly startedAt: number
+}
+
+/** An event after which a caller no longer waits. */
+export type Conclusion = Exclude<FlightEvent, { readonly _tag: "Following" | "Joined" }>
+
+/** The meaning of an event to a caller: its answer or failure; `again` to start anew; `late` when its time is over. */
+export type Verdict = Exit.Exit<Answer<unknown>, unknown> | "again" | "late"
+
+export const verdictOf = (
+  { engine, force, plan }: LoadRequest,
+  flight: Flight,
+  caller: Caller,
+  event: Conclusion
+): Verdict => {
+  if (event._tag === "Stale") return Exit.succeed(ofStale(engine, event.stale, flight.now))
+  if (event._tag === "TimedOut") return "late"
+  // A flight that was ended, not failed, is no answer for callers who came too late to keep it.
+  if (flight.ended) return "again"
+  const { exit } = event
+  if (Exit.isSuccess(exit)) {
+    return exit.value._tag === "Skipped" ? "again" : Exit.succeed(ofResult(engine, exit.value, caller, flight.clock))
+  }
+  if (caller.isFallback) return Exit.failCause(exit.cause)
+  // If another's batch has no value for the key, this caller's fetcher may have one.
+  if (!caller.isInitiator && isMissing(exit.cause)) return "again"
+  return ofFailure(engine, plan.policy, exit.cause, force ? undefined : flight.staleValue, flight.now)
+}
+
+/** Milliseconds since a stale value ceased to be fresh. */
 const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + Math.max(0, now - stale.at)
 
-/** Whether the windows of a policy allow a stale value now: while a load runs, or because one failed. */
+/** True when the windows of a policy allow a stale value now: while a load runs, or because one failed. */
 export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boolean, now: number): boolean => {
   const failing = failed || stale.failure !== undefined
   const window = failing ? Math.max(policy.staleWhileRevalidate, policy.staleIfError) : policy.staleWhileRevalidate
   return window > 0 && staleFor(stale, now) <= window
 }
 
-/** The answer of a load. `mine`: this caller began it. `began`: when this caller did. */
-export const ofLanding = (
-  { counters }: Engine<any>,
-  landing: Exclude<LoadResult<any>, { readonly _tag: "Idle" }>,
-  mine: boolean,
-  began: number,
+/** The answer of a load. */
+const ofResult = (
+  { counters }: Engine,
+  result: Exclude<LoadResult, { readonly _tag: "Skipped" }>,
+  { isFallback, isInitiator, startedAt }: Caller,
   clock: LocalClock
-): Answer<any> => {
-  const { value } = landing
-  if (landing._tag === "Found") {
-    const { age, followed, freshFor } = landing
-    if (!followed) {
-      counters.hits++
-      return { value, meta: { cache: "HIT", age, freshFor } }
-    }
-    counters.misses++
-    counters.stampedePrevented++
-    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(began, clock) } }
+): Answer<unknown> => {
+  const { value } = result
+  if (!isFallback && result._tag === "Found" && !result.followed) {
+    counters.hits++
+    return { value, meta: { cache: "HIT", age: result.age, freshFor: result.freshFor } }
   }
   counters.misses++
-  const { leaseUntil, uncached } = landing
-  const outcome = !mine ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
-  if (!mine) counters.stampedePrevented++
+  const waited = (): number => Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
+  if (isFallback) {
+    counters.fallbacks++
+    return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited: waited(), uncached: "bypassed" } }
+  }
+  if (result._tag === "Found" || !isInitiator) counters.stampedePrevented++
+  if (result._tag === "Found") {
+    const { age, freshFor } = result
+    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: waited() } }
+  }
+  const { leaseUntil, uncached } = result
+  const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
   return {
     value,
     meta: {
       cache: outcome,
-      ...(mine ? undefined : { waited: since(began, clock) }),
+      ...(isInitiator ? undefined : { waited: waited() }),
       ...(leaseUntil === undefined ? undefined : { leaseUntil }),
       ...(uncached === undefined ? undefined : { uncached })
     }
   }
 }
 
-const since = (began: number, clock: LocalClock): number => Math.max(0, clock.currentTimeMillisUnsafe() - began)
-
-/** The answer of a load beside another's. */
-export const ofFallback = ({ counters }: Engine<any>, value: unknown, waited: number): Answer<any> => {
-  counters.misses++
-  counters.fallbacks++
-  return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited, uncached: "bypassed" } }
-}
-
 /** The answer with an expired value. */
 export const ofStale = (
-  { counters }: Engine<any>,
-  stale: StaleValue<any>,
+  { counters }: Engine,
+  stale: StaleValue<unknown>,
   now: number,
   failure = stale.failure
-): Answer<any> => {
+): Answer<unknown> => {
   counters.staleServed++
   const meta: Meta = { cache: "STALE", age: stale.age + Math.max(0, now - stale.at), staleFor: staleFor(stale, now) }
   return { value: stale.value, meta: failure === undefined ? meta : { ...meta, error: failure.error } }
 }
 
-/** What a failed load means to a caller: an expired value, if its windows allow one, or the failure. */
-export const ofFailure = (
-  engine: Engine<any>,
-  { policy }: CallPlan,
+/** The answer to a failed load: an expired value, if its windows allow one, or the failure. */
+const ofFailure = (
+  engine: Engine,
+  policy: Policy,
   cause: Cause.Cause<unknown>,
-  stale: StaleValue<any> | undefined,
+  stale: StaleValue<unknown> | undefined,
   now: number
-): Exit.Exit<Answer<any>, any> =>
+): Exit.Exit<Answer<unknown>, unknown> =>
   stale !== undefined && Cause.hasFails(cause) && allows(policy, stale, true, now)
     ? Exit.succeed(ofStale(engine, stale, now, { error: Cause.squash(cause) }))
     : Exit.failCause(cause)
 
-/** Runs the hook that an answer calls for, then answers. */
+/** Runs the hook that an answer calls for, then answers. Without a hook the effect is an `Exit`. */
 export const hooked = (
-  hooks: CallPlan["hooks"],
+  hooks: Hooks<unknown, unknown> | undefined,
   key: string,
-  answer: Answer<any>
-): Effect.Effect<Answer<any>, any, any> => {
-  if (hooks === undefined) return Effect.succeed(answer)
+  answer: Answer<unknown>
+): Effect.Effect<Answer<unknown>, unknown> => {
+  if (hooks === undefined) return Exit.succeed(answer)
   const { meta, value } = answer
   const hook = hookOf(hooks, meta)
-  if (hook === undefined) return Effect.succeed(answer)
+  if (hook === undefined) return Exit.succeed(answer)
   return Effect.as(
     Effect.suspend(() => hook(value, { ...meta, key, cached: meta.uncached === undefined })),
     answer
@@ -106,9 +139,9 @@ export const hooked = (
 }
 
 const hookOf = (
-  hooks: NonNullable<CallPlan["hooks"]>,
+  hooks: Hooks<unknown, unknown>,
   { cache }: Meta
-): ((value: any, context: HookContext) => Effect.Effect<unknown, any, any>) | undefined => {
+): ((value: unknown, context: HookContext) => Effect.Effect<unknown, unknown>) | undefined => {
   switch (cache) {
     case "MISS-LEADER":
     case "MISS-LEADER-NOCACHE":

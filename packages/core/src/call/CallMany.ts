@@ -1,77 +1,141 @@
 /**
  * The answers for many keys: each is joined or led like any other, and those that this call leads are one fetch.
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Check from "../contract/Check.ts"
-import type { Engine, Request } from "../flight/Engine.ts"
+import { AcquireBatch } from "../flight/AcquireBatch.ts"
+import type { Engine } from "../flight/Engine.ts"
 import { FetchBatch, type FetchMany, isMissing } from "../flight/FetchBatch.ts"
-import type { CallPlan } from "../flight/LoadRequest.ts"
+import type { CallPlan, LoadRequest } from "../flight/LoadRequest.ts"
 import { withinOf } from "../flight/Reentrancy.ts"
-import { BatchJoiners } from "./BatchWaiters.ts"
-import * as Call from "./GetOrSet.ts"
-import { Joiner } from "./Joiner.ts"
-import { closed, guard } from "./Preconditions.ts"
+import type { Answer } from "../options/Answer.ts"
+import { admit } from "./Preconditions.ts"
+import { type Answering, isExit, Waiter } from "./Waiter.ts"
 
-type Answers<A> = Effect.Effect<ReadonlyMap<string, A>, any, any>
+type Values = ReadonlyMap<string, unknown>
 
 /**
- * The answers of those keys that have one.
+ * The values of those keys that have one.
  *
- * @throws InvalidOption
+ * @throws CacheLockingError before any key is touched
  */
-export const answer = <A>(
-  engine: Engine<A>,
-  own: CallPlan,
+export const answerMany = (
+  engine: Engine,
+  plan: CallPlan,
   keys: Iterable<string>,
-  fetchMany: FetchMany<A, any, any>,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Answers<A> => {
+  fetchMany: FetchMany<unknown, unknown, never>,
+  context: Context.Context<never>
+): Effect.Effect<Values, unknown> => {
   Check.required("fetchMany", fetchMany)
   const wanted = [...new Set(keys)]
-  const batch = new FetchBatch<A, any, any>(wanted, fetchMany, fiber.context)
-  const plan: CallPlan = { ...own, fetchBatch: batch, acquireBatch: engine.inquire(wanted, own, fiber.context) }
-  const together = wanted.length > 0 && Joiner.suits(own) && withinOf(fiber) === undefined
-  const requests = wanted.map((key) => ({ engine, key, fetcher: () => batch.load(key), plan, force: false }))
-  return together ? inOneWait(batch, requests, fiber) : eachByItself(batch, requests, fiber)
+  for (const key of wanted) admit(engine, key)
+  if (wanted.length === 0) return Effect.succeed(new Map())
+  const fetchBatch = new FetchBatch(wanted, fetchMany, context)
+  const { acquireMany } = engine.adapter
+  const acquireBatch =
+    acquireMany === undefined || wanted.length < 2
+      ? undefined
+      : new AcquireBatch(engine.adapter, acquireMany, wanted, plan.policy.ownerId, plan.scope, context)
+  const own: CallPlan = { ...plan, toFetcher: undefined, fetchBatch, acquireBatch }
+  const requests = wanted.map((key) => ({ engine, key, fetcher: () => fetchBatch.load(key), plan: own, force: false }))
+  return new BatchWaiters(fetchBatch, requests, context).all
 }
 
-/** For the many who want nothing that needs a fiber of its own. */
-const inOneWait = (
-  batch: FetchBatch<any, any, any>,
-  requests: ReadonlyArray<Request>,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Answers<any> => {
-  for (const { engine, key } of requests) {
-    if (engine.closed) return closed(engine, key)
-    Check.key(key)
-    const tooLong = Call.checkKey(engine, key)
-    if (tooLong !== undefined) return tooLong
+/** Waits for one key of a batch. */
+class KeyWaiter extends Waiter {
+  private readonly key: string
+  private readonly all: BatchWaiters
+
+  constructor(key: string, all: BatchWaiters) {
+    super()
+    this.key = key
+    this.all = all
   }
-  return new BatchJoiners(batch, requests, fiber).all
+
+  protected override onOthersLoad(): void {
+    this.all.fetchBatch.settle(this.key)
+  }
+
+  answer(answer: Answering): void {
+    if (isExit(answer)) this.all.settle(this.key, answer)
+    else this.all.runHook(this.key, this.run(answer))
+  }
 }
 
-const eachByItself = (
-  batch: FetchBatch<any, any, any>,
-  requests: ReadonlyArray<Request>,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Answers<any> => {
-  const one = (request: Request) => {
-    const { engine, key } = request
-    const plan = { ...request.plan, others: () => batch.settle(key) }
-    const answered = Effect.matchCauseEffect(
-      guard(engine, key, () => Call.resolve({ ...request, plan }, fiber)),
-      {
-        onSuccess: ({ value }) => Effect.succeed([[key, value] as const]),
-        // The others are told of a failed fetch before this failure ends them.
-        onFailure: (cause) =>
-          isMissing(cause) ? Effect.succeed([]) : Effect.andThen(Effect.yieldNow, Effect.failCause(cause))
-      }
-    )
-    return Effect.ensuring(
-      answered,
-      Effect.sync(() => batch.answered(key))
+/** Waits for all keys of a batch, in one fiber. */
+class BatchWaiters {
+  readonly fetchBatch: FetchBatch
+  private readonly context: Context.Context<never>
+  private readonly requests: ReadonlyArray<LoadRequest>
+  /** In the order of the keys, whichever is answered first. */
+  private readonly values: Map<string, unknown>
+  private readonly waiters: Array<KeyWaiter> = []
+  private readonly hooks = new Set<Fiber.Fiber<unknown, unknown>>()
+  private resume: ((values: Effect.Effect<Values, unknown>) => void) | undefined
+  private left: number
+
+  constructor(fetchBatch: FetchBatch, requests: ReadonlyArray<LoadRequest>, context: Context.Context<never>) {
+    this.fetchBatch = fetchBatch
+    this.context = context
+    this.requests = requests
+    this.left = requests.length
+    this.values = new Map(requests.map(({ key }) => [key, undefined]))
+  }
+
+  /** All values; or the first failure, which ends the wait of the rest. */
+  readonly all: Effect.Effect<Values, unknown> = Effect.callback((resume) => {
+    this.resume = resume
+    for (const request of this.requests) {
+      if (this.resume === undefined) break
+      this.begin(request)
+    }
+    return Effect.sync(() => this.leave())
+  })
+
+  private begin(request: LoadRequest): void {
+    const { context } = this
+    const waiter = new KeyWaiter(request.key, this)
+    this.waiters.push(waiter)
+    waiter.begin(request, context, withinOf(context))
+  }
+
+  settle(key: string, exit: Exit.Exit<Answer<unknown>, unknown>): void {
+    this.fetchBatch.answered(key)
+    if (Exit.isSuccess(exit)) this.values.set(key, exit.value.value)
+    else if (isMissing(exit.cause)) this.values.delete(key)
+    else {
+      // The other keys hear of a failed fetch before this failure ends their wait.
+      this.answer(Effect.andThen(Effect.yieldNow, Effect.failCause(exit.cause)))
+      return
+    }
+    if (--this.left === 0) this.answer(Effect.succeed(this.values))
+  }
+
+  runHook(key: string, hook: Fiber.Fiber<Answer<unknown>, unknown>): void {
+    this.hooks.add(hook)
+    hook.addObserver((exit) => {
+      this.hooks.delete(hook)
+      if (this.resume !== undefined) this.settle(key, exit)
+    })
+  }
+
+  private answer(answer: Effect.Effect<Values, unknown>): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.(
+      Effect.ensuring(
+        answer,
+        Effect.sync(() => this.leave())
+      )
     )
   }
-  return Effect.map(Effect.forEach(requests, one, { concurrency: "unbounded" }), (found) => new Map(found.flat()))
+
+  private leave(): void {
+    this.resume = undefined
+    for (const waiter of this.waiters) waiter.leave()
+    for (const hook of this.hooks) hook.interruptUnsafe()
+  }
 }

@@ -1,61 +1,55 @@
 /**
- * What one call may decide for itself, and how it is checked.
+ * The options of one call, and their check.
  */
-import * as Effect from "effect/Effect"
-import { InvalidOption } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import type { CallPlan } from "../flight/LoadRequest.ts"
 import * as Hooks from "../options/Hooks.ts"
 import * as Policy from "../options/Policy.ts"
-import * as Life from "../options/RequestScope.ts"
+import * as RequestScope from "../options/RequestScope.ts"
 
-/** What one call may decide for itself: any policy, hooks of its own, and a signal. */
+/** The options of one call: any policy, hooks of its own, and a signal. */
 export interface CallOptions<in out A, out HE = never, out HR = never> extends Policy.Options<A> {
   readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
-  /** When it fires the caller is answered at once with `ABORTED`, whose `cause` is the signal's `reason`. */
+  /** When it fires, the caller fails at once with `ABORTED`, whose `cause` is the signal's `reason`. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Keeps work alive for which the request's answer does not wait, such as a refresh behind a stale value:
-   * `(work) => ctx.waitUntil(work)` on Cloudflare Workers, made once per request. Calls that are given the same function share
-   * flights. Without it nothing is begun there that could be cut off. Elsewhere it is not needed.
+   * Keeps work alive that the request's answer does not wait for, such as a refresh behind a stale value. On Cloudflare
+   * Workers pass `(work) => ctx.waitUntil(work)`, made once per request: calls that pass the same function share flights.
+   * Without it nothing begins there that could be cut off. Elsewhere it is not needed.
    */
-  readonly waitUntil?: Life.WaitUntil | undefined
+  readonly waitUntil?: RequestScope.WaitUntil | undefined
 }
 
 /** The names of a call's options. */
 export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "signal", "waitUntil"])
 
 /**
- * Resolves a call's options over a policy.
+ * Resolves a call's options over a plan.
  *
  * @throws InvalidOption
  */
-export const planOf = (
-  base: Pick<CallPlan, "policy" | "scope">,
-  options: CallOptions<any, any, any>,
-  names: ReadonlySet<string>
-): CallPlan => {
+export const planOf = (base: CallPlan, options: CallOptions<any, any, any>, names: ReadonlySet<string>): CallPlan => {
   Check.known(options, names)
-  const { hooks, signal, waitUntil } = options
+  const { signal, waitUntil } = options
+  const hooks = options.hooks as CallPlan["hooks"]
   Check.functions("hooks", hooks, Hooks.names)
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }
-  const scope = waitUntil === undefined ? base.scope : Life.ofRequest(waitUntil)
-  return { policy: Policy.make(options, base.policy), hooks, signal, scope }
-}
-
-/** What a cache's options are resolved over. */
-export const defaults = (): Pick<CallPlan, "policy" | "scope"> => ({
-  policy: Policy.defaults,
-  scope: Life.ofPlatform()
-})
-
-/** Runs what may throw `InvalidOption`, and nothing else, as an effect. */
-export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> => {
-  try {
-    return f()
-  } catch (error) {
-    return error instanceof InvalidOption ? Effect.fail(error) : Effect.die(error)
+  return {
+    policy: Policy.make(options, base.policy),
+    hooks: hooks === undefined || base.hooks === undefined ? (hooks ?? base.hooks) : { ...base.hooks, ...hooks },
+    signal,
+    scope: waitUntil === undefined ? base.scope : RequestScope.ofRequest(waitUntil),
+    toFetcher: base.toFetcher
   }
 }
+
+/** The plan of a cache without options. */
+export const defaultPlan = (toFetcher?: CallPlan["toFetcher"]): CallPlan => ({
+  policy: Policy.defaults,
+  hooks: undefined,
+  signal: undefined,
+  scope: RequestScope.ofPlatform(),
+  toFetcher
+})

@@ -17,7 +17,7 @@ const concurrency = 32
 
 /** Deletes keys, and answers how many had a value. */
 export const deleteMany = (
-  { adapter, counters }: Engine<any>,
+  { adapter, counters }: Engine,
   keys: ReadonlyArray<string>
 ): Effect.Effect<number, CacheDeleteFailed> => {
   if (keys.length === 0) return Effect.succeed(0)
@@ -36,7 +36,7 @@ export const deleteMany = (
 
 /** Makes every value with one of these tags invalid, wherever it is. */
 export const invalidateTags = (
-  { adapter, counters }: Engine<any>,
+  { adapter, counters }: Engine,
   tags: ReadonlyArray<string>
 ): Effect.Effect<void, CacheSetFailed> =>
   Effect.mapError(Tags.invalidate(adapter, tags), (cause) =>
@@ -50,7 +50,7 @@ export const invalidateTags = (
  * asked to go.
  */
 export const deleteWhere = (
-  engine: Engine<any>,
+  engine: Engine,
   pattern: KeyPattern
 ): Effect.Effect<number, CacheDeleteFailed | CacheGetFailed | Unsupported> => {
   const { adapter, counters } = engine

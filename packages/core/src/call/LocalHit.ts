@@ -1,65 +1,83 @@
 /**
- * Fresh values that are in this process and need no decoding: a hit that costs no effect and no promise.
+ * Hits on fresh values that are in this process and need no decoding: no effect, no promise.
  */
 import * as Clock from "effect/Clock"
-import type * as Fiber from "effect/Fiber"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { LocalClock, LocalHit } from "../contract/Adapter.ts"
-import type { Engine, Request } from "../flight/Engine.ts"
+import type { Engine } from "../flight/Engine.ts"
+import { startInBackground } from "../flight/FirstAcquire.ts"
+import type { LoadRequest } from "../flight/LoadRequest.ts"
 import type { Answer, Meta } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 
-/** A fresh value that is in this process, if there is one that needs no decoding. */
-export const find = (engine: Engine<any>, key: string, clock: LocalClock): Answer<any> | undefined => {
+/** The answer of a hit, if there is one. */
+export const find = (engine: Engine, key: string, clock: LocalClock): Answer<unknown> | undefined => {
   const hit = engine.adapter.hitUnsafe?.(key, clock)
-  const opened = hit && engine.valueCodec.decodeUnsafe(hit.value)
-  return opened && countHit(engine, opened, hit)
+  const decoded = hit && engine.valueCodec.decodeUnsafe(hit.value)
+  return decoded && countHit(engine, decoded, hit)
 }
 
-/** The same, for those who want nothing but the value. */
-export const findValue = (engine: Engine<any>, key: string, clock: LocalClock): EncodedValue<any> | undefined => {
+/** The value of a hit, for callers that want nothing else. */
+export const findValue = (engine: Engine, key: string, clock: LocalClock): EncodedValue<unknown> | undefined => {
   const value = engine.adapter.valueUnsafe?.(key, clock)
-  const opened = value && engine.valueCodec.decodeUnsafe(value)
-  if (opened === undefined) return undefined
+  const decoded = value && engine.valueCodec.decodeUnsafe(value)
+  if (decoded === undefined) return undefined
   engine.counters.hits++
-  engine.answered()
-  return opened
+  engine.reporter.counted()
+  return decoded
 }
 
-/** The value for a call with whatever options, and what a hit entails. */
-export const ofCall = (request: Request, fiber: Fiber.Fiber<unknown, unknown>): Answer<any> | undefined => {
+/** The answer of a hit for a call with any options. */
+export const ofCall = (request: LoadRequest, context: Context.Context<never>): Answer<unknown> | undefined => {
   const { engine, force, key, plan } = request
   if (force || plan.signal?.aborted === true) return undefined
-  const hit = engine.adapter.hitUnsafe?.(key, fiber.getRef(Clock.Clock))
-  const opened = hit && engine.valueCodec.decodeUnsafe(hit.value)
-  if (opened === undefined) return undefined
-  if (Policy.followsHits(plan.policy)) afterHit(request, fiber, opened.cost, hit!)
-  return countHit(engine, opened, hit!)
+  const hit = engine.adapter.hitUnsafe?.(key, Context.get(context, Clock.Clock))
+  const decoded = hit && engine.valueCodec.decodeUnsafe(hit.value)
+  if (decoded === undefined) return undefined
+  if (Policy.followsHits(plan.policy)) afterHit(request, context, decoded.cost, hit!)
+  return countHit(engine, decoded, hit!)
 }
 
-const countHit = (engine: Engine<any>, { value }: EncodedValue<any>, { age, freshFor }: LocalHit): Answer<any> => {
+const countHit = (engine: Engine, { value }: EncodedValue<unknown>, { age, freshFor }: LocalHit): Answer<unknown> => {
   engine.counters.hits++
-  engine.answered()
+  engine.reporter.counted()
   return { value, meta: { cache: "HIT", age, freshFor } }
 }
 
 /**
- * What a hit entails, for which nobody waits. A sliding value becomes fresh anew. And XFetch may say that it is time to
- * refresh behind it: the sooner it expires and the longer its load took, the likelier; many callers decide so
- * independently, and the lease lets one of them load.
+ * The work after a hit, for which nobody waits. A sliding value becomes fresh anew. And XFetch may refresh a value early:
+ * more likely the closer it is to expiry and the more expensive its last load was. Many callers decide independently,
+ * and the lease lets one of them load.
  */
 export const afterHit = (
-  { engine, ...load }: Request,
-  fiber: Fiber.Fiber<unknown, unknown>,
+  request: LoadRequest,
+  context: Context.Context<never>,
   cost: number,
   { age = 0, freshFor = Infinity }: Pick<Meta, "age" | "freshFor">
 ): void => {
-  const { policy } = load.plan
+  const { policy } = request.plan
   const slid = Policy.slideOf(policy, age, freshFor)
-  if (slid !== undefined) engine.touch(load, slid, fiber.context)
+  if (slid !== undefined) touch(request, slid, context)
   if (policy.earlyRefresh === 0 || freshFor === Infinity) return
-  const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
+  const random = Context.get(context, Random.Random).nextDoubleUnsafe()
   const early = cost * policy.earlyRefresh * -Math.log(1 - random)
-  if (early >= freshFor) engine.loadBehind(load, fiber.context, { early: Math.ceil(early), placed: false })
+  if (early >= freshFor) startInBackground(request, context, { early: Math.ceil(early), hasSlot: false })
+}
+
+/** Renews the freshness of a value. */
+const touch = ({ engine, key, plan }: LoadRequest, freshFor: number, context: Context.Context<never>): void => {
+  if (!plan.scope.allowsBackground) return
+  const { adapter, counters } = engine
+  const touched = Effect.matchEffect(adapter.touch(key, { freshFor }), {
+    onFailure: (error) => {
+      counters.adapterErrors++
+      counters.count("CACHE_SET_FAILED")
+      return Effect.logWarning(`cache-locking: a sliding value could not be touched: ${error.message}`)
+    },
+    onSuccess: () => Effect.void
+  })
+  plan.scope.waitUntil(Effect.runForkWith(context)(touched))
 }

@@ -1,6 +1,5 @@
 /**
- * What stands before a caller's way to the store: the cache is open, and the key is one. What the store fails with is told
- * as the caller's own error.
+ * The conditions of every call: the cache is open, and the key is one. A failure of the store becomes the caller's own error.
  */
 import * as Effect from "effect/Effect"
 import type { Adapter, AdapterError } from "../contract/Adapter.ts"
@@ -9,45 +8,104 @@ import {
   type CacheDeleteFailed,
   type CacheGetFailed,
   type CacheLockingError,
-  type CacheSetFailed
+  type CacheSetFailed,
+  InvalidOption,
+  isCacheLockingError,
+  LimitExceeded
 } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
-import { checked } from "./CallOptions.ts"
-import * as Call from "./GetOrSet.ts"
 
-export const closed = ({ counters }: Engine<any>, key: string | undefined): Effect.Effect<never, CacheClosed> =>
-  Effect.failSync(() =>
-    counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+/**
+ * Refuses a call to a closed cache.
+ *
+ * @throws CacheClosed
+ */
+export const admitOpen = ({ closed, counters }: Engine, key?: string | undefined): void => {
+  if (closed)
+    throw counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+}
+
+const encoder = new TextEncoder()
+
+/**
+ * Refuses a key that the adapter would refuse.
+ *
+ * @throws LimitExceeded
+ */
+const admitLength = ({ adapter, counters }: Engine, key: string): void => {
+  const max = adapter.limits.keyBytes
+  // UTF-8 takes at most three bytes for a UTF-16 unit, so most keys need not be measured.
+  if (key.length * 3 <= max) return
+  const size = encoder.encode(key).byteLength
+  if (size <= max) return
+  throw counters.erred(
+    new LimitExceeded({
+      context: { key: key.slice(0, 64), phase: "options", adapter: adapter.name },
+      message: `the key has ${size} bytes; ${adapter.name} takes ${max}`,
+      limit: "keyBytes",
+      size,
+      max
+    })
   )
+}
 
-/** Refuses what is not a key before anything is done. */
+/**
+ * Refuses a call before anything is done.
+ *
+ * @throws CacheClosed, InvalidOption, LimitExceeded
+ */
+export const admit = (engine: Engine, key: string): void => {
+  admitOpen(engine, key)
+  Check.key(key)
+  admitLength(engine, key)
+}
+
+const attempt = <A, E, R, T>(
+  f: () => Effect.Effect<A, E, R>,
+  isExpected: (error: unknown) => error is T
+): Effect.Effect<A, E | T, R> => {
+  try {
+    return f()
+  } catch (error) {
+    return isExpected(error) ? Effect.fail(error) : Effect.die(error)
+  }
+}
+
+/** Runs a function that may throw `CacheLockingError`, and nothing else, as an effect. */
+export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | CacheLockingError, R> =>
+  attempt(f, isCacheLockingError)
+
+/** Runs a function that may throw `InvalidOption`, and nothing else, as an effect. */
+export const validated = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> =>
+  attempt(f, (error) => error instanceof InvalidOption)
+
+/** Runs a function for a key that was admitted. */
 export const guard = <B, E, R>(
-  engine: Engine<any>,
+  engine: Engine,
   key: string,
   f: () => Effect.Effect<B, E, R>
 ): Effect.Effect<B, E | CacheLockingError, R> =>
   Effect.suspend(() =>
-    checked((): Effect.Effect<B, E | CacheLockingError, R> => {
-      if (engine.closed) return closed(engine, key)
-      Check.key(key)
-      return Call.checkKey(engine, key) ?? f()
+    checked(() => {
+      admit(engine, key)
+      return f()
     })
   )
 
-/** Asks the store. Callers who come after a write join no load that began before it. */
+/** Asks the store. A caller that comes after a write joins no load that began before it. */
 export const ask = <B>(
-  engine: Engine<any>,
+  engine: Engine,
   key: string,
   phase: "read" | "put" | "delete",
   Failed: typeof CacheGetFailed | typeof CacheSetFailed | typeof CacheDeleteFailed,
   asked: (adapter: Adapter) => Effect.Effect<B, AdapterError>
 ): Effect.Effect<B, CacheLockingError> =>
   guard(engine, key, () => {
-    const { adapter, counters, groups } = engine
-    engine.answered()
-    const overtake = Effect.sync(() => groups.detachInFlight(key))
-    const whole = phase === "read" ? asked(adapter) : Effect.ensuring(asked(adapter), overtake)
+    const { adapter, counters, groups, reporter } = engine
+    reporter.counted()
+    const detach = Effect.sync(() => groups.detachInFlight(key))
+    const whole = phase === "read" ? asked(adapter) : Effect.ensuring(asked(adapter), detach)
     return Effect.mapError(whole, (cause) => {
       const context = { key, phase, adapter: adapter.name }
       return counters.adapterErred<CacheLockingError>(new Failed({ context, message: cause.message, cause }))

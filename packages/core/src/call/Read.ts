@@ -29,21 +29,21 @@ export interface Explanation {
 }
 
 /** What was found, with its fresh value opened. */
-interface Found<A> extends Snapshot {
-  readonly fresh?: EncodedValue<A> | undefined
+interface Found extends Snapshot {
+  readonly fresh?: EncodedValue<unknown> | undefined
 }
 
 const nothing = { value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 } as const
 
 /** A value with an invalidated tag is none. */
-export const peek = <A>(engine: Engine<A>, key: string): Effect.Effect<Found<A>, CacheLockingError> =>
+export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLockingError> =>
   Effect.flatMap(
     ask(engine, key, "read", CacheGetFailed, (adapter) => adapter.read(key)),
     (found) => {
       if (found.value === undefined) return Effect.succeed(found)
       return Effect.flatMap(
         engine.valueCodec.decode(key, found.value),
-        (opened): Effect.Effect<Found<A>, CacheLockingError> => {
+        (opened): Effect.Effect<Found, CacheLockingError> => {
           const tags = opened?.tags ?? []
           const whole = found.freshFor > 0 ? { ...found, fresh: opened } : found
           if (tags.length === 0) return Effect.succeed(whole)
@@ -55,15 +55,15 @@ export const peek = <A>(engine: Engine<A>, key: string): Effect.Effect<Found<A>,
   )
 
 /** The fresh value, counted as a hit or a miss. */
-export const get = <A>(engine: Engine<A>, key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
+export const get = <A>(engine: Engine, key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
   Effect.map(peek(engine, key), ({ fresh }) => {
     const { counters } = engine
     if (fresh === undefined) counters.misses++
     else counters.hits++
-    return fresh === undefined ? Option.none<A>() : Option.some(fresh.value)
+    return fresh === undefined ? Option.none<A>() : Option.some(fresh.value as A)
   })
 
-export const explain = (engine: Engine<any>, key: string): Effect.Effect<Explanation, CacheLockingError> =>
+export const explain = (engine: Engine, key: string): Effect.Effect<Explanation, CacheLockingError> =>
   Effect.map(peek(engine, key), (found) => ({
     key,
     state: found.value === undefined ? "absent" : found.freshFor > 0 ? "fresh" : "stale",

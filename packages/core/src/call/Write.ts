@@ -19,7 +19,7 @@ export interface SetOptions<in out A, out E = never, out R = never>
 }
 
 export const set = <A, E, R>(
-  engine: Engine<A>,
+  engine: Engine,
   base: Policy.Policy,
   key: string,
   value: A,
@@ -54,7 +54,7 @@ export const set = <A, E, R>(
   })
 
 /** Removes a value and voids the load that is under way; tells whether there was one. */
-export const remove = (engine: Engine<any>, key: string): Effect.Effect<boolean, CacheLockingError> =>
+export const remove = (engine: Engine, key: string): Effect.Effect<boolean, CacheLockingError> =>
   guard(engine, key, () => {
     engine.counters.deletes++
     return ask(engine, key, "delete", CacheDeleteFailed, (adapter) => adapter.delete(key))

@@ -1,71 +1,73 @@
 /**
- * One asking of the store for the keys of a batch: what its flights ask in one turn of the event loop is one `acquireMany`.
+ * The first `acquire` of all keys of a batch: what its flights ask in one turn of the event loop is one `acquireMany`.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acquired, AcquireOptions, Adapter, AdapterError } from "../contract/Adapter.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
+import { nameFlight } from "./Flight.ts"
 
-/** What came of a question. Whoever takes it needs no fiber for it. */
-export type OnAnswer = (answer: Exit.Exit<Acquired, AdapterError>) => void
+/** Receives the answer to an `acquire`, and needs no fiber for it. */
+export type OnAcquired = (answer: Exit.Exit<Acquired, AdapterError>) => void
 
 interface Question {
   readonly key: string
   readonly options: AcquireOptions
-  readonly answer: OnAnswer
+  readonly answer: OnAcquired
 }
 
-/** The first askings of one batch. A key that is asked for again is asked for by itself, under a name of its own. */
+/** A key that is asked for again is asked for by itself, under another owner. */
 export class AcquireBatch {
-  /** Names the flights of the batch, each of which has another key. */
+  /** Owns the leases of all flights of the batch, each of which has another key. */
   readonly owner: string
   private readonly adapter: Adapter
   private readonly acquireMany: NonNullable<Adapter["acquireMany"]>
   private readonly keys: Set<string>
   private readonly context: Context.Context<never>
-  private readonly life: RequestScope
+  private readonly scope: RequestScope
   private open: Array<Question> = []
 
   constructor(
     adapter: Adapter,
     acquireMany: NonNullable<Adapter["acquireMany"]>,
     keys: Iterable<string>,
-    owner: string,
-    context: Context.Context<never>,
-    life: RequestScope
+    ownerId: string,
+    scope: RequestScope,
+    context: Context.Context<never>
   ) {
-    this.life = life
     this.adapter = adapter
     this.acquireMany = acquireMany
     this.keys = new Set(keys)
-    this.owner = owner
+    this.owner = nameFlight(ownerId)
+    this.scope = scope
     this.context = context
   }
 
-  /** Whether a key is still to be asked for; true once. */
+  /** True when a key is still to be asked for; once. */
   take(key: string): boolean {
     return this.keys.delete(key)
   }
 
-  /** Asks with the others. */
-  acquire(key: string, options: AcquireOptions, answer: OnAnswer): void {
+  /** Asks together with the other keys. */
+  acquire(key: string, options: AcquireOptions, answer: OnAcquired): void {
     if (this.open.length === 0) queueMicrotask(() => this.ask())
     this.open.push({ key, options, answer })
   }
 
   private run<B>(asked: Effect.Effect<B, AdapterError>, answer: (exit: Exit.Exit<B, AdapterError>) => void): void {
     const fiber = Effect.runForkWith(this.context)(asked)
-    this.life.waitUntil(fiber)
+    this.scope.waitUntil(fiber)
     fiber.addObserver(answer)
   }
 
   private ask(): void {
     const questions = this.open
     this.open = []
+    const { acquireMany, adapter } = this
     const single = ({ answer, key, options }: Question) =>
       this.run(
-        Effect.suspend(() => this.adapter.acquire(key, options)),
+        Effect.suspend(() => adapter.acquire(key, options)),
         answer
       )
     const [first] = questions
@@ -73,15 +75,11 @@ export class AcquireBatch {
       questions.forEach(single)
       return
     }
-    const asked = Effect.suspend(() =>
-      this.acquireMany(
-        questions.map(({ key }) => key),
-        first.options
-      )
-    )
+    const keys = questions.map(({ key }) => key)
+    const asked = Effect.suspend(() => acquireMany(keys, first.options))
     this.run(asked, (exit) => {
       for (const [at, question] of questions.entries()) {
-        // What one key is refused for is no answer to the others.
+        // A refusal of one key is no answer to the others.
         if (Exit.isFailure(exit)) single(question)
         else question.answer(Exit.succeed(exit.value[at]!))
       }

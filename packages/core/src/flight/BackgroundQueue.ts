@@ -1,21 +1,19 @@
 /**
- * The loads of one cache for which nobody waits: so many at a time, the rest in a queue that holds a key and a
- * function each, and no fiber.
+ * The slots of background loads. A load that finds none waits in a queue, which holds a key and a function for it, and no
+ * fiber.
  */
-
-/** A queue of background loads. */
 export class BackgroundQueue {
   private running = 0
   private readonly queue = new Map<unknown, () => void>()
-  private readonly limit: number
+  private readonly slots: number
 
-  constructor(limit: number) {
-    this.limit = limit
+  constructor(slots: number) {
+    this.slots = slots
   }
 
-  /** Takes a place, or has `later` called, with a place taken, when one is free. A key, or a batch of them, stands in the queue once. */
+  /** Takes a slot; or queues `later`, to be called with a slot taken. A key, or a batch of keys, is queued once. */
   acquireSlot(key: unknown, later: () => void): boolean {
-    if (this.running < this.limit) {
+    if (this.running < this.slots) {
       this.running++
       return true
     }
@@ -23,7 +21,7 @@ export class BackgroundQueue {
     return false
   }
 
-  /** Gives a place back, to the next in the queue if there is one. */
+  /** Gives a slot back, or on to the next in the queue. */
   releaseSlot(): void {
     const [next] = this.queue
     if (next === undefined) {
@@ -35,7 +33,7 @@ export class BackgroundQueue {
     begin()
   }
 
-  /** How many wait. */
+  /** The number of loads that wait. */
   get size(): number {
     return this.queue.size
   }

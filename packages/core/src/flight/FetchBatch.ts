@@ -1,5 +1,5 @@
 /**
- * One fetch for many keys: the loads that this caller leads wait for each other, and are one call of its function.
+ * One fetch for many keys: the loads of a batch wait until all its keys are known, and are one call of `fetchMany`.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { BackgroundQueue } from "./BackgroundQueue.ts"
 
-/** Gives the values of keys, as far as there are any. */
+/** Loads the values of keys, as far as there are any. */
 export type FetchMany<A, E, R> = (
   keys: ReadonlyArray<string>
 ) => Effect.Effect<Iterable<readonly [key: string, value: A]>, E, R>
@@ -18,71 +18,75 @@ export type FetchMany<A, E, R> = (
 /** A batch gave no value for a key: nobody's failure, and no answer for others who joined the key's load. */
 export class Missing extends Data.TaggedError("MISSING")<{}> {}
 
-/** Whether a load ended because its batch had no value for it. */
+/** True when a load ended because its batch had no value for it. */
 export const isMissing = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof Missing)
 
-/** The loads of one caller's keys. */
-export class FetchBatch<A, E, R> {
-  /** Keys of which it is not known yet whether they are to be fetched. */
-  private readonly open: Set<string>
-  /** Keys whose loads this caller began. */
-  private readonly flown = new Set<string>()
-  private soon = false
-  private wanted = new Map<string, Deferred.Deferred<A, E | Missing>>()
-  private readonly fetchMany: FetchMany<A, E, R>
-  private readonly context: Context.Context<never>
+type Loading = Deferred.Deferred<unknown, unknown>
 
-  constructor(keys: ReadonlyArray<string>, fetchMany: FetchMany<A, E, R>, context: Context.Context<never>) {
-    this.open = new Set(keys)
+/** The loads of one caller's keys. */
+export class FetchBatch {
+  /** The keys that may still have to be fetched. */
+  private readonly undecided: Set<string>
+  /** The keys whose loads this caller began. */
+  private readonly begun = new Set<string>()
+  private scheduled = false
+  private wanted = new Map<string, Loading>()
+  private readonly fetches = new Map<Loading, { left: number; fiber: Fiber.Fiber<unknown, unknown> }>()
+  private readonly fetchMany: FetchMany<unknown, unknown, never>
+  private readonly context: Context.Context<never>
+  private slotUsers = 0
+  private readonly queued = new Map<string, () => void>()
+
+  constructor(
+    keys: ReadonlyArray<string>,
+    fetchMany: FetchMany<unknown, unknown, never>,
+    context: Context.Context<never>
+  ) {
+    this.undecided = new Set(keys)
     this.fetchMany = fetchMany
     this.context = context
   }
 
-  /** A load of a key begins: it will be loaded, or settled when that load is over. */
+  /** A load of a key begins: it will fetch, or be settled when it is over. */
   began(key: string): void {
-    this.flown.add(key)
-    this.open.add(key)
+    this.begun.add(key)
+    this.undecided.add(key)
   }
 
-  /** The caller has its answer for a key. Of one that it had stale, a load may go on behind. */
+  /** The caller has its answer for a key. If that is a stale value, a load may go on in the background. */
   answered(key: string): void {
-    if (!this.flown.has(key)) this.settle(key)
+    if (!this.begun.has(key)) this.settle(key)
   }
 
   /** A key is not to be fetched, or its load is over. */
   settle(key: string): void {
-    if (this.open.delete(key)) this.fetchSoon()
+    if (this.undecided.delete(key)) this.fetchSoon()
   }
 
-  /** Once all keys are known; and what several loads ask for in one turn is one fetch. */
+  /** Fetches once all keys are decided. The keys of several loads of one turn are one fetch. */
   private fetchSoon(): void {
-    if (this.open.size > 0 || this.wanted.size === 0 || this.soon) return
-    this.soon = true
+    if (this.undecided.size > 0 || this.wanted.size === 0 || this.scheduled) return
+    this.scheduled = true
     queueMicrotask(() => {
-      this.soon = false
-      if (this.open.size === 0) this.fetch()
+      this.scheduled = false
+      if (this.undecided.size === 0) this.fetch()
     })
   }
 
-  /** The load of a key: waits until all keys are known, then for the fetch of those that are to be fetched. */
-  load(key: string): Effect.Effect<A, E | Missing> {
+  /** Loads a key: waits until all keys are decided, then for the fetch. */
+  load(key: string): Effect.Effect<unknown, unknown> {
     return Effect.suspend(() => {
-      const value = Deferred.makeUnsafe<A, E | Missing>()
+      const value: Loading = Deferred.makeUnsafe()
       this.wanted.set(key, value)
-      this.open.delete(key)
+      this.undecided.delete(key)
       this.fetchSoon()
       return Effect.onInterrupt(Deferred.await(value), () => Effect.sync(() => this.giveUp(key, value)))
     })
   }
 
-  private readonly fetches = new Map<
-    Deferred.Deferred<A, E | Missing>,
-    { left: number; fiber: Fiber.Fiber<unknown, unknown> }
-  >()
-
-  /** A load was ended. When all of a fetch are, so is the fetch. */
-  private giveUp(key: string, value: Deferred.Deferred<A, E | Missing>): void {
+  /** A load was ended. When all loads of a fetch are, so is the fetch. */
+  private giveUp(key: string, value: Loading): void {
     if (this.wanted.get(key) === value) this.wanted.delete(key)
     const fetch = this.fetches.get(value)
     if (fetch !== undefined && --fetch.left === 0) fetch.fiber.interruptUnsafe()
@@ -93,8 +97,8 @@ export class FetchBatch<A, E, R> {
     if (wanted.size === 0) return
     this.wanted = new Map()
     const asked = Effect.suspend(() => this.fetchMany([...wanted.keys()]))
-    // The context is the caller's, who has what its function needs.
-    const fiber = Effect.runForkWith(this.context as Context.Context<any>)(asked)
+    // The context is the caller's, which holds what its function needs.
+    const fiber = Effect.runForkWith(this.context)(asked)
     const fetch = { left: wanted.size, fiber }
     for (const value of wanted.values()) this.fetches.set(value, fetch)
     fiber.addObserver((exit) => {
@@ -102,36 +106,33 @@ export class FetchBatch<A, E, R> {
       for (const [key, value] of wanted) {
         this.fetches.delete(value)
         if (Exit.isFailure(exit)) Deferred.doneUnsafe(value, Exit.failCause(exit.cause))
-        else if (values?.has(key)) Deferred.doneUnsafe(value, Exit.succeed(values.get(key) as A))
+        else if (values?.has(key)) Deferred.doneUnsafe(value, Exit.succeed(values.get(key)))
         else Deferred.doneUnsafe(value, Exit.fail(new Missing()))
       }
     })
   }
 
-  private places = 0
-  private readonly queued = new Map<string, () => void>()
-
-  /** All background loads of a batch have one place together, for they are one fetch; see `Backlog.enter`. */
-  acquireSlot(backlog: BackgroundQueue, key: string, later: () => void): boolean {
-    if (this.places > 0 || backlog.acquireSlot(this, () => this.begin())) {
-      this.places++
+  /** Takes the one slot that all background loads of a batch share, because they are one fetch. */
+  acquireSlot(queue: BackgroundQueue, key: string, later: () => void): boolean {
+    if (this.slotUsers > 0 || queue.acquireSlot(this, () => this.beginQueued())) {
+      this.slotUsers++
       return true
     }
     this.queued.set(key, later)
     return false
   }
 
-  /** A place is free: all that was put off begins together. */
-  private begin(): void {
+  /** There is a slot: all loads that were put off begin together. */
+  private beginQueued(): void {
     const begun = [...this.queued]
     this.queued.clear()
-    this.places = begun.length
-    for (const [key] of begun) this.open.add(key)
+    this.slotUsers = begun.length
+    for (const [key] of begun) this.undecided.add(key)
     for (const [, later] of begun) later()
   }
 
-  /** The last one out gives the place back. */
-  releaseSlot(backlog: BackgroundQueue): void {
-    if (--this.places === 0) backlog.releaseSlot()
+  /** The last load gives the slot back. */
+  releaseSlot(queue: BackgroundQueue): void {
+    if (--this.slotUsers === 0) queue.releaseSlot()
   }
 }

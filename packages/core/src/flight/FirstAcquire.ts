@@ -1,83 +1,104 @@
 /**
- * A flight's way to its landing: the store is asked first, and whatever it says but a fresh value is a turn's to go on with.
+ * The start of a flight. A load under a lease asks the store first; a fresh value settles the flight without a fiber, and
+ * any other answer goes to the load protocol. A load without a lease only fetches.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { ValueCodec } from "../codec/ValueCodec.ts"
-import type { Acquired, Adapter, AdapterError, Hit, Token } from "../contract/Adapter.ts"
+import type { Acquired, AdapterError, Hit, Token } from "../contract/Adapter.ts"
 import { millisBetween } from "../stats/Histogram.ts"
-import type { Counters } from "../stats/Stats.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
-import type { Flight } from "./Flight.ts"
+import type { BackgroundQueue } from "./BackgroundQueue.ts"
+import { type Flight, type FlightOptions, nameFlight } from "./Flight.ts"
 import type { LoadContext } from "./LoadContext.ts"
-import * as Lease from "./LoadProtocol.ts"
-import type { BackgroundLoad, LoadRequest } from "./LoadRequest.ts"
+import * as LoadProtocol from "./LoadProtocol.ts"
+import { fetcherOf, type LoadRequest } from "./LoadRequest.ts"
+import { report } from "./Reporter.ts"
 
-/** What a trip needs of its cache. */
-export interface Ground {
-  readonly adapter: Adapter
-  readonly counters: Counters
-  readonly valueCodec: ValueCodec<any>
-  /** A flight's turn, once the store was asked. */
-  turn(
-    load: LoadRequest,
-    owner: string,
-    flight: Flight,
-    early: number | undefined,
-    mayBegin: () => boolean
-  ): LoadContext<any, any, any>
-  loadBehind(load: LoadRequest, context: Context.Context<never>, behind: BackgroundLoad): void
-  /** Takes a place among the background loads, or has `later` called when there is one. */
-  enter(load: LoadRequest, later: () => void): boolean
-  leave(load: LoadRequest): void
-  /** A flight is over; false if that was told already. */
-  arrived(flight: Flight): boolean
+/** A flight that was made and has not begun. Its maker joins it before `start`, whose first steps may settle it. */
+export interface Load {
+  readonly flight: Flight
+  start(): void
 }
 
-export class FirstAcquire {
-  private readonly ground: Ground
-  private readonly load: LoadRequest
+/** How a background load begins. */
+export interface BackgroundLoad {
+  /** Loads if at most this much freshness is left, in milliseconds. */
+  readonly early: number
+  /** True when it has a slot in the queue already. */
+  readonly hasSlot: boolean
+}
+
+/** Makes a flight under a lease. */
+export const leased = (request: LoadRequest, context: Context.Context<never>): Load =>
+  new FirstAcquire(request, context, undefined)
+
+/** Makes a flight without a lease, beside another process's load. */
+export const unleased = (request: LoadRequest, context: Context.Context<never>): Load => {
+  const flight = request.engine.groups.fallbacks.open(flightOptions(request, context, false))
+  const start = () => {
+    const owner = nameFlight(request.plan.policy.ownerId)
+    const load = contextOf(request, owner, flight, undefined, () => true)
+    flight.run(LoadProtocol.fetchUnleased(load), context)
+  }
+  return { flight, start }
+}
+
+/** Begins a load for which nobody waits, unless one of the key is under way. */
+export const startInBackground = (
+  request: LoadRequest,
+  context: Context.Context<never>,
+  background: BackgroundLoad
+): void => {
+  const { engine, key, plan } = request
+  if (!plan.scope.allowsBackground || engine.closed) return
+  if (engine.groups.background.get(key) === undefined) new FirstAcquire(request, context, background).start()
+  else if (background.hasSlot) releaseSlot(request)
+}
+
+class FirstAcquire implements Load {
+  readonly flight: Flight
+  private readonly request: LoadRequest
   private readonly context: Context.Context<never>
   private readonly owner: string
-  /** Asks first, together with others. */
-  private readonly inquiry: AcquireBatch | undefined
-  private readonly behind: BackgroundLoad | undefined
-  /** Whether it has a place in the backlog. */
-  private placed: boolean
+  /** Asks first, together with other keys. */
+  private readonly acquireBatch: AcquireBatch | undefined
+  private readonly background: BackgroundLoad | undefined
+  /** True when it has a slot in the queue of background loads. */
+  private hasSlot: boolean
 
-  constructor(
-    ground: Ground,
-    load: LoadRequest,
-    context: Context.Context<never>,
-    owner: string,
-    inquiry: AcquireBatch | undefined,
-    behind: BackgroundLoad | undefined
-  ) {
-    this.ground = ground
-    this.load = load
+  constructor(request: LoadRequest, context: Context.Context<never>, background: BackgroundLoad | undefined) {
+    const { engine, force, key, plan } = request
+    const { groups } = engine
+    plan.fetchBatch?.began(key)
+    this.request = request
     this.context = context
-    this.owner = owner
-    this.inquiry = inquiry
-    this.behind = behind
-    this.placed = behind?.placed ?? false
+    this.background = background
+    this.hasSlot = background?.hasSlot ?? false
+    this.acquireBatch = plan.acquireBatch?.take(key) ? plan.acquireBatch : undefined
+    this.owner = this.acquireBatch?.owner ?? nameFlight(plan.policy.ownerId)
+    const group = background !== undefined ? groups.background : force ? groups.refreshes : groups.flights
+    this.flight = group.open(flightOptions(request, context, background !== undefined))
+    engine.flights.add(this.flight)
   }
 
   /**
-   * Asks the store without the machinery of a turn: most of the time the answer is a fresh value, and that is all.
-   * A failure that may pass is asked again, once, though everybody may have left: the same owner still leads if only the
-   * reply was lost, and its lease is to be given back.
+   * Asks the store without the machinery of the protocol: most of the time the answer is a fresh value, and that is all.
+   * A failure that may pass is asked again, once, even if everybody has left: the same owner still leads if only the reply
+   * was lost, and its lease has to be given back.
    */
-  ask(flight: Flight, again = true): void {
-    const { adapter, counters } = this.ground
-    const { behind, context, inquiry, load, owner } = this
+  start(again = true): void {
+    const { acquireBatch, background, context, flight, owner, request } = this
+    const { engine, force, key, plan } = request
+    const { adapter, counters } = engine
     const { clock } = flight
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
-    const asking = Lease.acquireOptions(load.plan.policy, owner, load.force, behind?.early)
+    const options = LoadProtocol.acquireOptions(plan.policy, owner, force, background?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
-      if (Exit.isFailure(exit) && again && exit.cause.reasons.some(mayPass)) {
-        this.ask(flight, false)
+      if (Exit.isFailure(exit) && again && exit.cause.reasons.some(isRetryable)) {
+        this.start(false)
         return
       }
       if (Exit.isSuccess(exit) && began !== undefined) {
@@ -85,58 +106,120 @@ export class FirstAcquire {
       }
       flight.heartbeat()
       if (flight.ended) this.discard(exit)
-      else this.go(flight, exit)
-      if (flight.done) this.arrive(flight)
+      else this.proceed(exit)
+      if (flight.done) this.finish()
     }
-    if (again && inquiry !== undefined) {
-      inquiry.acquire(load.key, asking, answered)
+    if (again && acquireBatch !== undefined) {
+      acquireBatch.acquire(key, options, answered)
       return
     }
-    const asked = Effect.suspend(() => adapter.acquire(load.key, asking))
+    const asked = Effect.suspend(() => adapter.acquire(key, options))
     const fiber = Effect.runForkWith(context)(asked)
-    load.plan.scope.waitUntil(fiber)
+    plan.scope.waitUntil(fiber)
     fiber.addObserver(answered)
   }
 
-  /** Everybody left while the store was asked: a lease that was granted all the same is for others. */
+  /** Gives back a lease that was granted after everybody had left. */
   private discard(asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { context, load } = this
-    if (Exit.isSuccess(asked) && asked.value._tag === "Leader") {
-      load.plan.scope.waitUntil(Effect.runForkWith(context)(this.giveBack(asked.value.token)))
-    }
+    if (Exit.isFailure(asked) || asked.value._tag !== "Leader") return
+    const { context, request } = this
+    request.plan.scope.waitUntil(Effect.runForkWith(context)(this.abandon(asked.value.token)))
   }
 
-  private giveBack(token: Token): Effect.Effect<void> {
-    return Effect.ignore(this.ground.adapter.abandon(this.load.key, { token }))
+  private abandon(token: Token): Effect.Effect<void> {
+    const { engine, key } = this.request
+    return Effect.ignore(engine.adapter.abandon(key, { token }))
   }
 
-  /** Lands with a fresh value, or begins the turn with any other answer. */
-  private go(flight: Flight, asked: Exit.Exit<Acquired, AdapterError>): void {
-    const { behind, context, ground, load, owner } = this
+  /** Settles the flight with a fresh value, or goes on with any other answer. */
+  private proceed(asked: Exit.Exit<Acquired, AdapterError>): void {
+    const { background, context, flight, owner, request } = this
     const found = Exit.isSuccess(asked) ? asked.value : undefined
-    const opened =
-      found?._tag === "Hit" && behind === undefined ? ground.valueCodec.decodeUntaggedUnsafe(found.value) : undefined
-    if (opened !== undefined) {
-      flight.settle(Exit.succeed(Lease.hit(opened, found as Hit, false)))
+    const decoded =
+      found?._tag === "Hit" && background === undefined
+        ? request.engine.valueCodec.decodeUntaggedUnsafe(found.value)
+        : undefined
+    if (decoded !== undefined) {
+      flight.settle(Exit.succeed(LoadProtocol.hit(decoded, found as Hit, false)))
       return
     }
-    const mayBegin = () => {
-      const later = () => ground.loadBehind(load, context, { early: behind?.early ?? 0, placed: true })
-      this.placed ||= ground.enter(load, later)
-      return this.placed
+    const acquireSlot = () => {
+      this.hasSlot ||= takeSlot(request, () =>
+        startInBackground(request, context, { early: background?.early ?? 0, hasSlot: true })
+      )
+      return this.hasSlot
     }
-    const turn = Lease.run(ground.turn(load, owner, flight, behind?.early, mayBegin), asked)
-    const arrived = Effect.sync(() => this.arrive(flight))
-    flight.run(Effect.ensuring(turn, arrived), context)
+    const load = contextOf(request, owner, flight, background?.early, acquireSlot)
+    const finish = Effect.sync(() => this.finish())
+    flight.run(Effect.ensuring(LoadProtocol.run(load, asked), finish), context)
   }
 
-  /** The flight is over: its place is for the next. Safe to repeat. */
-  private arrive(flight: Flight): void {
-    const { load } = this
-    if (!this.ground.arrived(flight)) return
-    load.plan.fetchBatch?.settle(load.key)
-    if (this.placed) this.ground.leave(load)
+  /** The flight is over, and its slot is free for the next. Safe to repeat. */
+  private finish(): void {
+    const { flight, request } = this
+    const { engine, key, plan } = request
+    if (!engine.flights.delete(flight)) return
+    engine.reporter.flightEnded()
+    plan.fetchBatch?.settle(key)
+    if (this.hasSlot) releaseSlot(request)
   }
 }
 
-const mayPass = (reason: Cause.Reason<AdapterError>): boolean => Cause.isFailReason(reason) && reason.error.retryable
+/** A leader renews its lease all the time, so one that is silent for a lease's length is dead. */
+const flightOptions = (
+  { key, plan: { policy, scope } }: LoadRequest,
+  context: Context.Context<never>,
+  background: boolean
+): FlightOptions => ({
+  key,
+  scope,
+  silenceLimit: policy.leaseTtl,
+  clock: Context.get(context, Clock.Clock),
+  background
+})
+
+const contextOf = (
+  request: LoadRequest,
+  owner: string,
+  flight: Flight,
+  early: number | undefined,
+  acquireSlot: () => boolean
+): LoadContext => {
+  const { engine, force, key, plan } = request
+  const { hooks, policy, scope } = plan
+  return {
+    key,
+    owner,
+    adapter: engine.adapter,
+    valueCodec: engine.valueCodec,
+    policy,
+    fetcher: fetcherOf(request),
+    events: flight,
+    report: (error) => report(error, hooks),
+    counters: engine.counters,
+    force,
+    early,
+    acquireSlot,
+    failuresInARow: (failed) => engine.backoff.note(key, failed),
+    waitUntil: scope.waitUntil
+  }
+}
+
+/** Takes a slot for a background load, or has `later` called when there is one. The loads of a batch share a slot. */
+const takeSlot = (request: LoadRequest, later: () => void): boolean => {
+  const { fetchBatch } = request.plan
+  return fetchBatch === undefined
+    ? queueOf(request).acquireSlot(request.key, later)
+    : fetchBatch.acquireSlot(queueOf(request), request.key, later)
+}
+
+const releaseSlot = (request: LoadRequest): void => {
+  const { fetchBatch } = request.plan
+  if (fetchBatch === undefined) queueOf(request).releaseSlot()
+  else fetchBatch.releaseSlot(queueOf(request))
+}
+
+const queueOf = ({ engine, plan }: LoadRequest): BackgroundQueue => engine.queueOf(plan.scope)
+
+const isRetryable = (reason: Cause.Reason<AdapterError>): boolean =>
+  Cause.isFailReason(reason) && reason.error.retryable

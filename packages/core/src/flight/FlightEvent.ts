@@ -1,34 +1,37 @@
 /**
- * A caller who waits for a flight, and what it is told.
+ * The events of a flight, and the waiter that receives them.
  */
 import type * as Exit from "effect/Exit"
 import type { RequestScope } from "../options/RequestScope.ts"
-import type { LoadResult, StaleValue } from "./LoadContext.ts"
+import type { StaleValue } from "./Fetcher.ts"
+import type { LoadResult } from "./LoadContext.ts"
 
 /**
- * What a caller who waits is told. That it waits for another process (`Following`), or for another caller of this one
- * (`Joined`), is only by the way; after anything else it is no longer waiting.
+ * An event of a flight. `Following` (the load waits for another process) and `Joined` (another caller of this process
+ * leads) are news by the way; after any other event the waiter no longer waits.
  */
 export type FlightEvent =
-  | { readonly _tag: "Landed"; readonly exit: Exit.Exit<LoadResult<any>, any> }
-  | { readonly _tag: "Stale"; readonly stale: StaleValue<any> }
+  | { readonly _tag: "Settled"; readonly exit: Exit.Exit<LoadResult, unknown> }
+  | { readonly _tag: "Stale"; readonly stale: StaleValue<unknown> }
   | { readonly _tag: "TimedOut" }
   | { readonly _tag: "Following" }
   | { readonly _tag: "Joined" }
 
-/** A caller who waits for a flight. */
-export interface Waiter {
-  /** The caller's own. */
+/** A caller who waits for a flight, as the flight sees it. */
+export interface FlightWaiter {
+  /** The request that the caller belongs to. */
   readonly scope: RequestScope
-  /** Epoch milliseconds after which it is told `TimedOut`; `Infinity` for never. */
+  /** Epoch milliseconds after which the waiter is notified with `TimedOut`; `Infinity` for never. */
   readonly deadline: number
-  /** Whether it made the flight. */
+  /** True for the caller that started the flight. */
   readonly isInitiator: boolean
-  /** Whether the deadline holds while this very process loads. */
+  /** True when the deadline also holds while this process itself loads. */
   readonly timesOutWhileLoading: boolean
-  /** Epoch milliseconds after which it may take a stale value that it did not take before; `Infinity` for never. */
+  /** Epoch milliseconds after which the caller may take a stale value that it refused before; `Infinity` for never. */
   readonly softDeadline: number
-  /** Whether it would take this stale value now. */
-  takes(stale: StaleValue<any>): boolean
-  notify(news: FlightEvent): void
+  /** True when the flight belongs to another request. Such a waiter has a timer of its own, and never ends the flight. */
+  readonly inOtherRequest: boolean
+  /** True when the caller takes this stale value now. */
+  takes(stale: StaleValue<unknown>): boolean
+  notify(event: FlightEvent): void
 }

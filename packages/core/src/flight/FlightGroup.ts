@@ -1,15 +1,61 @@
 /**
- * The flights of one process over one store, by key, and one timer for all who wait for them.
+ * The flights of one process over one store, by key.
  */
 import type * as Clock from "effect/Clock"
-import { Alarm } from "./Alarm.ts"
-import { CrossRequestWaiter } from "./CrossRequestWaiter.ts"
-import { Flight, type FlightOptions, type Keeper } from "./Flight.ts"
-import type { Waiter } from "./FlightEvent.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Codec from "../codec/Codec.ts"
+import type { Adapter } from "../contract/Adapter.ts"
+import * as Identity from "../contract/Identity.ts"
+import { Flight, type FlightOptions, type Group } from "./Flight.ts"
+import type { FlightWaiter } from "./FlightEvent.ts"
 
-export class FlightGroup implements Keeper {
+interface Timer {
+  readonly until: number
+  readonly fiber: Fiber.Fiber<void>
+}
+
+/** One timer for each clock, however many wait; only tests have several clocks. */
+class Alarm {
+  private readonly timers = new Map<Clock.Clock, Timer>()
+  private readonly ring: (clock: Clock.Clock) => number
+
+  /** @param ring called in time; returns when to call it next, `Infinity` for not at all */
+  constructor(ring: (clock: Clock.Clock) => number) {
+    this.ring = ring
+  }
+
+  /** Makes it ring at an instant, in epoch milliseconds, if not before. */
+  set(until: number, clock: Clock.Clock): void {
+    const timer = this.timers.get(clock)
+    if (until === Infinity || (timer !== undefined && timer.until <= until)) return
+    timer?.fiber.interruptUnsafe()
+    // Whole milliseconds: a sleep of a part of one may end before the instant, and begin again without end.
+    const wait = Duration.millis(Math.max(0, Math.ceil(until - clock.currentTimeMillisUnsafe())))
+    const fiber = Effect.runFork(
+      Effect.andThen(
+        clock.sleep(wait),
+        Effect.sync(() => {
+          this.timers.delete(clock)
+          this.set(this.ring(clock), clock)
+        })
+      )
+    )
+    this.timers.set(clock, { until, fiber })
+  }
+
+  /** Silences it until it is set again. */
+  stop(): void {
+    for (const { fiber } of this.timers.values()) fiber.interruptUnsafe()
+    this.timers.clear()
+  }
+}
+
+/** Flights that callers of one kind join, at most one a key; named after Go's `singleflight.Group`. */
+export class FlightGroup implements Group {
   private readonly byKey = new Map<string, Flight>()
-  /** Those under way, the detached too. */
+  /** The flights under way, those that nobody may join any more included. */
   private readonly all = new Set<Flight>()
   private readonly alarm = new Alarm((clock) => this.expire(clock))
 
@@ -17,20 +63,20 @@ export class FlightGroup implements Keeper {
     return this.byKey.get(key)
   }
 
-  /** Makes a flight, which every caller from now on joins; the first of them launches it. */
-  begin(departure: FlightOptions): Flight {
-    const flight = new Flight(this, departure)
-    this.byKey.set(departure.key, flight)
+  /** Makes a flight, which every caller of its key joins from now on. */
+  open(options: FlightOptions): Flight {
+    const flight = new Flight(this, options)
+    this.byKey.set(options.key, flight)
     this.all.add(flight)
     return flight
   }
 
-  /** Lets nobody else join the flight of a key, which goes on for those who wait for it: its value is overtaken. */
+  /** Closes a key's flight to new callers. It goes on for those who wait for it. */
   detach(key: string): void {
     this.byKey.delete(key)
   }
 
-  /** The same for every key. */
+  /** Does the same for every key. */
   detachAll(): void {
     this.byKey.clear()
   }
@@ -41,14 +87,13 @@ export class FlightGroup implements Keeper {
     if (this.all.size === 0) this.alarm.stop()
   }
 
-  /** How many are under way. */
+  /** The number of flights under way. */
   get size(): number {
     return this.all.size
   }
 
-  arm(flight: Flight, waiter: Waiter): void {
-    // Who waits in another request has a timer of its own.
-    if (!(waiter instanceof CrossRequestWaiter)) this.alarm.set(flight.next(waiter), flight.clock)
+  arm(flight: Flight, waiter: FlightWaiter): void {
+    if (!waiter.inOtherRequest) this.alarm.set(flight.nextDeadline(waiter), flight.clock)
   }
 
   private expire(clock: Clock.Clock): number {
@@ -58,5 +103,51 @@ export class FlightGroup implements Keeper {
       if (flight.clock === clock) next = Math.min(next, flight.expireAll(now))
     }
     return next
+  }
+}
+
+const byIdentity = new WeakMap<object, WeakMap<object, FlightGroups>>()
+
+/**
+ * The flights over one store, shared by all callers who would get the same value: the same store, the same codec.
+ * `docs/decisions/flight-groups.md` says why there are four groups.
+ */
+export class FlightGroups {
+  /** Loads under leases. */
+  readonly flights = new FlightGroup()
+  /** Forced refreshes. Only other forced refreshes join them, for everybody else may have a fresh value meanwhile. */
+  readonly refreshes = new FlightGroup()
+  /** Background loads: early refreshes, and loads that waited for a slot. */
+  readonly background = new FlightGroup()
+  /** Loads without a lease, beside another process's load. */
+  readonly fallbacks = new FlightGroup()
+
+  static of(adapter: Adapter, codec: Codec.Codec<any>): FlightGroups {
+    const byCodec = Identity.getOrMake(byIdentity, Identity.of(adapter), () => new WeakMap<object, FlightGroups>())
+    return Identity.getOrMake(byCodec, codec, () => new FlightGroups())
+  }
+
+  private get all(): ReadonlyArray<FlightGroup> {
+    return [this.flights, this.refreshes, this.background, this.fallbacks]
+  }
+
+  /** Closes a key's flights to new callers: a caller that comes after a write joins no load that began before it. */
+  detachInFlight(key: string): void {
+    for (const group of this.all) group.detach(key)
+  }
+
+  /** Does the same for every key. */
+  detachAllInFlight(): void {
+    for (const group of this.all) group.detachAll()
+  }
+
+  /** The number of callers who wait for a key now. */
+  waiters(key: string): number {
+    return this.all.reduce((sum, group) => sum + (group.get(key)?.size ?? 0), 0)
+  }
+
+  /** The number of flights under way. */
+  get size(): number {
+    return this.all.reduce((sum, group) => sum + group.size, 0)
   }
 }

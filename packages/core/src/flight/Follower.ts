@@ -1,6 +1,6 @@
 /**
- * The follower's side of a turn: wait for another's load, woken by the adapter or paced by the
- * strategy, and never beyond the end of the leader's lease.
+ * The follower's side of a load: wait for another process's load, woken by the adapter or paced by the wait strategy, and
+ * never beyond the end of the leader's lease.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -13,10 +13,9 @@ import type { AdapterError } from "../contract/Adapter.ts"
 import type { Pace } from "../options/WaitStrategy.ts"
 import type { LoadContext, Restore } from "./LoadContext.ts"
 
-/** Wake-ups after which the same wait goes on are hints gone wrong, or many short leases: then polling is steadier. */
+/** So many wake-ups during one wait are false ones, or many short leases: then polling is steadier. */
 const mostWakes = 3
 
-/** The subscription, the pace, and how long the wait has lasted. */
 export class Follower {
   private began: number | undefined = undefined
   private attempt = 0
@@ -27,30 +26,30 @@ export class Follower {
   private subscribing: Fiber.Fiber<void> | undefined = undefined
   private woken: Effect.Effect<void, AdapterError> | undefined = undefined
   private pushes: boolean
-  private readonly turn: LoadContext<any, any, any>
+  private readonly load: LoadContext
   private readonly clock: Clock.Clock
 
-  constructor(turn: LoadContext<any, any, any>, clock: Clock.Clock) {
-    this.turn = turn
+  constructor(load: LoadContext, clock: Clock.Clock) {
+    this.load = load
     this.clock = clock
-    this.pushes = turn.adapter.watch !== undefined
+    this.pushes = load.adapter.watch !== undefined
   }
 
-  /** Whether the turn has met another leader. */
-  get led(): boolean {
+  /** True when the load has met another leader. */
+  get hasFollowed(): boolean {
     return this.began !== undefined
   }
 
   /** Waits until it is worth asking again. */
   wait(leaseEndsIn: number, restore: Restore): Effect.Effect<void> {
-    this.turn.events.following()
+    this.load.events.following()
     if (this.began === undefined) {
       this.began = this.clock.currentTimeMillisUnsafe()
-      this.turn.counters.waits++
+      this.load.counters.waits++
     }
     if (this.pushes && this.scope === undefined) {
-      const patience = Duration.millis(Math.min(this.turn.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
-      return Effect.flatMap(this.subscribe, () => this.becomeLive(patience, restore))
+      const limit = Duration.millis(Math.min(this.load.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
+      return Effect.flatMap(this.subscribe, () => this.becomeLive(limit, restore))
     }
     return Effect.flatMap(this.pause(leaseEndsIn), (pause) => {
       if (this.woken === undefined) return this.becomeLive(pause, restore)
@@ -64,8 +63,8 @@ export class Follower {
   }
 
   /**
-   * Once the subscription is live the turn asks again, for the change may have come before it; until then the
-   * turn polls, so that one which hangs blinds nobody.
+   * Once the subscription is live the load acquires again, because the change may have come before it. Until then the load
+   * polls, so that a subscription that hangs blinds nobody.
    */
   private becomeLive(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
     const { subscribing } = this
@@ -73,9 +72,9 @@ export class Follower {
     return restore(subscribing === undefined ? slept : Effect.raceFirst(Fiber.join(subscribing), slept))
   }
 
-  /** How long to wait for a push, or to sleep without one. */
+  /** The time to wait for a push, or to sleep without one. */
   private pause(leaseEndsIn: number): Effect.Effect<Duration.Duration> {
-    const { adapter, key, policy } = this.turn
+    const { adapter, key, policy } = this.load
     this.pace ??= policy.waitStrategy.begin()
     return Effect.flatMap(Random.next, (random) =>
       Effect.map(
@@ -92,7 +91,7 @@ export class Follower {
         (given) => {
           const delay = given > 0 ? given : policy.waitStep
           this.lastDelay = delay
-          // A millisecond beyond the end: the lease is then surely over.
+          // A millisecond beyond the lease's end: then it is surely over.
           return Duration.millis(Math.max(1, Math.min(delay, Math.ceil(leaseEndsIn) + 1)))
         }
       )
@@ -118,7 +117,7 @@ export class Follower {
   private get subscribe(): Effect.Effect<void> {
     return Effect.flatMap(Scope.make(), (scope) => {
       this.scope = scope
-      const live = Effect.match(Scope.provide(this.turn.adapter.watch!(this.turn.key), scope), {
+      const live = Effect.match(Scope.provide(this.load.adapter.watch!(this.load.key), scope), {
         onFailure: () => {
           this.pushes = false
           this.subscribing = undefined

@@ -1,5 +1,5 @@
 /**
- * The leader's side of a turn: load under the lease, then fill or give it back.
+ * The leader's side of a load: fetch under the lease, then fill or abandon.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -20,59 +20,60 @@ import * as Policy from "../options/Policy.ts"
 import { millisBetween } from "../stats/Histogram.ts"
 import * as Tags from "../tags/Tags.ts"
 import { isMissing } from "./FetchBatch.ts"
+import { type StaleValue, unchanged } from "./Fetcher.ts"
 import { abandon, LeaseRenewal } from "./LeaseRenewal.ts"
-import { idle, type LoadContext, loaded, type Restore, type StaleValue, unchanged } from "./LoadContext.ts"
+import { type LoadContext, loaded, type Restore, skipped } from "./LoadContext.ts"
 
-/** Runs the load to its landing. `undefined`: the lease was lost and the fetcher stopped; ask again. */
+/** Runs the load to its result; `undefined` when the lease was lost and the fetcher stopped: the caller acquires again. */
 export const lead = Effect.fnUntraced(function* (
-  turn: LoadContext<any, any, any>,
+  load: LoadContext,
   token: Token,
-  stale: StaleValue<any> | undefined,
+  stale: StaleValue<unknown> | undefined,
   clock: Clock.Clock,
   restore: Restore
 ) {
-  turn.events.leading()
+  load.events.leading()
   if (stale !== undefined) {
-    turn.events.stale(stale)
-    // Whoever takes the stale value answers before the fetcher's first step.
+    load.events.stale(stale)
+    // Callers that take the stale value are answered before the fetcher's first step.
     yield* Effect.yieldNow
   }
-  if (turn.events.isBackground && !turn.mayBegin()) {
-    yield* abandon(turn, token)
-    return idle
+  if (load.events.isBackground && !load.acquireSlot()) {
+    yield* abandon(load, token)
+    return skipped
   }
-  const epoch = turn.policy.tags === undefined ? undefined : yield* epochBefore(turn, token)
+  const epoch = load.policy.tags === undefined ? undefined : yield* epochBefore(load, token)
   const began = clock.currentTimeMillisUnsafe()
-  const renewal = new LeaseRenewal(turn, token, clock)
-  const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(turn, stale), renewal.untilLost)))
-  if (renewal.lost) turn.counters.leaseLost++
+  const renewal = new LeaseRenewal(load, token, clock)
+  const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(load, stale), renewal.untilLost)))
+  if (renewal.lost) load.counters.leaseLost++
   if (Exit.isFailure(fetched)) {
-    return renewal.stopped(fetched) ? undefined : yield* fail(turn, token, fetched.cause)
+    return renewal.stopped(fetched) ? undefined : yield* fail(load, token, fetched.cause)
   }
-  turn.failuresInARow(false)
+  load.failuresInARow(false)
   if (stale === undefined && fetched.value === unchanged) {
-    return yield* fail(turn, token, Cause.die(new Error("the fetcher answered unchanged, and there was nothing")))
+    return yield* fail(load, token, Cause.die(new Error("the fetcher answered unchanged, and there was nothing")))
   }
   const same = fetched.value === unchanged
   const value = same ? stale!.value : fetched.value
-  return yield* Effect.onError(keep(turn, token, value, same, { began, epoch }, clock, renewal), () =>
-    abandon(turn, token)
+  return yield* Effect.onError(keep(load, token, value, same, { began, epoch }, clock, renewal), () =>
+    abandon(load, token)
   )
 })
 
-/** The fetcher, in its span, for no longer than it may take. */
+/** Runs the fetcher in its span, for no longer than `hardTimeout`. */
 export const runFetcher = (
-  turn: LoadContext<any, any, any>,
-  stale: StaleValue<any> | undefined
-): Effect.Effect<any, any, any> => {
-  const { adapter, key, policy } = turn
+  load: LoadContext,
+  stale: StaleValue<unknown> | undefined
+): Effect.Effect<unknown, unknown> => {
+  const { adapter, key, policy } = load
   const fetched = Effect.withSpan(
     Effect.withFiber((fiber) => {
-      turn.counters.loads++
+      load.counters.loads++
       const clock = fiber.getRef(Clock.Clock)
       const began = clock.monotonicTimeNanosUnsafe()
-      return Effect.map(turn.fetcher({ key, stale: stale && { ...stale, unchanged } }), (value) => {
-        turn.counters.loaded(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
+      return Effect.map(load.fetcher({ key, stale: stale && { ...stale, unchanged } }), (value) => {
+        load.counters.loaded(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
         return value
       })
     }),
@@ -94,33 +95,33 @@ export const runFetcher = (
   )
 }
 
-/** Gives the lease back after a load that failed, or that was ended because everybody left. */
-const fail = Effect.fnUntraced(function* (turn: LoadContext<any, any, any>, token: Token, cause: Cause.Cause<unknown>) {
-  const { counters, key, events, policy, valueCodec } = turn
+/** Abandons the lease after a load that failed, or that was ended because everybody left. */
+const fail = Effect.fnUntraced(function* (load: LoadContext, token: Token, cause: Cause.Cause<unknown>) {
+  const { counters, key, events, policy, valueCodec } = load
   if (events.ended || isMissing(cause)) {
-    yield* abandon(turn, token)
+    yield* abandon(load, token)
     return yield* Effect.failCause(cause)
   }
   counters.loadFailed(cause, events.isBackground)
-  const cooldown = Policy.cooldownOf(policy, turn.failuresInARow(true))
-  yield* abandon(turn, token, cooldown, yield* valueCodec.encodeFailure(cause))
+  const cooldown = Policy.cooldownOf(policy, load.failuresInARow(true))
+  yield* abandon(load, token, cooldown, yield* valueCodec.encodeFailure(cause))
   if (events.isBackground) {
-    yield* turn.report(
+    yield* load.report(
       new RefreshFailed({
-        context: { key, phase: "fetch", adapter: turn.adapter.name },
+        context: { key, phase: "fetch", adapter: load.adapter.name },
         message: "a load behind a stale value failed",
         cause: Cause.squash(cause)
       })
     )
   }
-  // Nobody interrupted it from outside, and to be interrupted is no answer for those who wait.
+  // Nobody interrupted it from outside, and an interruption is no answer for those who wait.
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.die(new Error("the fetcher interrupted itself"))
   return yield* Effect.failCause(cause)
 })
 
-/** Fills, or says why not. */
+/** Fills; or abandons, and says why. */
 const keep = Effect.fnUntraced(function* (
-  turn: LoadContext<any, any, any>,
+  load: LoadContext,
   token: Token,
   value: unknown,
   same: boolean,
@@ -128,40 +129,40 @@ const keep = Effect.fnUntraced(function* (
   clock: Clock.Clock,
   renewal: LeaseRenewal
 ) {
-  const { adapter, counters, key, valueCodec, report } = turn
-  // A clock that was set back makes no load shorter than nothing.
+  const { adapter, counters, key, valueCodec, report } = load
+  // A clock that was set back must not make a load shorter than nothing.
   const took = Math.max(0, clock.currentTimeMillisUnsafe() - began)
-  const decided = decide(turn, value, yield* Random.next)
+  const decided = decide(load, value, yield* Random.next)
   if (decided === undefined || decided instanceof InvalidOption) {
-    yield* abandon(turn, token)
+    yield* abandon(load, token)
     if (decided !== undefined) yield* report(counters.erred(decided))
     return loaded(value, "declined", renewal.until)
   }
   const { lifetime } = decided
-  const tags = yield* tagged(turn, decided.tags, epoch, began, clock)
+  const tags = yield* tagged(load, decided.tags, epoch, began, clock)
   if (tags === undefined) {
-    yield* abandon(turn, token)
+    yield* abandon(load, token)
     return loaded(value, "invalidated", renewal.until)
   }
   if (same && decided.tags.length === 0) {
-    // The store has the bytes: it only begins their lifetime anew, if they are there still.
+    // If the store still has the bytes, it only begins their lifetime anew.
     const renewed = yield* Effect.result(adapter.fill(key, { token, lifetime }))
     if (Result.isSuccess(renewed) && renewed.success) return loaded(value, undefined, renewal.until)
   }
   const sealed = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
   if (Result.isFailure(sealed)) {
-    yield* abandon(turn, token)
+    yield* abandon(load, token)
     yield* report(sealed.failure)
     return loaded(value, "encode-failed", renewal.until)
   }
   const fill = adapter.fill(key, { token, value: sealed.success, lifetime })
   const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
-    yield* report(setFailed(turn, filled.failure))
-    const back = abandon(turn, token)
-    // A store that may recover is asked once more; the callers here are not to wait for that.
+    yield* report(setFailed(load, filled.failure))
+    const back = abandon(load, token)
+    // A store that may recover is asked once more. The callers do not wait for that.
     if (filled.failure.retryable)
-      turn.waitUntil(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
+      load.waitUntil(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
     else yield* back
     return loaded(sealed.success.value, "set-failed", renewal.until)
   }
@@ -174,12 +175,8 @@ interface Decision {
   readonly tags: ReadonlyArray<string>
 }
 
-/** How the value is kept; `undefined` when it is not to be. A callback that fails loses no value. */
-const decide = (
-  { key, policy }: LoadContext<any, any, any>,
-  value: unknown,
-  random: number
-): Decision | InvalidOption | undefined => {
+/** Decides how to keep the value; `undefined` for not at all. A callback that throws loses no value. */
+const decide = ({ key, policy }: LoadContext, value: unknown, random: number): Decision | InvalidOption | undefined => {
   let option = "shouldCache"
   try {
     if (!policy.shouldCache(value)) return undefined
@@ -202,22 +199,18 @@ const decide = (
   }
 }
 
-/** The epoch of the tags before the load; a store that cannot tell it is not to be loaded for. */
-const epochBefore = ({ adapter, key, ...turn }: LoadContext<any, any, any>, token: Token) =>
-  Effect.catch(Tags.epoch(adapter), (cause) =>
-    Effect.andThen(
-      abandon({ adapter, key, ...turn }, token),
-      Effect.fail(
-        turn.counters.adapterErred(
-          new CacheGetFailed({ context: { key, phase: "read", adapter: adapter.name }, message: cause.message, cause })
-        )
-      )
-    )
-  )
+/** The epoch of the tags before the load. Without it nothing may be loaded. */
+const epochBefore = (load: LoadContext, token: Token) =>
+  Effect.catch(Tags.epoch(load.adapter), (cause) => {
+    const { adapter, counters, key } = load
+    const context = { key, phase: "read", adapter: adapter.name } as const
+    const error = counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
+    return Effect.andThen(abandon(load, token), Effect.fail(error))
+  })
 
-/** The tags with their versions. Without them nothing can be kept: a failed look is as good as an invalidation. */
+/** The tags with their versions. Without them nothing can be kept: a failed read is as good as an invalidation. */
 const tagged = (
-  turn: LoadContext<any, any, any>,
+  load: LoadContext,
   names: ReadonlyArray<string>,
   epoch: string | undefined,
   began: number,
@@ -225,12 +218,12 @@ const tagged = (
 ): Effect.Effect<ReadonlyArray<Tag> | undefined> =>
   names.length === 0 || epoch === undefined
     ? Effect.succeed([])
-    : Effect.catch(Tags.settle(turn.adapter, names, { epoch, began }, clock), (cause) =>
-        Effect.as(turn.report(setFailed(turn, cause)), undefined)
+    : Effect.catch(Tags.settle(load.adapter, names, { epoch, began }, clock), (cause) =>
+        Effect.as(load.report(setFailed(load, cause)), undefined)
       )
 
-const setFailed = (turn: LoadContext<any, any, any>, cause: AdapterError): CacheSetFailed => {
-  const { adapter, counters, key } = turn
+const setFailed = (load: LoadContext, cause: AdapterError): CacheSetFailed => {
+  const { adapter, counters, key } = load
   const context = { key, phase: "fill", adapter: adapter.name } as const
   return counters.adapterErred(new CacheSetFailed({ context, message: cause.message, cause }))
 }

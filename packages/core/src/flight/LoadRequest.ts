@@ -1,45 +1,52 @@
 /**
- * A load that a caller asks for, and what it is to do: resolved options.
+ * A caller's request for a load, with its options resolved.
+ *
+ * **Erased types.** One engine serves callers of every value type, with every error and requirement: a flight is joined by
+ * calls that differ only for the compiler. `requestOf` takes the types off, and the faces (`CacheInstance`, `Cache`) put
+ * them back on the answer. Everything between them handles values that it never looks into, and says `unknown`.
  */
-import type * as Effect from "effect/Effect"
 import type { Hooks } from "../options/Hooks.ts"
 import type { Policy } from "../options/Policy.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
+import type { Engine } from "./Engine.ts"
 import type { FetchBatch } from "./FetchBatch.ts"
-import type { FetchContext } from "./LoadContext.ts"
+import type { ErasedFetcher, Fetcher } from "./Fetcher.ts"
 
-/** What a call is to do. */
+/** The resolved options of a call. */
 export interface CallPlan {
   readonly policy: Policy
-  readonly hooks: Hooks<any, any, any> | undefined
+  readonly hooks: Hooks<unknown, unknown> | undefined
   readonly signal: AbortSignal | undefined
-  /** How long what the call begins may go on. */
+  /** Bounds the work that the call begins. */
   readonly scope: RequestScope
-  /** Called when it turns out that another caller or process loads. */
-  readonly others?: (() => void) | undefined
-  /** The batch that the call is part of. */
-  readonly fetchBatch?: FetchBatch<any, any, any> | undefined
-  /** Asks the store together with the other keys of a batch. */
+  /** Makes the face's fetcher one of ours. It runs only where a load begins: of a thousand callers one needs it. */
+  readonly toFetcher?: ((fetcher: any) => ErasedFetcher) | undefined
+  /** Fetches for all keys of the batch that the call is part of. */
+  readonly fetchBatch?: FetchBatch | undefined
+  /** Asks the store for all keys of that batch. */
   readonly acquireBatch?: AcquireBatch | undefined
 }
 
-/** Gives the value of a key. */
-export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E, R>
-
-/** What a flight is to load. */
+/** A caller's request, and the cache that receives it. */
 export interface LoadRequest {
+  readonly engine: Engine
   readonly key: string
-  readonly fetcher: Fetcher<any, any, any>
+  readonly fetcher: unknown
   readonly plan: CallPlan
-  /** Load whatever is there. */
+  /** Loads whatever is there. */
   readonly force: boolean
 }
 
-/** How a load for which nobody waits begins. */
-export interface BackgroundLoad {
-  /** Load if no more than this much freshness is left, in milliseconds. */
-  readonly early: number
-  /** Whether it has its place in the backlog already. */
-  readonly placed: boolean
-}
+/** Takes the types off a request. */
+export const requestOf = <A, E, R>(
+  engine: Engine,
+  key: string,
+  fetcher: Fetcher<A, E, R>,
+  plan: CallPlan,
+  force: boolean
+): LoadRequest => ({ engine, key, fetcher, plan, force })
+
+/** The fetcher of a request, ready to run. */
+export const fetcherOf = ({ fetcher, plan: { toFetcher } }: LoadRequest): ErasedFetcher =>
+  toFetcher === undefined ? (fetcher as ErasedFetcher) : toFetcher(fetcher)

@@ -12,7 +12,7 @@ import type { HookContext, Hooks, WaitHookContext } from "../../src/options/Hook
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { faulty } from "../support/Faulty.ts"
 import { Broken, Origin } from "../support/Origin.ts"
-import { advance, begin, beginMany, ended, flush, joinAll, bothWays as scenario, waits } from "../support/Scenario.ts"
+import { advance, begin, beginMany, ended, flush, joinAll, scenario, waits } from "../support/Scenario.ts"
 import { remote, slow, withoutWatch } from "../support/Wrappers.ts"
 
 const kinds: ReadonlyArray<readonly [string, (adapter: Adapter) => Adapter]> = [

@@ -13,17 +13,7 @@ import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { faulty } from "../support/Faulty.ts"
 import { Broken, Origin } from "../support/Origin.ts"
 import { Recorded } from "../support/Recorded.ts"
-import {
-  advance,
-  begin,
-  beginMany,
-  ended,
-  flightsOf,
-  flush,
-  joinAll,
-  bothWays as scenario,
-  waits
-} from "../support/Scenario.ts"
+import { advance, begin, beginMany, ended, flightsOf, flush, joinAll, scenario, waits } from "../support/Scenario.ts"
 import { remote, slow } from "../support/Wrappers.ts"
 
 const kinds: ReadonlyArray<readonly [string, ((adapter: Adapter) => Adapter) | undefined]> = [

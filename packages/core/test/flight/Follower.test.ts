@@ -8,17 +8,7 @@ import * as WaitStrategy from "../../src/options/WaitStrategy.ts"
 import { down, faulty } from "../support/Faulty.ts"
 import { Origin } from "../support/Origin.ts"
 import type { Recorded } from "../support/Recorded.ts"
-import {
-  advance,
-  begin,
-  beginMany,
-  bytesOf,
-  ended,
-  flush,
-  joinAll,
-  bothWays as scenario,
-  waits
-} from "../support/Scenario.ts"
+import { advance, begin, beginMany, bytesOf, ended, flush, joinAll, scenario, waits } from "../support/Scenario.ts"
 import { remote, withoutWatch } from "../support/Wrappers.ts"
 
 const polled = (adapter: Adapter): Adapter => withoutWatch(remote(adapter))

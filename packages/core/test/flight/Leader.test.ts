@@ -17,7 +17,7 @@ import {
   ended,
   flush,
   joinAll,
-  bothWays as scenario,
+  scenario,
   type World,
   waits
 } from "../support/Scenario.ts"

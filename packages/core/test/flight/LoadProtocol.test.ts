@@ -21,7 +21,7 @@ import {
   flightsOf,
   flush,
   joinAll,
-  bothWays as scenario,
+  scenario,
   type World,
   waits
 } from "../support/Scenario.ts"

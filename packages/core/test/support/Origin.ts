@@ -1,7 +1,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { FetchContext } from "../../src/flight/LoadContext.ts"
+import type { FetchContext } from "../../src/flight/Fetcher.ts"
 
 /** What an origin fails with. */
 export class Broken extends Data.TaggedError("Broken")<{ readonly code: number }> {}

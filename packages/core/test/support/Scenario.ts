@@ -60,7 +60,7 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.po
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
   const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    readonly engine: Pick<Engine<any>, "groups">
+    readonly engine: Pick<Engine, "groups">
   }
   return engine.groups.size
 }
@@ -165,15 +165,6 @@ const run = (body: Body, options: ScenarioOptions, base?: { readonly hooks?: {} 
 /** A test over a memory store that is checked, at its end, for flights, subscriptions, calls and timers. */
 export const scenario = (name: string, body: Body, options: ScenarioOptions = {}): void =>
   it.effect(name, () => run(body, options))
-
-/**
- * The same, run twice: callers with nothing that needs a fiber of its own take a short way through a miss, those with
- * hooks or a signal the long one, and both must come out alike.
- */
-export const bothWays = (name: string, body: Body, options: ScenarioOptions = {}): void => {
-  scenario(name, body, options)
-  it.effect(`${name} (the long way)`, () => run(body, options, { hooks: {} }))
-}
 
 /** Bytes for an adapter that is spoken to without a cache. */
 export const bytesOf = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })

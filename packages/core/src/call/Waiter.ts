@@ -1,0 +1,264 @@
+/**
+ * One caller on its way through a miss: it joins the flight of its key, or starts it; waits with a deadline and a signal of
+ * its own; and takes what its policy allows.
+ *
+ * A thousand callers wait for one load, and one starts a flight for each hit of a remote store, so a waiter is one small
+ * object and needs no fiber. `docs/decisions/one-waiter.md` says what that costs and saves.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { Aborted, type CacheLockingError, ReentrantLoad, WaitTimeout } from "../contract/CacheLockingError.ts"
+import { CrossRequestWaiter } from "../flight/CrossRequestWaiter.ts"
+import type { StaleValue } from "../flight/Fetcher.ts"
+import { leased, unleased } from "../flight/FirstAcquire.ts"
+import { type Flight, Within } from "../flight/Flight.ts"
+import type { FlightEvent, FlightWaiter } from "../flight/FlightEvent.ts"
+import type { FlightGroup } from "../flight/FlightGroup.ts"
+import type { LoadRequest } from "../flight/LoadRequest.ts"
+import type { Answer } from "../options/Answer.ts"
+import * as Policy from "../options/Policy.ts"
+import { inDifferentRequests, type RequestScope } from "../options/RequestScope.ts"
+import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Answers.ts"
+import * as LocalHit from "./LocalHit.ts"
+
+/** The answer of a call. An `Exit`, unless a hook has to run first. */
+export type Answering = Effect.Effect<Answer<unknown>, unknown>
+
+export const isExit = (answer: Answering): answer is Exit.Exit<Answer<unknown>, unknown> => Exit.isExit(answer)
+
+/** Subclasses say how the caller receives its answer. */
+export abstract class Waiter implements FlightWaiter {
+  private request!: LoadRequest
+  /** Holds what the fetcher and the hooks need. */
+  private context!: Context.Context<never>
+  /** The flight whose fetcher made the call, if one did. */
+  private within: Flight | undefined
+  private flight: Flight | undefined
+  /** Stands in for this waiter at a flight of another request. */
+  private proxy: CrossRequestWaiter | undefined
+  /** Runs `onFollowerWait`. The exit is held back until it is done. */
+  private hook: Fiber.Fiber<unknown, unknown> | undefined
+  private heldBack: Exit.Exit<Answer<unknown>, unknown> | undefined
+  private followed = false
+  isInitiator = false
+  isFallback = false
+  /** Epoch milliseconds; not a number before the first flight. */
+  startedAt = Number.NaN
+
+  /** Receives the answer, once. */
+  abstract answer(answer: Answering): void
+
+  /** Hears that another caller or process loads. */
+  protected onOthersLoad(): void {}
+
+  /** Answers with a hit in this process, or begins to wait. */
+  begin(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
+    const hit = LocalHit.ofCall(request, context)
+    if (hit === undefined) this.wait(request, context, within)
+    else {
+      this.prepare(request, context, within)
+      this.settle(Exit.succeed(hit))
+    }
+  }
+
+  /** Begins to wait, where a hit was looked for in vain. */
+  wait(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
+    this.prepare(request, context, within)
+    const { signal } = request.plan
+    signal?.addEventListener("abort", this, { once: true })
+    if (signal?.aborted) this.fail(aborted(request))
+    else this.join()
+  }
+
+  private prepare(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
+    this.request = request
+    this.context = context
+    this.within = within
+  }
+
+  /** Receives the signal's `abort`. */
+  handleEvent(): void {
+    if (this.heldBack === undefined) this.fail(aborted(this.request))
+  }
+
+  private get group(): FlightGroup {
+    const { groups } = this.request.engine
+    return this.isFallback ? groups.fallbacks : this.request.force ? groups.refreshes : groups.flights
+  }
+
+  private join(): void {
+    const { context, request, within } = this
+    const found = this.group.get(request.key)
+    // A flight without a lease cannot be heard of any more once its request is cut off.
+    const current = this.isFallback && found && inDifferentRequests(found.scope, this.scope) ? undefined : found
+    if (current !== undefined && within !== undefined && current.awaits(within)) {
+      this.fail(reentrant(request))
+      return
+    }
+    const load = current === undefined ? (this.isFallback ? unleased : leased)(request, context) : undefined
+    const flight = current ?? load!.flight
+    this.flight = flight
+    this.isInitiator = load !== undefined
+    if (Number.isNaN(this.startedAt)) this.startedAt = load === undefined ? flight.now : flight.startedAt
+    within?.waits(flight, 1)
+    if (load === undefined && inDifferentRequests(flight.scope, this.scope)) {
+      this.proxy = new CrossRequestWaiter(this, flight)
+      this.proxy.join()
+      return
+    }
+    flight.join(this)
+    load?.start()
+  }
+
+  private leaveFlight(): void {
+    const { flight, proxy } = this
+    if (flight === undefined) return
+    this.flight = undefined
+    this.proxy = undefined
+    if (proxy === undefined) flight.leave(this)
+    else proxy.leave()
+    this.within?.waits(flight, -1)
+  }
+
+  /** Stops waiting. Safe to repeat. */
+  leave(): void {
+    this.leaveFlight()
+    this.request.plan.signal?.removeEventListener("abort", this)
+    this.hook?.interruptUnsafe()
+  }
+
+  /** Stops waiting, and returns when a hook that runs has ended. */
+  get interrupt(): Effect.Effect<unknown> {
+    return Effect.suspend(() => {
+      const { hook } = this
+      this.leave()
+      return hook === undefined ? Effect.void : Fiber.await(hook)
+    })
+  }
+
+  get scope(): RequestScope {
+    return this.request.plan.scope
+  }
+
+  get deadline(): number {
+    return this.isFallback ? Infinity : this.startedAt + this.request.plan.policy.waitMax
+  }
+
+  get timesOutWhileLoading(): boolean {
+    return !this.isInitiator && !this.isFallback && this.request.plan.policy.onWaitTimeout !== "fetch"
+  }
+
+  get softDeadline(): number {
+    return this.isFallback ? Infinity : this.startedAt + this.request.plan.policy.softTimeout
+  }
+
+  get inOtherRequest(): boolean {
+    return false
+  }
+
+  takes(stale: StaleValue<unknown>): boolean {
+    if (this.isFallback || this.request.force) return false
+    const now = this.flight!.now
+    return allows(this.request.plan.policy, stale, now >= this.softDeadline, now)
+  }
+
+  notify(event: FlightEvent): void {
+    if (event._tag === "Joined") this.onOthersLoad()
+    else if (event._tag === "Following") this.follow()
+    else this.conclude(event)
+  }
+
+  private conclude(event: Conclusion): void {
+    const { request } = this
+    const flight = this.flight!
+    const verdict = verdictOf(request, flight, this, event)
+    this.leaveFlight()
+    if (verdict === "again") this.join()
+    else if (verdict === "late") this.timeOut(flight)
+    else {
+      if (Policy.followsHits(request.plan.policy)) this.afterHit(event)
+      this.settle(verdict)
+    }
+  }
+
+  private afterHit(event: Conclusion): void {
+    const result = event._tag === "Settled" && Exit.isSuccess(event.exit) ? event.exit.value : undefined
+    if (result?._tag === "Found") LocalHit.afterHit(this.request, this.context, result.cost, result)
+  }
+
+  private follow(): void {
+    this.onOthersLoad()
+    const { request, within } = this
+    const { engine, key, plan } = request
+    // A forced refresh of this process may be what this call waits for, and what waits for this call.
+    if (within !== undefined && engine.groups.refreshes.get(key)?.awaits(within)) {
+      this.fail(reentrant(request))
+      return
+    }
+    const hook = plan.hooks?.onFollowerWait
+    if (hook === undefined || this.followed) return
+    this.followed = true
+    const fiber = this.run(Effect.suspend(() => hook({ key, waitMax: plan.policy.waitMax })))
+    this.hook = fiber
+    fiber.addObserver((exit) => {
+      this.hook = undefined
+      if (Exit.isFailure(exit)) this.settle(Exit.failCause(exit.cause))
+      else if (this.heldBack !== undefined) this.settle(this.heldBack)
+    })
+  }
+
+  /** Runs an effect of the caller's. */
+  protected run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    const { context, within } = this
+    return Effect.runForkWith(within === undefined ? context : Context.add(context, Within, within))(effect)
+  }
+
+  /** Does what the policy says when `waitMax` is over. */
+  private timeOut({ now, staleValue }: Flight): void {
+    const { engine, plan } = this.request
+    const { onWaitTimeout } = plan.policy
+    if (onWaitTimeout === "fetch") {
+      this.isFallback = true
+      this.join()
+    } else if (onWaitTimeout === "stale" && staleValue !== undefined && allows(plan.policy, staleValue, true, now)) {
+      this.settle(Exit.succeed(ofStale(engine, staleValue, now)))
+    } else this.fail(timedOut(this.request, now - this.startedAt))
+  }
+
+  private fail(error: CacheLockingError): void {
+    this.settle(Exit.fail(this.request.engine.counters.erred(error)))
+  }
+
+  private settle(exit: Exit.Exit<Answer<unknown>, unknown>): void {
+    if (this.hook !== undefined) {
+      this.leaveFlight()
+      this.heldBack ??= exit
+      return
+    }
+    this.leave()
+    const { key, plan } = this.request
+    this.answer(Exit.isSuccess(exit) ? hooked(plan.hooks, key, exit.value) : exit)
+  }
+}
+
+const aborted = ({ engine, key, plan }: LoadRequest): Aborted =>
+  new Aborted({
+    context: { key, phase: "wait", adapter: engine.adapter.name },
+    message: "the caller's signal was aborted",
+    cause: plan.signal?.reason
+  })
+
+const timedOut = ({ engine, key }: LoadRequest, waited: number): WaitTimeout =>
+  new WaitTimeout({
+    context: { key, phase: "wait", adapter: engine.adapter.name },
+    message: `another's load took longer than waitMax; waited ${waited} ms`,
+    waited
+  })
+
+const reentrant = ({ engine, key }: LoadRequest): ReentrantLoad =>
+  new ReentrantLoad({
+    context: { key, phase: "fetch", adapter: engine.adapter.name },
+    message: "a fetcher asks for a key whose load waits for this fetcher"
+  })

@@ -1,0 +1,42 @@
+/**
+ * The user's function that loads a value, and what it receives.
+ */
+import type * as Effect from "effect/Effect"
+
+/** A value past its freshness, decoded, and when that was true. */
+export interface StaleValue<out A> {
+  readonly value: A
+  /** Milliseconds since it was filled, at `at`. */
+  readonly age: number
+  /** Milliseconds since it ceased to be fresh, at `at`. */
+  readonly staleFor: number
+  /** Epoch milliseconds by this process's clock. */
+  readonly at: number
+  /** Present when a load failed a moment ago: the reason that nothing newer is there. */
+  readonly failure?: { readonly error: unknown } | undefined
+}
+
+/** The value that a load is to replace. */
+export interface Previous<out A> extends StaleValue<A> {
+  /**
+   * Return this instead of a new value when the origin says that the old one still holds: its lifetime begins anew, and
+   * its bytes are not written again.
+   */
+  readonly unchanged: A
+}
+
+/** The argument of a fetcher. */
+export interface FetchContext<out A> {
+  readonly key: string
+  /** The value that expired, or is about to, if the store still keeps it. */
+  readonly stale: Previous<A> | undefined
+}
+
+/** Loads the value of a key. */
+export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E, R>
+
+/** A fetcher without its types: see `LoadRequest`. The context that comes with its request meets its requirements. */
+export type ErasedFetcher = (context: FetchContext<any>) => Effect.Effect<unknown, unknown>
+
+/** The value of `Previous.unchanged`. */
+export const unchanged: unique symbol = Symbol.for("@cache-locking/core/unchanged")
