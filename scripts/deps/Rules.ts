@@ -15,7 +15,7 @@ import type { IForbiddenRuleType } from "dependency-cruiser"
  */
 const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
   "packages/core": [[""], ["call"], ["flight", "stores"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]],
-  "packages/cluster": [[""], ["cache"], ["primary"], ["wire"]],
+  "packages/cluster": [[""], ["cache"], ["client"], ["primary"], ["wire"]],
   "packages/redis": [["push"], ["client"]]
 }
 

@@ -4,8 +4,8 @@
  * Answers are plain data with bytes, as they travel.
  */
 import { type Acquired, Entry, type Stale, type Value } from "@cache-locking/core"
+import { type Payload, payloadOf } from "../wire/Compact.ts"
 import * as Arguments from "./Arguments.ts"
-import { type Payload, payloadOf } from "./Compact.ts"
 import { now, Refused, type Space } from "./Space.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
 

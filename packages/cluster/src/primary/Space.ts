@@ -5,12 +5,12 @@
  */
 import { type Acquired, type AcquireOptions, Entry, type Lifetime, Token, type Value } from "@cache-locking/core"
 import { LRUCache } from "lru-cache"
-import { compact } from "./Compact.ts"
+import { compact } from "../wire/Compact.ts"
+import type { Fault } from "../wire/Wire.ts"
 import { type Joined, type Joining, join } from "./Joining.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
 import { Turns } from "./Turns.ts"
 import { Watchers } from "./Watchers.ts"
-import type { Fault } from "./Wire.ts"
 
 /** A call that the primary refuses. */
 export class Refused extends Error {

@@ -3,7 +3,7 @@
  * otherwise is core's to open.
  */
 import { Codec, Envelope } from "@cache-locking/core"
-import { ascii, bytesOf, headBytes, headText, type Payload } from "./Compact.ts"
+import { ascii, bytesOf, headBytes, headText, type Payload } from "../wire/Compact.ts"
 
 /** A value that was opened. */
 export class Opened<out A> {

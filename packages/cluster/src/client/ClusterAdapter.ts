@@ -21,9 +21,9 @@ import * as Latch from "effect/Latch"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { boundsOf } from "../primary/SpaceOptions.ts"
 import { type Backend, type BackendOptions, backendNames, open } from "./Backend.ts"
 import { type ClusterError, toAdapterError } from "./ClusterError.ts"
-import { boundsOf } from "./SpaceOptions.ts"
 
 /** What the adapter is told. */
 export interface Options extends BackendOptions {}

@@ -4,9 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Backend } from "./Backend.ts"
-import { type ClusterError, ofCore } from "./ClusterError.ts"
-import type { Payload } from "./Compact.ts"
+import type { Backend } from "../client/Backend.ts"
+import { type ClusterError, ofCore } from "../client/ClusterError.ts"
+import type { Payload } from "../wire/Compact.ts"
 import { Opened, type Opener } from "./Opener.ts"
 
 /** What the primary found: the value, and the milliseconds for which it is fresh. */

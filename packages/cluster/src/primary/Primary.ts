@@ -4,13 +4,22 @@
 import cluster, { type Worker } from "node:cluster"
 import { randomUUID } from "node:crypto"
 import { Check } from "@cache-locking/core"
-import { Outbox } from "./Outbox.ts"
-import { isPort, type Port, type PortLike, portOf } from "./Ports.ts"
+import { Outbox } from "../wire/Outbox.ts"
+import { isPort, type Port, type PortLike, portOf } from "../wire/Ports.ts"
+import { thrownOf } from "../wire/Thrown.ts"
+import {
+  type Asking,
+  arrivedOf,
+  askingOf,
+  type Fault,
+  type Frame,
+  type Mode,
+  type Telling,
+  version
+} from "../wire/Wire.ts"
 import { Refused, Space } from "./Space.ts"
 import { boundsOf, disagreement, type SpaceBounds, type SpaceOptions } from "./SpaceOptions.ts"
-import { thrownOf } from "./Thrown.ts"
 import { type Asker, run, type Scan } from "./Verbs.ts"
-import { type Asking, arrivedOf, askingOf, type Fault, type Frame, type Mode, type Telling, version } from "./Wire.ts"
 
 /** What a primary has seen. */
 export interface PrimaryStats {

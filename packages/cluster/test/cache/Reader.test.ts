@@ -1,8 +1,8 @@
 /** Reads that go past core, and those that must not. */
 import { createCache } from "@cache-locking/core/promise"
 import { afterEach, describe, expect, it } from "vitest"
-import { Cluster, ClusterAdapter } from "../src/index.ts"
-import { made } from "./fixtures/Made.ts"
+import { Cluster, ClusterAdapter } from "../../src/index.ts"
+import { made } from "../fixtures/Made.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 

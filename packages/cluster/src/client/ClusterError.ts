@@ -1,8 +1,8 @@
 /** What can go wrong between a worker and the primary. */
 import { AdapterError, type CacheLockingError, type Operation } from "@cache-locking/core"
 import * as Data from "effect/Data"
-import { revived } from "./Thrown.ts"
-import type { Fault } from "./Wire.ts"
+import { revived } from "../wire/Thrown.ts"
+import type { Fault } from "../wire/Wire.ts"
 
 /**
  * A call failed.

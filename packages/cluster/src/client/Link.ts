@@ -2,10 +2,10 @@
  * A worker's end: asks, with an answer or a typed failure in bounded time, and subscriptions.
  */
 import { randomUUID } from "node:crypto"
+import { Outbox } from "../wire/Outbox.ts"
+import type { Port } from "../wire/Ports.ts"
+import { type Arrived, type Asking, arrivedOf, type Telling, tellingOf, version } from "../wire/Wire.ts"
 import { ClusterError, ofFault } from "./ClusterError.ts"
-import { Outbox } from "./Outbox.ts"
-import type { Port } from "./Ports.ts"
-import { type Arrived, type Asking, arrivedOf, type Telling, tellingOf, version } from "./Wire.ts"
 
 /** Who is told how an ask ended. */
 export interface Asker {

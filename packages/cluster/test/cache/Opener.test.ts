@@ -1,7 +1,7 @@
 import { Codec, Envelope } from "@cache-locking/core"
 import { expect, it } from "vitest"
-import { compact, payloadOf } from "../src/Compact.ts"
-import { Opened, Opener } from "../src/Opener.ts"
+import { Opened, Opener } from "../../src/cache/Opener.ts"
+import { compact, payloadOf } from "../../src/wire/Compact.ts"
 
 const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
   const bytes = Buffer.from(Envelope.encode(new Uint8Array(), codec.name, { cost: 0, tags: [] }))

@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Backend } from "./Backend.ts"
+import type { Backend } from "../client/Backend.ts"
+import * as ClusterAdapter from "../client/ClusterAdapter.ts"
+import type { ClusterError } from "../client/ClusterError.ts"
 import type { Dumped } from "./CacheOptions.ts"
-import * as ClusterAdapter from "./ClusterAdapter.ts"
-import type { ClusterError } from "./ClusterError.ts"
 
 /** Values that are written in one call. */
 const atOnce = 500

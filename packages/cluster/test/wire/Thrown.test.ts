@@ -2,11 +2,11 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { linkOver } from "../src/Backend.ts"
-import { Cluster, ClusterCache, type ClusterError } from "../src/index.ts"
-import { failureCodec, revived, thrownOf } from "../src/Thrown.ts"
-import { verbs } from "../src/Verbs.ts"
-import { made } from "./fixtures/Made.ts"
+import { linkOver } from "../../src/client/Backend.ts"
+import { Cluster, ClusterCache, type ClusterError } from "../../src/index.ts"
+import { verbs } from "../../src/primary/Verbs.ts"
+import { failureCodec, revived, thrownOf } from "../../src/wire/Thrown.ts"
+import { made } from "../fixtures/Made.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 

@@ -6,13 +6,13 @@ import { isMainThread, parentPort } from "node:worker_threads"
 import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { bootstrap, ofProcess, type Primary } from "../primary/Primary.ts"
+import { Refused, type Space } from "../primary/Space.ts"
+import { boundsOf, type SpaceOptions } from "../primary/SpaceOptions.ts"
+import { run, type Scan } from "../primary/Verbs.ts"
+import { isPort, type PortLike, portOf } from "../wire/Ports.ts"
 import { ClusterError, ofFault } from "./ClusterError.ts"
 import { type Asker, Link, type Subscriber } from "./Link.ts"
-import { isPort, type PortLike, portOf } from "./Ports.ts"
-import { bootstrap, ofProcess, type Primary } from "./Primary.ts"
-import { Refused, type Space } from "./Space.ts"
-import { boundsOf, type SpaceOptions } from "./SpaceOptions.ts"
-import { run, type Scan } from "./Verbs.ts"
 
 /** Where a namespace is, and how long a call may take. */
 export interface BackendOptions {

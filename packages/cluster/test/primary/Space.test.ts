@@ -1,8 +1,8 @@
 /** One namespace by itself: what is left behind, and what is removed by whom. */
 import { afterEach, describe, expect, it } from "vitest"
-import { Space } from "../src/Space.ts"
-import { boundsOf, type SpaceOptions } from "../src/SpaceOptions.ts"
-import { run } from "../src/Verbs.ts"
+import { Space } from "../../src/primary/Space.ts"
+import { boundsOf, type SpaceOptions } from "../../src/primary/SpaceOptions.ts"
+import { run } from "../../src/primary/Verbs.ts"
 
 const spaces: Array<Space> = []
 afterEach(() => {

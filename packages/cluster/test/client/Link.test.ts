@@ -4,12 +4,12 @@ import { MessageChannel } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { afterEach, describe, expect, it } from "vitest"
-import { linkOver } from "../src/Backend.ts"
-import { ofFault } from "../src/ClusterError.ts"
-import { Cluster, ClusterAdapter } from "../src/index.ts"
-import { verbs } from "../src/Verbs.ts"
-import { arrivedOf, packed } from "../src/Wire.ts"
-import { pair } from "./fixtures/Pair.ts"
+import { linkOver } from "../../src/client/Backend.ts"
+import { ofFault } from "../../src/client/ClusterError.ts"
+import { Cluster, ClusterAdapter } from "../../src/index.ts"
+import { verbs } from "../../src/primary/Verbs.ts"
+import { arrivedOf, packed } from "../../src/wire/Wire.ts"
+import { pair } from "../fixtures/Pair.ts"
 
 const run = Effect.runPromise
 const fail = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => run(Effect.flip(effect))

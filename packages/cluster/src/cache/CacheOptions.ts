@@ -3,7 +3,7 @@
  */
 import { type Cache, Check, type Codec, type Tiered } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
-import { type BackendOptions, backendNames } from "./Backend.ts"
+import { type BackendOptions, backendNames } from "../client/Backend.ts"
 import type { Way } from "./Bridge.ts"
 
 /** How a cache is made. */

@@ -1,8 +1,8 @@
 /** `forceRefresh`: a new load, joined by whoever comes later, wherever they are. */
 import { afterEach, describe, expect, it } from "vitest"
-import { Cluster } from "../src/index.ts"
-import { made as madeOver } from "./fixtures/Made.ts"
-import type { Pair } from "./fixtures/Pair.ts"
+import { Cluster } from "../../src/index.ts"
+import { made as madeOver } from "../fixtures/Made.ts"
+import type { Pair } from "../fixtures/Pair.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 

@@ -5,11 +5,11 @@
 import type { Acquired, AcquireOptions, Adapter, AdapterError, Snapshot } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Backend } from "./Backend.ts"
-import * as ClusterAdapter from "./ClusterAdapter.ts"
-import { type ClusterError, toAdapterError } from "./ClusterError.ts"
-import { bytesOf } from "./Compact.ts"
-import type { Joined, Joining } from "./Joining.ts"
+import type { Backend } from "../client/Backend.ts"
+import * as ClusterAdapter from "../client/ClusterAdapter.ts"
+import { type ClusterError, toAdapterError } from "../client/ClusterError.ts"
+import type { Joined, Joining } from "../primary/Joining.ts"
+import { bytesOf } from "../wire/Compact.ts"
 import type { Found } from "./Reader.ts"
 
 /** What one call reads or writes beside its value; it travels with the fiber, because core's verbs know nothing of it. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { bytesOf, compact, payloadOf } from "../src/Compact.ts"
+import { bytesOf, compact, payloadOf } from "../../src/wire/Compact.ts"
 
 it("bytes come back as they were, whatever they are", () => {
   fc.assert(

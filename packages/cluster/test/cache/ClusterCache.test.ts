@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { afterEach, describe, expect, it } from "vitest"
-import { Cluster, ClusterAdapter, ClusterCache } from "../src/index.ts"
-import { pair } from "./fixtures/Pair.ts"
+import { Cluster, ClusterAdapter, ClusterCache } from "../../src/index.ts"
+import { pair } from "../fixtures/Pair.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 

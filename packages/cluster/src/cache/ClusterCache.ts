@@ -9,7 +9,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Backend, open } from "./Backend.ts"
+import { type Backend, open } from "../client/Backend.ts"
+import * as ClusterAdapter from "../client/ClusterAdapter.ts"
+import { ClusterError, ofCore } from "../client/ClusterError.ts"
+import type { SpaceStats } from "../primary/Space.ts"
+import { failureCodec } from "../wire/Thrown.ts"
 import { bridge, Way } from "./Bridge.ts"
 import {
   checkOptions,
@@ -20,14 +24,10 @@ import {
   type SetOptions,
   wayOf
 } from "./CacheOptions.ts"
-import * as ClusterAdapter from "./ClusterAdapter.ts"
-import { ClusterError, ofCore } from "./ClusterError.ts"
 import * as Dump from "./Dump.ts"
 import { Forcing } from "./Forcing.ts"
 import { Opened, Opener } from "./Opener.ts"
 import { type ByCore, effectOf, type Read, Reader } from "./Reader.ts"
-import type { SpaceStats } from "./Space.ts"
-import { failureCodec } from "./Thrown.ts"
 
 export type { Dumped, FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
 
