@@ -16,8 +16,10 @@ export const base = {
     pool: "forks",
     // Child processes inherit it, so that a forked peer sees the same sources as the test.
     execArgv: [`--conditions=${sourceCondition}`],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Limits end a hang and never judge a slow machine. A test has one of its own only where it takes still longer.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     passWithNoTests: true
   }
 } satisfies ViteUserConfig

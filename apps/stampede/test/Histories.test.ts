@@ -121,7 +121,7 @@ for (const [name, url, missing] of stores) {
         }
         // There was something to be wrong about.
         expect(parts.some(({ hits }) => hits > 10)).toBe(true)
-      }, 60_000)
+      })
     }
   })
 }

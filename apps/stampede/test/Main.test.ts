@@ -65,14 +65,13 @@ describe.each([
     })
     const servers = store === "redis" ? 1 : 0
     await poll(() => app.descendants().length >= processes + servers && app.out.includes("every caller"), {
-      what: "the processes to be there",
-      within: 15_000
+      what: "the processes to be there"
     })
     const started = app.descendants()
     app.child.kill(signal)
     const { code, err } = await app.ended
     expect(err).toBe("")
     expect(code).toBe(expected)
-    await poll(() => started.every((pid) => !lives(pid)), { what: "all processes to be gone", within: 5_000 })
+    await poll(() => started.every((pid) => !lives(pid)), { what: "all processes to be gone" })
   })
 })

@@ -4,8 +4,6 @@ import { run } from "./support/Run.ts"
 
 const server = await orUnavailable(MongoDb.start())
 const missing = server instanceof Unavailable ? ` (not run: ${server.reason})` : ""
-// A whole 540 MB of stand-in is brought where there is none yet.
-const patience = 60_000
 
 describe.skipIf(server instanceof Unavailable)(`over MongoDB or its stand-in${missing}`, () => {
   let url = ""
@@ -16,9 +14,7 @@ describe.skipIf(server instanceof Unavailable)(`over MongoDB or its stand-in${mi
     if (!(server instanceof Unavailable)) await server.stop()
   })
 
-  it("4 × 250 callers make one origin call, and at most 16 commands from each process", {
-    timeout: patience
-  }, async () => {
+  it("4 × 250 callers make one origin call, and at most 16 commands from each process", async () => {
     const outcome = await run("--check", "--url", url)
     const [recording] = outcome.recordings
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
@@ -34,13 +30,13 @@ describe.skipIf(server instanceof Unavailable)(`over MongoDB or its stand-in${mi
     }
   })
 
-  it("a killed leader is followed by one other", { timeout: patience }, async () => {
+  it("a killed leader is followed by one other", async () => {
     const outcome = await run("--check", "--url", url, "--kill", "--callers", "50", "--lease", "800ms")
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
     expect(outcome.figures[0]).toMatchObject({ originCalls: 2, takeovers: 1, answered: 150, died: 50 })
   })
 
-  it("says what it runs on, without the password", { timeout: patience }, async () => {
+  it("says what it runs on, without the password", async () => {
     const { store } = await run("--check", "--url", url, "--callers", "1", "--load", "10ms")
     expect(store).toMatch(/^MongoDB \d/)
     expect(store).not.toContain("@")

@@ -1,7 +1,5 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { run } from "./support/Run.ts"
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const store = ["--store", "r2"] as const
 

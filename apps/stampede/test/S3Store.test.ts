@@ -1,8 +1,6 @@
 import { orUnavailable, S3Moto, Unavailable } from "@cache-locking/test-servers"
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { run } from "./support/Run.ts"
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const server = await orUnavailable(S3Moto.start({ own: true }))
 const missing = server instanceof Unavailable ? ` (not run: ${server.reason})` : ""

@@ -18,4 +18,4 @@ it("four workers keep one limit, do one job, visit their sessions, and ask the o
   } finally {
     if (!(redis instanceof Unavailable)) await redis.stop()
   }
-}, 60_000)
+})

@@ -31,7 +31,7 @@ const each = (round: (at: number) => Promise<void>): Promise<unknown> =>
     )
   )
 
-it("fifty ask for a missing key inside a Worker: one leads", { timeout: 300_000 }, async () => {
+it("fifty ask for a missing key inside a Worker: one leads", async () => {
   const script = await WorkersBundle.bundle(new URL("./fixtures/RacesWorker.ts", import.meta.url))
   const miniflare = await WorkersRuntime.start({
     modules: true,
@@ -47,7 +47,7 @@ it("fifty ask for a missing key inside a Worker: one leads", { timeout: 300_000 
   }
 })
 
-it("fifty ask for an expired key in batches: one leads each", { timeout: 300_000 }, async () => {
+it("fifty ask for an expired key in batches: one leads each", async () => {
   for (let at = 0; at < 20; at++) {
     const keys = Array.from({ length: 10 }, (_, key) => `batch${at}-${key}`)
     for (const key of keys) await run(peer(0).put(key, { value: text("old"), lifetime: lifetime(0) }))

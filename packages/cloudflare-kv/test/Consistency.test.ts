@@ -39,9 +39,7 @@ it("the places are as slow as they say: a key of one's own serves what was", asy
   expect(await wordsAt(there)).toBe("39")
 })
 
-it("with leases in D1, a place finds the version that counts, or nothing, and never another", {
-  timeout: 60_000
-}, async () => {
+it("with leases in D1, a place finds the version that counts, or nothing, and never another", async () => {
   const random = randomOf(20_261_121)
   const places = placesOf(backend.namespace(), 3, { ...tempo, random }).map((namespace) =>
     KvAdapter.make({ namespace, leases: D1Adapter.make({ database: backend.database(), setup: true }) })

@@ -10,7 +10,6 @@ import { Cluster, ClusterAdapter } from "../src/index.ts"
 import { createClusterCache } from "../src/promise.ts"
 import { Crew } from "./fixtures/Crew.ts"
 
-const timeout = 30_000
 const script = (name: string) => new URL(`./fixtures/${name}.ts`, import.meta.url)
 let keys = 0
 const newKey = () => `key ${++keys}`
@@ -20,7 +19,7 @@ afterAll(() => Cluster.bootstrap().close())
 const fetchesOf = (crew: Crew) => crew.hands.flatMap((hand) => hand.fetches)
 
 describe.each(["advanced", "json"] as const)("over a channel with %s serialization", (serialization) => {
-  it("8 workers with 100 callers each fetch once, over the adapter and by `fetch`", { timeout }, async () => {
+  it("8 workers with 100 callers each fetch once, over the adapter and by `fetch`", async () => {
     // The workers are there first: whichever side begins, they find each other.
     await using crew = new Crew(8, serialization)
     Cluster.bootstrap()
@@ -35,7 +34,7 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
     }
   })
 
-  it("2 workers × 5,000 incr without waiting: none is lost", { timeout }, async () => {
+  it("2 workers × 5,000 incr without waiting: none is lost", async () => {
     Cluster.bootstrap()
     await using crew = new Crew(2, serialization)
     const counters = createClusterCache<number>({ namespace: "counters" })
@@ -69,7 +68,7 @@ describe("workers that die or fail", () => {
   }
 
   const killed = "the owner killed in its fetch: one successor within 50 ms of the exit, all are served (%s)"
-  it.each(["adapter", "cache"])(killed, { timeout }, async (of) => {
+  it.each(["adapter", "cache"])(killed, async (of) => {
     Cluster.bootstrap()
     await using crew = new Crew(4)
     const took: Array<number> = []
@@ -80,30 +79,26 @@ describe("workers that die or fail", () => {
     expect(Math.min(...took)).toBeLessThan(50)
   })
 
-  it.each(["adapter", "cache"])(
-    "the owner's fetch fails: its one error is everybody's (%s)",
-    { timeout },
-    async (of) => {
-      Cluster.bootstrap()
-      await using crew = new Crew(4)
-      // One that came a second later would rightly try again.
-      await crew.ready()
-      const key = newKey()
-      const answers = await Promise.all(
-        crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
-      )
-      expect(fetchesOf(crew)).toHaveLength(1)
-      expect(answers.flat()).toHaveLength(40)
-      for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
-    }
-  )
+  it.each(["adapter", "cache"])("the owner's fetch fails: its one error is everybody's (%s)", async (of) => {
+    Cluster.bootstrap()
+    await using crew = new Crew(4)
+    // One that came a second later would rightly try again.
+    await crew.ready()
+    const key = newKey()
+    const answers = await Promise.all(
+      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
+    )
+    expect(fetchesOf(crew)).toHaveLength(1)
+    expect(answers.flat()).toHaveLength(40)
+    for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
+  })
 })
 
 describe("threads", () => {
   const said = (thread: Thread, name: string) =>
     new Promise((resolve) => thread.on("message", (message) => name in Object(message) && resolve(message[name])))
 
-  it("are served over the port that they have anyway; one that ends gives back what it held", { timeout }, async () => {
+  it("are served over the port that they have anyway; one that ends gives back what it held", async () => {
     const primary = Cluster.bootstrap()
     const before = primary.stats.links
     const [one, two] = [new Thread(script("thread")), new Thread(script("thread"))]
@@ -123,7 +118,7 @@ describe("threads", () => {
 })
 
 describe("a primary that is busy or gone", () => {
-  it("blocked for a second: typed timeouts, then all is well, and no key is stalled", { timeout }, async () => {
+  it("blocked for a second: typed timeouts, then all is well, and no key is stalled", async () => {
     Cluster.bootstrap()
     await using crew = new Crew(2, "advanced", { CREW_TIMEOUT: "300" })
     const [one, two] = crew.hands
@@ -149,7 +144,7 @@ describe("a primary that is busy or gone", () => {
     expect(fetchesOf(crew)).toHaveLength(1)
   })
 
-  it("killed: calls under way and calls to come are refused at once", { timeout }, async () => {
+  it("killed: calls under way and calls to come are refused at once", async () => {
     const primary = fork(fileURLToPath(script("primary")), {
       serialization: "advanced"
     })

@@ -251,7 +251,7 @@ describe("explain", () => {
     expect(explain(many, { tolerance: 2, patience: 10 })).toMatchObject({ found: "no end" })
   })
 
-  it("takes a hundred histories that really happened", { timeout: 60_000 }, async () => {
+  it("takes a hundred histories that really happened", async () => {
     const time = new Time(1, 1)
     const one = (seed: number) =>
       Effect.suspend(() => {

@@ -16,7 +16,7 @@ const run = (environment: Record<string, string>): Promise<{ readonly code: numb
 const totals = (out: string) =>
   Object.fromEntries(Array.from(out.matchAll(/^# (pass|fail|skipped) (\d+)$/gm), ([, name, n]) => [name, Number(n)]))
 
-describe("the node:test binding", { timeout: 120_000 }, () => {
+describe("the node:test binding", () => {
   it("passes a good adapter, with visible skips", async () => {
     const { code, out } = await run({})
     expect(code).toBe(0)

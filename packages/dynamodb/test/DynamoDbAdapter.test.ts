@@ -449,9 +449,7 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
       await run(adapter.put(key, { value: value(1), lifetime: lifetime(1) }))
       await sleep(10)
       // Long ago, or long from now, by that clock; at most two seconds by the service's.
-      await expect
-        .poll(async () => (await skewed(other.acquire(key, ask("you"))))._tag, { timeout: 4_000 })
-        .toBe("Leader")
+      await expect.poll(async () => (await skewed(other.acquire(key, ask("you"))))._tag).toBe("Leader")
     }
   })
 })

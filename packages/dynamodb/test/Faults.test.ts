@@ -174,7 +174,7 @@ describe.skipIf(server instanceof Unavailable)("faults", () => {
     expect(await run(patient.fill("before", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
     expect((await run(patient.acquire("before", ask("you"))))._tag).toBe("Leader")
     await recovers(adapter)
-  }, 30_000)
+  })
 
   it("a killed server is told as unavailable, and found again when it is back", async () => {
     await own().kill()
@@ -182,7 +182,7 @@ describe.skipIf(server instanceof Unavailable)("faults", () => {
     await own().restart()
     await tableOn(own(), table)
     await recovers(adapter)
-  }, 30_000)
+  })
 
   /** A client whose first so many requests are throttled. */
   const throttled = (times: number) => {

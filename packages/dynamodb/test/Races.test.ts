@@ -68,7 +68,7 @@ describe.skipIf(server instanceof Unavailable)("races", () => {
       for (const child of children) child.disconnect()
       await Promise.all(children.map((child) => once(child, "exit")))
     }
-  }, 60_000)
+  })
 
   it("five ask for a key whose lease has ended: one leads", async () => {
     await eachRound(async (key) => {

@@ -99,7 +99,7 @@ await overServer((server) => {
         const file = new URL("./fixtures/Exits.ts", import.meta.url).pathname
         const child = spawn(process.execPath, ["--conditions=cache-locking-source", file, server.url, name], {
           stdio: ["ignore", "pipe", "pipe"],
-          timeout: 10_000
+          timeout: 120_000
         })
         let out = ""
         for (const stream of [child.stdout, child.stderr]) {

@@ -137,7 +137,7 @@ await overServer((server) => {
     beforeAll(async () => {
       const places = Array.from({ length: processes }, (_, place) => String(place))
       outcomes = (await Promise.all(places.map((place) => racer([server.url, place, String(rounds)])))).flat()
-    }, 60_000)
+    })
 
     /** What came of each round. */
     const roundsOf = (race: string): ReadonlyArray<ReadonlyArray<string>> => {

@@ -27,7 +27,7 @@ import {
 let server: MongoDb | Unavailable
 beforeAll(async () => {
   server = await startServer()
-}, 300_000)
+})
 afterAll(async () => {
   if (!(server instanceof Unavailable)) await server?.stop()
 })
@@ -96,7 +96,7 @@ describe("keys and values", () => {
     const found = await run(adapter.read(key))
     expect(found.value?.bytes.byteLength).toBe(valueBytes)
     expect(found.cooling?.cause).toEqual(cause)
-  }, 60_000)
+  })
 
   it("says so when value and cause together are more than a document holds, and changes nothing", async () => {
     const { adapter } = open()
@@ -106,7 +106,7 @@ describe("keys and values", () => {
     const error = await failureOf(adapter.abandon("k", { token, cooldown: minute, cause }))
     if (mongo().engine === "mongodb") expect(error.reason).toBe("Rejected")
     expect((await run(adapter.read("k"))).lease).toMatchObject({ owner: "me" })
-  }, 60_000)
+  })
 
   const odd = [
     ...["\"'`", "$", "$$NOW", "$where", "a.b", ".", "%", "%00", "\\", "*?[a-z]", "^a|b$", "{", "}", "{}"],
@@ -381,7 +381,7 @@ describe("a batch", () => {
     for (const key of keys) await keep(adapter, key, new Uint8Array(5 * 1024 * 1024).fill(key.charCodeAt(0)))
     const found = await run(adapter.acquireMany!(keys, ask("me")))
     expect(found.map((one) => hit(one).value.bytes.at(-1))).toEqual(keys.map((key) => key.charCodeAt(0)))
-  }, 60_000)
+  })
 })
 
 describe("adapters over one client", () => {

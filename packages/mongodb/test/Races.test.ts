@@ -25,7 +25,7 @@ const database = "races"
 let server: MongoDb | Unavailable
 beforeAll(async () => {
   server = await startServer()
-}, 300_000)
+})
 afterAll(async () => {
   if (!(server instanceof Unavailable)) await server?.stop()
 })
@@ -61,7 +61,7 @@ describe(`${rounds} rounds`, () => {
       expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
       expect(found.filter(({ _tag }) => _tag === "Follower")).toHaveLength(49)
     }, 2)
-  }, 120_000)
+  })
 
   it("of a fill against a delete: what was filled first is gone, what came after it is refused", async () => {
     const [filler, deleter] = await peers(2)
@@ -83,7 +83,7 @@ describe(`${rounds} rounds`, () => {
     })
     // Both happen, or this is no race.
     expect([...outcomes.keys()].sort()).toEqual(["false", "true"])
-  }, 60_000)
+  })
 
   it("of a fill against the end of its lease: the one who leads next decides", async () => {
     const [first, second] = await peers(2)
@@ -116,7 +116,7 @@ describe(`${rounds} rounds`, () => {
     }, 8)
     expect(outcomes.filled).toBeGreaterThan(0)
     expect(outcomes.led).toBeGreaterThan(0)
-  }, 60_000)
+  })
 
   it("of ten that ask for what has just expired: one leads, and a late fill is lost", async () => {
     const adapters = await peers(2)
@@ -130,7 +130,7 @@ describe(`${rounds} rounds`, () => {
       expect(filled).toBe(false)
       expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
     })
-  }, 60_000)
+  })
 
   it("of six set-ups at once: one index, and no failure", async () => {
     const clients = Array.from({ length: 3 }, () => clientOf(url()))
@@ -151,7 +151,7 @@ describe(`${rounds} rounds`, () => {
         for (let round = half; round < rounds; round += 2) await setUp(collections[round % 20]!, round)
       })
     )
-  }, 60_000)
+  })
 })
 
 describe("processes of their own", () => {
@@ -165,5 +165,5 @@ describe("processes of their own", () => {
       expect(outcomes.reduce((sum, { led }) => sum + led[round]!, 0)).toBe(1)
       expect(outcomes.reduce((sum, { filled }) => sum + filled[round]!, 0)).toBe(1)
     }
-  }, 90_000)
+  })
 })

@@ -28,7 +28,7 @@ import {
 let server: MongoDb | Unavailable
 beforeAll(async () => {
   server = await startServer()
-}, 300_000)
+})
 afterAll(async () => {
   if (!(server instanceof Unavailable)) await server?.stop()
 })

@@ -266,7 +266,7 @@ const watching = async (adapter: Adapter, key: string) => {
 
 describe("an adapter over a made-up stream", () => {
   const liveSoon = async (streams: ReadonlyArray<MadeUpStream>, index = 0) => {
-    await vi.waitFor(() => expect(streams.length).toBeGreaterThan(index))
+    await expect.poll(() => streams.length).toBeGreaterThan(index)
     // Those who asked for it listen to it by then.
     await turn()
     streams[index]!.live()
@@ -323,7 +323,7 @@ describe("an adapter over a made-up stream", () => {
     streams[0]!.emit("error", new Error("gone"))
     expect(events.at(-1)).toBe("lost")
     await liveSoon(streams, 1)
-    await vi.waitFor(() => expect(events.at(-1)).toBe("restored"))
+    await expect.poll(() => events.at(-1)).toBe("restored")
     streams[1]!.tell("e", "f-mark")
     expect(events.slice(3)).toEqual(["lost", "restored", "e"])
     await run(Scope.close(scope, Exit.void))
@@ -336,14 +336,14 @@ describe("an adapter over a made-up stream", () => {
   it("says lost also when the stream ends in the very moment it is live", async () => {
     const { adapter, streams } = overMadeUp()
     const { events, live } = await feeding(adapter)
-    await vi.waitFor(() => expect(streams).toHaveLength(1))
+    await expect.poll(() => streams).toHaveLength(1)
     await turn()
     streams[0]!.live()
     streams[0]!.emit("end")
     await live
     expect(events).toEqual(["lost"])
     await liveSoon(streams, 1)
-    await vi.waitFor(() => expect(events).toEqual(["lost", "restored"]))
+    await expect.poll(() => events).toEqual(["lost", "restored"])
     await run(adapter.close!)
     expect(events).toEqual(["lost", "restored", "lost"])
   })
@@ -359,9 +359,9 @@ describe("an adapter over a made-up stream", () => {
       return { setName: "rs0" }
     })
     streams[0]!.emit("close")
-    await vi.waitFor(() => expect(tries).toBe(3), { timeout: 2_000 })
+    await expect.poll(() => tries).toBe(3)
     await liveSoon(streams, 1)
-    await vi.waitFor(() => expect(events).toEqual(["lost", "restored"]))
+    await expect.poll(() => events).toEqual(["lost", "restored"])
     await run(adapter.close!)
   })
 })
@@ -370,7 +370,7 @@ describe("over a server", () => {
   let server: MongoDb | Unavailable
   beforeAll(async () => {
     server = await startServer()
-  }, 300_000)
+  })
   afterAll(async () => {
     if (!(server instanceof Unavailable)) await server?.stop()
   })
@@ -411,11 +411,11 @@ describe("over a server", () => {
     await run(woken)
     await run(there!.put("large", { value: { bytes: new Uint8Array(here!.limits.valueBytes) }, lifetime: lifetime(1) }))
     await run(there!.deleteMany!(["k", "large"]))
-    await vi.waitFor(() => expect(events.filter((key) => key === "large").length).toBeGreaterThanOrEqual(2))
+    await expect.poll(() => events.filter((key) => key === "large").length).toBeGreaterThanOrEqual(2)
     expect(new Set(events)).toEqual(new Set(["k", "large"]))
     await run(Scope.close(scope, Exit.void))
     await run(here!.close!)
     await sleep(0)
     await clients[0].db("watch").collection(collection).drop()
-  }, 60_000)
+  })
 })

@@ -38,7 +38,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
       expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
       expect(found.filter(({ _tag }) => _tag === "Follower")).toHaveLength(callers - 1)
     }
-  }, 30_000)
+  })
 
   it("acquire of an abandoned, an expired and a deleted key: one leads", async () => {
     const peers = await peersOf("again")
@@ -53,7 +53,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
       if (round % 3 !== 1) expect(leaders).toBe(1)
       else expect(leaders).toBeLessThanOrEqual(1)
     }
-  }, 30_000)
+  })
 
   it("fill against delete: the fill is first and its value gone, or it is refused", async () => {
     const peers = await peersOf("delete")
@@ -72,7 +72,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
     }
     // Both happen, or this is no race.
     expect(held).toBeGreaterThan(0)
-  }, 30_000)
+  })
 
   it("fill against expiry: the fill is held, or another leads, never both", async () => {
     const peers = await peersOf("expiry")
@@ -103,7 +103,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
     }
     expect(outcomes.fill).toBeGreaterThan(0)
     expect(outcomes.lead).toBeGreaterThan(0)
-  }, 30_000)
+  })
 
   it("batches in any order never wait for each other", async () => {
     const peers = await peersOf("batches")
@@ -113,7 +113,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
       const gone = await each(8, (i) => peers[i % 4]!.deleteMany!(i % 2 === 0 ? some : some.toReversed()))
       expect(gone.reduce((sum, one) => sum + one, 0)).toBe(some.length)
     }
-  }, 30_000)
+  })
 
   it("collection against whoever takes what has ended: nothing that is led or kept is removed", async () => {
     const table = "collect"
@@ -152,7 +152,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
     expect(outcomes.led).toBe((rounds / 4) * (ended - ended / 5))
     // Some were collected before they were taken, or this is no race.
     expect(outcomes.removed).toBeGreaterThan(0)
-  }, 60_000)
+  })
 
   it("setup against setup: all succeed, and there is one table", async () => {
     const clients = Array.from({ length: 4 }, () => clientOf(url))
@@ -163,7 +163,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
     const [row] =
       await clients[0]!`select count(*)::int as tables from pg_class where relname like 'table %' and relkind = 'r'`
     expect(row!["tables"]).toBe(rounds)
-  }, 60_000)
+  })
 })
 
 describe.skipIf(server instanceof Unavailable)(`races of processes${missing(server)}`, () => {
@@ -200,7 +200,7 @@ describe.skipIf(server instanceof Unavailable)(`races of processes${missing(serv
     await adapterOf(url, { table })
     const wins = await raceOf(Array.from({ length: 4 }, () => ({ kind: "acquire", table })))
     expect(sums(wins)).toEqual(keys.map(() => 1))
-  }, 60_000)
+  })
 
   it("fill against delete: what was filled is taken away once, and nothing is left", async () => {
     const table = "processes delete"
@@ -218,12 +218,12 @@ describe.skipIf(server instanceof Unavailable)(`races of processes${missing(serv
     expect(new Set(filled)).toEqual(new Set([0, 1]))
     expect(deleted).toEqual(filled)
     for (const key of keys) expect((await run(adapter.read(key))).value).toBeUndefined()
-  }, 60_000)
+  })
 
   it("setup against setup: all succeed", async () => {
     const wins = await raceOf(
       Array.from({ length: 2 }, () => ({ kind: "setup", table: "processes setup", callers: 2 }))
     )
     expect(sums(wins)).toEqual(keys.map(() => 4))
-  }, 60_000)
+  })
 })

@@ -47,9 +47,7 @@ it("50 requests at once to two Workers over one bucket make one origin call", as
   expect(loads.get("cold")).toBe(1)
 })
 
-it(`${rounds} rounds of ${parallel} that ask for one key, in two Workers: one leads`, {
-  timeout: 300_000
-}, async () => {
+it(`${rounds} rounds of ${parallel} that ask for one key, in two Workers: one leads`, async () => {
   for (let at = 0; at < rounds; at += roundsPerRequest) {
     const path = `/race?key=race${at}-&rounds=${roundsPerRequest}`
     const [a, b] = (await Promise.all([ask("a", path), ask("b", path)])).map(
@@ -59,7 +57,7 @@ it(`${rounds} rounds of ${parallel} that ask for one key, in two Workers: one le
   }
 })
 
-it("a value of 50 MB passes through an isolate", { timeout: 60_000 }, async () => {
+it("a value of 50 MB passes through an isolate", async () => {
   expect(await ask("a", "/large?bytes=50000000")).toBe("true")
 })
 

@@ -27,7 +27,7 @@ import {
 let cluster: RedisCluster | Unavailable
 beforeAll(async () => {
   cluster = await orUnavailable(RedisCluster.start({ own: true, replicas: 1 }))
-}, 300_000)
+})
 afterAll(async () => {
   if (!(cluster instanceof Unavailable)) await cluster?.stop()
 })
@@ -202,5 +202,5 @@ describe("a cluster that loses a master", () => {
     await Promise.all(there.map((key) => run(adapter.put(key, { value: value(2), lifetime: lifetime(minute) }))))
     await Promise.all(again.map(({ changed }) => changed))
     await Promise.all(again.map(({ leave }) => leave()))
-  }, 60_000)
+  })
 })

@@ -23,7 +23,7 @@ const commandTimeout = 250
 let server: Server
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const unhandled: Array<unknown> = []

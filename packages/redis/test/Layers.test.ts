@@ -13,7 +13,7 @@ import { ask, ioredis, lifetime, minute, run, value } from "./fixtures/Support.t
 let server: Server
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const connections = async (): Promise<number> => {

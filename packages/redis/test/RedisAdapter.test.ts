@@ -23,7 +23,7 @@ import {
 let server: Server
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const open = (prefix?: string) => {

@@ -11,7 +11,7 @@ import { ioredis, run } from "./fixtures/Support.ts"
 let server: Server
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const unit = 10_000_000
@@ -162,7 +162,7 @@ it("agrees with Entry on any sequence of moves", async () => {
     }),
     { numRuns: 400 }
   )
-}, 60_000)
+})
 
 it("keeps instants apart even where Redis has not collected yet", async () => {
   const client: Redis = ioredis(server.url)

@@ -10,7 +10,7 @@ import { ask, closing, hit, lead, lifetime, minute, run, sleep, value } from "./
 let sentinel: RedisSentinel | Unavailable
 beforeAll(async () => {
   sentinel = await orUnavailable(RedisSentinel.start({ own: true, downAfter: 500 }))
-}, 300_000)
+})
 afterAll(async () => {
   if (!(sentinel instanceof Unavailable)) await sentinel?.stop()
 })
@@ -61,4 +61,4 @@ it("works before and after a failover, with the scripts, the watchers and what w
     )
   )
   expect(hit(await run(adapter.acquire("led", ask("you")))).value.bytes).toEqual(Uint8Array.of(2))
-}, 60_000)
+})

@@ -9,7 +9,7 @@ import { ask, closing, ioredis, proxyTo, run } from "./fixtures/Support.ts"
 let server: Server
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const processes = 4

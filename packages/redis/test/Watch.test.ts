@@ -25,7 +25,7 @@ let server: Server
 let admin: Redis
 beforeAll(async () => {
   server = await RedisServer.start({ own: true })
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 /** A live watcher, and what became of it. */

@@ -29,7 +29,7 @@ let server: Server
 beforeAll(async () => {
   server = await S3Moto.start({ own: true })
   await makeBucket(server.url)
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const unhandled: Array<unknown> = []
@@ -83,7 +83,7 @@ const expectUnavailable = async (adapter: ListingAdapter) => {
 /** The same adapter works again, once the store does. */
 const recovers = async (adapter: Adapter) => {
   const putting = adapter.put("after", { value: value(1), lifetime: lifetime(minute) })
-  await expect.poll(() => run(Effect.isSuccess(putting)), { timeout: 10_000, interval: 50 }).toBe(true)
+  await expect.poll(() => run(Effect.isSuccess(putting)), { interval: 50 }).toBe(true)
   expect((await run(adapter.acquire("after", ask("you"))))._tag).toBe("Hit")
 }
 
@@ -217,6 +217,6 @@ it("leaves no timer and no socket behind", async () => {
   await proxy.heal()
   await recovers(adapter)
   client.destroy()
-  await expect.poll(() => proxy.stats.open, { timeout: 10_000 }).toBe(0)
+  await expect.poll(() => proxy.stats.open).toBe(0)
   expect(await timersDownTo(before)).toBeLessThanOrEqual(before)
 })

@@ -21,7 +21,7 @@ beforeAll(async () => {
     clients.push(...own)
     peers.push(own.map((client) => S3Adapter.make({ client, bucket, prefix: "races", commandTimeout: "15 seconds" })))
   }
-}, 300_000)
+})
 afterAll(async () => {
   for (const client of clients) client.destroy()
   for (const server of servers) await server.stop()
@@ -49,7 +49,7 @@ const granted = (found: Acquired): Token => {
 const filling = (token: Token) => ({ token, value: value(1), lifetime: lifetime(minute) })
 
 describe(`${rounds} rounds`, () => {
-  it(`of ${contenders} that ask for one key: one leads`, { timeout: 300_000 }, () =>
+  it(`of ${contenders} that ask for one key: one leads`, () =>
     each(
       "acquire",
       4,
@@ -62,10 +62,9 @@ describe(`${rounds} rounds`, () => {
         expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
         expect(found.filter(({ _tag }) => _tag === "Follower")).toHaveLength(contenders - 1)
       })
-    )
-  )
+    ))
 
-  it("of a fill against a delete: the delete has the last word", { timeout: 120_000 }, () =>
+  it("of a fill against a delete: the delete has the last word", () =>
     each(
       "deleting",
       8,
@@ -77,10 +76,9 @@ describe(`${rounds} rounds`, () => {
         expect(held).toBe(existed)
         expect((yield* b!.read(key)).value).toBeUndefined()
       })
-    )
-  )
+    ))
 
-  it("of two fills with one token: one is held", { timeout: 120_000 }, () =>
+  it("of two fills with one token: one is held", () =>
     each(
       "twice",
       8,
@@ -91,10 +89,9 @@ describe(`${rounds} rounds`, () => {
         })
         expect(held.filter(Boolean)).toHaveLength(1)
       })
-    )
-  )
+    ))
 
-  it("of a fill against one who would lead when the lease ends: never both", { timeout: 120_000 }, () =>
+  it("of a fill against one who would lead when the lease ends: never both", () =>
     each(
       "expiring",
       8,
@@ -108,6 +105,5 @@ describe(`${rounds} rounds`, () => {
         expect(held).toBe(false)
         expect(yield* b!.fill(key, filling(found.token))).toBe(true)
       })
-    )
-  )
+    ))
 })

@@ -33,7 +33,7 @@ let server: Server
 beforeAll(async () => {
   server = await S3Moto.start({ own: true })
   await makeBucket(server.url)
-}, 300_000)
+})
 afterAll(() => server?.stop())
 
 const open = (prefix: string, more: Partial<S3Adapter.Options> = {}) => {

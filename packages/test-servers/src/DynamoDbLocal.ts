@@ -63,7 +63,6 @@ const definition: ServerDefinition = {
     }
   },
   ready: answers,
-  readyWithin: 60_000,
   version: async (url) => {
     if (!(await answers(url))) throw new Error("it refuses to list tables")
     return "unknown"

@@ -148,7 +148,7 @@ export class FaultProxy implements AsyncDisposable {
           listener.once("error", reject)
           listener.listen(this.port, this.host, () => resolve(true))
         }),
-      { what: `port ${this.port}`, within: 2000 }
+      { what: `port ${this.port}` }
     )
     this.listener = listener
   }

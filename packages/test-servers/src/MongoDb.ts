@@ -34,16 +34,14 @@ const mongod = (binary: Binary): Launcher => ({
       env: binary.env
     }
   },
-  ready: async (url, pid) => Number((await askMongo(url, { serverStatus: 1 }))["pid"]) === pid,
-  readyWithin: 20_000
+  ready: async (url, pid) => Number((await askMongo(url, { serverStatus: 1 }))["pid"]) === pid
 })
 
 const becomePrimary = async (server: Server): Promise<void> => {
   const members = [{ _id: 0, host: `${server.host}:${server.port}` }]
   await askMongo(server.url, { replSetInitiate: { _id: replicaSet, members } })
   await poll(async () => (await askMongo(server.url, { hello: 1 }))["isWritablePrimary"] === true, {
-    what: "the node to become primary",
-    within: 20_000
+    what: "the node to become primary"
   })
 }
 

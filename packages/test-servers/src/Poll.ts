@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 export interface PollOptions {
   /** What is waited for, for the error message. */
   readonly what: string
-  /** Give up after this many milliseconds. */
-  readonly within: number
+  /** Give up after this many milliseconds. The default is two minutes, which only a hang takes. */
+  readonly within?: number
   readonly every?: number
 }
 
@@ -15,7 +15,8 @@ type Answer<A> = Exclude<Awaited<A>, undefined | false>
  * "not yet"; the last one is kept as the cause when time is up.
  */
 export const poll = async <A>(attempt: () => A, options: PollOptions): Promise<Answer<A>> => {
-  const deadline = performance.now() + options.within
+  const { what, within = 120_000 } = options
+  const deadline = performance.now() + within
   let last: unknown
   for (;;) {
     try {
@@ -25,7 +26,7 @@ export const poll = async <A>(attempt: () => A, options: PollOptions): Promise<A
       last = error
     }
     if (performance.now() >= deadline) {
-      throw new Error(`gave up waiting for ${options.what} after ${options.within} ms`, { cause: last })
+      throw new Error(`gave up waiting for ${what} after ${within} ms`, { cause: last })
     }
     await sleep(options.every ?? 10)
   }

@@ -73,7 +73,6 @@ export const postgresLauncher = (
     }
   },
   ready: async (_url, pid, directory) => tellsReady(join(directory, "data"), pid),
-  readyWithin: 20_000,
   // Fast shutdown: SIGKILL would leave its shared memory to the system.
   stopSignal: "SIGINT"
 })

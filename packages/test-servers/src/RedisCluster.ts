@@ -84,14 +84,13 @@ const form = async (nodes: ReadonlyArray<Node>, shape: Shape): Promise<void> => 
           .map(({ busPort, server }) => client.send("CLUSTER", "MEET", server.host, server.port, busPort))
       )
     )
-    const bounds = { within: 20_000, every: 50 }
     const replicas = clients.slice(shape.masters)
     await Promise.all(
       replicas.map(async (client, i) => {
         const id = String(await masters[i % shape.masters]?.send("CLUSTER", "MYID"))
         // Refused until the gossip has brought the master's name.
         await poll(async () => (await client.send("CLUSTER", "REPLICATE", id)) === "OK", {
-          ...bounds,
+          every: 50,
           what: "the replicas to know their masters"
         })
       })
@@ -103,7 +102,7 @@ const form = async (nodes: ReadonlyArray<Node>, shape: Shape): Promise<void> => 
     const inSync = async (client: RespClient): Promise<boolean> =>
       (await client.info("replication", "master_link_status")) === "up"
     await poll(async () => (await Promise.all([...clients.map(whole), ...replicas.map(inSync)])).every((is) => is), {
-      ...bounds,
+      every: 50,
       what: "the cluster to be whole"
     })
   } finally {

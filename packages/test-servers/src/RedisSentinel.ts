@@ -111,13 +111,12 @@ const startSentinel = (own: { port: number; id: string }, watched: Watched): Pro
 
 /** Until the replica follows its master, and each sentinel agrees that they are enough to fail over to it. */
 const untilWatched = async (replica: Server, sentinels: ReadonlyArray<Server>): Promise<void> => {
-  const bounds = { within: 20_000, every: 50 }
   await poll(
     async () => {
       await using client = await RespClient.connect(replica.url)
       return (await client.info("replication", "master_link_status")) === "up"
     },
-    { ...bounds, what: "the replica to follow its master" }
+    { every: 50, what: "the replica to follow its master" }
   )
   await Promise.all(
     sentinels.map((sentinel) =>
@@ -132,7 +131,7 @@ const untilWatched = async (replica: Server, sentinels: ReadonlyArray<Server>): 
             /,flags,slave,.*,master-link-status,ok,/.test(replicas)
           )
         },
-        { ...bounds, what: "the sentinels to agree" }
+        { every: 50, what: "the sentinels to agree" }
       )
     )
   )

@@ -82,7 +82,6 @@ const definition: ServerDefinition = {
     env: binary.env
   }),
   ready: async (url) => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok,
-  readyWithin: 30_000,
   version: async (url) => {
     // A URL with credentials in it cannot be fetched; and any answer will do.
     const response = await fetch(new URL(url).origin, { signal: AbortSignal.timeout(5000) })

@@ -50,7 +50,6 @@ export interface Launcher {
   }) => Command | Promise<Command>
   /** Whether the process `pid` itself serves at `url`, not another that took the port before it. */
   readonly ready: (url: string, pid: number, directory: string) => Promise<boolean>
-  readonly readyWithin?: number
   readonly stopSignal?: NodeJS.Signals
 }
 
@@ -167,7 +166,6 @@ export const startOwn = async (launcher: Launcher, options: StartOptions = {}): 
       kind,
       launch: (directory) => launcher.launch({ binary, port, directory, args: options.args ?? [] }),
       ready: (pid, directory) => launcher.ready(url, pid, directory),
-      ...(launcher.readyWithin === undefined ? {} : { readyWithin: launcher.readyWithin }),
       ...(launcher.stopSignal === undefined ? {} : { stopSignal: launcher.stopSignal })
     })
     try {

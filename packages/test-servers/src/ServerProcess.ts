@@ -20,7 +20,6 @@ export interface ServerProcessOptions {
   readonly launch: (directory: string) => Command | Promise<Command>
   /** Answers once the server serves; throws or answers false until then. Must recognise its own server by `pid`. */
   readonly ready: (pid: number, directory: string) => Promise<boolean>
-  readonly readyWithin?: number
   /** What asks the server to end tidily. Most keep nothing worth it: `SIGKILL`. */
   readonly stopSignal?: NodeJS.Signals
 }
@@ -87,8 +86,7 @@ export class ServerProcess {
     child.unref()
     const { pid } = child
     const ready = poll(() => (this.running && pid !== undefined ? this.options.ready(pid, this.directory) : "exited"), {
-      what: `${this.kind} to be ready`,
-      within: this.options.readyWithin ?? 10_000
+      what: `${this.kind} to be ready`
     })
     try {
       const answer = await Promise.race([ready, failed])
@@ -136,7 +134,7 @@ export class ServerProcess {
       signalProcess(child, "SIGSTOP")
     }
     const all = [pid, ...this.stopped]
-    await poll(() => all.every(standsStill), { what: `${this.kind} to stand still`, within: 5_000, every: 1 })
+    await poll(() => all.every(standsStill), { what: `${this.kind} to stand still`, every: 1 })
   }
 
   resume(): void {

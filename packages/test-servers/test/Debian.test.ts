@@ -63,11 +63,11 @@ describe.skipIf(!onDebian)("installing", () => {
   it("comes to a tidy end when the process that asked is killed", async () => {
     const env = fakeDebian()
     const { child, ended } = runFixture("install.ts", [policy, directory, "thing"], env)
-    await poll(() => existsSync(join(directory, "busy")), { what: "the installation to be under way", within: 5000 })
+    await poll(() => existsSync(join(directory, "busy")), { what: "the installation to be under way" })
     expect(existsSync(policy)).toBe(true)
     child.kill("SIGKILL")
     await ended
-    await poll(() => journal().includes("install\n") && !existsSync(policy), { what: "the tidy end", within: 5000 })
+    await poll(() => journal().includes("install\n") && !existsSync(policy), { what: "the tidy end" })
   })
 
   it("takes away what a run without a tidy end left behind", async () => {
@@ -87,7 +87,7 @@ describe.skipIf(!onDebian)("installing", () => {
 })
 
 describe.skipIf(!onDebian)("unpacking", () => {
-  it("happens once and whole, however many processes ask at once", { timeout: 120_000 }, async (context) => {
+  it("happens once and whole, however many processes ask at once", async (context) => {
     const env = { XDG_CACHE_HOME: directory, PATH: process.env.PATH ?? "" }
     const asking = [1, 2].map(() => runFixture("unpack.ts", ["some", "memcached", "memcached"], env))
     const codes = await Promise.all(asking.map(({ ended }) => ended))

@@ -26,7 +26,7 @@ const table = {
 }
 
 describe("DynamoDbLocal", () => {
-  it("starts, keeps, forgets at a restart, and ends", { timeout: 300_000 }, async (context) => {
+  it("starts, keeps, forgets at a restart, and ends", async (context) => {
     await using server = await orSkip(context, DynamoDbLocal.start({ own: true }))
     expect(await call(server.url, "CreateTable", table)).toMatchObject({ status: 200 })
     const put = {

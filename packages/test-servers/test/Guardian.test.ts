@@ -16,13 +16,13 @@ const hold = async (context: TestContext, ending: string) => {
 }
 
 const held = async (fixture: ReturnType<typeof runFixture>) => {
-  const line = await poll(() => /^\{.*\}$/m.exec(fixture.output())?.[0], { what: "the fixture", within: 15_000 })
+  const line = await poll(() => /^\{.*\}$/m.exec(fixture.output())?.[0], { what: "the fixture" })
   return { ...fixture, held: JSON.parse(line) as Held }
 }
 
 const expectGone = async ({ directory, pids }: Held) => {
-  await poll(() => !pids.some(isAlive), { what: "the servers to be gone", within: 2000 })
-  await poll(() => !existsSync(directory), { what: "their data to be gone", within: 3000 })
+  await poll(() => !pids.some(isAlive), { what: "the servers to be gone" })
+  await poll(() => !existsSync(directory), { what: "their data to be gone" })
 }
 
 describe("a process that starts servers", () => {
@@ -54,7 +54,7 @@ describe("a process that starts servers", () => {
     await expectGone(held)
   })
 
-  it("leaves no child of a server behind, not even a stopped one", { timeout: 300_000 }, async (context) => {
+  it("leaves no child of a server behind, not even a stopped one", async (context) => {
     await (await orSkip(context, Postgres.start({ own: true }))).stop()
     const fixture = await held(runFixture("holdPaused.ts"))
     expect(fixture.held.pids.length).toBeGreaterThan(3)

@@ -14,7 +14,7 @@ const ask = async ({ host, port }: Server, text: string): Promise<string> => {
 }
 
 describe("Memcached", () => {
-  it("starts, keeps, forgets at a restart, and ends", { timeout: 300_000 }, async (context) => {
+  it("starts, keeps, forgets at a restart, and ends", async (context) => {
     await using server = await orSkip(context, Memcached.start({ own: true }))
     expect(server.origin.version).toMatch(/^1\./)
     expect(await ask(server, "set a 0 0 1\r\n1\r\n")).toBe("STORED\r\n")

@@ -13,7 +13,7 @@ let names = 0
 beforeAll(async () => {
   mongo = await orUnavailable(MongoDb.start({ own: true }))
   if (!(mongo instanceof Unavailable)) client = await MongoClient.connect(mongo.url)
-}, 300_000)
+})
 
 afterAll(async () => {
   if (mongo instanceof Unavailable) return

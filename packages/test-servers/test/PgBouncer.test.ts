@@ -3,9 +3,7 @@ import { expect, it } from "vitest"
 import { PgBouncer, Postgres } from "../src/index.ts"
 import { orSkip } from "./fixtures/Support.ts"
 
-it("hands the connections of one Postgres out to many, and comes back at the same address", {
-  timeout: 300_000
-}, async (context) => {
+it("hands the connections of one Postgres out to many, and comes back at the same address", async (context) => {
   await using postgres = await orSkip(context, Postgres.start())
   await using bouncer = await orSkip(context, PgBouncer.start({ target: postgres, poolSize: 2 }))
   expect(bouncer.origin.version).toMatch(/^\d+\.\d+/)

@@ -6,7 +6,7 @@ import { isAlive, orSkip } from "./fixtures/Support.ts"
 afterEach(() => vi.unstubAllEnvs())
 
 describe("Postgres", () => {
-  it("starts, keeps, forgets at a restart, and ends", { timeout: 300_000 }, async (context) => {
+  it("starts, keeps, forgets at a restart, and ends", async (context) => {
     await using server = await orSkip(context, Postgres.start({ own: true }))
     const sql = connect(server.url, { max: 2, onnotice: () => {} })
     await sql`create table things (id text primary key)`
@@ -35,7 +35,7 @@ describe("Postgres", () => {
     const sql = connect(server.url, { max: 1 })
     const [row] = await sql`select pg_backend_pid() as pid`
     await server.kill()
-    await vi.waitFor(() => expect(isAlive(row?.["pid"])).toBe(false), { timeout: 5000, interval: 20 })
+    await expect.poll(() => isAlive(row?.["pid"])).toBe(false)
     await sql.end({ timeout: 0 }).catch(() => {})
     await server.restart()
     expect(server.pid).toBeGreaterThan(0)

@@ -13,7 +13,7 @@ describe.each([Redis, Valkey])("$kind", (kind) => {
   beforeAll(async () => {
     const first = await orUnavailable(kind.start({ own: true }))
     if (!(first instanceof Unavailable)) await first.stop()
-  }, 300_000)
+  })
 
   it("starts and answers an ordinary client", async (context) => {
     await using server = await orSkip(context, kind.start({ own: true }))

@@ -15,7 +15,7 @@ const call = async (url: string, method: string, headers: Record<string, string>
 }
 
 describe("S3Moto", () => {
-  it("starts, holds to conditions, forgets at a restart, and ends", { timeout: 300_000 }, async (context) => {
+  it("starts, holds to conditions, forgets at a restart, and ends", async (context) => {
     await using server = await orSkip(context, S3Moto.start({ own: true }))
     const bucket = `${server.url}/bucket`
     const thing = `${bucket}/thing`
@@ -50,7 +50,7 @@ describe("S3Moto", () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(1)
   })
 
-  it("lets one of many writers over one version win, each time", { timeout: 60_000 }, async (context) => {
+  it("lets one of many writers over one version win, each time", async (context) => {
     await using server = await orSkip(context, S3Moto.start({ own: true }))
     await call(`${server.url}/bucket`, "PUT")
     let { tag } = await call(`${server.url}/bucket/race`, "PUT", {}, "first")

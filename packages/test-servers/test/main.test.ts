@@ -11,8 +11,7 @@ describe("the command line", () => {
     await (await orSkip(context, Redis.start({ own: true }))).stop()
     const { child, ended, output } = runFixture(main, ["redis"], { REDIS_URL: "" })
     const url = await poll(() => /^export REDIS_URL='(.*?)' # redis/m.exec(output())?.[1], {
-      what: "the variable",
-      within: 10_000
+      what: "the variable"
     })
     expect(await RespClient.once(url, "PING")).toBe("PONG")
     child.kill("SIGINT")

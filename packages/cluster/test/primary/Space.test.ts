@@ -34,7 +34,7 @@ describe("what is over", () => {
     }
     expect(left(space, all)).toBe(500)
     for (const key of all) for (const { expiresIn } of space.held(key)) expect(expiresIn).toBeLessThanOrEqual(life)
-    await expect.poll(() => left(space, all), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => left(space, all)).toBe(0)
   })
 
   it("is removed by a timer with ttlAutopurge, be it that expired values may be given as stale", async () => {
