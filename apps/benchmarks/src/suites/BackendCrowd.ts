@@ -6,8 +6,8 @@ import { asCrowd, stamp, together } from "../Crowd.ts"
 import { check, Origin, valueOf } from "../Origin.ts"
 import { overReached } from "../peers/CacheLocking.ts"
 import type { Opened } from "../peers/Peer.ts"
+import { bounds } from "../probes/RedisHit.ts"
 import type { Probe, Sample, Setting } from "../Suite.ts"
-import { bounds } from "./RedisCrowd.ts"
 
 /** What is compared: so many operations of the raw client, and as many of ours. */
 export interface Work {

@@ -1,39 +1,13 @@
 import * as Effect from "effect/Effect"
-import { batches } from "../Batch.ts"
-import { check, Origin, valueOf } from "../Origin.ts"
+import { valueOf } from "../Origin.ts"
 import { CacheLockingFiber } from "../peers/CacheLocking.ts"
 import { EffectCacheFiber } from "../peers/EffectCache.ts"
 import { type FiberPeer, nothing } from "../peers/Peer.ts"
-import type { Setting, Suite } from "../Suite.ts"
+import { key, one } from "../probes/FiberHit.ts"
+import { hour } from "../probes/PromiseHit.ts"
+import type { Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-
-const key = "user:42"
-const hour = 3_600_000
-
-/** Asks so many times in one fiber, one after the other. */
-export const repeat = Effect.fnUntraced(function* (
-  get: (key: string) => Effect.Effect<unknown>,
-  key: string,
-  n: number
-) {
-  let answer: unknown
-  for (let i = 0; i < n; i++) answer = yield* get(key)
-  return answer
-})
-
-const open =
-  (ttl: number | undefined) =>
-  async (peer: FiberPeer, { quick }: Setting, who: string) => {
-    const origin = new Origin()
-    const opened = await peer.memory!((key) => Effect.promise(() => origin.load(key)), { maxEntries: 10_000, ttl })
-    return batches({
-      quick,
-      run: async (n) => check(opened.valueOf(await Effect.runPromise(repeat(opened.get, key, n))), key, who),
-      verify: () => origin.expect(1, who),
-      close: opened.close
-    })
-  }
 
 /** Looks at its fiber and answers, as every cache must that reads the fiber's clock. */
 const Floor: FiberPeer = {
@@ -64,11 +38,11 @@ export const FiberHit: Suite = {
   generations: 3,
   metrics: [{ key: "time", title: "per hit", unit: "ns", ratio: true }],
   contenders: [
-    contender(Floor, open(undefined), { floor: true }),
-    contender(CacheLockingFiber, open(undefined), { as: "no TTL" }),
-    contender(CacheLockingFiber, open(hour), { as: "TTL 1 h" }),
-    contender(EffectCacheFiber, open(undefined), { as: "no TTL" }),
-    contender(EffectCacheFiber, open(hour), { as: "TTL 1 h" })
+    contender(Floor, one(undefined), { floor: true }),
+    contender(CacheLockingFiber, one(undefined), { as: "no TTL" }),
+    contender(CacheLockingFiber, one(hour), { as: "TTL 1 h" }),
+    contender(EffectCacheFiber, one(undefined), { as: "no TTL" }),
+    contender(EffectCacheFiber, one(hour), { as: "TTL 1 h" })
   ],
   verdict: (rows) => rows.ours.map((name) => compared(rows, name, "time", speed)),
   targets: [

@@ -1,70 +1,24 @@
-import * as Effect from "effect/Effect"
-import { type Batches, calibrate, timed } from "../Batch.ts"
-import { check, Origin } from "../Origin.ts"
+import { calibrate, timed } from "../Batch.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import { EffectCacheFiber } from "../peers/EffectCache.ts"
 import { LruCache } from "../peers/LruCache.ts"
-import type { FiberPeer, Peer } from "../peers/Peer.ts"
+import { type Crowd, type Gather, many, overEffects, overPromises } from "../probes/HotKey.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
 import { contender } from "./Contenders.ts"
-import { repeat } from "./FiberHit.ts"
-
-const hot = "user:42"
-
-interface Crowd {
-  readonly run: Batches["run"]
-  readonly close: () => Promise<void>
-}
-
-/** A cache with so many entries in which one is hot. */
-type Gather<P> = (peer: P, entries: number, who: string) => Promise<Crowd>
-
-const overPromises: Gather<Peer> = async (peer, entries, who) => {
-  const origin = new Origin()
-  const opened = await peer.memory!(origin.load, { maxEntries: entries + 1, ttl: undefined })
-  for (let i = 1; i < entries; i++) await opened.get(`key:${i}`)
-  await opened.get(hot)
-  return {
-    run: async (n) => {
-      let value: string | undefined
-      for (let i = 0; i < n; i++) value = await opened.get(hot)
-      check(value, hot, who)
-      origin.expect(entries, who)
-    },
-    close: opened.close
-  }
-}
-
-const overEffects: Gather<FiberPeer> = async (peer, entries, who) => {
-  const origin = new Origin()
-  const opened = await peer.memory!((key) => Effect.promise(() => origin.load(key)), {
-    maxEntries: entries + 1,
-    ttl: undefined
-  })
-  for (let i = 1; i < entries; i++) await Effect.runPromise(opened.get(`key:${i}`))
-  await Effect.runPromise(opened.get(hot))
-  return {
-    run: async (n) => {
-      check(opened.valueOf(await Effect.runPromise(repeat(opened.get, hot, n))), hot, who)
-      origin.expect(entries, who)
-    },
-    close: opened.close
-  }
-}
 
 const open =
   <P>(gather: Gather<P>) =>
-  async (peer: P, { quick }: Setting, who: string): Promise<Probe> => {
+  async (peer: P, setting: Setting, who: string): Promise<Probe> => {
     const alone = await gather(peer, 1, who)
-    const among = await gather(peer, quick ? 1_000 : 100_000, who)
-    const batch = async ({ run }: Crowd) => ({ run, n: await calibrate({ run, quick }) })
+    const among = await gather(peer, many(setting), who)
+    const batch = async ({ run }: Crowd) => ({ run, n: await calibrate({ run, quick: setting.quick }) })
     const few = await batch(alone)
-    const many = await batch(among)
+    const all = await batch(among)
     return {
       sample: async () => {
         const alone = await timed(few.run, few.n)
-        const among = await timed(many.run, many.n)
+        const among = await timed(all.run, all.n)
         return { alone, among, times: among / alone }
       },
       close: async () => {

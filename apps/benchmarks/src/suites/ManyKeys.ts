@@ -6,10 +6,11 @@ import { BareMany } from "../peers/Bare.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
 import type { LoadMany, Peer } from "../peers/Peer.ts"
 import { redisPeers } from "../peers/RedisPeers.ts"
+import { bounds } from "../probes/RedisHit.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { bounds, commandsOf } from "./RedisCrowd.ts"
+import { commandsOf } from "./RedisCrowd.ts"
 
 const size = 100
 

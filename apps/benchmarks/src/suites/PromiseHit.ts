@@ -1,5 +1,3 @@
-import { batches } from "../Batch.ts"
-import { check, Origin } from "../Origin.ts"
 import { AsyncCacheDedupe } from "../peers/AsyncCacheDedupe.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { Bentocache } from "../peers/Bentocache.ts"
@@ -10,53 +8,10 @@ import { Cachified } from "../peers/Cachified.ts"
 import { EffectCache } from "../peers/EffectCache.ts"
 import { LayeredLoader } from "../peers/LayeredLoader.ts"
 import { LruCache } from "../peers/LruCache.ts"
-import type { Peer } from "../peers/Peer.ts"
-import type { Setting, Suite } from "../Suite.ts"
+import { hour, many, one } from "../probes/PromiseHit.ts"
+import type { Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-
-const key = "user:42"
-const hour = 3_600_000
-const together = 1_000
-
-const one =
-  (ttl: number | undefined) =>
-  async (peer: Peer, { quick }: Setting, who: string) => {
-    const origin = new Origin()
-    const opened = await peer.memory!(origin.load, { maxEntries: 10_000, ttl })
-    return batches({
-      quick,
-      run: async (n) => {
-        let value: string | undefined
-        for (let i = 0; i < n; i++) value = await opened.get(key)
-        check(value, key, who)
-      },
-      verify: () => origin.expect(1, who),
-      close: opened.close
-    })
-  }
-
-const many =
-  (ttl: number | undefined) =>
-  async (peer: Peer, { quick }: Setting, who: string) => {
-    const origin = new Origin()
-    const opened = await peer.memory!(origin.load, { maxEntries: 10_000, ttl })
-    await opened.get(key)
-    return batches({
-      quick,
-      unit: together,
-      run: async (n) => {
-        const asked = new Array<Promise<string>>(together)
-        for (let done = 0; done < n; done += together) {
-          for (let i = 0; i < together; i++) asked[i] = opened.get(key)
-          const values = await Promise.all(asked)
-          check(values[together - 1], key, who)
-        }
-      },
-      verify: () => origin.expect(1, who),
-      close: opened.close
-    })
-  }
 
 const contenders = (open: typeof one) => [
   contender(BareMap, open(undefined), { floor: true }),

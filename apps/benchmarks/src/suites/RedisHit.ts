@@ -5,10 +5,11 @@ import { BareNodeRedis, BareRedis5, BareRedis6 } from "../peers/Bare.ts"
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import { redisPeers } from "../peers/RedisPeers.ts"
+import { type Gather, overEffects, overPromises } from "../probes/RedisHit.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { commandsOf, type Gather, hit, overEffects, overPromises } from "./RedisCrowd.ts"
+import { commandsOf, hit } from "./RedisCrowd.ts"
 
 const miss =
   <P>(gather: Gather<P>) =>

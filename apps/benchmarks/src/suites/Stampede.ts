@@ -1,9 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import { heldBytes } from "../Heap.ts"
-import { check, type Load, Origin, valueOf } from "../Origin.ts"
 import { AsyncCacheDedupe } from "../peers/AsyncCacheDedupe.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { Bentocache } from "../peers/Bentocache.ts"
@@ -14,43 +10,11 @@ import { Cachified } from "../peers/Cachified.ts"
 import { EffectCache, EffectCacheFiber } from "../peers/EffectCache.ts"
 import { LayeredLoader } from "../peers/LayeredLoader.ts"
 import { LruCache } from "../peers/LruCache.ts"
-import { type Bounds, type FiberPeer, nothing, type Peer } from "../peers/Peer.ts"
-import type { Probe, Rows, Setting, Suite } from "../Suite.ts"
+import { type FiberPeer, nothing } from "../peers/Peer.ts"
+import { open, overEffects, overPromises } from "../probes/Stampede.ts"
+import type { Rows, Suite } from "../Suite.ts"
 import { compared, size, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-
-const loadMillis = 20
-const bounds: Bounds = { maxEntries: 10_000, ttl: 3_600_000 }
-
-/** Callers of one cache: asks for a key so many times at once, and answers when all are answered. */
-interface Crowd {
-  readonly ask: (key: string, callers: number) => () => Promise<ReadonlyArray<string>>
-  readonly close: () => Promise<void>
-}
-
-type Gather<P> = (peer: P, load: Load) => Promise<Crowd>
-
-const overPromises: Gather<Peer> = async (peer, load) => {
-  const opened = await peer.memory!(load, bounds)
-  return {
-    ask: (key, callers) => {
-      const asked = Array.from({ length: callers }, () => opened.get(key))
-      return () => Promise.all(asked)
-    },
-    close: opened.close
-  }
-}
-
-const overEffects: Gather<FiberPeer> = async (peer, load) => {
-  const opened = await peer.memory!((key) => Effect.promise(() => load(key)), bounds)
-  return {
-    ask: (key, callers) => {
-      const fibers = Array.from({ length: callers }, () => Effect.runFork(opened.get(key)))
-      return async () => (await Effect.runPromise(Fiber.joinAll(fibers))).map(opened.valueOf)
-    },
-    close: opened.close
-  }
-}
 
 /** Fibers that wait for one deferred: the least that so many fibers cost. */
 const Floor: FiberPeer = {
@@ -72,45 +36,6 @@ const Floor: FiberPeer = {
     }
   }
 }
-
-const open =
-  <P>(gather: Gather<P>) =>
-  async (peer: P, { quick }: Setting, who: string): Promise<Probe> => {
-    const callers = quick ? 50 : 1_000
-    let stamp = 0
-
-    const timed = async () => {
-      const origin = new Origin(() => sleep(loadMillis))
-      const crowd = await gather(peer, origin.load)
-      const key = `key:${stamp++}`
-      const began = performance.now()
-      const values = await crowd.ask(key, callers)()
-      const took = performance.now() - began
-      for (const value of values) check(value, key, who)
-      await crowd.close()
-      return { beyond: took - loadMillis, loads: origin.loads }
-    }
-
-    const weighed = async () => {
-      let land = (_: string): void => {}
-      const landing = new Promise<string>((resolve) => {
-        land = resolve
-      })
-      const crowd = await gather(peer, () => landing)
-      const key = `key:${stamp++}`
-      const before = await heldBytes()
-      const answers = crowd.ask(key, callers)
-      const bytes = ((await heldBytes()) - before) / callers
-      land(valueOf(key))
-      for (const value of await answers()) check(value, key, who)
-      await crowd.close()
-      return { bytes }
-    }
-
-    for (let i = 0; i < (quick ? 1 : 20); i++) await timed()
-    await weighed()
-    return { sample: async () => ({ ...(await timed()), ...(await weighed()) }), close: nothing }
-  }
 
 export const Stampede: Suite = {
   name: "stampede",

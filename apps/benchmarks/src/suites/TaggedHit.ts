@@ -1,10 +1,11 @@
 import { BareRedis6 } from "../peers/Bare.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
 import { redisPeers } from "../peers/RedisPeers.ts"
+import { overPromises } from "../probes/RedisHit.ts"
 import type { Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { hit, overPromises } from "./RedisCrowd.ts"
+import { hit } from "./RedisCrowd.ts"
 
 const plain = hit(overPromises("redis"))
 const tagged = hit(overPromises("tagged"))

@@ -5,10 +5,11 @@ import { BareMap } from "../peers/Bare.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
 import type { Opened, Peer } from "../peers/Peer.ts"
 import { redisPeers } from "../peers/RedisPeers.ts"
+import { bounds } from "../probes/RedisHit.ts"
 import type { Address, Probe, Setting, Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
-import { bounds, commandsOf } from "./RedisCrowd.ts"
+import { commandsOf } from "./RedisCrowd.ts"
 
 const open = async (peer: Peer, { quick, redis }: Setting, who: string): Promise<Probe> => {
   const key = `tiered:${stamp()}`

@@ -1,0 +1,113 @@
+/** Many callers of one process on one cold key. */
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { heldBytes } from "../Heap.ts"
+import { check, type Load, Origin } from "../Origin.ts"
+import { type Bounds, type FiberPeer, nothing, type Peer } from "../peers/Peer.ts"
+import type { Probe, Sample, Setting } from "../Suite.ts"
+
+const loadMillis = 20
+const key = "user:42"
+const bounds: Bounds = { maxEntries: 10_000, ttl: 3_600_000 }
+
+/** Callers of one cache: asks for a key so many times at once, and answers when all are answered. */
+export interface Crowd {
+  readonly ask: (key: string, callers: number) => () => Promise<ReadonlyArray<string>>
+  readonly close: () => Promise<void>
+}
+
+export type Gather<P> = (peer: P, load: Load) => Promise<Crowd>
+
+export const overPromises: Gather<Peer> = async (peer, load) => {
+  const opened = await peer.memory!(load, bounds)
+  return {
+    ask: (key, callers) => {
+      const asked = Array.from({ length: callers }, () => opened.get(key))
+      return () => Promise.all(asked)
+    },
+    close: opened.close
+  }
+}
+
+export const overEffects: Gather<FiberPeer> = async (peer, load) => {
+  const opened = await peer.memory!((key) => Effect.promise(() => load(key)), bounds)
+  return {
+    ask: (key, callers) => {
+      const fibers = Array.from({ length: callers }, () => Effect.runFork(opened.get(key)))
+      return async () => (await Effect.runPromise(Fiber.joinAll(fibers))).map(opened.valueOf)
+    },
+    close: opened.close
+  }
+}
+
+/** A cache and a cold key whose load ends when it is told to. */
+const held = async <P>(gather: Gather<P>, peer: P) => {
+  const begun = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<void>()
+  const origin = new Origin(() => {
+    begun.resolve()
+    return end.promise
+  })
+  return { origin, crowd: await gather(peer, origin.load), begun: begun.promise, end: end.resolve }
+}
+
+/** Bytes that one waiting caller holds. */
+const weighed = async <P>(gather: Gather<P>, peer: P, callers: number, who: string): Promise<number> => {
+  const { crowd, end } = await held(gather, peer)
+  const before = await heldBytes()
+  const answers = crowd.ask(key, callers)
+  const bytes = ((await heldBytes()) - before) / callers
+  end()
+  for (const value of await answers()) check(value, key, who)
+  await crowd.close()
+  return bytes
+}
+
+/** Milliseconds from the first call to the last answer, the timed load left out. */
+const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: string): Promise<Sample> => {
+  const origin = new Origin(() => sleep(loadMillis))
+  const crowd = await gather(peer, origin.load)
+  const began = performance.now()
+  const values = await crowd.ask(key, callers)()
+  const took = performance.now() - began
+  for (const value of values) check(value, key, who)
+  await crowd.close()
+  return { beyond: took - loadMillis, loads: origin.loads }
+}
+
+/** The same of a load that ends as soon as all callers wait: no timer is in the figure. */
+const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: string): Promise<Sample> => {
+  const { begun, crowd, end, origin } = await held(gather, peer)
+  const began = performance.now()
+  const answers = crowd.ask(key, callers)
+  await begun
+  await turn()
+  end()
+  const values = await answers()
+  const took = performance.now() - began
+  for (const value of values) check(value, key, who)
+  origin.expect(1, who)
+  await crowd.close()
+  return { beyond: took }
+}
+
+const probe =
+  (timed: typeof beyondTimer, warmUp: number) =>
+  <P>(gather: Gather<P>) =>
+  async (peer: P, { quick }: Setting, who: string): Promise<Probe> => {
+    const callers = quick ? 50 : 1_000
+    const sample = async () => ({
+      ...(await timed(gather, peer, callers, who)),
+      bytes: await weighed(gather, peer, callers, who)
+    })
+    for (let i = 0; i < (quick ? 1 : warmUp); i++) await timed(gather, peer, callers, who)
+    await weighed(gather, peer, callers, who)
+    return { sample, close: nothing }
+  }
+
+/** With a load that takes its time. */
+export const open = probe(beyondTimer, 20)
+
+/** With a load that takes none. */
+export const openWithoutTimer = probe(beyondLoad, 100)
