@@ -1,11 +1,16 @@
 import { parseArgs } from "node:util"
+import { bound } from "./against/Comparison.ts"
+import { measurements } from "./against/Measurements.ts"
 import { suites } from "./Suites.ts"
 
 export interface Arguments {
+  /** Of suites, or of measurements when there is a commit to compare with. */
   readonly suites: ReadonlyArray<string>
   readonly quick: boolean
   readonly write: boolean
   readonly rounds: number | undefined
+  /** The commit to compare with. */
+  readonly against: string | undefined
 }
 
 /** The command line was answered, or refused: there is nothing to run. */
@@ -20,15 +25,28 @@ export class Answered extends Error {
 
 const help = `Measures cache-locking beside the caches people use today.
 
-  node --expose-gc --conditions=cache-locking-source apps/benchmarks/src/main.ts [suite...] [options]
+  npx -y pnpm@12 benchmarks [suite...] [options]
+  npx -y pnpm@12 benchmarks --against <commit> [measurement...] [options]
+
+With --against, the working tree is compared with an older commit. Each is built in a copy of its own, and they are measured
+in alternating rounds, always in a new process. The exit code is 1 when a measurement exceeds the bound: when the 95 %
+interval of the median of new ÷ old begins above ${bound.low}, or the median is above ${bound.median}.
 
   --quick      few and short rounds: to see that it works, not to compare
-  --rounds N   so many rounds instead of each suite's own number
+  --rounds N   so many rounds instead of each suite's own number; with --against 20 or more, and 20 by default
   --write      write docs/benchmarks.md; suites that were not run keep what was written of them before
   --help
 
 Suites, all of them unless some are named:
-${suites.map(({ name, title }) => `  ${name.padEnd(16)}${title}`).join("\n")}`
+${suites.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join("\n")}
+
+Measurements, all of them unless some are named:
+${measurements
+  .flatMap(({ metrics, name }) => metrics.map(({ title }, i) => `  ${(i === 0 ? name : "").padEnd(18)}${title}`))
+  .join("\n")}`
+
+/** Fewer rounds say too little. */
+const fewest = 20
 
 const refuse = (message: string): never => {
   throw new Answered(`${message}\nSee --help.`, 2)
@@ -38,16 +56,21 @@ const refuse = (message: string): never => {
 export const parse = (args: ReadonlyArray<string>): Arguments => {
   const { positionals, values } = read(args)
   if (values.help) throw new Answered(help, 0)
-  const { quick = false, write = false } = values
-  const unknown = positionals.find((name) => suites.every((suite) => suite.name !== name))
-  if (unknown !== undefined)
-    refuse(`There is no suite "${unknown}". Suites: ${suites.map(({ name }) => name).join(", ")}.`)
+  const { against, quick = false, write = false } = values
+  const [kind, known] = against === undefined ? ["suite", suites] : ["measurement", measurements]
+  const names = known.map(({ name }) => name)
+  const unknown = positionals.find((name) => !names.includes(name))
+  if (unknown !== undefined) refuse(`There is no ${kind} "${unknown}". There are: ${names.join(", ")}.`)
+  if (against !== undefined && write) refuse("--write writes suites, and --against runs none.")
   if (quick && write) refuse("--quick makes no figures worth writing down.")
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
     refuse(`--rounds is a positive integer, not "${values.rounds}".`)
   }
-  return { suites: positionals.length === 0 ? suites.map(({ name }) => name) : positionals, quick, write, rounds }
+  if (against !== undefined && !quick && rounds !== undefined && rounds < fewest) {
+    refuse(`--against takes at least ${fewest} rounds.`)
+  }
+  return { suites: positionals.length === 0 ? names : positionals, quick, write, rounds, against }
 }
 
 const read = (args: ReadonlyArray<string>) => {
@@ -59,6 +82,7 @@ const read = (args: ReadonlyArray<string>) => {
         quick: { type: "boolean" },
         write: { type: "boolean" },
         rounds: { type: "string" },
+        against: { type: "string" },
         help: { type: "boolean", short: "h" }
       }
     })

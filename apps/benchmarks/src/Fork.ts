@@ -1,16 +1,24 @@
 /** A process of its own, from one of our sources. */
 import { type ChildProcess, fork } from "node:child_process"
 
-/** How our TypeScript runs in a process of its own. */
-export const execArgv: ReadonlyArray<string> = [
+const flags: ReadonlyArray<string> = [
   "--expose-gc",
   // Or V8 may let go of megabytes of code while we weigh a cache.
-  "--no-flush-bytecode",
-  "--conditions=cache-locking-source"
+  "--no-flush-bytecode"
 ]
+
+/** How our TypeScript runs in a process of its own. */
+export const execArgv: ReadonlyArray<string> = [...flags, "--conditions=cache-locking-source"]
 
 export const stdio = ["ignore", "ignore", "inherit", "ipc"] as const
 
+const forkWith =
+  (execArgv: ReadonlyArray<string>) =>
+  (url: URL, args: ReadonlyArray<string>): ChildProcess =>
+    fork(url, args, { execArgv: [...execArgv], stdio: [...stdio] })
+
 /** Runs our TypeScript as this process does, whoever started it: a test runner's own flags are not for children. */
-export const forkSource = (url: URL, args: ReadonlyArray<string>): ChildProcess =>
-  fork(url, args, { execArgv: [...execArgv], stdio: [...stdio] })
+export const forkSource = forkWith(execArgv)
+
+/** The same, with packages of the workspace as they were built. */
+export const forkBuilt = forkWith(flags)

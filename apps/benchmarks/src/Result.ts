@@ -33,7 +33,7 @@ const values = (row: Row, metric: string): Array<number> =>
   row.samples.flatMap((sample) => (sample[metric] === undefined ? [] : [sample[metric]]))
 
 /** One's figures over the other's, of the same rounds. */
-const ratios = (row: Row, other: Row, metric: string): Array<number> =>
+export const ratios = (row: Row, other: Row, metric: string): Array<number> =>
   row.samples.flatMap((sample, round) => {
     const mine = sample[metric]
     const theirs = other.samples[round]?.[metric]

@@ -19,3 +19,31 @@ export const summary = (sample: ReadonlyArray<number>): Summary => {
   const sorted = sample.toSorted((a, b) => a - b)
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) }
 }
+
+/** Between which two values the median of what was sampled from lies. */
+export interface Interval {
+  readonly low: number
+  readonly high: number
+}
+
+/**
+ * The 95 % confidence interval of the median that inverts the sign test: from the r-th smallest value to the r-th largest,
+ * with the largest r for which fewer than r of n values fall below the median with a probability of at most 2.5 %. It asks
+ * nothing of the distribution. See H. A. David and H. N. Nagaraja, Order Statistics, 3rd edition, section 7.1. With fewer
+ * than 6 values there is none.
+ */
+export const medianInterval = (sample: ReadonlyArray<number>): Interval | undefined => {
+  const n = sample.length
+  // How likely it is that exactly `below` values, and that at most so many, fall below the median.
+  let exactly = 0.5 ** n
+  let atMost = exactly
+  let r = 0
+  while (atMost <= 0.025) {
+    r++
+    exactly *= (n - r + 1) / r
+    atMost += exactly
+  }
+  if (r === 0) return undefined
+  const sorted = sample.toSorted((a, b) => a - b)
+  return { low: sorted[r - 1]!, high: sorted[n - r]! }
+}

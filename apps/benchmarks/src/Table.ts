@@ -15,7 +15,7 @@ const digitsOf = ({ digits, unit }: Metric, x: number): number => {
 
 const units = { ns: " ns", µs: " µs", ms: " ms", bytes: "", MB: " MB", count: "", times: "×" }
 
-const figure = (metric: Metric, summary: Summary | undefined): string => {
+export const figure = (metric: Metric, summary: Summary | undefined): string => {
   if (summary === undefined) return "–"
   const { high, low, median } = summary
   if (!Number.isFinite(median)) return "never"

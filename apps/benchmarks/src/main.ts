@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises"
 import { Unavailable } from "@cache-locking/test-servers"
 import * as Archive from "./Archive.ts"
 import { Answered, type Arguments, parse } from "./Arguments.ts"
+import { against } from "./against/Against.ts"
 import { commit, machine, versionOf } from "./Machine.ts"
 import { report } from "./Report.ts"
 import { type Result, resultOf } from "./Result.ts"
@@ -59,6 +60,9 @@ const versions = (): Record<string, string> => {
   return Object.fromEntries([...names].filter((name) => !name.startsWith(ours)).map((name) => [name, versionOf(name)]))
 }
 
+const main = (args: Arguments): Promise<number> =>
+  args.against === undefined ? benchmark(args) : against(args.against, args, progress)
+
 const answered = (error: unknown): number => {
   if (!(error instanceof Answered)) throw error
   ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
@@ -66,7 +70,7 @@ const answered = (error: unknown): number => {
 }
 
 try {
-  process.exitCode = await benchmark(parse(process.argv.slice(2)))
+  process.exitCode = await main(parse(process.argv.slice(2)))
 } catch (error) {
   process.exitCode = answered(error)
 }

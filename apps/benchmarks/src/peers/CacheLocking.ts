@@ -1,4 +1,5 @@
-import { Cache, MemoryAdapter, Tiered } from "@cache-locking/core"
+// As a whole: a name that an older commit does not have must not fail the import when two commits are compared.
+import * as Core from "@cache-locking/core"
 import { type Adapter, createCache } from "@cache-locking/core/promise"
 import { RedisAdapter } from "@cache-locking/redis"
 import * as Effect from "effect/Effect"
@@ -36,7 +37,7 @@ const overEffects = async (
   also?: () => unknown
 ): Promise<FiberOpened> => {
   const scope = Effect.runSync(Scope.make())
-  const cache = await Effect.runPromise(Scope.provide(Cache.make<string>({ adapter, ...policy }), scope))
+  const cache = await Effect.runPromise(Scope.provide(Core.Cache.make<string>({ adapter, ...policy }), scope))
   return {
     // A failure ends the run, whatever it is.
     get: (key) => cache.getOrSet(key, () => load(key)) as Effect.Effect<unknown>,
@@ -80,14 +81,14 @@ export const CacheLocking: Peer = {
   packages,
   ours: true,
   memory: (load, { maxEntries, ttl }) =>
-    overPromises(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
+    overPromises(load, Core.MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
   redis: async (load, at, options) => {
     const { adapter, quit } = await over(at)
     return overPromises(load, adapter, leased(options), quit)
   },
   tiered: async (load, at, options) => {
     const { adapter, quit } = await over(at)
-    return overPromises(load, Tiered.make([{ maxEntries: 10_000 }, adapter]), leased(options), quit)
+    return overPromises(load, Core.Tiered.make([{ maxEntries: 10_000 }, adapter]), leased(options), quit)
   },
   tagged: async (load, at, options) => {
     const { adapter, quit } = await over(at)
@@ -120,7 +121,7 @@ export const CacheLockingFiber: FiberPeer = {
   packages,
   ours: true,
   memory: (load, { maxEntries, ttl }) =>
-    overEffects(load, MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
+    overEffects(load, Core.MemoryAdapter.make({ maxEntries }), { cacheTtl: ttl ?? Infinity }),
   redis: async (load, at, options) => {
     const { adapter, quit } = await over(at)
     return overEffects(load, adapter, leased(options), quit)

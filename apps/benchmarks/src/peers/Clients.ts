@@ -1,7 +1,6 @@
-/** Connections to Redis, ready when they are given out. */
-import { Redis as Redis5 } from "ioredis"
-import { Redis as Redis6 } from "ioredis6"
-import { createClient } from "redis"
+/** Connections to Redis, ready when they are given out. Only the client that is asked for is loaded. */
+import type { Redis as Redis5 } from "ioredis"
+import type { Redis as Redis6 } from "ioredis6"
 import type { Address } from "../Suite.ts"
 
 interface Client {
@@ -17,10 +16,17 @@ const connected = async <C extends Client>(client: C): Promise<C> => {
 }
 
 /** For the peers that were made for it. */
-export const ioredis5 = ({ host, port }: Address): Promise<Redis5> =>
-  connected(new Redis5({ host, port, lazyConnect: true }))
+export const ioredis5 = async ({ host, port }: Address): Promise<Redis5> => {
+  const { Redis } = await import("ioredis")
+  return connected(new Redis({ host, port, lazyConnect: true }))
+}
 
-export const ioredis6 = ({ host, port }: Address): Promise<Redis6> =>
-  connected(new Redis6({ host, port, lazyConnect: true }))
+export const ioredis6 = async ({ host, port }: Address): Promise<Redis6> => {
+  const { Redis } = await import("ioredis6")
+  return connected(new Redis({ host, port, lazyConnect: true }))
+}
 
-export const nodeRedis = ({ host, port }: Address) => connected(createClient({ url: `redis://${host}:${port}` }))
+export const nodeRedis = async ({ host, port }: Address) => {
+  const { createClient } = await import("redis")
+  return connected(createClient({ url: `redis://${host}:${port}` }))
+}

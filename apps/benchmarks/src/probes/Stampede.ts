@@ -5,7 +5,8 @@ import * as Fiber from "effect/Fiber"
 import { heldBytes } from "../Heap.ts"
 import { check, type Load, Origin } from "../Origin.ts"
 import { type Bounds, type FiberPeer, nothing, type Peer } from "../peers/Peer.ts"
-import type { Probe, Sample, Setting } from "../Suite.ts"
+import { summary } from "../Statistics.ts"
+import type { Probe, Setting } from "../Suite.ts"
 
 const loadMillis = 20
 const key = "user:42"
@@ -65,7 +66,7 @@ const weighed = async <P>(gather: Gather<P>, peer: P, callers: number, who: stri
 }
 
 /** Milliseconds from the first call to the last answer, the timed load left out. */
-const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: string): Promise<Sample> => {
+const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: string) => {
   const origin = new Origin(() => sleep(loadMillis))
   const crowd = await gather(peer, origin.load)
   const began = performance.now()
@@ -77,7 +78,7 @@ const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: 
 }
 
 /** The same of a load that ends as soon as all callers wait: no timer is in the figure. */
-const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: string): Promise<Sample> => {
+const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: string) => {
   const { begun, crowd, end, origin } = await held(gather, peer)
   const began = performance.now()
   const answers = crowd.ask(key, callers)
@@ -92,22 +93,29 @@ const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: s
   return { beyond: took }
 }
 
-const probe =
-  (timed: typeof beyondTimer, warmUp: number) =>
-  <P>(gather: Gather<P>) =>
-  async (peer: P, { quick }: Setting, who: string): Promise<Probe> => {
-    const callers = quick ? 50 : 1_000
-    const sample = async () => ({
-      ...(await timed(gather, peer, callers, who)),
-      bytes: await weighed(gather, peer, callers, who)
-    })
-    for (let i = 0; i < (quick ? 1 : warmUp); i++) await timed(gather, peer, callers, who)
-    await weighed(gather, peer, callers, who)
-    return { sample, close: nothing }
-  }
+const callersOf = ({ quick }: Setting): number => (quick ? 50 : 1_000)
 
 /** With a load that takes its time. */
-export const open = probe(beyondTimer, 20)
+export const open =
+  <P>(gather: Gather<P>) =>
+  async (peer: P, setting: Setting, who: string): Promise<Probe> => {
+    const callers = callersOf(setting)
+    const timed = () => beyondTimer(gather, peer, callers, who)
+    const bytes = () => weighed(gather, peer, callers, who)
+    for (let i = 0; i < (setting.quick ? 1 : 20); i++) await timed()
+    await bytes()
+    return { sample: async () => ({ ...(await timed()), bytes: await bytes() }), close: nothing }
+  }
 
-/** With a load that takes none. */
-export const openWithoutTimer = probe(beyondLoad, 100)
+/** With a load that takes no time. The callers are weighed once, for that takes longer than all they do. */
+export const openWithoutTimer =
+  <P>(gather: Gather<P>) =>
+  async (peer: P, setting: Setting, who: string): Promise<Probe> => {
+    const callers = callersOf(setting)
+    const timed = () => beyondLoad(gather, peer, callers, who)
+    for (let i = 0; i < (setting.quick ? 1 : 60); i++) await timed()
+    const weights: Array<number> = []
+    for (let i = 0; i < (setting.quick ? 1 : 7); i++) weights.push(await weighed(gather, peer, callers, who))
+    const bytes = summary(weights).median
+    return { sample: async () => ({ ...(await timed()), bytes }), close: nothing }
+  }

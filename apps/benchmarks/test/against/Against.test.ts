@@ -1,0 +1,20 @@
+import { execFile } from "node:child_process"
+import { join, resolve } from "node:path"
+import { promisify } from "node:util"
+import { expect, it } from "vitest"
+
+const root = resolve(import.meta.dirname, "../../../..")
+
+it("builds both sides, measures them in processes of their own, and has a row for each metric", async () => {
+  const main = join(root, "apps/benchmarks/src/main.ts")
+  const args = ["--conditions=cache-locking-source", main, "--against", "HEAD", "--quick", "--rounds", "2"]
+  const { stdout } = await promisify(execFile)(process.execPath, [...args, "promise-hit", "fiber-hit", "stampede"])
+  const rows = stdout.split("\n").filter((line) => line.endsWith("too few rounds"))
+  expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual([
+    "hit in memory through a promise, TTL",
+    "hit in memory inside a fiber, TTL",
+    "1,000 callers on a cold key, beyond the load",
+    "bytes per waiting caller"
+  ])
+  expect(stdout).not.toMatch(/NaN|undefined|NOT/)
+}, 300_000)

@@ -1,0 +1,54 @@
+import { expect, it } from "vitest"
+import { type Compared, comparedOf, tableOf, within } from "../../src/against/Comparison.ts"
+import type { Metric, Row } from "../../src/Suite.ts"
+
+const metric: Metric = { key: "time", title: "hit", unit: "ns" }
+
+const row = (name: string, times: ReadonlyArray<number>): Row => ({ name, samples: times.map((time) => ({ time })) })
+
+/** What old times and the ratios of the rounds come to. */
+const compared = (old: ReadonlyArray<number>, ratios: ReadonlyArray<number>): Compared =>
+  comparedOf(
+    metric,
+    row("old", old),
+    row(
+      "new",
+      old.map((time, round) => time * ratios[round]!)
+    )
+  )
+
+const times = (count: number, value: number): Array<number> => new Array(count).fill(value)
+
+it("compares figures of the same round, so that a slow machine slows both", () => {
+  const { interval, ratio } = compared(
+    Array.from({ length: 20 }, (_, round) => 4 ** round),
+    times(20, 0.5)
+  )
+  expect(ratio).toBe(0.5)
+  expect(interval).toEqual({ low: 0.5, high: 0.5 })
+})
+
+it.each([
+  [true, "as fast", times(20, 1)],
+  [true, "slower, within both bounds", times(20, 1.05)],
+  [false, "surely slower than the interval allows", times(20, 1.06)],
+  [true, "perhaps slower", [...times(6, 1.04), ...times(14, 1.07)]],
+  [false, "perhaps slower, with a median that is too high", [...times(6, 1.04), ...times(14, 1.09)]],
+  [undefined, "of too few rounds", times(5, 2)]
+])("is within the bound: %s, when new is %s", (expected, _, ratios) => {
+  expect(within(compared(times(ratios.length, 1), ratios))).toBe(expected)
+})
+
+it("has a row for each metric that says whether it is within the bound", () => {
+  const { head, rows } = tableOf([
+    compared(times(20, 100), times(20, 1)),
+    compared(times(20, 100), times(20, 2)),
+    compared(times(2, 100), times(2, 1))
+  ])
+  expect(rows.map((row) => row.length)).toEqual(times(3, head.length))
+  expect(rows.map((row) => row.slice(1))).toEqual([
+    ["100 ns", "100 ns", "1.000", "1.000–1.000", "yes"],
+    ["100 ns", "200 ns", "2.000", "2.000–2.000", "NO"],
+    ["100 ns", "100 ns", "1.000", "–", "too few rounds"]
+  ])
+})
