@@ -3,10 +3,10 @@ import { after, before, describe, it } from "node:test"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { cases } from "./Cases.ts"
-import { laws, titleOf } from "./Law.ts"
-import * as Session from "./Session.ts"
-import type { Setup } from "./Setup.ts"
+import { cases } from "./cases/Cases.ts"
+import * as Session from "./session/Session.ts"
+import { laws, titleOf } from "./world/Law.ts"
+import type { Setup } from "./world/Setup.ts"
 
 /** Registers the whole contract for an adapter. */
 export const suite = (setup: Setup): void => {

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll, describe, it } from "vitest"
-import type { Case } from "./Case.ts"
-import { cases } from "./Cases.ts"
-import { laws, titleOf } from "./Law.ts"
-import * as Session from "./Session.ts"
-import type { Setup } from "./Setup.ts"
+import { cases } from "./cases/Cases.ts"
+import * as Session from "./session/Session.ts"
+import type { Case } from "./world/Case.ts"
+import { laws, titleOf } from "./world/Law.ts"
+import type { Setup } from "./world/Setup.ts"
 
 export interface SuiteOptions {
   /** Runs the cases of a law beside each other, for backends whose tick is long. Default false. */

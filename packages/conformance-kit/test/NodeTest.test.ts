@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 /** What `node --test` says of the suite, as TAP. */
 const run = (environment: Record<string, string>): Promise<{ readonly code: number; readonly out: string }> =>
   new Promise((resolve) => {
-    const file = new URL("fixtures/node-test-suite.ts", import.meta.url).pathname
+    const file = new URL("./fixtures/node-test-suite.ts", import.meta.url).pathname
     const args = [...process.execArgv, "--test", "--test-reporter=tap", file]
     // Set by vitest's own runner, it would make `node --test` report to a parent that is not there.
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env

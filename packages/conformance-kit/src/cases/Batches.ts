@@ -1,10 +1,10 @@
 /** `acquireMany` and `deleteMany`, where the backend has them. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { cools, count, follows, hits, holds, leads, same, staleIs } from "../Expect.ts"
-import { Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { cools, count, follows, hits, holds, leads, same, staleIs } from "../world/Expect.ts"
+import { Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 const acquiring = (name: string, steps: Steps) => proveAny("batches", name, steps, { needs: "acquireMany" })
 const deleting = (name: string, steps: Steps) => proveAny("batches", name, steps, { needs: "deleteMany" })

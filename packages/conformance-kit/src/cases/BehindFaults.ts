@@ -1,10 +1,10 @@
 /** Every verb can be repeated: what a peer finds that lost a reply or a request, or sent a copy. */
 import type { AdapterError, Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { follows, hits, holds, same } from "../Expect.ts"
-import { type Fault, scripted } from "../Faults.ts"
-import { value, type World } from "../World.ts"
+import { type Fault, scripted } from "../testing/Faults.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { follows, hits, holds, same } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("faults", name, steps)
 

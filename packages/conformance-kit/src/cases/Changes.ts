@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { holds, same } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { NotApplicable, Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { holds, same } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { NotApplicable, Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps, options: { readonly alone?: true } = {}) =>
   proveAny("16", name, steps, { needs: "changes", ...options })

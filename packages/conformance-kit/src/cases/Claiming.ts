@@ -1,8 +1,8 @@
 /** Claims compared with facts: what is claimed is there, and what is not claimed is not. */
 import { Check } from "@cache-locking/core"
-import { prove } from "../Case.ts"
-import { capabilities, factsOf } from "../Claims.ts"
-import { holds, same } from "../Expect.ts"
+import { prove } from "../world/Case.ts"
+import { capabilities, factsOf } from "../world/Claims.ts"
+import { holds, same } from "../world/Expect.ts"
 
 export const claiming = [
   prove("claims", "it is an adapter", function* (w) {

@@ -3,9 +3,9 @@
  * peer is asked, so nothing else may run beside them.
  */
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { between, cools, follows, hits, holds, leads } from "../Expect.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { between, cools, follows, hits, holds, leads } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 const minutes = 60_000
 /** Far more than any tolerance, and more than the lifetimes used here. */

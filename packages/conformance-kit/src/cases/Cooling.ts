@@ -1,10 +1,10 @@
 /** What a failed load leaves for the others: `abandon` with a cooldown. */
 import type { Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { between, cools, count, hits, holds, leads, same, staleIs } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { between, cools, count, hits, holds, leads, same, staleIs } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value, type World } from "../world/World.ts"
 
 /** A load that failed. */
 const fail = Effect.fnUntraced(function* (w: World, cooldown: number, cause?: Value) {

@@ -1,8 +1,8 @@
 /** Laws 5 and 6: what ends a load that is under way, and who leads after it. */
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { count, follows, hits, holds, same } from "../Expect.ts"
-import { value } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { count, follows, hits, holds, same } from "../world/Expect.ts"
+import { value } from "../world/World.ts"
 
 export const fencing = [
   prove("5", "a load that began before a delete cannot fill", function* (w) {

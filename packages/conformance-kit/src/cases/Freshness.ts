@@ -1,8 +1,8 @@
 /** Laws 7 and 11, and stale windows: what is answered of a value as it ages. */
-import { prove } from "../Case.ts"
-import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value } from "../world/World.ts"
 
 export const freshness = [
   prove("7", "an early refresh elects one leader, and everyone else hits", function* (w) {

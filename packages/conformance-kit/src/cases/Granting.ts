@@ -1,9 +1,9 @@
 /** Laws 1 and 2: who is granted a key. */
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { count, follows, hits, holds, leads, same } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { count, follows, hits, holds, leads, same } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value } from "../world/World.ts"
 
 export const granting = [
   prove("1", "grants a missing key to the first, and makes the other peer follow", function* (w) {

@@ -1,13 +1,13 @@
 /** Random histories of both peers, explained by `Entry` or not. */
 import type { Adapter } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { losingReplies, withFaults } from "../Faults.ts"
-import { format } from "../History.ts"
-import { explain } from "../Linearization.ts"
-import { randomOf, record } from "../Recorder.ts"
-import { Inconclusive, Violation } from "../Verdict.ts"
-import type { World } from "../World.ts"
+import { format } from "../histories/History.ts"
+import { explain } from "../histories/Linearization.ts"
+import { randomOf, record } from "../histories/Recorder.ts"
+import { losingReplies, withFaults } from "../testing/Faults.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { Inconclusive, Violation } from "../world/Verdict.ts"
+import type { World } from "../world/World.ts"
 
 /** So many histories, few enough at once that their flights do not wait for this process. */
 const histories = 16

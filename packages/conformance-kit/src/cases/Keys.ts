@@ -2,10 +2,10 @@
 import { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { prove } from "../Case.ts"
-import { follows, hits, holds, leads, same } from "../Expect.ts"
-import { Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { follows, hits, holds, leads, same } from "../world/Expect.ts"
+import { Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 /** Every key is filled with a value of its own; then every one of them still has it, and a lease beside it. */
 const allApart = Effect.fnUntraced(function* (w: World, keys: ReadonlyArray<string>) {

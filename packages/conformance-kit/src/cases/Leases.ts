@@ -1,10 +1,10 @@
 /** Laws 3 and 4: how long a lease lasts, and what a token is worth. */
 import { type Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { between, follows, hits, holds, noStale, same } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { between, follows, hits, holds, noStale, same } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value, type World } from "../world/World.ts"
 
 /** None of the verbs that need a lease accept the token, and none changes what is there. */
 const worthless = Effect.fnUntraced(function* (w: World, peer: Adapter, token: Token, what: string, key = w.key) {

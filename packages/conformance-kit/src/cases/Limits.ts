@@ -2,10 +2,10 @@
 import { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { prove } from "../Case.ts"
-import { follows, hits, holds, same, show } from "../Expect.ts"
-import { NotApplicable, Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { follows, hits, holds, same, show } from "../world/Expect.ts"
+import { NotApplicable, Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 /** The largest value and key that are worth making for a test. */
 const practical = { valueBytes: 32 * 1024 * 1024, keyBytes: 1024 * 1024 }

@@ -2,9 +2,9 @@
 
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { same } from "../Expect.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { same } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("listing", name, steps, { needs: "keys" })
 

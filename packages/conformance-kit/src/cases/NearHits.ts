@@ -1,11 +1,11 @@
 /** `hitUnsafe`, where fresh values can be had without leaving the process. */
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { lagOf } from "../Claims.ts"
-import { between, hits, holds, same } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { NotApplicable } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { lagOf } from "../world/Claims.ts"
+import { between, hits, holds, same } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { NotApplicable } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("near hits", name, steps, { needs: "hitUnsafe" })
 

@@ -1,8 +1,8 @@
 /** Verbs against each other, at once and often: whatever the order, the laws hold. */
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { count, hits, holds, same } from "../Expect.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { count, hits, holds, same } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 const rounds = 20
 

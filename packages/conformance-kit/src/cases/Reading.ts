@@ -1,8 +1,8 @@
 /** What `read` tells, and what `put` and `delete` answer. */
-import { prove } from "../Case.ts"
-import { between, hits, holds, same } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { between, hits, holds, same } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value } from "../world/World.ts"
 
 export const reading = [
   prove("read", "nothing there is told as nothing", function* (w) {

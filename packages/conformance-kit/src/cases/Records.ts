@@ -1,9 +1,9 @@
 /** Law 12, looked at behind the adapter's back; and what `close` leaves. */
 
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { follows, hits, holds, leads, same } from "../Expect.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { follows, hits, holds, leads, same } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 /** Some backends have a shortest expiry, and some keep a record a little longer than it matters. */
 const grace = 15 * 60_000

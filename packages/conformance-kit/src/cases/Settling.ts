@@ -3,11 +3,11 @@ import { AdapterError, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
-import { prove } from "../Case.ts"
-import { follows, hits, holds, same, show } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { follows, hits, holds, same, show } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 const stalling = { needs: "stall", alone: true } as const
 

@@ -1,10 +1,10 @@
 /** `took`: how long the load of a value lasted, from the grant of its lease to its fill. */
 import type { Adapter, Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { between, follows, hits, leads, same, staleIs } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { between, follows, hits, leads, same, staleIs } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("took", name, steps)
 

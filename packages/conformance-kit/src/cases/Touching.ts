@@ -1,9 +1,9 @@
 /** Law 15: `touch` sets how long a fresh value stays fresh, and changes nothing else. */
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { between, cools, follows, hits, holds, leads, noStale, same, staleIs } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { between, cools, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("15", name, steps)
 

@@ -1,10 +1,10 @@
 /** Law 15: `fill` without a value gives the one that is there a new lifetime, and brings none back. */
 import { type Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../Expect.ts"
-import { now } from "../Time.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
+import { now } from "../world/Time.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("15", name, steps)
 

@@ -1,9 +1,9 @@
 /** Law 9, values: byte for byte, along every way in and every way out. */
 import type { Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove } from "../Case.ts"
-import { follows, hits, holds, leads, same, staleIs } from "../Expect.ts"
-import { value, type World } from "../World.ts"
+import { prove } from "../world/Case.ts"
+import { follows, hits, holds, leads, same, staleIs } from "../world/Expect.ts"
+import { value, type World } from "../world/World.ts"
 
 /** In by fill and by put, out by hit and by read, through both peers. */
 const throughAll = Effect.fnUntraced(function* (w: World, given: Value, what: string) {

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { prove as proveAny, type Steps } from "../Case.ts"
-import { holds, same } from "../Expect.ts"
-import { Violation } from "../Verdict.ts"
-import { value, type World } from "../World.ts"
+import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { holds, same } from "../world/Expect.ts"
+import { Violation } from "../world/Verdict.ts"
+import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("8", name, steps, { needs: "watch" })
 

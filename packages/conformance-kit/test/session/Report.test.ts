@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import * as Report from "../src/Report.ts"
-import { failed, passed, skipped, Violation } from "../src/Verdict.ts"
-import { claims, limits } from "./fixtures/EntryAdapter.ts"
+import * as Report from "../../src/session/Report.ts"
+import { failed, passed, skipped, Violation } from "../../src/world/Verdict.ts"
+import { claims, limits } from "../fixtures/EntryAdapter.ts"
 
 const { hitUnsafe: _, ...facts } = claims
 

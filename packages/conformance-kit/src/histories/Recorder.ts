@@ -5,10 +5,10 @@
 import { type Adapter, AdapterError, type FillOptions, type Lifetime, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { now, type Time } from "../world/Time.ts"
+import { Violation } from "../world/Verdict.ts"
+import { value } from "../world/World.ts"
 import type { Event, History, Reply, Request } from "./History.ts"
-import { now, type Time } from "./Time.ts"
-import { Violation } from "./Verdict.ts"
-import { value } from "./World.ts"
 
 /** Small, good enough, and the same everywhere (mulberry32). */
 export const randomOf = (seed: number): (() => number) => {

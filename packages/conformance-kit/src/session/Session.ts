@@ -5,12 +5,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { Case, Need } from "./Case.ts"
-import { show } from "./Expect.ts"
-import * as Setup from "./Setup.ts"
-import { Time } from "./Time.ts"
-import { failed, Inconclusive, NotApplicable, passed, skipped, type Verdict, Violation } from "./Verdict.ts"
-import { World } from "./World.ts"
+import type { Case, Need } from "../world/Case.ts"
+import { show } from "../world/Expect.ts"
+import * as Setup from "../world/Setup.ts"
+import { Time } from "../world/Time.ts"
+import { failed, Inconclusive, NotApplicable, passed, skipped, type Verdict, Violation } from "../world/Verdict.ts"
+import { World } from "../world/World.ts"
 
 /** How often a case is repeated that the machine was too slow for, each time with doubled times. */
 const attempts = 5

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { cases, casesOf } from "../src/Cases.ts"
-import { laws, titleOf } from "../src/Law.ts"
+import { cases, casesOf } from "../../src/cases/Cases.ts"
+import { laws, titleOf } from "../../src/world/Law.ts"
 
 /** The numbered list in the contract's doc comment. */
 const stated = (): ReadonlyMap<string, string> => {
-  const source = readFileSync(new URL("../../core/src/Adapter.ts", import.meta.url), "utf8")
+  const source = readFileSync(new URL("../../../core/src/contract/Adapter.ts", import.meta.url), "utf8")
   const comment = source.slice(0, source.indexOf("*/"))
   const items = comment.split(/\n \* +(?=\d+\. )/).slice(1)
   return new Map(

@@ -1,10 +1,10 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { cases } from "../src/Cases.ts"
-import { check } from "../src/Conformance.ts"
-import * as Report from "../src/Report.ts"
-import { suite } from "../src/vitest.ts"
-import { Backend, claims } from "./fixtures/EntryAdapter.ts"
+import { cases } from "../../src/cases/Cases.ts"
+import { check } from "../../src/session/Conformance.ts"
+import * as Report from "../../src/session/Report.ts"
+import { suite } from "../../src/vitest.ts"
+import { Backend, claims } from "../fixtures/EntryAdapter.ts"
 
 describe("a good adapter", () => {
   const backend = new Backend()

@@ -1,12 +1,12 @@
 /** Runs the kit without a test runner. */
 import * as Effect from "effect/Effect"
-import type { Case } from "./Case.ts"
-import { cases } from "./Cases.ts"
-import { factsOf } from "./Claims.ts"
+import { cases } from "../cases/Cases.ts"
+import type { Case } from "../world/Case.ts"
+import { factsOf } from "../world/Claims.ts"
+import type { Setup } from "../world/Setup.ts"
+import { now } from "../world/Time.ts"
 import type { Judged, Report } from "./Report.ts"
 import * as Session from "./Session.ts"
-import type { Setup } from "./Setup.ts"
-import { now } from "./Time.ts"
 
 export interface CheckOptions {
   /** Told of each case as it is judged. */

@@ -1,6 +1,6 @@
 /** What several flights asked of one key, when, and what they were told. */
 import type { Acquired, Lifetime, Snapshot, Token } from "@cache-locking/core"
-import { show } from "./Expect.ts"
+import { show } from "../world/Expect.ts"
 
 /** One request. Values are short texts, each used once, so that an answer tells where it came from. */
 export type Request =

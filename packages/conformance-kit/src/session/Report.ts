@@ -1,8 +1,8 @@
 /** What a run of all cases found, as data and as text. */
 import type { AdapterLimits } from "@cache-locking/core"
-import type { Facts } from "./Claims.ts"
-import { type LawId, laws, titleOf } from "./Law.ts"
-import type { Verdict } from "./Verdict.ts"
+import type { Facts } from "../world/Claims.ts"
+import { type LawId, laws, titleOf } from "../world/Law.ts"
+import type { Verdict } from "../world/Verdict.ts"
 
 /** One case, judged. */
 export interface Judged {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { atLeast, atMost, type Bound, solve, within } from "../src/Instants.ts"
+import { atLeast, atMost, type Bound, solve, within } from "../../src/histories/Instants.ts"
 
 const keeps = (instants: ReadonlyArray<number>, { earlier, later, most }: Bound): boolean => {
   const at = (instant: number) => (instant === -1 ? 0 : instants[instant]!)

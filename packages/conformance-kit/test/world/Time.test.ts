@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { now, Time } from "../src/Time.ts"
-import { Inconclusive } from "../src/Verdict.ts"
+import { now, Time } from "../../src/world/Time.ts"
+import { Inconclusive } from "../../src/world/Verdict.ts"
 
 describe("Time", () => {
   it("steps by the backend's tick, never by less than 20 ms", () => {

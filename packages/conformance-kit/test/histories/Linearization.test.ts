@@ -1,12 +1,12 @@
 import { type Acquired, Token, type Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import type { Event, Reply, Request } from "../src/History.ts"
-import { format } from "../src/History.ts"
-import { explain } from "../src/Linearization.ts"
-import { record } from "../src/Recorder.ts"
-import { Time } from "../src/Time.ts"
-import { Backend } from "./fixtures/EntryAdapter.ts"
+import type { Event, Reply, Request } from "../../src/histories/History.ts"
+import { format } from "../../src/histories/History.ts"
+import { explain } from "../../src/histories/Linearization.ts"
+import { record } from "../../src/histories/Recorder.ts"
+import { Time } from "../../src/world/Time.ts"
+import { Backend } from "../fixtures/EntryAdapter.ts"
 
 const value = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
 const hour = 3_600_000

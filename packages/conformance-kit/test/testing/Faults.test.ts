@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import { type Call, losingReplies, scripted, withFaults } from "../src/Faults.ts"
-import { Backend } from "./fixtures/EntryAdapter.ts"
+import { type Call, losingReplies, scripted, withFaults } from "../../src/testing/Faults.ts"
+import { Backend } from "../fixtures/EntryAdapter.ts"
 
 const value = { bytes: Uint8Array.of(1) }
 const put = (adapter: Adapter) => adapter.put("k", { value, lifetime: { fresh: 60_000, stale: 0 } })

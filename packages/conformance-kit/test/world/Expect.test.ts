@@ -1,7 +1,7 @@
 import { AdapterError, Token } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
-import * as Expect from "../src/Expect.ts"
-import { Violation } from "../src/Verdict.ts"
+import * as Expect from "../../src/world/Expect.ts"
+import { Violation } from "../../src/world/Verdict.ts"
 
 const value = { bytes: Uint8Array.of(104, 105) }
 const hit = { _tag: "Hit", value, freshFor: 1, age: 2, took: 0 } as const

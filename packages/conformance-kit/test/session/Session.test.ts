@@ -3,11 +3,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest"
-import { prove, type Steps } from "../src/Case.ts"
-import * as Session from "../src/Session.ts"
-import { peersOf, type Setup } from "../src/Setup.ts"
-import { Inconclusive, NotApplicable } from "../src/Verdict.ts"
-import { Backend, claims } from "./fixtures/EntryAdapter.ts"
+import * as Session from "../../src/session/Session.ts"
+import { prove, type Steps } from "../../src/world/Case.ts"
+import { peersOf, type Setup } from "../../src/world/Setup.ts"
+import { Inconclusive, NotApplicable } from "../../src/world/Verdict.ts"
+import { Backend, claims } from "../fixtures/EntryAdapter.ts"
 
 const setup = (over: Partial<Setup> = {}): Setup => {
   const backend = new Backend()
