@@ -16,7 +16,15 @@ import type { IForbiddenRuleType } from "dependency-cruiser"
 const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
   "packages/core": [[""], ["call"], ["flight", "stores"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]],
   "packages/cluster": [[""], ["cache"], ["client"], ["primary"], ["wire"]],
-  "packages/redis": [["push"], ["client"]]
+  "packages/redis": [["push"], ["client"]],
+  "packages/conformance-kit": [[""], ["session"], ["cases"], ["testing", "histories"], ["world"]],
+  "packages/test-servers": [
+    [""],
+    ["mongodb"],
+    ["postgres", "redis", "memcached", "aws", "workers"],
+    ["proxy"],
+    ["machine"]
+  ]
 }
 
 /** The workspace packages that the sources of these packages may import: none, or the contract. */

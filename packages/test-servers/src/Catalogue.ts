@@ -1,13 +1,13 @@
-import { DynamoDbLocal } from "./DynamoDbLocal.ts"
-import { Memcached } from "./Memcached.ts"
-import { MongoDb } from "./MongoDb.ts"
-import { Postgres } from "./Postgres.ts"
-import { Redis } from "./Redis.ts"
-import { RedisCluster } from "./RedisCluster.ts"
-import { RedisSentinel } from "./RedisSentinel.ts"
-import { S3Moto } from "./S3Moto.ts"
-import type { Controls } from "./Server.ts"
-import { Valkey } from "./Valkey.ts"
+import { DynamoDbLocal } from "./aws/DynamoDbLocal.ts"
+import { S3Moto } from "./aws/S3Moto.ts"
+import type { Controls } from "./machine/Server.ts"
+import { Memcached } from "./memcached/Memcached.ts"
+import { MongoDb } from "./mongodb/MongoDb.ts"
+import { Postgres } from "./postgres/Postgres.ts"
+import { Redis } from "./redis/Redis.ts"
+import { RedisCluster } from "./redis/RedisCluster.ts"
+import { RedisSentinel } from "./redis/RedisSentinel.ts"
+import { Valkey } from "./redis/Valkey.ts"
 
 export interface ServerKind {
   readonly kind: string

@@ -1,6 +1,6 @@
 import { catalogue } from "./Catalogue.ts"
-import { orUnavailable, Unavailable } from "./Problem.ts"
-import type { Controls } from "./Server.ts"
+import { orUnavailable, Unavailable } from "./machine/Problem.ts"
+import type { Controls } from "./machine/Server.ts"
 
 /*
  * `main.ts redis redis-cluster` starts these, prints the environment variables that name them, and runs until Ctrl-C.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { Redis } from "../src/Redis.ts"
-import { RespClient } from "../src/Resp.ts"
+import { poll } from "../src/machine/Poll.ts"
+import { Redis } from "../src/redis/Redis.ts"
+import { RespClient } from "../src/redis/Resp.ts"
 import { orSkip, runFixture } from "./fixtures/Support.ts"
 
 const main = "../../src/main.ts"

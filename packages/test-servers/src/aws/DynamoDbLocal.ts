@@ -1,8 +1,8 @@
 import { globSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Unavailable } from "./Problem.ts"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
+import { Unavailable } from "../machine/Problem.ts"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
 
 const kind = "dynamodb-local"
 

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
-import { isExecutable } from "./Binary.ts"
-import { unpack } from "./Debian.ts"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
+import { isExecutable } from "../machine/Binary.ts"
+import { unpack } from "../machine/Debian.ts"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
 
 const run = promisify(execFile)
 

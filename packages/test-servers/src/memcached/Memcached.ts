@@ -1,6 +1,6 @@
 import { connect } from "node:net"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
-import { unprivileged } from "./User.ts"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
+import { unprivileged } from "../machine/User.ts"
 
 /** Sends one line of the text protocol, and answers with all that comes until `end`. */
 const ask = (url: string, line: string, end: string): Promise<string> =>

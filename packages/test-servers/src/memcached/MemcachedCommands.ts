@@ -1,4 +1,4 @@
-import type { Reader } from "./CommandLog.ts"
+import type { Reader } from "../proxy/CommandLog.ts"
 
 const headerBytes = 24
 const request = 0x80

@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url"
 import connect from "postgres"
-import type { BinarySource } from "./Binary.ts"
-import { unpack } from "./Debian.ts"
+import type { BinarySource } from "../machine/Binary.ts"
+import { unpack } from "../machine/Debian.ts"
+import { type Launcher, type Origin, type Server, startOwn } from "../machine/Server.ts"
+import { postgresLauncher } from "../postgres/Postgres.ts"
 import { askMongo } from "./MongoProbe.ts"
-import { postgresLauncher } from "./Postgres.ts"
-import { type Launcher, type Origin, type Server, startOwn } from "./Server.ts"
 
 /*
  * A stand-in for MongoDB where there is none: Postgres 18 with Microsoft's DocumentDB extension, which only Debian's

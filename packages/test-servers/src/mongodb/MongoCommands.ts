@@ -1,4 +1,4 @@
-import type { Reader } from "./CommandLog.ts"
+import type { Reader } from "../proxy/CommandLog.ts"
 import { decodeRequest, MessageReader } from "./MongoWire.ts"
 
 const elementsAt = 4

@@ -1,11 +1,11 @@
 import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { type Binary, findOnPath } from "./Binary.ts"
+import { type Binary, findOnPath } from "../machine/Binary.ts"
+import { poll } from "../machine/Poll.ts"
+import { fromEnvironment, givenOrigin, type Launcher, type Origin, type Server, startOwn } from "../machine/Server.ts"
+import { ServerGroup } from "../machine/ServerGroup.ts"
 import { startDocumentDb } from "./DocumentDb.ts"
 import { askMongo, firstHost } from "./MongoProbe.ts"
-import { poll } from "./Poll.ts"
-import { fromEnvironment, givenOrigin, type Launcher, type Origin, type Server, startOwn } from "./Server.ts"
-import { ServerGroup } from "./ServerGroup.ts"
 
 export interface MongoDbOptions {
   /** Start one of our own even where the environment gives one. */

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Launcher, type Server, startOwn } from "./Server.ts"
-import { unprivileged } from "./User.ts"
+import { type Launcher, type Server, startOwn } from "../machine/Server.ts"
+import { unprivileged } from "../machine/User.ts"
 
 export interface PgBouncerOptions {
   /** The Postgres server it stands before. */

@@ -3,10 +3,10 @@ import { chownSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import connect from "postgres"
-import type { BinarySource } from "./Binary.ts"
-import { guarded } from "./Guardian.ts"
-import { type Launcher, type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
-import { unprivileged } from "./User.ts"
+import type { BinarySource } from "../machine/Binary.ts"
+import { guarded } from "../machine/Guardian.ts"
+import { type Launcher, type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
+import { unprivileged } from "../machine/User.ts"
 
 const run = promisify(execFile)
 

@@ -1,4 +1,4 @@
-import type { Reader } from "./CommandLog.ts"
+import type { Reader } from "../proxy/CommandLog.ts"
 
 /** Of each message that many bytes are looked at: a statement and its name, never the parameters. */
 const keptBytes = 8_192

@@ -1,8 +1,8 @@
 import { createServer, type Server as Listener, type Socket } from "node:net"
 import { setImmediate as nextTurn } from "node:timers/promises"
+import { poll } from "../machine/Poll.ts"
+import { freePort, releasePort } from "../machine/Port.ts"
 import { CommandReader, type Reader, type SentCommand } from "./CommandLog.ts"
-import { poll } from "./Poll.ts"
-import { freePort, releasePort } from "./Port.ts"
 import { type Direction, type Faults, ProxiedConnection } from "./ProxiedConnection.ts"
 
 export interface FaultProxyOptions {

@@ -1,7 +1,7 @@
-import type { BinarySource } from "./Binary.ts"
+import type { BinarySource } from "../machine/Binary.ts"
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
+import type { Command } from "../machine/ServerProcess.ts"
 import { RespClient } from "./Resp.ts"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
-import type { Command } from "./ServerProcess.ts"
 
 export const redisBinary: BinarySource = { name: "redis-server", packages: ["redis-server"] }
 

@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { poll } from "./Poll.ts"
-import { freePort } from "./Port.ts"
+import { poll } from "../machine/Poll.ts"
+import { freePort } from "../machine/Port.ts"
+import { fromEnvironment, givenOrigin, type Origin, type Server, startOwn } from "../machine/Server.ts"
+import { ServerGroup, startAll } from "../machine/ServerGroup.ts"
 import { redisArguments, redisBinary, redisReady, redisVersion } from "./Redis.ts"
 import { RespClient } from "./Resp.ts"
-import { fromEnvironment, givenOrigin, type Origin, type Server, startOwn } from "./Server.ts"
-import { ServerGroup, startAll } from "./ServerGroup.ts"
 
 export interface RedisClusterOptions {
   /** Start one of our own even where the environment gives one. */

@@ -1,5 +1,5 @@
+import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
 import { redisArguments, redisReady, redisVersion } from "./Redis.ts"
-import { type Server, type ServerDefinition, type StartOptions, startServer } from "./Server.ts"
 
 const definition: ServerDefinition = {
   kind: "valkey",

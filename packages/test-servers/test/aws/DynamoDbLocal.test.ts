@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { DynamoDbLocal } from "../src/DynamoDbLocal.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import { DynamoDbLocal } from "../../src/aws/DynamoDbLocal.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 const authorization =
   "AWS4-HMAC-SHA256 Credential=local/20200101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0"

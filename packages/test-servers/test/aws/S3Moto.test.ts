@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
-import { S3Moto } from "../src/S3Moto.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import { S3Moto } from "../../src/aws/S3Moto.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 const authorization =
   "AWS4-HMAC-SHA256 Credential=local/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { isAlive, runFixture } from "./fixtures/Support.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { isAlive, runFixture } from "../fixtures/Support.ts"
 
 const onDebian = existsSync("/etc/debian_version") && existsSync("/usr/bin/apt-get")
 

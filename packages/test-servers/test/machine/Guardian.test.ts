@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs"
 import { describe, expect, it, type TestContext } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { Postgres } from "../src/Postgres.ts"
-import { Redis } from "../src/Redis.ts"
-import { isAlive, orSkip, runFixture } from "./fixtures/Support.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { Postgres } from "../../src/postgres/Postgres.ts"
+import { Redis } from "../../src/redis/Redis.ts"
+import { isAlive, orSkip, runFixture } from "../fixtures/Support.ts"
 
 interface Held {
   readonly pids: ReadonlyArray<number>

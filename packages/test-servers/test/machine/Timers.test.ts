@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { timersDownTo } from "../src/index.ts"
+import { timersDownTo } from "../../src/index.ts"
 
 it("counts what is left, and none of its own", async () => {
   // Whatever the test runner itself is about.

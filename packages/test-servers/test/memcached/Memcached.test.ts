@@ -1,9 +1,9 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import { describe, expect, it } from "vitest"
-import { Memcached } from "../src/Memcached.ts"
-import type { Server } from "../src/Server.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import type { Server } from "../../src/machine/Server.ts"
+import { Memcached } from "../../src/memcached/Memcached.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 const ask = async ({ host, port }: Server, text: string): Promise<string> => {
   const socket = connect({ host, port })

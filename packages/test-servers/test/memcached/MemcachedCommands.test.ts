@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { memcachedCommands } from "../src/index.ts"
+import { memcachedCommands } from "../../src/index.ts"
 
 const read = (chunks: ReadonlyArray<Buffer>) => {
   const seen: Array<[string, ReadonlyArray<string>]> = []

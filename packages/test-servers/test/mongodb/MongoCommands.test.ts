@@ -1,7 +1,7 @@
 import { serialize } from "bson"
 import { describe, expect, it } from "vitest"
-import { mongoCommands } from "../src/MongoCommands.ts"
-import { encodeMsg } from "../src/MongoWire.ts"
+import { mongoCommands } from "../../src/mongodb/MongoCommands.ts"
+import { encodeMsg } from "../../src/mongodb/MongoWire.ts"
 
 const read = (chunks: ReadonlyArray<Buffer>) => {
   const seen: Array<readonly [string, ReadonlyArray<string>]> = []

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { type Collection, type Document, Long, MongoClient, MongoServerError } from "mongodb"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext, vi } from "vitest"
-import { MongoDb } from "../src/MongoDb.ts"
-import { firstHost } from "../src/MongoProbe.ts"
-import { NotControllable, orUnavailable, Unavailable } from "../src/Problem.ts"
+import { NotControllable, orUnavailable, Unavailable } from "../../src/machine/Problem.ts"
+import { MongoDb } from "../../src/mongodb/MongoDb.ts"
+import { firstHost } from "../../src/mongodb/MongoProbe.ts"
 
 let mongo: MongoDb | Unavailable
 let client: MongoClient

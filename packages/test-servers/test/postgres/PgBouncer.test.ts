@@ -1,7 +1,7 @@
 import connect from "postgres"
 import { expect, it } from "vitest"
-import { PgBouncer, Postgres } from "../src/index.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import { PgBouncer, Postgres } from "../../src/index.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 it("hands the connections of one Postgres out to many, and comes back at the same address", async (context) => {
   await using postgres = await orSkip(context, Postgres.start())

@@ -1,7 +1,7 @@
 import connect from "postgres"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { Postgres } from "../src/Postgres.ts"
-import { isAlive, orSkip } from "./fixtures/Support.ts"
+import { Postgres } from "../../src/postgres/Postgres.ts"
+import { isAlive, orSkip } from "../fixtures/Support.ts"
 
 afterEach(() => vi.unstubAllEnvs())
 

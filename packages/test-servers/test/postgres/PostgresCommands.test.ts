@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { PostgresCommandReader } from "../src/PostgresCommands.ts"
+import { PostgresCommandReader } from "../../src/postgres/PostgresCommands.ts"
 
 const int = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { CommandReader } from "../src/CommandLog.ts"
-import { encodeCommand } from "../src/Resp.ts"
+import { CommandReader } from "../../src/proxy/CommandLog.ts"
+import { encodeCommand } from "../../src/redis/Resp.ts"
 
 const read = (chunks: ReadonlyArray<Buffer>) => {
   const seen: Array<[string, ReadonlyArray<string>]> = []

@@ -3,11 +3,11 @@ import { type AddressInfo, connect, createServer, type Server as Listener, type 
 import { setTimeout as sleep } from "node:timers/promises"
 import { Redis as Client } from "ioredis"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { FaultProxy } from "../src/FaultProxy.ts"
-import { poll } from "../src/Poll.ts"
-import { Redis } from "../src/Redis.ts"
-import { RespClient } from "../src/Resp.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { FaultProxy } from "../../src/proxy/FaultProxy.ts"
+import { Redis } from "../../src/redis/Redis.ts"
+import { RespClient } from "../../src/redis/Resp.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 /** A server that says back what it hears, and remembers it. */
 let heard: Array<string>

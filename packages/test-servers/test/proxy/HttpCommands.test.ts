@@ -2,7 +2,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import fc from "fast-check"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { FaultProxy, httpCommands } from "../src/index.ts"
+import { FaultProxy, httpCommands } from "../../src/index.ts"
 
 const read = (chunks: ReadonlyArray<Buffer>) => {
   const seen: Array<[string, ReadonlyArray<string>]> = []

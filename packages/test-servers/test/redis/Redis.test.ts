@@ -1,12 +1,12 @@
 import { Redis as Client } from "ioredis"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { NotControllable, orUnavailable, ServerFailed, Unavailable } from "../src/Problem.ts"
-import { Redis } from "../src/Redis.ts"
-import { RespClient, RespError } from "../src/Resp.ts"
-import type { Server } from "../src/Server.ts"
-import { Valkey } from "../src/Valkey.ts"
-import { isAlive, orSkip } from "./fixtures/Support.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { NotControllable, orUnavailable, ServerFailed, Unavailable } from "../../src/machine/Problem.ts"
+import type { Server } from "../../src/machine/Server.ts"
+import { Redis } from "../../src/redis/Redis.ts"
+import { RespClient, RespError } from "../../src/redis/Resp.ts"
+import { Valkey } from "../../src/redis/Valkey.ts"
+import { isAlive, orSkip } from "../fixtures/Support.ts"
 
 describe.each([Redis, Valkey])("$kind", (kind) => {
   // Bringing it to the machine may take a while; starting it may not.

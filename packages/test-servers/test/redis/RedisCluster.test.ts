@@ -1,10 +1,10 @@
 import { Cluster as Client } from "ioredis"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { NotControllable, orUnavailable, Unavailable } from "../src/Problem.ts"
-import { RedisCluster } from "../src/RedisCluster.ts"
-import { RespClient } from "../src/Resp.ts"
-import { orSkip } from "./fixtures/Support.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { NotControllable, orUnavailable, Unavailable } from "../../src/machine/Problem.ts"
+import { RedisCluster } from "../../src/redis/RedisCluster.ts"
+import { RespClient } from "../../src/redis/Resp.ts"
+import { orSkip } from "../fixtures/Support.ts"
 
 const keys = Array.from({ length: 30 }, (_, i) => `key-${i}`)
 

@@ -1,9 +1,9 @@
 import { Redis as Client } from "ioredis"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { poll } from "../src/Poll.ts"
-import { NotControllable, orUnavailable, Unavailable } from "../src/Problem.ts"
-import { parseSentinelUrl, RedisSentinel } from "../src/RedisSentinel.ts"
-import { RespClient } from "../src/Resp.ts"
+import { poll } from "../../src/machine/Poll.ts"
+import { NotControllable, orUnavailable, Unavailable } from "../../src/machine/Problem.ts"
+import { parseSentinelUrl, RedisSentinel } from "../../src/redis/RedisSentinel.ts"
+import { RespClient } from "../../src/redis/Resp.ts"
 
 let sentinel: RedisSentinel | Unavailable
 

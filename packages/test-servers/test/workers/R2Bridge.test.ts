@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { R2Bridge } from "../src/index.ts"
+import { R2Bridge } from "../../src/index.ts"
 
 /** The Worker's own module, run here with a binding that tells what it was asked. */
 const worker = (await import(`data:text/javascript,${encodeURIComponent(R2Bridge.script)}`)) as {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { WorkersBridge } from "../src/index.ts"
+import { WorkersBridge } from "../../src/index.ts"
 
 /** The Worker's own module, run here with bindings that tell what they were asked. */
 const worker = (await import(`data:text/javascript,${encodeURIComponent(WorkersBridge.script)}`)) as {
