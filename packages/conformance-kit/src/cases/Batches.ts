@@ -1,7 +1,7 @@
 /** `acquireMany` and `deleteMany`, where the backend has them. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { prove as proveAny, race, type Steps } from "../world/Case.ts"
 import { cools, count, follows, hits, holds, leads, same, staleIs } from "../world/Expect.ts"
 import { Violation } from "../world/Verdict.ts"
 import { value, type World } from "../world/World.ts"
@@ -52,15 +52,16 @@ export const batches = [
     same((yield* askMany(w, w.here, [])).length, 0, "answers")
   }),
 
-  acquiring("ten batches at once grant every key once", function* (w) {
-    const keys = Array.from({ length: 20 }, () => w.name())
-    const found = yield* Effect.forEach(
-      Array.from({ length: 10 }, (_, index) => w.both[index % 2 === 0 ? 0 : 1]),
-      (peer) => askMany(w, peer, keys),
-      { concurrency: "unbounded" }
-    )
-    same(count(found.flat(), "Leader"), 20, "leaders of twenty keys")
-  }),
+  race(
+    "batches",
+    "ten batches at once grant every key once",
+    function* (w) {
+      const keys = Array.from({ length: 20 }, () => w.name())
+      const found = yield* w.crowd(10, (peer) => askMany(w, peer, keys))
+      same(count(found.flat(), "Leader"), 20, "leaders of twenty keys")
+    },
+    { rounds: 1, needs: "acquireMany" }
+  ),
 
   deleting("deleteMany deletes every key, and answers how many had a value", function* (w) {
     const [value1, value2, led, missing] = [w.name(), w.name(), w.name(), w.name()]
@@ -71,6 +72,24 @@ export const batches = [
     for (const key of [value1, value2]) holds((yield* w.here.read(key)).value === undefined, "a value is left")
     same(yield* w.here.fill(led, { token, value: value("late"), lifetime: w.longLife }), false, "the late fill")
   }),
+
+  race(
+    "batches",
+    "batches of deletes in any order delete every key once, and none waits for another for ever",
+    function* (w) {
+      const keys = Array.from({ length: 20 }, () => w.name())
+      yield* Effect.forEach(keys, (key) => w.here.put(key, { value: value("v"), lifetime: w.longLife }), {
+        concurrency: "unbounded"
+      })
+      const gone = yield* w.crowd(8, (peer, index) => peer.deleteMany!(index % 2 === 0 ? keys : keys.toReversed()))
+      same(
+        gone.reduce((sum, one) => sum + one, 0),
+        20,
+        "keys that had a value"
+      )
+    },
+    { rounds: 5, needs: "deleteMany" }
+  ),
 
   deleting("deleteMany of nothing deletes nothing", function* (w) {
     yield* w.filled(w.here, value("v"))

@@ -1,6 +1,6 @@
 /** Laws 5 and 6: what ends a load that is under way, and who leads after it. */
 import * as Effect from "effect/Effect"
-import { prove } from "../world/Case.ts"
+import { prove, race } from "../world/Case.ts"
 import { count, follows, hits, holds, same } from "../world/Expect.ts"
 import { value } from "../world/World.ts"
 
@@ -85,18 +85,31 @@ export const fencing = [
     holds((yield* w.there.read(w.key)).lease === undefined, "a put leaves no lease")
   }),
 
-  prove("6", "after a crash exactly one of twenty leads", function* (w) {
-    const leaseFor = w.time.units(2)
-    yield* w.lead(w.here, w.key, { leaseFor })
-    yield* w.time.past(leaseFor)
-    same(count(yield* w.race(20), "Leader"), 1, "leaders after the crash")
-  }),
+  race(
+    "6",
+    "after a crash exactly one of twenty leads",
+    function* (w, key) {
+      const leaseFor = w.time.units(2)
+      const crashed = yield* w.lead(w.here, key, { leaseFor })
+      yield* w.time.past(leaseFor)
+      const late = { token: crashed, value: value("late"), lifetime: w.longLife }
+      const [held, found] = yield* w.together(1, w.there.fill(key, late), w.race(20, key))
+      same(held, false, "the late fill")
+      same(count(found, "Leader"), 1, "leaders after the crash")
+    },
+    { rounds: 1 }
+  ),
 
-  prove("6", "after an abandon exactly one of twenty leads, at once", function* (w) {
-    const token = yield* w.lead(w.here)
-    same(yield* w.here.abandon(w.key, { token }), true, "abandoning")
-    same(count(yield* w.race(20), "Leader"), 1, "leaders after the abandon")
-  }),
+  race(
+    "6",
+    "after an abandon exactly one of twenty leads, at once",
+    function* (w, key) {
+      const token = yield* w.lead(w.here, key)
+      same(yield* w.here.abandon(key, { token }), true, "abandoning")
+      same(count(yield* w.race(20, key), "Leader"), 1, "leaders after the abandon")
+    },
+    { rounds: 1 }
+  ),
 
   prove("6", "an abandon is seen by the other peer", function* (w) {
     const token = yield* w.lead(w.here)

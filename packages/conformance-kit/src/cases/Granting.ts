@@ -1,6 +1,6 @@
 /** Laws 1 and 2: who is granted a key. */
 import * as Effect from "effect/Effect"
-import { prove } from "../world/Case.ts"
+import { prove, race } from "../world/Case.ts"
 import { count, follows, hits, holds, leads, same } from "../world/Expect.ts"
 import { now } from "../world/Time.ts"
 import { value } from "../world/World.ts"
@@ -11,26 +11,34 @@ export const granting = [
     follows(yield* w.ask(w.there), "the second")
   }),
 
-  prove("1", "grants a missing key to exactly one of fifty at once, twenty times", function* (w) {
-    for (let round = 1; round <= 20; round++) {
-      const found = yield* w.race(50, w.name())
-      same(count(found, "Leader"), 1, `leaders of round ${round}`)
-      same(count(found, "Follower"), 49, `followers of round ${round}`)
-    }
+  race("1", "grants a missing key to exactly one of fifty at once, twenty times", function* (w, key, round) {
+    const found = yield* w.race(50, key)
+    same(count(found, "Leader"), 1, `leaders of round ${round}`)
+    same(count(found, "Follower"), 49, `followers of round ${round}`)
   }),
 
-  prove("1", "grants an expired key to exactly one of fifty at once", function* (w) {
-    const fresh = w.time.units(2)
-    yield* w.filled(w.here, value("old"), { fresh, stale: 0 })
-    yield* w.time.past(fresh)
-    same(count(yield* w.race(50), "Leader"), 1, "leaders")
-  }),
+  race(
+    "1",
+    "grants an expired key to exactly one of fifty at once",
+    function* (w, key) {
+      const fresh = w.time.units(2)
+      yield* w.filled(w.here, value("old"), { fresh, stale: 0 }, key)
+      yield* w.time.past(fresh)
+      same(count(yield* w.race(50, key), "Leader"), 1, "leaders")
+    },
+    { rounds: 1 }
+  ),
 
-  prove("1", "grants a deleted key to exactly one of fifty at once", function* (w) {
-    yield* w.filled(w.here, value("old"))
-    yield* w.there.delete(w.key)
-    same(count(yield* w.race(50), "Leader"), 1, "leaders")
-  }),
+  race(
+    "1",
+    "grants a deleted key to exactly one of fifty at once",
+    function* (w, key) {
+      yield* w.filled(w.here, value("old"), w.longLife, key)
+      yield* w.there.delete(key)
+      same(count(yield* w.race(50, key), "Leader"), 1, "leaders")
+    },
+    { rounds: 1 }
+  ),
 
   prove("1", "grants different keys to different leaders at once", function* (w) {
     const keys = Array.from({ length: 20 }, () => w.name())
@@ -61,16 +69,17 @@ export const granting = [
     yield* w.fill(w.there, again, value("v"))
   }),
 
-  prove("2", "ten copies of one request at once make one lease", function* (w) {
-    const owner = w.name()
-    const tokens = yield* Effect.forEach(
-      Array.from({ length: 10 }, (_, index) => w.both[index % 2 === 0 ? 0 : 1]),
-      (peer) => w.lead(peer, w.key, { owner }),
-      { concurrency: "unbounded" }
-    )
-    same(new Set(tokens).size, 1, "different tokens of one owner")
-    yield* w.fill(w.here, tokens[0]!, value("v"))
-  }),
+  race(
+    "2",
+    "ten copies of one request at once make one lease",
+    function* (w, key) {
+      const owner = w.name()
+      const tokens = yield* w.crowd(10, (peer) => w.lead(peer, key, { owner }))
+      same(new Set(tokens).size, 1, "different tokens of one owner")
+      yield* w.fill(w.here, tokens[0]!, value("v"), w.longLife, key)
+    },
+    { rounds: 1 }
+  ),
 
   prove("2", "two owners on one peer are two flights", function* (w) {
     yield* w.lead(w.here)

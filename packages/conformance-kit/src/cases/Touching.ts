@@ -1,6 +1,6 @@
 /** Law 15: `touch` sets how long a fresh value stays fresh, and changes nothing else. */
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { prove as proveAny, race, type Steps } from "../world/Case.ts"
 import { between, cools, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
 import { now } from "../world/Time.ts"
 import { value, type World } from "../world/World.ts"
@@ -268,30 +268,20 @@ export const touching = [
     hits(yield* w.ask(w.there), value("v"), "at the end")
   }),
 
-  prove("a touch against a delete: the delete has the last word", function* (w) {
-    for (let round = 0; round < 20; round++) {
-      const key = w.name()
-      yield* w.here.put(key, { value: value("v"), lifetime: w.longLife })
-      const both = [w.here.touch(key, { freshFor: w.time.long }), w.there.delete(key)] as const
-      yield* Effect.all(round % 2 === 0 ? both : [both[1], both[0]], { concurrency: "unbounded" })
-      holds((yield* w.here.read(key)).value === undefined, `a value after touch and delete, in round ${round}`)
-    }
+  race("15", "a touch against a delete: the delete has the last word", function* (w, key, round) {
+    yield* w.here.put(key, { value: value("v"), lifetime: w.longLife })
+    yield* w.together(round, w.here.touch(key, { freshFor: w.time.long }), w.there.delete(key))
+    holds((yield* w.here.read(key)).value === undefined, `a value after touch and delete, in round ${round}`)
   }),
 
-  prove("a touch against a fill: the new value, whole, with its own stale window", function* (w) {
-    for (let round = 0; round < 20; round++) {
-      const key = w.name()
-      yield* w.here.put(key, { value: value("a value that is longer"), lifetime: { fresh: w.time.long, stale: 0 } })
-      const token = yield* w.lead(w.here, key, { refreshWithin: Infinity })
-      const lifetime = { fresh: w.time.long, stale: w.time.long }
-      const both = [
-        w.here.fill(key, { token, value: value("new"), lifetime }),
-        w.there.touch(key, { freshFor: 2 * w.time.long })
-      ] as const
-      yield* Effect.all(round % 2 === 0 ? both : [both[1], both[0]], { concurrency: "unbounded" })
-      const found = yield* w.here.read(key)
-      same(found.value?.bytes, value("new").bytes, `the value after touch and fill, in round ${round}`)
-      between(found.keptFor - found.freshFor, w.time.long - 2, w.time.long + 2, "the stale window")
-    }
+  race("15", "a touch against a fill: the new value, whole, with its own stale window", function* (w, key, round) {
+    yield* w.here.put(key, { value: value("a value that is longer"), lifetime: { fresh: w.time.long, stale: 0 } })
+    const token = yield* w.lead(w.here, key, { refreshWithin: Infinity })
+    const lifetime = { fresh: w.time.long, stale: w.time.long }
+    const fill = w.here.fill(key, { token, value: value("new"), lifetime })
+    yield* w.together(round, fill, w.there.touch(key, { freshFor: 2 * w.time.long }))
+    const found = yield* w.here.read(key)
+    same(found.value?.bytes, value("new").bytes, `the value after touch and fill, in round ${round}`)
+    between(found.keptFor - found.freshFor, w.time.long - 2, w.time.long + 2, "the stale window")
   })
 ]

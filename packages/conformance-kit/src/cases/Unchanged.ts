@@ -1,7 +1,7 @@
 /** Law 15: `fill` without a value gives the one that is there a new lifetime, and brings none back. */
 import { type Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { prove as proveAny, type Steps } from "../world/Case.ts"
+import { prove as proveAny, race, type Steps } from "../world/Case.ts"
 import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
 import { now } from "../world/Time.ts"
 import { value, type World } from "../world/World.ts"
@@ -185,30 +185,25 @@ export const unchanged = [
     yield* w.fill(w.here, token, value("new"))
   }),
 
-  prove("a fill without a value against a delete: the delete has the last word", function* (w) {
-    for (let round = 0; round < 20; round++) {
-      const key = w.name()
-      yield* w.filled(w.here, value("v"), w.longLife, key)
-      const token = yield* w.lead(w.here, key, refreshing)
-      const both = [w.here.fill(key, { token, lifetime: w.longLife }), w.there.delete(key)] as const
-      yield* Effect.all(round % 2 === 0 ? both : [both[1], both[0]], { concurrency: "unbounded" })
-      holds((yield* w.here.read(key)).value === undefined, `a value after fill and delete, in round ${round}`)
-    }
+  race("15", "a fill without a value against a delete: the delete has the last word", function* (w, key, round) {
+    yield* w.filled(w.here, value("v"), w.longLife, key)
+    const token = yield* w.lead(w.here, key, refreshing)
+    // And a touch, where there are more peers than two.
+    const touches = Effect.forEach(w.peers.slice(2), (peer) => peer.touch(key, { freshFor: 2 * w.time.long }), {
+      concurrency: "unbounded"
+    })
+    const ended = Effect.all([w.there.delete(key), touches], { concurrency: "unbounded" })
+    yield* w.together(round, w.here.fill(key, { token, lifetime: w.longLife }), ended)
+    holds((yield* w.here.read(key)).value === undefined, `a value after fill and delete, in round ${round}`)
   }),
 
-  prove("a fill without a value against a put: the put has the last word", function* (w) {
-    for (let round = 0; round < 20; round++) {
-      const key = w.name()
-      yield* w.filled(w.here, value("v"), w.longLife, key)
-      const token = yield* w.lead(w.here, key, refreshing)
-      const lifetime = { fresh: w.time.long / 4, stale: 0 }
-      const both = [
-        w.here.fill(key, { token, lifetime: w.longLife }),
-        w.there.put(key, { value: value("put"), lifetime })
-      ] as const
-      yield* Effect.all(round % 2 === 0 ? both : [both[1], both[0]], { concurrency: "unbounded" })
-      const { freshFor } = hits(yield* w.ask(w.here, key), value("put"), `after fill and put, in round ${round}`)
-      between(freshFor, 0, lifetime.fresh + w.time.tolerance, "freshFor of what was put")
-    }
+  race("15", "a fill without a value against a put: the put has the last word", function* (w, key, round) {
+    yield* w.filled(w.here, value("v"), w.longLife, key)
+    const token = yield* w.lead(w.here, key, refreshing)
+    const lifetime = { fresh: w.time.long / 4, stale: 0 }
+    const put = w.there.put(key, { value: value("put"), lifetime })
+    yield* w.together(round, w.here.fill(key, { token, lifetime: w.longLife }), put)
+    const { freshFor } = hits(yield* w.ask(w.here, key), value("put"), `after fill and put, in round ${round}`)
+    between(freshFor, 0, lifetime.fresh + w.time.tolerance, "freshFor of what was put")
   })
 ]

@@ -10,7 +10,7 @@ import { show } from "../world/Expect.ts"
 import * as Setup from "../world/Setup.ts"
 import { Time } from "../world/Time.ts"
 import { failed, Inconclusive, NotApplicable, passed, skipped, type Verdict, Violation } from "../world/Verdict.ts"
-import { World } from "../world/World.ts"
+import { type Rounds, World } from "../world/World.ts"
 
 /** How often a case is repeated that the machine was too slow for, each time with doubled times. */
 const attempts = 5
@@ -57,11 +57,14 @@ export class Session {
   readonly setup: Setup.Setup
   readonly peers: Setup.Peers
   readonly seed: number
+  /** Of races; each case's own where none are given. */
+  readonly rounds: Rounds | undefined
 
-  constructor(setup: Setup.Setup, peers: Setup.Peers, seed: number) {
+  constructor(setup: Setup.Setup, peers: Setup.Peers, seed: number, rounds?: Rounds) {
     this.setup = setup
     this.peers = peers
     this.seed = seed
+    this.rounds = rounds
   }
 
   /** Judges one case. Never fails: what went wrong is the verdict. */
@@ -73,11 +76,20 @@ export class Session {
   private attempt(one: Case, attempt: number): Effect.Effect<Verdict> {
     const { claims, records, stall } = this.setup
     const time = new Time(this.peers.here.limits?.tick ?? 1, 2 ** (attempt - 1))
-    const world = new World({ ...this.peers, claims, time, seed: this.seed, records, stall })
-    return Effect.scoped(one.run(world)).pipe(
+    const { rounds } = this
+    const world = new World({ ...this.peers, claims, time, seed: this.seed, records, stall, rounds })
+    const patience = (hanging + time.units(200)) * (rounds === undefined ? 1 : 3)
+    const judged = Effect.andThen(
+      one.run(world),
+      Effect.sync(() => {
+        if (rounds === undefined || world.outcomes.size !== 1) return
+        throw new Inconclusive(`in all ${rounds.count} rounds the same one was first (${[...world.outcomes]})`)
+      })
+    )
+    return Effect.scoped(judged).pipe(
       Effect.timeoutOrElse({
-        duration: hanging + time.units(200),
-        orElse: () => Effect.die(new Violation(`still running after ${hanging + time.units(200)} ms`))
+        duration: patience,
+        orElse: () => Effect.die(new Violation(`still running after ${patience} ms`))
       }),
       Effect.exit,
       Effect.flatMap((exit) => {
@@ -101,5 +113,5 @@ const asError = (thrown: unknown, one: Case): Error => {
 }
 
 /** Opens the peers for as long as the scope. */
-export const open = (setup: Setup.Setup): Effect.Effect<Session, unknown, Scope.Scope> =>
-  Effect.map(Setup.open(setup), (peers) => new Session(setup, peers, seedOf(setup)))
+export const open = (setup: Setup.Setup, rounds?: Rounds): Effect.Effect<Session, unknown, Scope.Scope> =>
+  Effect.map(Setup.open(setup), (peers) => new Session(setup, peers, seedOf(setup), rounds))

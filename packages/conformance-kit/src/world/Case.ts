@@ -15,6 +15,8 @@ export interface Case {
   readonly needs?: Need | undefined
   /** It moves this process's clock or stalls the backend, so nothing else may run beside it. */
   readonly alone?: boolean | undefined
+  /** Its steps are a round, which may be run as often as one likes. */
+  readonly race?: boolean | undefined
   readonly run: (world: World) => Effect.Effect<void, unknown, Scope.Scope>
 }
 
@@ -28,3 +30,30 @@ export const prove = (law: LawId, name: string, steps: Steps, options: Pick<Case
   run: Effect.fnUntraced(steps),
   ...options
 })
+
+/** The steps of one round of a race, on a key that no other round has. */
+export type RoundSteps = (world: World, key: string, round: number) => Effect.fn.Return<void, unknown, Scope.Scope>
+
+/** A case that proves a law by racing: once is no proof, so its steps run in rounds, twenty unless it is told otherwise. */
+export const race = (
+  law: LawId,
+  name: string,
+  steps: RoundSteps,
+  { rounds = 20, ...options }: Pick<Case, "needs" | "alone"> & { readonly rounds?: number } = {}
+): Case => {
+  const one = Effect.fnUntraced(steps)
+  return {
+    law,
+    name,
+    race: true,
+    run: (world) => {
+      const { atOnce, count } = world.rounds ?? { atOnce: 1, count: rounds }
+      return Effect.forEach(
+        Array.from({ length: count }, (_, round) => round),
+        (round) => Effect.scoped(one(world, world.name(), round)),
+        { concurrency: atOnce, discard: true }
+      )
+    },
+    ...options
+  }
+}

@@ -12,6 +12,8 @@ import type { Claims } from "./Claims.ts"
 export interface Peers {
   readonly here: Adapter
   readonly there: Adapter
+  /** More of the same, for `races`: each with a connection of its own. */
+  readonly more?: ReadonlyArray<Adapter> | undefined
 }
 
 /** Peers of a plain factory, with what they hold. */
@@ -79,5 +81,5 @@ export const open = (setup: Setup): Effect.Effect<Peers, unknown, Scope.Scope> =
   )
 }
 
-const closing = ({ here, there }: Peers) =>
-  Effect.addFinalizer(() => Effect.andThen(here.close ?? Effect.void, there.close ?? Effect.void))
+const closing = ({ here, more = [], there }: Peers) =>
+  Effect.addFinalizer(() => Effect.forEach([here, there, ...more], ({ close }) => close ?? Effect.void))

@@ -27,12 +27,25 @@ export class World {
   readonly seed: number
   readonly records: Records | undefined
   readonly stall: Stall | undefined
+  /** All peers: these two, and any more for races. */
+  readonly peers: ReadonlyArray<Adapter>
+  /** How often a race is run, where it is not left to the case, and how many of its rounds at once. */
+  readonly rounds: Rounds | undefined
   /** A key of this case alone. */
   readonly key: string
+  /** The ways in which the rounds of a race ended, as far as its case tells them apart. */
+  readonly outcomes = new Set<string>()
 
-  constructor(fields: Pick<World, "here" | "there" | "claims" | "time" | "seed" | "records" | "stall">) {
+  constructor(
+    fields: Pick<World, "here" | "there" | "claims" | "time" | "seed" | "records" | "stall"> & {
+      readonly more?: ReadonlyArray<Adapter> | undefined
+      readonly rounds?: Rounds | undefined
+    }
+  ) {
     this.here = fields.here
     this.there = fields.there
+    this.peers = [fields.here, fields.there, ...(fields.more ?? [])]
+    this.rounds = fields.rounds
     this.claims = fields.claims
     this.time = fields.time
     this.seed = fields.seed
@@ -85,12 +98,36 @@ export class World {
     )
   }
 
-  /** Asks many times at once, from both peers in turn, each as a flight of its own. */
-  race(count: number, key = this.key, options: Partial<AcquireOptions> = {}) {
+  /** Does something many times at once, through all peers in turn. */
+  crowd<A, E>(count: number, call: (peer: Adapter, index: number) => Effect.Effect<A, E>) {
     return Effect.forEach(
-      Array.from({ length: count }, (_, index) => this.both[index % 2 === 0 ? 0 : 1]),
-      (peer) => this.ask(peer, key, options),
+      Array.from({ length: count }, (_, index) => this.peers[index % this.peers.length]!),
+      call,
       { concurrency: "unbounded" }
     )
   }
+
+  /** Asks many times at once, through all peers in turn, each as a flight of its own. */
+  race(count: number, key = this.key, options: Partial<AcquireOptions> = {}) {
+    return this.crowd(count, (peer) => this.ask(peer, key, options))
+  }
+
+  /**
+   * Both at once. The one that begins changes from round to round; after the twentieth the other one begins up to three
+   * milliseconds later, for stores to which one of them takes a longer way.
+   */
+  together<A, B, E, E2>(round: number, one: Effect.Effect<A, E>, two: Effect.Effect<B, E2>) {
+    const head = round < 20 ? 0 : Math.floor(round / 2) % 4
+    const late = <C, E3>(effect: Effect.Effect<C, E3>) =>
+      head === 0 ? effect : Effect.andThen(this.time.sleep(head), effect)
+    return round % 2 === 0
+      ? Effect.all([one, late(two)], { concurrency: "unbounded" })
+      : Effect.map(Effect.all([two, late(one)], { concurrency: "unbounded" }), ([b, a]) => [a, b] as const)
+  }
+}
+
+/** How a race is run. */
+export interface Rounds {
+  readonly count: number
+  readonly atOnce: number
 }

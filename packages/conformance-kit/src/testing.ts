@@ -1,0 +1,15 @@
+/** For tests of an adapter that the contract does not have: short forms of calls, faults, and what calls cost. */
+export * from "./testing/Calls.ts"
+export type { Check } from "./testing/Check.ts"
+export { contend, type Part } from "./testing/Contend.ts"
+export * as Faults from "./testing/Faults.ts"
+export { type Recorded, type RequestLog, recorded } from "./testing/Recorded.ts"
+export {
+  answered,
+  expectRecovery,
+  expectUnavailable,
+  type FaultSetup,
+  type Network,
+  type UnderFaults,
+  underFaults
+} from "./testing/UnderFaults.ts"

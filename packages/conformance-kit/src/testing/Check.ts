@@ -1,0 +1,27 @@
+/** One test of a suite, as data: the bindings give it to a runner. */
+import { Violation } from "../world/Verdict.ts"
+
+export interface Check {
+  readonly name: string
+  /** Rejects where the adapter is wrong, with `NotApplicable` where it cannot be tried. */
+  readonly run: () => Promise<void>
+}
+
+/** The condition holds; `what` says what went wrong where it does not. */
+export function ensure(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Violation(what)
+}
+
+/** How many timers this process has. */
+export const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+
+/** Waits until a condition holds, for ten seconds at most; tells whether it does. */
+export const eventually = async (condition: () => boolean | Promise<boolean>, within = 10_000): Promise<boolean> => {
+  const until = performance.now() + within
+  for (;;) {
+    if (await condition()) return true
+    if (performance.now() > until) return false
+    // A timer of its own would be counted where timers are.
+    await new Promise<void>((resolve) => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,74 @@
+/** The part that a process takes in a race of processes. */
+import type { Adapter, Token } from "@cache-locking/core"
+import * as Effect from "effect/Effect"
+import { ask, lifetime, minute, run, sleep, value } from "./Calls.ts"
+
+/** What a process is to do in a round. */
+export interface Part {
+  /** `acquire` (whoever leads also fills), `fill`, `delete`, or one of the tasks that `contend` was given. */
+  readonly task: string
+  readonly key: string
+  /** How many do it at once. Default: 1. */
+  readonly callers?: number | undefined
+  /** What to fill with. */
+  readonly token?: Token | undefined
+  /** Milliseconds to wait before it. */
+  readonly after?: number | undefined
+}
+
+const outcomeOf = async (adapter: Adapter, { key, task, token }: Part, caller: number): Promise<string> => {
+  const fill = (token: Token) =>
+    run(adapter.fill(key, { token, value: value(caller % 256), lifetime: lifetime(minute) }))
+  switch (task) {
+    case "acquire": {
+      const found = await run(adapter.acquire(key, ask(`${process.pid} ${caller}`)))
+      if (found._tag !== "Leader") return found._tag
+      return (await fill(found.token)) ? "Leader" : "Leader, but its fill was lost"
+    }
+    case "fill":
+      return (await fill(token!)) ? "held" : "lost"
+    case "delete":
+      return (await run(adapter.delete(key))) ? "existed" : "nothing"
+    default:
+      throw new Error(`there is no task ${task}`)
+  }
+}
+
+/**
+ * Makes this process a contender: a module that `Contenders.start` or `racesOfProcesses` is given ends with this call.
+ *
+ * ```ts
+ * import { contend } from "@cache-locking/conformance-kit/testing"
+ * import type { Adapter } from "@cache-locking/core"
+ *
+ * declare const connect: (url: string) => Adapter
+ *
+ * contend(connect(process.argv[2]!))
+ * ```
+ *
+ * @param tasks more that it can be told to do, by name
+ */
+export const contend = (
+  adapter: Adapter,
+  tasks: Readonly<Record<string, (key: string) => Effect.Effect<unknown, unknown>>> = {}
+): void => {
+  const take = async (part: Part): Promise<ReadonlyArray<string>> => {
+    if (part.after) await sleep(part.after)
+    const own = tasks[part.task]
+    return Promise.all(
+      Array.from({ length: part.callers ?? 1 }, (_, caller) =>
+        own === undefined
+          ? outcomeOf(adapter, part, caller)
+          : run(Effect.match(own(part.key), { onFailure: String, onSuccess: () => "done" }))
+      )
+    )
+  }
+  process.on("message", (part: Part) => {
+    take(part).then(
+      (outcomes) => process.send!(outcomes),
+      (error: unknown) => process.send!([String(error)])
+    )
+  })
+  // A connection is made before the first race.
+  run(Effect.ignore(adapter.read("ready"))).then(() => process.send!("ready"))
+}

@@ -1,0 +1,52 @@
+/** What calls cost: the requests that a backend was sent. */
+import type * as Effect from "effect/Effect"
+import { run } from "./Calls.ts"
+
+/** A log of requests, as a proxy in the way keeps one. */
+export interface RequestLog<Request> {
+  readonly commands: () => ReadonlyArray<Request>
+  readonly resetCommands: () => void
+}
+
+/** Requests by name, in the order in which they were sent. */
+export interface Recorded {
+  /** Those since the last time. */
+  readonly take: () => ReadonlyArray<string>
+  /** Those of one call. */
+  readonly of: (call: Effect.Effect<unknown, unknown>) => Promise<ReadonlyArray<string>>
+}
+
+/**
+ * Reads a log of requests by name, for tests of what calls cost.
+ *
+ * ```ts
+ * import { ask, type RequestLog, recorded } from "@cache-locking/conformance-kit/testing"
+ * import type { Adapter } from "@cache-locking/core"
+ *
+ * declare const adapter: Adapter
+ * declare const proxy: RequestLog<{ readonly name: string }>
+ *
+ * const sent = recorded(proxy)
+ * console.log(await sent.of(adapter.acquire("key", ask("me")))) // [ 'GET' ]
+ * ```
+ *
+ * @param nameOf names a request, or answers `undefined` for one that the client sends by itself
+ */
+export const recorded = <Request extends { readonly name: string }>(
+  log: RequestLog<Request>,
+  nameOf: (request: Request) => string | undefined = ({ name }) => name
+): Recorded => {
+  const take = (): ReadonlyArray<string> => {
+    const names = log.commands().flatMap((request) => nameOf(request) ?? [])
+    log.resetCommands()
+    return names
+  }
+  return {
+    take,
+    of: async (call) => {
+      log.resetCommands()
+      await run(call)
+      return take()
+    }
+  }
+}
