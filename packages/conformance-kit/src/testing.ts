@@ -4,6 +4,8 @@ export type { Check } from "./testing/Check.ts"
 export { contend, type Part } from "./testing/Contend.ts"
 export * as Faults from "./testing/Faults.ts"
 export { type Recorded, type RequestLog, recorded } from "./testing/Recorded.ts"
+export { type Stampede, type StampedePeer, stampede } from "./testing/Stampede.ts"
+export { type Listening, listening, type Watching, watching } from "./testing/Subscriptions.ts"
 export {
   answered,
   expectRecovery,

@@ -23,6 +23,15 @@ export const failureOf = <E>(effect: Effect.Effect<unknown, E>): Promise<E> =>
 /** Pauses for at least so many milliseconds. */
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
+/** Waits until a condition holds, for ten seconds at most; `what` names what is waited for. */
+export const until = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
+  const end = performance.now() + 10_000
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`${what} did not come within ten seconds`)
+    await sleep(5)
+  }
+}
+
 /** A minute, in milliseconds: longer than any test of one call. */
 export const minute = 60_000
 

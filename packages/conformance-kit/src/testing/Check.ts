@@ -14,14 +14,3 @@ export function ensure(condition: boolean, what: string): asserts condition {
 
 /** How many timers this process has. */
 export const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
-
-/** Waits until a condition holds, for ten seconds at most; tells whether it does. */
-export const eventually = async (condition: () => boolean | Promise<boolean>, within = 10_000): Promise<boolean> => {
-  const until = performance.now() + within
-  for (;;) {
-    if (await condition()) return true
-    if (performance.now() > until) return false
-    // A timer of its own would be counted where timers are.
-    await new Promise<void>((resolve) => setTimeout(resolve, 20))
-  }
-}
