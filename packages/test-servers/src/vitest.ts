@@ -1,0 +1,60 @@
+/** For files of vitest: what is started for a file ends with the file, and what is opened for a test with the test. */
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest"
+import { runModule } from "./machine/ModuleProcess.ts"
+import { orUnavailable, Unavailable } from "./machine/Problem.ts"
+import { FaultProxy, type FaultProxyOptions } from "./proxy/FaultProxy.ts"
+
+export { type BundleRow, bundleSizes, effect } from "./workers/BundleSizes.ts"
+
+/** A server for a whole file. Where none is to be had, each test of the file is a skip that says why. */
+export const serverOfFile = async <S extends { readonly stop: () => Promise<void> }>(start: Promise<S>): Promise<S> => {
+  const server = await orUnavailable(start)
+  if (!(server instanceof Unavailable)) {
+    afterAll(() => server.stop())
+    return server
+  }
+  beforeEach((context) => context.skip(server.message))
+  return { kind: server.kind, url: "none://127.0.0.1:1", host: "127.0.0.1", port: 1 } as unknown as S
+}
+
+/** Defines tests over a server of a file. Where none is to be had, one test that is skipped and says why. */
+export const overServer = async <S extends { readonly stop: () => Promise<void> }>(
+  start: Promise<S>,
+  tests: (server: S) => void | Promise<void>
+): Promise<void> => {
+  const server = await orUnavailable(start)
+  if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
+  else {
+    afterAll(() => server.stop())
+    await tests(server)
+  }
+}
+
+/** A server of a test's own. */
+export const serverOfTest = async <S extends { readonly stop: () => Promise<void> }>(start: Promise<S>): Promise<S> => {
+  const server = await start
+  onTestFinished(() => server.stop())
+  return server
+}
+
+/** A proxy in a test's way to a server. */
+export const proxyTo = async (
+  target: FaultProxyOptions["target"],
+  reader?: FaultProxyOptions["reader"]
+): Promise<FaultProxy> => {
+  const proxy = await FaultProxy.start({ target, ...(reader && { reader }) })
+  onTestFinished(async () => {
+    await proxy.heal()
+    await proxy.stop()
+  })
+  return proxy
+}
+
+/** A module run in a process of its own prints `done`, ends by itself without a failure, and soon. */
+export const expectToEnd = async (file: URL, ...args: ReadonlyArray<string>): Promise<void> => {
+  const began = performance.now()
+  const { ended, output } = runModule(fileURLToPath(file), args)
+  expect({ code: await ended, output: output() }).toEqual({ code: 0, output: "done\n" })
+  expect(performance.now() - began).toBeLessThan(6_000)
+}

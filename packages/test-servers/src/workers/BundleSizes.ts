@@ -1,0 +1,33 @@
+/** What a Worker carries: bundled without anything of Node's, minified, gzipped, and as large as a README says. */
+import { readFileSync } from "node:fs"
+import { gzipSync } from "node:zlib"
+import { expect, it } from "vitest"
+import { bundle } from "./WorkersBundle.ts"
+
+/** What stays outside when a bundle is measured without Effect. */
+export const effect = ["effect", "effect/*"]
+
+export interface BundleRow {
+  /** How the row of the README's table begins, which tells the sizes in kB. */
+  readonly row: string
+  /** A module, as text beside the test file. */
+  readonly entry: string
+  /** A bundle for each size of the row: nothing grows past `most` bytes unnoticed, nor further than `off` kB (3) from the README. */
+  readonly sizes: ReadonlyArray<{ readonly most: number; readonly off?: number; readonly external?: Array<string> }>
+}
+
+/** A test for each row: the bundle is within the bounds, and as the README says. */
+export const bundleSizes = (beside: string, rows: ReadonlyArray<BundleRow>): void => {
+  const readme = readFileSync(`${beside}/../README.md`, "utf8").split("\n")
+  for (const { entry, row, sizes } of rows) {
+    it(`${row}: within the bounds, and as the README says`, async () => {
+      const told = [...readme.find((line) => line.startsWith(`| ${row}`))!.matchAll(/(\d+(?:\.\d+)?) kB/g)]
+      for (const [index, { external = [], most, off = 3 }] of sizes.entries()) {
+        const size = gzipSync(await bundle({ text: entry, beside }, { minify: true, external }), { level: 9 }).length
+        console.info(`${row}: ${size} bytes${external.length > 0 ? ` without ${external.join()}` : ""}`)
+        expect(size).toBeLessThan(most)
+        expect(Math.abs(size / 1000 - Number(told[index]![1]))).toBeLessThan(off)
+      }
+    })
+  }
+}
