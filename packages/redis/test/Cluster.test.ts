@@ -1,36 +1,30 @@
-import type { Adapter } from "@cache-locking/core"
-import { orUnavailable, RedisCluster, Unavailable } from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import {
+  answered,
+  ask,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  listening,
+  minute,
+  put,
+  run,
+  sleep,
+  tagOf,
+  text,
+  value,
+  watching
+} from "@cache-locking/conformance-kit/testing"
+import { RedisCluster } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import { type Cluster, Redis } from "ioredis"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
 import { slotOf } from "../src/Slot.ts"
-import {
-  ask,
-  closing,
-  hit,
-  ioredisCluster,
-  lead,
-  lifetime,
-  minute,
-  nodeRedisCluster,
-  run,
-  sleep,
-  text,
-  value
-} from "./fixtures/Support.ts"
+import { closing, ioredisCluster, nodeRedisCluster } from "./fixtures/Support.ts"
 
-let cluster: RedisCluster | Unavailable
-beforeAll(async () => {
-  cluster = await orUnavailable(RedisCluster.start({ own: true, replicas: 1 }))
-})
-afterAll(async () => {
-  if (!(cluster instanceof Unavailable)) await cluster?.stop()
-})
+const cluster = await serverOfFile(RedisCluster.start({ own: true, replicas: 1 }))
 
 const odd = [
   "",
@@ -72,37 +66,24 @@ const clients = [
   }
 ]
 
-const watched = async (adapter: Adapter, key: string) => {
-  const scope = Scope.makeUnsafe()
-  const changed = await run(Scope.provide(adapter.watch!(key), scope))
-  return { changed: run(changed), leave: () => run(Scope.close(scope, Exit.void)) }
-}
-
 describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }) => {
-  const opened = async (context: { skip: (note: string) => never }) => {
-    if (cluster instanceof Unavailable) return context.skip(cluster.message)
-    const client = await open(cluster.seeds)
-    const prefix = `cl ${kind}`
-    return {
-      cluster,
-      client,
-      adapter: closing(RedisAdapter.make({ client, prefix })),
-      there: closing(RedisAdapter.make({ client: await open(cluster.seeds), prefix }))
-    }
+  const opened = async () => {
+    const peer = async () => closing(RedisAdapter.make({ client: await open(cluster.seeds), prefix: `cl ${kind}` }))
+    return { adapter: await peer(), there: await peer() }
   }
 
-  it("keeps every key in one slot, whatever its braces", async (context) => {
-    const { adapter, cluster, there } = await opened(context)
+  it("keeps every key in one slot, whatever its braces", async () => {
+    const { adapter, there } = await opened()
     for (const key of keys) {
       const { token } = await lead(adapter, key)
-      expect((await run(there.acquire(key, ask("you"))))._tag).toBe("Follower")
+      expect(await tagOf(there, key)).toBe("Follower")
       expect(await run(adapter.renew(key, { token, leaseFor: 20_000 }))).toBe(true)
       expect(await run(adapter.fill(key, { token, value: text(key), lifetime: lifetime(minute) }))).toBe(true)
       for (let i = 0; i < 2; i++) {
-        expect(hit(await run(there.acquire(key, ask("you")))).value.bytes).toEqual(text(key).bytes)
+        expect((await hitOf(there, key)).value.bytes).toEqual(text(key).bytes)
       }
     }
-    expect([...new Set(await run(Stream.runCollect(adapter.keys!(""))))].sort()).toEqual([...keys].sort())
+    expect([...new Set(await listed(adapter))]).toEqual([...keys].sort())
     const admin = new Redis(cluster.seeds[0]!.port)
     try {
       for (const key of keys) {
@@ -116,37 +97,25 @@ describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }
     expect(await run(there.deleteMany!(keys))).toBe(keys.length)
   })
 
-  it("wakes watchers on every shard, over one connection to each", async (context) => {
-    const { adapter, there } = await opened(context)
-    const watchers = await Promise.all(keys.map((key) => watched(adapter, key)))
-    await run(
-      Effect.forEach(keys, (key) => there.put(key, { value: value(1), lifetime: lifetime(minute) }), {
-        concurrency: "unbounded"
-      })
-    )
-    await Promise.all(watchers.map(({ changed }) => changed))
+  it("wakes watchers on every shard, over one connection to each", async () => {
+    const { adapter, there } = await opened()
+    const watchers = await Promise.all(keys.map((key) => watching(adapter, key)))
+    await Promise.all(keys.map((key) => put(there, key)))
+    await Promise.all(watchers.map(({ woken }) => woken))
     await Promise.all(watchers.map(({ leave }) => leave()))
     await run(there.deleteMany!(keys))
   })
 })
 
 describe.each(clients)("the changes in a cluster, with $kind", ({ kind, open }) => {
-  it("are told from every shard, over a connection of their own", async (context) => {
-    if (cluster instanceof Unavailable) return context.skip(cluster.message)
+  it("are told from every shard, over a connection of their own", async () => {
     const { seeds } = cluster
     const prefix = `ch ${kind}`
     const adapter = closing(RedisAdapter.make({ client: await open(seeds), prefix }))
     const there = closing(RedisAdapter.make({ client: await open(seeds), prefix }))
-    const heard: Array<string> = []
-    const scope = Scope.makeUnsafe()
-    const listener = {
-      changed: (key: string) => heard.push(key),
-      lost: () => heard.push("lost"),
-      restored: () => heard.push("restored")
-    }
-    await run(Scope.provide(adapter.changes!(listener), scope))
+    const { heard, leave } = await listening(adapter)
     // Watching and leaving beside it, on every shard.
-    for (const { leave } of await Promise.all(keys.map((key) => watched(adapter, key)))) await leave()
+    for (const { leave } of await Promise.all(keys.map((key) => watching(adapter, key)))) await leave()
     for (const key of keys) {
       const { token } = await lead(there, key)
       expect(await run(there.fill(key, { token, value: text(key), lifetime: lifetime(minute) }))).toBe(true)
@@ -160,47 +129,37 @@ describe.each(clients)("the changes in a cluster, with $kind", ({ kind, open }) 
     for (let i = 0; i < 100 && heard.length < twice.length; i++) await sleep(20)
     expect([...heard].sort()).toEqual(twice)
     await Promise.all(keys.map((key) => lead(there, `led ${key}`)))
-    const listed = new Set(await run(Stream.runCollect(adapter.keys!(""))))
-    expect([...listed].sort()).toEqual([...keys, ...keys.map((key) => `led ${key}`)].sort())
-    await run(Scope.close(scope, Exit.void))
+    expect([...new Set(await listed(adapter))]).toEqual([...keys, ...keys.map((key) => `led ${key}`)].sort())
+    await leave()
     await run(there.deleteMany!([...keys, ...keys.map((key) => `led ${key}`)]))
   })
 })
 
 /** Last: it changes who the masters are. */
 describe("a cluster that loses a master", () => {
-  it("wakes the watchers there, loses no other key, and goes on", async (context) => {
-    if (cluster instanceof Unavailable) return context.skip(cluster.message)
+  it("wakes the watchers there, loses no other key, and goes on", async () => {
     const client: Cluster = ioredisCluster(cluster.seeds)
     const adapter = closing(RedisAdapter.make({ client, prefix: "failover", commandTimeout: 1_000 }))
-    await Promise.all(keys.map((key) => run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))))
+    await Promise.all(keys.map((key) => put(adapter, key)))
     const victim = cluster.nodes[0]!
     const there = keys.filter((key) => {
       const channel = Keyspace.nameOf("failover", key)
       return client.slots[slotOf(channel)]?.[0] === `${victim.host}:${victim.port}`
     })
     expect(there.length).toBeGreaterThan(0)
-    const watchers = await Promise.all(keys.map((key) => watched(adapter, key)))
+    const watchers = await Promise.all(keys.map((key) => watching(adapter, key)))
     // What was not replicated is lost: here it is.
     await Promise.all(client.nodes("master").map((node) => node.wait(1, 10_000)))
     await victim.kill()
-    await Promise.all(watchers.filter((_, i) => there.includes(keys[i]!)).map(({ changed }) => changed))
+    await Promise.all(watchers.filter((_, i) => there.includes(keys[i]!)).map(({ woken }) => woken))
     await Promise.all(watchers.map(({ leave }) => leave()))
-    const began = performance.now()
     for (const key of keys) {
-      for (;;) {
-        const found = await run(Effect.result(adapter.acquire(key, ask("after"))))
-        if (found._tag === "Success") {
-          expect(found.success._tag).toBe("Hit")
-          break
-        }
-        if (performance.now() - began > 15_000) throw found.failure
-        await sleep(50)
-      }
+      const found = await answered(adapter.acquire(key, ask("after")))
+      expect(found._tag).toBe("Hit")
     }
-    const again = await Promise.all(there.map((key) => watched(adapter, key)))
-    await Promise.all(there.map((key) => run(adapter.put(key, { value: value(2), lifetime: lifetime(minute) }))))
-    await Promise.all(again.map(({ changed }) => changed))
+    const again = await Promise.all(there.map((key) => watching(adapter, key)))
+    await Promise.all(there.map((key) => put(adapter, key, value(2))))
+    await Promise.all(again.map(({ woken }) => woken))
     await Promise.all(again.map(({ leave }) => leave()))
   })
 })

@@ -1,11 +1,12 @@
 /** The whole contract, over every client and server that the package speaks to. */
+
 import type { Claims, OpenedPeers, Records } from "@cache-locking/conformance-kit"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import { orUnavailable, RedisCluster, Redis as RedisServer, Unavailable, Valkey } from "@cache-locking/test-servers"
+import { RedisCluster, Redis as RedisServer, Valkey } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { Cluster, Redis } from "ioredis"
 import { createClient } from "redis"
-import { afterAll, describe, it } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
 
@@ -40,7 +41,7 @@ const peers = (here: RedisAdapter.Client, there: RedisAdapter.Client, close: () 
   close
 })
 
-const overServer = (name: string, url: string) => {
+const overUrl = (name: string, url: string) => {
   const eye = new Redis(url, { lazyConnect: true })
   suite({
     name,
@@ -55,52 +56,35 @@ const overServer = (name: string, url: string) => {
   })
 }
 
-const setups = {
-  redis: () => orUnavailable(RedisServer.start()),
-  valkey: () => orUnavailable(Valkey.start()),
-  cluster: () => orUnavailable(RedisCluster.start())
-}
-
-const redis = await setups.redis()
-if (redis instanceof Unavailable) describe(redis.kind, () => it.skip(redis.message))
-else {
-  afterAll(() => redis.stop())
-  overServer("ioredis on Redis", redis.url)
+await overServer(RedisServer.start(), ({ url }) => {
+  overUrl("ioredis on Redis", url)
   suite({
     name: "node-redis on Redis",
     claims,
     peers: async () => {
-      const clients = [createClient({ url: redis.url }), createClient({ url: redis.url })] as const
+      const clients = [createClient({ url }), createClient({ url })] as const
       for (const client of clients) await client.connect()
       return peers(...clients, () => {
         for (const client of clients) client.destroy()
       })
     }
   })
-}
+})
 
-const valkey = await setups.valkey()
-if (valkey instanceof Unavailable) describe(valkey.kind, () => it.skip(valkey.message))
-else {
-  afterAll(() => valkey.stop())
-  overServer("ioredis on Valkey", valkey.url)
-}
+await overServer(Valkey.start(), ({ url }) => overUrl("ioredis on Valkey", url))
 
-const cluster = await setups.cluster()
-if (cluster instanceof Unavailable) describe(cluster.kind, () => it.skip(cluster.message))
-else {
-  afterAll(() => cluster.stop())
-  const eye = new Cluster([...cluster.seeds], { lazyConnect: true })
+await overServer(RedisCluster.start(), ({ seeds }) => {
+  const eye = new Cluster([...seeds], { lazyConnect: true })
   suite({
     name: "ioredis on Redis Cluster",
     // No script has keys in two slots.
     claims: { ...claims, acquireMany: false },
     records: recordsOf(eye),
     peers: () => {
-      const clients = [new Cluster([...cluster.seeds]), new Cluster([...cluster.seeds])] as const
+      const clients = [new Cluster([...seeds]), new Cluster([...seeds])] as const
       return peers(...clients, () => {
         for (const client of [...clients, eye]) client.disconnect()
       })
     }
   })
-}
+})

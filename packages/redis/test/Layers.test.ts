@@ -1,20 +1,17 @@
-import { spawn } from "node:child_process"
 import { inspect } from "node:util"
+import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption } from "@cache-locking/core"
-import { Redis as RedisServer, RespClient, type Server } from "@cache-locking/test-servers"
+import { Redis as RedisServer, RespClient } from "@cache-locking/test-servers"
+import { expectToEnd, serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
-import { ask, ioredis, lifetime, minute, run, value } from "./fixtures/Support.ts"
+import { ioredis } from "./fixtures/Support.ts"
 
-let server: Server
-beforeAll(async () => {
-  server = await RedisServer.start({ own: true })
-})
-afterAll(() => server?.stop())
+const server = await serverOfFile(RedisServer.start({ own: true }))
 
 const connections = async (): Promise<number> => {
   await using client = await RespClient.connect(server.url)
@@ -77,33 +74,7 @@ describe("layerConfig", () => {
 })
 
 describe("a process", () => {
-  const exits = (name: string) =>
-    new Promise<{ code: number | null; took: number; out: string }>((resolve) => {
-      const began = performance.now()
-      const child = spawn(
-        process.execPath,
-        [
-          "--conditions=cache-locking-source",
-          new URL("./fixtures/Exits.ts", import.meta.url).pathname,
-          server.url,
-          name
-        ],
-        { stdio: ["ignore", "pipe", "pipe"] }
-      )
-      let out = ""
-      child.stdout.on("data", (data) => {
-        out += data
-      })
-      child.stderr.on("data", (data) => {
-        out += data
-      })
-      child.on("exit", (code) => resolve({ code, took: performance.now() - began, out }))
-    })
-
-  it.each(["adapter-then-client", "client-only"])("ends when %s is closed", async (name) => {
-    const { code, out, took } = await exits(name)
-    expect(out).toBe("done\n")
-    expect(code).toBe(0)
-    expect(took).toBeLessThan(5_000)
-  })
+  it.each(["adapter-then-client", "client-only"])("ends when %s is closed", (name) =>
+    expectToEnd(new URL("./fixtures/Exits.ts", import.meta.url), server.url, name)
+  )
 })

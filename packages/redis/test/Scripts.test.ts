@@ -1,18 +1,16 @@
 /** The scripts do what `Entry` does, move by move. Times are so long that none passes meanwhile, or none at all. */
+import { run } from "@cache-locking/conformance-kit/testing"
 import { type Adapter, Entry, type Lifetime, Token, type Value } from "@cache-locking/core"
-import { Redis as RedisServer, type Server } from "@cache-locking/test-servers"
+import { Redis as RedisServer } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as fc from "fast-check"
 import type { Redis } from "ioredis"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { RedisAdapter } from "../src/index.ts"
 import { sharded, single } from "../src/Scripts.ts"
-import { ioredis, run } from "./fixtures/Support.ts"
+import { ioredis } from "./fixtures/Support.ts"
 
-let server: Server
-beforeAll(async () => {
-  server = await RedisServer.start({ own: true })
-})
-afterAll(() => server?.stop())
+const server = await serverOfFile(RedisServer.start({ own: true }))
 
 const unit = 10_000_000
 const time = fc.constantFrom(0, unit, 3 * unit, Number.POSITIVE_INFINITY)

@@ -1,62 +1,34 @@
-import { type Adapter, AdapterError } from "@cache-locking/core"
-import { Redis as RedisServer, type Server } from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import type { Redis } from "ioredis"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { RedisAdapter } from "../src/index.ts"
 import {
   ask,
-  closing,
   failureOf,
-  ioredis,
   lead,
   lifetime,
+  listening,
   minute,
-  nodeRedis,
-  proxyTo,
+  put,
   run,
   sleep,
-  value
-} from "./fixtures/Support.ts"
+  tagOf,
+  until,
+  value,
+  watching
+} from "@cache-locking/conformance-kit/testing"
+import { AdapterError } from "@cache-locking/core"
+import { Redis as RedisServer } from "@cache-locking/test-servers"
+import { proxyTo, serverOfFile } from "@cache-locking/test-servers/vitest"
+import * as Effect from "effect/Effect"
+import type { Redis } from "ioredis"
+import { describe, expect, it } from "vitest"
+import { RedisAdapter } from "../src/index.ts"
+import { clients, closing, ioredis } from "./fixtures/Support.ts"
 
-let server: Server
+const server = await serverOfFile(RedisServer.start({ own: true }))
 let admin: Redis
-beforeAll(async () => {
-  server = await RedisServer.start({ own: true })
-})
-afterAll(() => server?.stop())
-
-/** A live watcher, and what became of it. */
-const watch = async (adapter: Adapter, key: string) => {
-  const scope = Scope.makeUnsafe()
-  const changed = await run(Scope.provide(adapter.watch!(key), scope))
-  const state = { woken: 0, at: 0 }
-  run(changed).then(() => {
-    state.woken++
-    state.at = performance.now()
-  })
-  return { state, leave: () => run(Scope.close(scope, Exit.void)) }
-}
-
-const until = async (what: string, condition: () => boolean | Promise<boolean>) => {
-  const began = performance.now()
-  while (!(await condition())) {
-    if (performance.now() - began > 5_000) throw new Error(`${what} did not come`)
-    await sleep(5)
-  }
-}
 
 const channels = async (): Promise<Array<string>> => (await admin.pubsub("CHANNELS", "*")) as Array<string>
 
 const connections = async (): Promise<number> =>
   Number(/connected_clients:(\d+)/.exec(await admin.info("clients"))?.[1])
-
-const clients = [
-  { kind: "ioredis", open: async (url: string): Promise<RedisAdapter.Client> => ioredis(url) },
-  { kind: "node-redis", open: async (url: string): Promise<RedisAdapter.Client> => nodeRedis(url) }
-]
 
 describe.each(clients)("watching with $kind", ({ kind, open }) => {
   const opened = async (name: string) => {
@@ -78,7 +50,7 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
       async (key) => run(there.fill(key, { token: (await lead(there, key)).token, value: value(1), lifetime: fresh })),
       async (key) => run(there.abandon(key, { token: (await lead(there, key)).token })),
       async (key) => run(there.abandon(key, { token: (await lead(there, key)).token, cooldown: 10 })),
-      (key) => run(there.put(key, { value: value(1), lifetime: fresh })),
+      (key) => put(there, key, value(1), fresh),
       async (key) => {
         await lead(there, key)
         await run(there.delete(key))
@@ -86,20 +58,20 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     ]
     for (const [i, change] of changes.entries()) {
       const key = `k${i}{}`
-      const { leave, state } = await watch(adapter, key)
-      const other = await watch(adapter, `${key}?`)
+      const { leave, woken } = await watching(adapter, key)
+      const other = await watching(adapter, `${key}?`)
       await change(key)
-      await until("the wake-up", () => state.woken === 1)
-      expect(other.state.woken).toBe(0)
+      await woken
+      expect(other.isWoken()).toBe(false)
       await Promise.all([leave(), other.leave()])
     }
-    const quiet = await watch(adapter, "quiet")
+    const quiet = await watching(adapter, "quiet")
     const { token } = await lead(there, "quiet")
     await run(there.renew("quiet", { token, leaseFor: 1_000 }))
     await run(there.fill("quiet", { token: "lost" as never, value: value(1), lifetime: fresh }))
     await run(there.delete("another"))
     await sleep(30)
-    expect(quiet.state.woken).toBe(0)
+    expect(quiet.isWoken()).toBe(false)
     await quiet.leave()
   })
 
@@ -120,14 +92,14 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
   it("takes one subscription and one connection, however many watch", async () => {
     const { adapter, client } = await opened("count")
     const before = await connections()
-    const watchers = await Promise.all(Array.from({ length: 50 }, (_, i) => watch(adapter, `k${i % 5}`)))
+    const watchers = await Promise.all(Array.from({ length: 50 }, (_, i) => watching(adapter, `k${i % 5}`)))
     expect((await channels()).length).toBe(5)
     expect(await connections()).toBe(before + 1)
     const same = RedisAdapter.make({ client, prefix: `${kind}-count` })
-    watchers.push(await watch(same, "k0"))
+    watchers.push(await watching(same, "k0"))
     expect(await connections()).toBe(before + 1)
-    await run(adapter.put("k0", { value: value(1), lifetime: lifetime(minute) }))
-    await until("all wake-ups", () => watchers.filter(({ state }) => state.woken).length === 11)
+    await put(adapter, "k0")
+    await until("all wake-ups", () => watchers.filter(({ isWoken }) => isWoken()).length === 11)
     await Promise.all(watchers.map(({ leave }) => leave()))
     await until("the unsubscribing", async () => (await channels()).length === 0)
     await run(adapter.close!)
@@ -140,7 +112,7 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     const count = () => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
     const before = count()
     for (let i = 0; i < 30; i++) {
-      const { leave } = await watch(adapter, `k${i}`)
+      const { leave } = await watching(adapter, `k${i}`)
       expect(count()).toBe(before + 1)
       await leave()
     }
@@ -151,12 +123,12 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
   it("comes back at once after leaving", async () => {
     const { adapter, there } = await opened("again")
     for (let i = 0; i < 30; i++) {
-      const first = await watch(adapter, "k")
+      const first = await watching(adapter, "k")
       const leaving = first.leave()
-      const second = await watch(adapter, "k")
+      const second = await watching(adapter, "k")
       await leaving
-      await run(there.put("k", { value: value(i), lifetime: lifetime(minute) }))
-      await until("the wake-up", () => second.state.woken === 1)
+      await put(there, "k", value(i))
+      await second.woken
       await second.leave()
     }
     await until("the unsubscribing", async () => (await channels()).length === 0)
@@ -176,29 +148,29 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     const { there } = await opened("lost")
     const proxy = await proxyTo(server)
     const adapter = closing(RedisAdapter.make({ client: await open(proxy.url()), prefix: `${kind}-lost` }))
-    const watchers = await Promise.all(["a", "b", "c"].map((key) => watch(adapter, key)))
+    const watchers = await Promise.all(["a", "b", "c"].map((key) => watching(adapter, key)))
     proxy.cut()
-    await until("the wake-ups", () => watchers.every(({ state }) => state.woken === 1))
+    await Promise.all(watchers.map(({ woken }) => woken))
     await Promise.all(watchers.map(({ leave }) => leave()))
-    const again = await watch(adapter, "a")
-    expect(again.state.woken).toBe(0)
-    await run(there.put("a", { value: value(1), lifetime: lifetime(minute) }))
-    await until("the wake-up", () => again.state.woken === 1)
+    const again = await watching(adapter, "a")
+    expect(again.isWoken()).toBe(false)
+    await put(there, "a")
+    await again.woken
     await again.leave()
   })
 
   it("closes with the adapter, waking whoever is left, and opens again", async () => {
     const { adapter, there } = await opened("close")
     const before = await connections()
-    const { leave, state } = await watch(adapter, "k")
+    const { leave, woken } = await watching(adapter, "k")
     await run(adapter.close!)
     await run(adapter.close!)
-    await until("the wake-up", () => state.woken === 1)
+    await woken
     await until("the disconnecting", async () => (await connections()) === before)
     await leave()
-    const again = await watch(adapter, "k")
-    await run(there.put("k", { value: value(1), lifetime: lifetime(minute) }))
-    await until("the wake-up", () => again.state.woken === 1)
+    const again = await watching(adapter, "k")
+    await put(there, "k")
+    await again.woken
     await again.leave()
   })
 
@@ -217,37 +189,30 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     }
     const { token } = await lead(adapter, "k")
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+    expect(await tagOf(adapter, "k")).toBe("Hit")
     expect(await run(adapter.delete("k"))).toBe(true)
   })
 
   it("tells the changes of all keys, and of no other prefix", async () => {
     const { adapter, there } = await opened("feed")
     const other = closing(RedisAdapter.make({ client: await open(server.url), prefix: `${kind}-fee` }))
-    const heard: Array<string> = []
-    const listener = {
-      changed: (key: string) => heard.push(key),
-      lost: () => heard.push("lost"),
-      restored: () => heard.push("restored")
-    }
-    const scope = Scope.makeUnsafe()
-    await run(Scope.provide(adapter.changes!(listener), scope))
+    const { heard, leave } = await listening(adapter)
     const keys = ["a", "", "{}", "d*"]
     for (const key of keys) {
       const { token } = await lead(there, key)
       await run(there.renew(key, { token, leaseFor: 1_000 }))
       await run(there.fill(key, { token, value: value(1), lifetime: lifetime(minute) }))
       await run(there.touch(key, { freshFor: minute }))
-      await run(there.put(key, { value: value(2), lifetime: lifetime(minute) }))
+      await put(there, key, value(2))
       await run(there.delete(key))
       await run(there.abandon(key, { token: (await lead(there, key)).token }))
-      await run(other.put(key, { value: value(2), lifetime: lifetime(minute) }))
+      await put(other, key, value(2))
     }
     await until("the changes", () => heard.length >= 12)
     await sleep(20)
     expect(heard).toEqual(keys.flatMap((key) => [key, key, key]))
-    await run(Scope.close(scope, Exit.void))
-    await run(there.put("a", { value: value(2), lifetime: lifetime(minute) }))
+    await leave()
+    await put(there, "a", value(2))
     await sleep(20)
     expect(heard.length).toBe(12)
     await until("the unsubscribing", async () => Number(await admin.pubsub("NUMPAT")) === 0)
@@ -259,20 +224,12 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     const before = await connections()
     const same = RedisAdapter.make({ client, prefix: `${kind}-feeds*[a]` })
     const similar = RedisAdapter.make({ client, prefix: `${kind}-feeds and a` })
-    const listeners = await Promise.all(
-      [adapter, adapter, same, same].map(async (adapter) => {
-        const scope = Scope.makeUnsafe()
-        const heard: Array<string> = []
-        const listener = { changed: (key: string) => heard.push(key), lost: () => {}, restored: () => {} }
-        await run(Scope.provide(adapter.changes!(listener), scope))
-        return { heard, leave: () => run(Scope.close(scope, Exit.void)) }
-      })
-    )
-    const watcher = await watch(adapter, "*")
+    const listeners = await Promise.all([adapter, adapter, same, same].map(listening))
+    const watcher = await watching(adapter, "*")
     expect([await patterns(), await connections()]).toEqual([1, before + 1])
-    await run(similar.put("*", { value: value(1), lifetime: lifetime(minute) }))
-    await run(there.put("*", { value: value(1), lifetime: lifetime(minute) }))
-    await until("the wake-up", () => watcher.state.woken === 1)
+    await put(similar, "*")
+    await put(there, "*")
+    await watcher.woken
     await until("the changes", () => listeners.every(({ heard }) => heard.length === 1))
     expect(listeners.map(({ heard }) => heard)).toEqual([["*"], ["*"], ["*"], ["*"]])
     await watcher.leave()
@@ -288,35 +245,20 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
   it("goes on to tell changes when another adapter over the client is closed", async () => {
     const { adapter, client, there } = await opened("beside")
     const other = closing(RedisAdapter.make({ client, prefix: "another" }))
-    const heard: Array<string> = []
-    const listener = (name: string) => ({
-      changed: (key: string) => heard.push(`${name} ${key}`),
-      lost: () => heard.push(`${name} lost`),
-      restored: () => heard.push(`${name} restored`)
-    })
-    const scope = Scope.makeUnsafe()
-    await run(Scope.provide(adapter.changes!(listener("this")), scope))
-    await run(Scope.provide(other.changes!(listener("other")), scope))
+    const [mine, others] = [await listening(adapter), await listening(other)]
     await run(other.close!)
-    await until("the return", () => heard.at(-1) === "this restored")
-    await run(there.put("k", { value: value(1), lifetime: lifetime(minute) }))
-    await until("the change", () => heard.at(-1) === "this k")
-    expect(heard).toEqual(["other lost", "this lost", "this restored", "this k"])
-    await run(Scope.close(scope, Exit.void))
+    await until("the return", () => mine.heard.at(-1) === "restored")
+    await put(there, "k")
+    await until("the change", () => mine.heard.at(-1) === "k")
+    expect([mine.heard, others.heard]).toEqual([["lost", "restored", "k"], ["lost"]])
+    await mine.leave()
   })
 
   it("says when changes may be missed, and when no longer", async () => {
     const { there } = await opened("relost")
     const proxy = await proxyTo(server)
     const adapter = closing(RedisAdapter.make({ client: await open(proxy.url()), prefix: `${kind}-relost` }))
-    const heard: Array<string> = []
-    const scope = Scope.makeUnsafe()
-    const listener = {
-      changed: (key: string) => heard.push(key),
-      lost: () => heard.push("lost"),
-      restored: () => heard.push("restored")
-    }
-    await run(Scope.provide(adapter.changes!(listener), scope))
+    const { heard, leave } = await listening(adapter)
     for (let i = 0; i < 2; i++) {
       await proxy.refuse()
       proxy.cut()
@@ -324,22 +266,22 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
       await sleep(100)
       await proxy.heal()
       await until("the return", () => heard.at(-1) === "restored")
-      await run(there.put(`k${i}`, { value: value(1), lifetime: lifetime(minute) }))
+      await put(there, `k${i}`)
       await until("the change", () => heard.at(-1) === `k${i}`)
     }
     expect(heard).toEqual(["lost", "restored", "k0", "lost", "restored", "k1"])
     await run(adapter.close!)
     await sleep(150)
     expect(heard.at(-1)).toBe("lost")
-    await run(Scope.close(scope, Exit.void))
+    await leave()
   })
 
   it("ends with its client", async () => {
     const { adapter, client } = await opened("end")
-    const { leave, state } = await watch(adapter, "k")
+    const { leave, woken } = await watching(adapter, "k")
     if ("getBuffer" in client) (client as unknown as Redis).disconnect()
     else (client as unknown as { destroy(): void }).destroy()
-    await until("the wake-up", () => state.woken === 1)
+    await woken
     await until("the unsubscribing", async () => (await channels()).length === 0)
     await leave()
   })
@@ -352,12 +294,8 @@ describe("what listening costs", () => {
     const adapter = closing(RedisAdapter.make({ client: ioredis(proxy.url()), prefix: "listening" }))
     await run(adapter.acquire("warm", ask("me")))
     proxy.resetCommands()
-    const scope = Scope.makeUnsafe()
-    const ignore = () => {}
-    for (let i = 0; i < 3; i++) {
-      await run(Scope.provide(adapter.changes!({ changed: ignore, lost: ignore, restored: ignore }), scope))
-    }
-    await run(Scope.close(scope, Exit.void))
+    const listeners = [await listening(adapter), await listening(adapter), await listening(adapter)]
+    await Promise.all(listeners.map(({ leave }) => leave()))
     await until("the unsubscribing", async () => Number(await admin.pubsub("NUMPAT")) === 0)
     expect(proxy.commands().map(({ name }) => name)).toEqual(["PSUBSCRIBE", "PUNSUBSCRIBE"])
   })
@@ -372,13 +310,13 @@ describe("what waiting costs", () => {
     const leader = RedisAdapter.make({ client: ioredis(server.url), prefix: "cost" })
     const { token } = await lead(leader, "k")
     proxy.resetCommands()
-    expect((await run(adapter.acquire("k", ask("follower"))))._tag).toBe("Follower")
-    const { leave, state } = await watch(adapter, "k")
+    expect(await tagOf(adapter, "k", "follower")).toBe("Follower")
+    const { leave, woken } = await watching(adapter, "k")
     const filledAt = performance.now()
     await run(leader.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))
-    await until("the wake-up", () => state.woken === 1)
-    expect(state.at - filledAt).toBeLessThan(50)
-    expect((await run(adapter.acquire("k", ask("follower"))))._tag).toBe("Hit")
+    await woken
+    expect(performance.now() - filledAt).toBeLessThan(50)
+    expect(await tagOf(adapter, "k", "follower")).toBe("Hit")
     await leave()
     await until("the unsubscribing", async () => (await channels()).length === 0)
     // Opening the connection costs no command of its own.

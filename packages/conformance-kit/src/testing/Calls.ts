@@ -23,11 +23,11 @@ export const failureOf = <E>(effect: Effect.Effect<unknown, E>): Promise<E> =>
 /** Pauses for at least so many milliseconds. */
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Waits until a condition holds, for ten seconds at most; `what` names what is waited for. */
+/** Waits until a condition holds, for two minutes at most; `what` names what is waited for. */
 export const until = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = performance.now() + 10_000
+  const end = performance.now() + 120_000
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`${what} did not come within ten seconds`)
+    if (performance.now() > end) throw new Error(`${what} did not come within two minutes`)
     await sleep(5)
   }
 }

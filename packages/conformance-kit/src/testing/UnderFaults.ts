@@ -103,8 +103,8 @@ export const expectUnavailable = async (adapter: Adapter, within: number): Promi
   ])
 }
 
-/** Asks until it is answered: a client takes a moment to connect again. Fails after ten seconds, or with `Rejected`. */
-export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within = 10_000): Promise<A> => {
+/** Asks until it is answered: a client takes a moment to connect again. Fails after two minutes, or with `Rejected`. */
+export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within = 120_000): Promise<A> => {
   const until = performance.now() + within
   for (;;) {
     const result = await run(Effect.result(call))
