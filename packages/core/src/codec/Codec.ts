@@ -1,10 +1,10 @@
 /**
- * Values to bytes and back.
+ * Codecs turn values into bytes and back.
  *
- * A codec is two plain functions that may throw. Synchronous ones cost neither a
- * promise nor an Effect; one that needs promises says `async: true`. Core turns what
- * they throw into `EncodeFailed`, and into a miss or `DecodeFailed` by `onInvalid`.
- * What the codecs here throw never quotes a value; an own codec should not either.
+ * A codec is two plain functions that may throw. A synchronous one costs neither a promise nor an Effect; one that needs
+ * promises has `async: true`. An error thrown by `encode` becomes `EncodeFailed`. An error thrown by `decode` becomes a
+ * miss or `DecodeFailed`, depending on `onInvalid`. The errors of the codecs here never quote a value, and those of your
+ * own codecs should not either.
  *
  * @example
  * ```ts
@@ -14,20 +14,21 @@
  * ```
  */
 import * as Schema from "effect/Schema"
-import { InvalidOption } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
+import * as Identity from "../contract/Identity.ts"
 import { compress, decompress, type Format, formats } from "./Compression.ts"
 import * as Structured from "./Structured.ts"
 
-/** What every codec has. */
+/** The properties of every codec. */
 interface Named {
   /**
-   * Names the format. A fingerprint of it is stored with every value, so that bytes
-   * written by one format are a miss for another and never misread.
+   * Names the format. A fingerprint of the name is stored with every value, so that bytes of one format are a miss for
+   * another and never misread.
    */
   readonly name: string
   /**
-   * What bytes that do not decode are: `"miss"` (the default; loaded anew, counted and
-   * logged) or `"fail"` (the call fails with `DecodeFailed`).
+   * The result of bytes that do not decode: `"miss"` (the default; counted, logged and loaded again) or `"fail"` (the
+   * call fails with `DecodeFailed`).
    */
   readonly onInvalid?: "miss" | "fail" | undefined
 }
@@ -36,18 +37,18 @@ interface Named {
 export interface SyncCodec<in out A> extends Named {
   readonly async?: false | undefined
   readonly encode: (value: A) => Uint8Array
-  /** May return a view of `bytes`, and throws if they are not its own. */
+  /** May return a view of `bytes`. Throws if it did not write them. */
   readonly decode: (bytes: Uint8Array) => A
 }
 
-/** A codec that may answer with promises. A value of it is encoded before it is handed to an adapter. */
+/** A codec that may return promises. Its values are encoded before an adapter gets them. */
 export interface AsyncCodec<in out A> extends Named {
   readonly async: true
   readonly encode: (value: A) => Uint8Array | Promise<Uint8Array>
   readonly decode: (bytes: Uint8Array) => A | Promise<A>
 }
 
-/** Values of `A` to bytes and back. */
+/** Turns values of `A` into bytes and back. */
 export type Codec<A> = SyncCodec<A> | AsyncCodec<A>
 
 /** The type of a codec's values. */
@@ -64,15 +65,14 @@ const default_: SyncCodec<any> = {
 
 export {
   /**
-   * Keeps what `structuredClone` keeps and JSON loses: Date, Map, Set, BigInt, `undefined`,
-   * NaN, -0, RegExp, URL, Error (without its stack), typed arrays, and references that are
-   * repeated or cyclic. A function, a symbol or an instance of an own class is refused by
-   * `EncodeFailed` rather than changed: see `map`. A `Buffer` comes back as a `Uint8Array`.
+   * Keeps what `structuredClone` keeps and JSON loses: Date, Map, Set, BigInt, `undefined`, NaN, -0, RegExp, URL, Error
+   * (without its stack), typed arrays, and references that are repeated or cyclic. A function, a symbol or an instance of
+   * your own class is not changed but refused with `EncodeFailed`: see `map`. A `Buffer` comes back as a `Uint8Array`.
    */
   default_ as default
 }
 
-/** Plain JSON, readable by anyone. What JSON loses is lost: a Date comes back as text, a Map as `{}`. */
+/** Plain JSON, readable by anyone. It loses what JSON loses: a Date comes back as text, a Map as `{}`. */
 export const json = <A>(): SyncCodec<A> => jsonCodec
 
 const jsonCodec: SyncCodec<any> = {
@@ -85,7 +85,7 @@ const jsonCodec: SyncCodec<any> = {
   decode: (bytes) => Structured.parseJson(decoder.decode(bytes))
 }
 
-/** Text as UTF-8. Text with half a surrogate pair is refused, for UTF-8 would change it. */
+/** Text as UTF-8. Text with a lone surrogate is refused, because UTF-8 would change it. */
 export const string: SyncCodec<string> = {
   name: "string",
   encode: (value) => {
@@ -95,7 +95,7 @@ export const string: SyncCodec<string> = {
   decode: (bytes) => decoder.decode(bytes)
 }
 
-/** Bytes as they are. What is decoded may be a view of the adapter's memory: do not write to it. */
+/** Bytes as they are. The decoded bytes may be a view of the adapter's memory: do not write to them. */
 export const bytes: SyncCodec<Uint8Array> = {
   name: "bytes",
   encode: (value) => value,
@@ -103,8 +103,8 @@ export const bytes: SyncCodec<Uint8Array> = {
 }
 
 /**
- * Stores the schema's JSON form and checks what it reads. By default a value that no longer
- * decodes, after the schema changed, is a miss; with `onInvalid: "fail"` it is `DecodeFailed`.
+ * Stores the JSON form of a schema and checks it when it is read. A value that no longer decodes, after the schema changed,
+ * is a miss by default and `DecodeFailed` with `onInvalid: "fail"`.
  *
  * @example
  * ```ts
@@ -118,13 +118,9 @@ export const schema = <A, I>(
   schema: Schema.ConstraintCodec<A, I>,
   options?: { readonly onInvalid?: "miss" | "fail" | undefined }
 ): SyncCodec<A> => {
-  // One codec for one schema: callers who write it inline share flights.
+  // One codec for each schema, so that callers who write it inline share flights.
   const memo = options?.onInvalid === "fail" ? strict : lenient
-  const made = memo.get(schema)
-  if (made !== undefined) return made as SyncCodec<A>
-  const codec = schemaCodec<A, I>(schema, options?.onInvalid)
-  memo.set(schema, codec)
-  return codec
+  return Identity.getOrMake(memo, schema, () => schemaCodec(schema, options?.onInvalid))
 }
 
 const strict = new WeakMap<object, SyncCodec<any>>()
@@ -135,7 +131,7 @@ const schemaCodec = <A, I>(
   onInvalid: "miss" | "fail" | undefined
 ): SyncCodec<A> => {
   const form = Schema.toCodecJson(schema)
-  // Without its input an issue tells the path and what was expected, not the value.
+  // Without the input, an issue reports the path and the expected type, not the value.
   const encode = Schema.encodeUnknownSync(form, { reportInput: false })
   const decode = Schema.decodeUnknownSync(form, { reportInput: false })
   return {
@@ -146,29 +142,30 @@ const schemaCodec = <A, I>(
   }
 }
 
-/** What `compressed` accepts. */
+/** Options of `compressed`. */
 export interface CompressedOptions {
-  /** What the inner codec wrote is compressed from this many bytes on. Default 1024. */
+  /** The bytes of the inner codec are compressed from this length on. Default 1024. */
   readonly from?: number | undefined
-  /** How values are written; all three are read. Default `"gzip"`. */
+  /** The format of new values. All three are read. Default `"gzip"`. */
   readonly format?: Format | undefined
   /**
-   * The most bytes that a stored value may unfold to, against decompression bombs: one that does not
-   * stop there is invalid. What is larger when written stays uncompressed. Default 64 MiB.
+   * The most bytes that a stored value may decompress to, against decompression bombs. A value that exceeds it is invalid.
+   * Larger values are written uncompressed. Default 64 MiB.
    */
   readonly maxBytes?: number | undefined
 }
 
 /**
- * Compresses what another codec wrote, through the platform's `CompressionStream`, where that
- * makes it smaller. One byte more for what stays as it is. Throws `InvalidOption`.
+ * Compresses the bytes of another codec with the platform's `CompressionStream`, where that makes them smaller. Bytes that
+ * stay uncompressed become one byte longer.
+ *
+ * @throws InvalidOption
  */
 export const compressed = <A>(codec: Codec<A>, options: CompressedOptions = {}): AsyncCodec<A> => {
-  const from = wholeNumber("from", options.from ?? 1024)
-  const maxBytes = wholeNumber("maxBytes", options.maxBytes ?? 64 * 1024 * 1024)
-  const format = options.format ?? "gzip"
+  const from = Check.integer("from", options.from, { min: 0, default: 1024 })
+  const maxBytes = Check.integer("maxBytes", options.maxBytes, { min: 0, default: 64 * 1024 * 1024 })
+  const format = Check.oneOf("format", options.format, formats, "gzip")
   const kind = formats.indexOf(format) + 1
-  if (kind === 0) throw invalid("format", format, `one of ${formats.join(", ")}`)
   return transform(codec, {
     name: "compressed",
     async: true,
@@ -188,17 +185,17 @@ export const compressed = <A>(codec: Codec<A>, options: CompressedOptions = {}):
   })
 }
 
-/** A step that `transform` adds around a codec's bytes. */
+/** A step that `transform` adds around the bytes of a codec. */
 export interface SyncStep {
-  /** Added to the codec's name: change it when the step's format changes. */
+  /** Added to the codec's name. Change it when the format of the step changes. */
   readonly name: string
   readonly async?: false | undefined
   readonly encode: (bytes: Uint8Array) => Uint8Array
-  /** Throws on bytes that are not its own. */
+  /** Throws on bytes that it did not write. */
   readonly decode: (bytes: Uint8Array) => Uint8Array
 }
 
-/** A step that may answer with promises. */
+/** A step that may return promises. */
 export interface AsyncStep {
   readonly name: string
   readonly async: true
@@ -207,7 +204,7 @@ export interface AsyncStep {
 }
 
 /**
- * Wraps a codec's bytes once more: encryption, a checksum, a compression of your own.
+ * Adds a step around the bytes of a codec: encryption, a checksum, another compression.
  *
  * @example
  * ```ts
@@ -233,7 +230,7 @@ export const transform: {
 })
 
 /**
- * A codec of other values, through values that a codec knows: an own class through its plain form.
+ * Makes a codec of other values from a codec: of your own class, through its plain form.
  *
  * @example
  * ```ts
@@ -264,9 +261,9 @@ export const map: {
   decode: (bytes: Uint8Array) => andThen(codec.decode(bytes), via.decode)
 })
 
-/** How `map` goes from `B` to `A` and back. Either way may throw. */
+/** Converts `B` to `A` and back, for `map`. Either way may throw. */
 export interface Via<in out A, in out B> {
-  /** Added to the codec's name: change it when the form changes. */
+  /** Added to the codec's name. Change it when the form changes. */
   readonly name: string
   readonly encode: (value: B) => A
   readonly decode: (value: A) => B
@@ -281,17 +278,3 @@ const prefix = (first: number, rest: Uint8Array): Uint8Array => {
   bytes.set(rest, 1)
   return bytes
 }
-
-const wholeNumber = (option: string, value: number): number => {
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw invalid(option, value, "a whole number of bytes, 0 or more")
-}
-
-const invalid = (option: string, value: unknown, accepted: string) =>
-  new InvalidOption({
-    context: { phase: "options" },
-    message: `Codec.compressed: ${option} must be ${accepted}`,
-    option,
-    value,
-    accepted
-  })

@@ -1,18 +1,18 @@
 /**
- * Compression through the web platform's streams, which Node and Workers share.
+ * Compression with the web platform's streams, which Node and Workers share.
  */
 
 /** The formats of `CompressionStream` that every platform has. */
 export type Format = "gzip" | "deflate" | "deflate-raw"
 
-/** The formats, at the index that stands for them in stored bytes. Only ever appended to. */
+/** The formats. Stored bytes contain their index, so the list may only be appended to. */
 export const formats: ReadonlyArray<Format> = ["gzip", "deflate", "deflate-raw"]
 
 /** Compresses `bytes`. */
 export const compress = (bytes: Uint8Array, format: Format): Promise<Uint8Array> =>
   run(bytes, new CompressionStream(format), Number.POSITIVE_INFINITY)
 
-/** Decompresses `bytes`; rejects as soon as more than `maxBytes` come out, or when they are damaged. */
+/** Decompresses `bytes`. Rejects as soon as more than `maxBytes` come out, or when they are damaged. */
 export const decompress = (bytes: Uint8Array, format: Format, maxBytes: number): Promise<Uint8Array> =>
   run(bytes, new DecompressionStream(format), maxBytes)
 
@@ -23,7 +23,7 @@ interface Pipe {
 
 const run = async (bytes: Uint8Array, pipe: Pipe, maxBytes: number): Promise<Uint8Array> => {
   const writer = pipe.writable.getWriter()
-  // The reading side tells of damage; here it would only be an unhandled rejection.
+  // The reading side reports damage. Here it would only be an unhandled rejection.
   writer.write(bytes as Uint8Array<ArrayBuffer>).catch(ignore)
   writer.close().catch(ignore)
   const reader = pipe.readable.getReader()
@@ -35,7 +35,7 @@ const run = async (bytes: Uint8Array, pipe: Pipe, maxBytes: number): Promise<Uin
     size += value.length
     if (size > maxBytes) {
       reader.cancel().catch(ignore)
-      throw new RangeError(`The bytes unfold to more than ${maxBytes} bytes`)
+      throw new RangeError(`The bytes decompress to more than ${maxBytes} bytes`)
     }
     chunks.push(value)
   }

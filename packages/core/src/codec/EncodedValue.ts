@@ -1,8 +1,8 @@
 /**
  * A value as core hands it to adapters, and as it comes back.
  *
- * An adapter in the process keeps the `Sealed` itself, by reference, and nothing is ever
- * encoded; one that leaves the process reads `bytes`, and they are made then, once.
+ * An adapter in the process keeps the `EncodedValue` itself, by reference, and nothing is ever encoded. One that leaves
+ * the process reads `bytes`, which are made then, once.
  */
 import type { Lifetime, Value } from "../contract/Adapter.ts"
 import { EncodeFailed } from "../contract/CacheLockingError.ts"
@@ -12,24 +12,24 @@ import * as Envelope from "./Envelope.ts"
 const NO_TAGS: ReadonlyArray<Envelope.Tag> = []
 
 /**
- * A decoded value with its cost and tags. Three fields and no more: a hundred thousand
- * of these stay in memory.
+ * A value with its cost and tags, and with its bytes once they were needed. It has three fields and no more, because a
+ * hundred thousand of these stay in memory.
  */
 export class EncodedValue<out A> implements Value {
   readonly value: A
   /** The cost alone where there are no tags: a small integer takes no memory of its own. */
   private readonly info: number | Envelope.Info
-  /** What `bytes` are made with, then what was made. */
+  /** The codec that makes `bytes`, then the bytes. */
   private source: Codec<any> | Uint8Array
 
-  /** Use `seal`. */
+  /** Use `encodedValue`. */
   constructor(value: A, source: Codec<any> | Uint8Array, info: number | Envelope.Info) {
     this.value = value
     this.info = info
     this.source = source
   }
 
-  /** The same, with what a memory keeps beside it. */
+  /** The same value with the times that a memory keeps beside it. */
   keep(filledAt: number, took: number, lifetime: Lifetime): KeptValue<A> {
     return new KeptValue(this.value, this.source, this.info, filledAt, took, lifetime)
   }
@@ -43,14 +43,14 @@ export class EncodedValue<out A> implements Value {
     return typeof this.info === "number" ? NO_TAGS : this.info.tags
   }
 
-  /** Whether `bytes` are there already. */
+  /** True when `bytes` were already made. */
   get encoded(): boolean {
     return this.source instanceof Uint8Array
   }
 
   /**
-   * The envelope, made at the first reading. Throws `EncodeFailed`, without a key, if the codec
-   * cannot encode the value, or may need a promise for it and `encode` was not called.
+   * The envelope, made when it is first read. Throws `EncodeFailed`, without a key, if the codec cannot encode the value,
+   * or if it may need a promise and `encode` was not called.
    */
   get bytes(): Uint8Array {
     const { source } = this
@@ -62,10 +62,7 @@ export class EncodedValue<out A> implements Value {
     )
   }
 
-  /**
-   * Makes `bytes` now. Answers a promise only if the codec did; throws or rejects with `EncodeFailed`,
-   * without a key.
-   */
+  /** Makes `bytes` now. Returns a promise only if the codec did. Throws or rejects with `EncodeFailed`, without a key. */
   encode(): void | Promise<void> {
     const { source } = this
     if (source instanceof Uint8Array) return
@@ -85,31 +82,30 @@ export class EncodedValue<out A> implements Value {
 }
 
 /**
- * Bytes that are read more than once: what they were decoded to stays with them. A near tier keeps these, so that its
- * hits decode nothing.
+ * Bytes that remember the value they were decoded to. A near tier keeps these, so that its hits decode nothing.
  */
 export class DecodedCopy implements Value {
   readonly bytes: Uint8Array
-  private opened: EncodedValue<any> | undefined
+  private decoded: EncodedValue<any> | undefined
   private by: Codec<any> | undefined
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
   }
 
-  /** What this very codec made of the bytes, if it was the last to be asked. */
+  /** The value that this very codec made of the bytes, if it was the last to decode them. */
   decodedBy<A>(codec: Codec<A>): EncodedValue<A> | undefined {
-    return this.by === codec ? this.opened : undefined
+    return this.by === codec ? this.decoded : undefined
   }
 
-  /** Keeps what a codec made of the bytes. */
-  keep<A>(codec: Codec<A>, opened: EncodedValue<A>): void {
+  /** Remembers the value that a codec made of the bytes. */
+  remember<A>(codec: Codec<A>, decoded: EncodedValue<A>): void {
     this.by = codec
-    this.opened = opened
+    this.decoded = decoded
   }
 }
 
-/** A `Sealed` in a memory, with when and for how long: one object instead of two, for there are many. */
+/** An `EncodedValue` in a memory with its times: one object instead of two, since there are many. */
 export class KeptValue<out A> extends EncodedValue<A> {
   readonly filledAt: number
   readonly took: number
@@ -137,8 +133,8 @@ export class KeptValue<out A> extends EncodedValue<A> {
 }
 
 /**
- * Bytes that give no value: not an envelope of this codec (`"envelope"`), or the codec refused them (`"payload"`).
- * With `fatal` the codec was told to fail; otherwise it is a miss.
+ * Bytes that give no value. They are no envelope of this codec (`"envelope"`), or the codec refused them (`"payload"`).
+ * With `fatal` the call fails, as `onInvalid: "fail"` asks; otherwise it is a miss.
  */
 export class Unreadable {
   readonly _tag = "Unreadable"
@@ -154,7 +150,7 @@ export class Unreadable {
   }
 }
 
-/** Makes a value ready for adapters. `cost` is in milliseconds, rounded; default 0. */
+/** Prepares a value for adapters. `cost` is in milliseconds and is rounded. Default 0. */
 export const encodedValue = <A>(
   value: A,
   codec: Codec<NoInfer<A>>,
@@ -162,8 +158,8 @@ export const encodedValue = <A>(
 ): EncodedValue<A> => new EncodedValue(value, codec, compact(Math.round(about?.cost ?? 0), about?.tags ?? NO_TAGS))
 
 /**
- * What an adapter answered, opened: at once if it kept the `Sealed` itself or the codec is
- * synchronous. Never throws or rejects; the answer's type tells.
+ * Decodes the answer of an adapter: at once if the adapter kept the `EncodedValue` itself or the codec is synchronous, else
+ * in a promise. Never throws or rejects: bytes that give no value are an `Unreadable`.
  */
 export const decodeValue = <A>(
   value: Value,
@@ -173,24 +169,24 @@ export const decodeValue = <A>(
   const copy = value instanceof DecodedCopy ? value : undefined
   const known = copy?.decodedBy(codec)
   if (known !== undefined) return known
-  const opened = Envelope.decode(value.bytes, codec.name)
-  if (opened === undefined) return new Unreadable("envelope", false)
-  const info = compact(opened.cost, opened.tags)
+  const envelope = Envelope.decode(value.bytes, codec.name)
+  if (envelope === undefined) return new Unreadable("envelope", false)
+  const info = compact(envelope.cost, envelope.tags)
   const made = (decoded: A): EncodedValue<A> => {
-    const sealed = new EncodedValue(decoded, copy?.bytes ?? codec, info)
-    copy?.keep(codec, sealed)
-    return sealed
+    const result = new EncodedValue(decoded, copy?.bytes ?? codec, info)
+    copy?.remember(codec, result)
+    return result
   }
   const refused = (cause: unknown) => new Unreadable("payload", codec.onInvalid === "fail", cause)
   try {
-    const decoded = codec.decode(opened.payload)
+    const decoded = codec.decode(envelope.payload)
     return codec.async === true && decoded instanceof Promise ? decoded.then(made, refused) : made(decoded as A)
   } catch (cause) {
     return refused(cause)
   }
 }
 
-/** The tags of a value, whatever its codec; `undefined` if they cannot be read. */
+/** The tags of a value of any codec; `undefined` if they cannot be read. */
 export const tagsOf = (value: Value): ReadonlyArray<Envelope.Tag> | undefined =>
   value instanceof EncodedValue ? value.tags : Envelope.tagsOf(value.bytes)
 

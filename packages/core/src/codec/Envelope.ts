@@ -1,37 +1,36 @@
 /**
- * The wrapper around a value's bytes in every store.
+ * The envelope around the bytes of a value in every store.
  *
  * ```
- * version  1 byte   1; another layout has another number
- * flags    1 byte   1 = tags, 2 = extra; a reader that meets any other cannot read on
+ * version  1 byte   1; another layout gets another number
+ * flags    1 byte   1 = tags, 2 = extra; an envelope with any other flag is unreadable
  * codec    2 bytes  a fingerprint of the codec's name
- * cost     varint   milliseconds that the load took
+ * cost     varint   duration of the load in milliseconds
  * tags     varint count, then for each: varint length, UTF-8 name, varint length, UTF-8 version
- * extra    varint length, then that many bytes, which a reader may skip
+ * extra    varint length, then that many bytes, which readers may skip
  * payload  the rest
  * ```
  *
- * Five bytes without tags. Whatever is not such an envelope is unreadable, and that is an
- * answer, never an error. Room to grow: what old readers may ignore goes into `extra`, what
- * they must not ignore takes a flag.
+ * That is five bytes without tags. Other bytes are unreadable, which is an answer and never an error. A later release puts
+ * what old readers may ignore into `extra`, and marks what they must not ignore by a flag.
  */
 
 /** A tag of an entry. */
 export interface Tag {
   readonly name: string
-  /** The tag's version when the entry was loaded; the entry is valid while the tag still has it. */
+  /** The tag's version when the entry was loaded. The entry is valid while the tag still has it. */
   readonly version: string
 }
 
-/** What is kept beside a value. */
+/** The properties stored beside a value. */
 export interface Info {
   /** Whole milliseconds that the load took. */
   readonly cost: number
   readonly tags: ReadonlyArray<Tag>
 }
 
-/** An envelope, opened. */
-export interface Opened extends Info {
+/** A decoded envelope. */
+export interface Decoded extends Info {
   /** A view of the bytes given. */
   readonly payload: Uint8Array
 }
@@ -44,7 +43,7 @@ const NO_TAGS: ReadonlyArray<Tag> = []
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Wraps `payload`, copying it once. Throws a `RangeError` or `TypeError` when `info` cannot be written. */
+/** Makes an envelope, copying `payload` once. Throws a `RangeError` or `TypeError` when `info` cannot be written. */
 export const encode = (payload: Uint8Array, codec: string, info: Info): Uint8Array => {
   const head: Array<number> = []
   const print = fingerprint(codec)
@@ -57,8 +56,8 @@ export const encode = (payload: Uint8Array, codec: string, info: Info): Uint8Arr
   return bytes
 }
 
-/** Opens an envelope without copying; `undefined` if these bytes are none, or none of this codec. */
-export const decode = (bytes: Uint8Array, codec: string): Opened | undefined => {
+/** Decodes an envelope without copying; `undefined` if the bytes are no envelope of this codec. */
+export const decode = (bytes: Uint8Array, codec: string): Decoded | undefined => {
   const flags = bytes[1]
   if (bytes.length < 5 || bytes[0] !== VERSION || flags === undefined || flags > (TAGS | EXTRA)) return undefined
   const print = fingerprint(codec)
@@ -70,7 +69,7 @@ export const decode = (bytes: Uint8Array, codec: string): Opened | undefined => 
   return reader.ok ? { cost, tags, payload: bytes.subarray(reader.at) } : undefined
 }
 
-/** The tags in an envelope of whatever codec; none if these bytes are no envelope, `undefined` if they cannot be read. */
+/** The tags in an envelope of any codec: none if the bytes are no envelope, `undefined` if they cannot be read. */
 export const tagsOf = (bytes: Uint8Array): ReadonlyArray<Tag> | undefined => {
   if (bytes.length < 5 || bytes[0] !== VERSION || (bytes[1]! & TAGS) === 0) return NO_TAGS
   const reader = new Reader(bytes, 4)
@@ -88,14 +87,14 @@ const writeTags = (head: Array<number>, tags: ReadonlyArray<Tag>): void => {
 }
 
 const writeText = (head: Array<number>, text: string): void => {
-  // UTF-8 would change it, and an invalidation would then be missed.
+  // UTF-8 would change the tag, and an invalidation would then be missed.
   if (!text.isWellFormed()) throw new TypeError("A tag has a lone surrogate, which UTF-8 cannot keep")
   const bytes = encoder.encode(text)
   writeNumber(head, bytes.length)
   for (const byte of bytes) head.push(byte)
 }
 
-/** Seven bits a byte, the lowest first. Arithmetic, for bit operators end at 32 bits and instants do not. */
+/** Seven bits a byte, the lowest first. By arithmetic, because bit operators end at 32 bits and instants do not. */
 const writeNumber = (head: Array<number>, number: number): void => {
   if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`Not a whole number from 0: ${number}`)
   let rest = number
@@ -106,7 +105,7 @@ const writeNumber = (head: Array<number>, number: number): void => {
   head.push(rest)
 }
 
-/** Reads on from `at`; once something was not there, `ok` is false and every answer is empty. */
+/** Reads from `at` on. Once something is missing, `ok` is false and every answer is empty. */
 class Reader {
   readonly bytes: Uint8Array
   at: number
@@ -135,7 +134,7 @@ class Reader {
 
   tags(): ReadonlyArray<Tag> {
     const tags: Array<Tag> = []
-    // A count that lies ends at the end of the bytes.
+    // A false count ends at the end of the bytes.
     for (let left = this.number(); left > 0 && this.ok; left--) {
       tags.push({ name: this.text(), version: this.text() })
     }

@@ -1,10 +1,9 @@
 /**
  * Structured values as bytes: the format behind the default codec.
  *
- * The first byte says how the rest is written: `s` text, `b` bytes, `j` JSON for a
- * tree that JSON keeps whole (two to four times as fast as what follows), `d` devalue
- * for everything else. Nothing that is read can run code or reach a prototype.
- * Messages thrown here never quote a value. Why devalue: docs/decisions/default-codec.md.
+ * The first byte names the format of the rest: `s` text, `b` bytes, `j` JSON for a tree that JSON keeps whole (two to four
+ * times as fast as devalue), `d` devalue for everything else. Decoding can neither run code nor reach a prototype. Errors
+ * thrown here never quote a value. Why devalue: docs/decisions/default-codec.md.
  */
 import * as devalue from "devalue"
 
@@ -16,7 +15,7 @@ const BYTES = 0x62
 const JSON_TREE = 0x6a
 const DEVALUE = 0x64
 
-/** Throws on functions, symbols, promises, instances of own classes and own keys named `__proto__`. */
+/** Throws on functions, symbols, promises, instances of classes and own keys named `__proto__`. */
 export const encode = (value: unknown): Uint8Array => {
   if (typeof value === "string" && value.isWellFormed()) return encoder.encode(`s${value}`)
   if (value instanceof Uint8Array) {
@@ -30,7 +29,7 @@ export const encode = (value: unknown): Uint8Array => {
     : encoder.encode(`d${flatten(value)}`)
 }
 
-/** The inverse. Bytes may come back as a view of `bytes`. Throws on anything `encode` did not write. */
+/** The inverse of `encode`. Decoded bytes may be a view of `bytes`. Throws on bytes that `encode` did not write. */
 export const decode = (bytes: Uint8Array): unknown => {
   const rest = plainBytes(bytes.subarray(1))
   switch (bytes[0]) {
@@ -47,11 +46,11 @@ export const decode = (bytes: Uint8Array): unknown => {
   }
 }
 
-/** The same memory as a plain `Uint8Array`, so that a `Buffer` handed out by a client does not leak into values. */
+/** The same memory as a plain `Uint8Array`, so that a client's `Buffer` does not leak into values. */
 export const plainBytes = (bytes: Uint8Array): Uint8Array =>
   bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** `JSON.parse` that refuses an own key `__proto__`, which a careless merge would follow. */
+/** `JSON.parse` that refuses an own key `__proto__`, which a careless merge of objects would follow. */
 export const parseJson = (text: string): unknown => {
   let value: unknown
   try {
@@ -60,7 +59,7 @@ export const parseJson = (text: string): unknown => {
     // The engine's message quotes the text.
     throw new SyntaxError("The bytes are not JSON")
   }
-  // Only such text can name the key, plainly or by escapes; the walk is seldom needed.
+  // Only such text can contain the key, plainly or by escapes, so the walk is seldom needed.
   if (text.includes("__proto__") || text.includes("\\u00")) refuseProto(value)
   return value
 }
@@ -71,7 +70,7 @@ const refuseProto = (value: unknown): void => {
   for (const member of Object.values(value)) refuseProto(member)
 }
 
-/** Whether JSON gives exactly this back: no `undefined`, NaN, -0, holes, symbols, classes, or object met twice. */
+/** True when JSON gives exactly this back: no `undefined`, NaN, -0, holes, symbols, classes, or repeated objects. */
 const isJsonTree = (value: unknown, met: Set<object> | undefined): boolean => {
   switch (typeof value) {
     case "string":
@@ -104,7 +103,7 @@ const flatten = (value: unknown): string => {
     return devalue.stringify(value, { Error: (thing: unknown) => thing instanceof Error && describe(thing) })
   } catch (error) {
     if (!(error instanceof Error && error.name === "DevalueError")) throw error
-    // Its `value` and `root` are the user's, and a Map's keys in `path` may be.
+    // The error's `value` and `root` belong to the user, and so may a Map's keys in `path`.
     const path = String((error as { path?: unknown }).path ?? "").replaceAll(/\.get\(.*\)/g, ".get(…)")
     throw new TypeError(path === "" ? error.message : `${error.message} (at ${path})`)
   }
@@ -118,7 +117,7 @@ const unflatten = (text: string): unknown => {
   }
 }
 
-/** The own fields of an error or another object, as data. */
+/** The own fields of an error or another object as data. */
 export const fieldsOf = (thing: object): Record<string, unknown> => {
   const from = thing as Record<string, unknown>
   const fields: Record<string, unknown> = {}
@@ -131,7 +130,7 @@ export const fieldsOf = (thing: object): Record<string, unknown> => {
 
 type Description = readonly [name: string, message: string, fields: Record<string, unknown>]
 
-/** Everything of an error but its stack, which is long, and private to the process that failed. */
+/** Everything of an error but its stack, which is long and private to the process that failed. */
 const describe = (error: Error): Description => {
   const fields = fieldsOf(error)
   for (const key of ["name", "message", "stack"]) delete fields[key]
@@ -147,11 +146,11 @@ const revive = (description: Partial<Description>): Error => {
   const text = typeof message === "string" ? message : ""
   const error = name === "AggregateError" ? new AggregateError([], text) : new (natives.get(name) ?? Error)(text)
   if (typeof name === "string" && name !== error.name) define(error, "name", name, false)
-  // Where it was decoded tells nobody anything.
+  // The stack of the decoding says nothing about the failure.
   define(error, "stack", `${error.name}: ${text}`, false)
   if (typeof fields !== "object" || fields === null) return error
   for (const key of Object.keys(fields)) {
-    // Bytes may not replace what every object or error has: `toString`, `constructor`, `stack`.
+    // Bytes must not replace what every object or error has: `toString`, `constructor`, `stack`.
     if (key === "cause" || key === "errors") define(error, key, fields[key], false)
     else if (!(key in Error.prototype || key === "stack")) define(error, key, fields[key], true)
   }

@@ -1,6 +1,6 @@
 /**
- * Values on their way to an adapter and back, for one cache: the codec, the limits, and what
- * to do with bytes that give no value.
+ * Encodes and decodes the values of one cache: with its codec, within the adapter's limits, and with an answer for bytes
+ * that give no value.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,12 +12,11 @@ import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from
 import type { Tag } from "./Envelope.ts"
 import * as Structured from "./Structured.ts"
 
-/** A failure is a message, not a store of data. */
-const mostFailureBytes = 65_536
+/** A failure is a message, not data. A larger one is passed on without its cause. */
+const maxFailureBytes = 65_536
 
-/** Seals and unseals the values of a cache. */
 export class ValueCodec<A> {
-  /** The codec; what makes two caches share their flights. */
+  /** Caches with the same codec share their flights. */
   readonly codec: Codec.Codec<A>
   private readonly adapter: Adapter
   private readonly counters: Counters
@@ -38,35 +37,35 @@ export class ValueCodec<A> {
   }
 
   /**
-   * Makes a value ready for the adapter. Unless it is kept by reference it goes through the codec and
-   * back, so that the leader sees what everyone else will.
+   * Prepares a value for the adapter. Unless it is kept by reference it goes through the codec and back, so that the
+   * leader gets the same value as everyone else.
    */
   encode(
     key: string,
     value: A,
     about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
   ): Effect.Effect<EncodedValue<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
-    const sealed = encodedValue(value, this.codec, about)
-    if (this.byReference) return Effect.succeed(sealed)
-    const checked = Effect.flatMap(this.encodeBytes(key, sealed), () => this.check(key, sealed))
+    const encoded = encodedValue(value, this.codec, about)
+    if (this.byReference) return Effect.succeed(encoded)
+    const checked = Effect.flatMap(this.encodeBytes(key, encoded), () => this.check(key, encoded))
     return Effect.mapError(checked, (error) => this.counters.erred(error))
   }
 
-  private encodeBytes(key: string, sealed: EncodedValue<any>): Effect.Effect<void, EncodeFailed> {
-    const blame = (error: unknown): EncodeFailed => {
+  private encodeBytes(key: string, encoded: EncodedValue<unknown>): Effect.Effect<void, EncodeFailed> {
+    const withKey = (error: unknown): EncodeFailed => {
       const { cause, message } = error as EncodeFailed
       return new EncodeFailed({ context: { key, phase: "encode", adapter: this.adapter.name }, message, cause })
     }
     try {
-      const encoding = sealed.encode()
-      return encoding === undefined ? Effect.void : Effect.tryPromise({ try: () => encoding, catch: blame })
+      const encoding = encoded.encode()
+      return encoding === undefined ? Effect.void : Effect.tryPromise({ try: () => encoding, catch: withKey })
     } catch (error) {
-      return Effect.fail(blame(error))
+      return Effect.fail(withKey(error))
     }
   }
 
-  private check(key: string, sealed: EncodedValue<A>): Effect.Effect<EncodedValue<A>, DecodeFailed | LimitExceeded> {
-    const { bytes } = sealed
+  private check(key: string, encoded: EncodedValue<A>): Effect.Effect<EncodedValue<A>, DecodeFailed | LimitExceeded> {
+    const { bytes } = encoded
     const max = this.adapter.limits.valueBytes
     if (bytes.byteLength > max) {
       return Effect.fail(
@@ -79,118 +78,111 @@ export class ValueCodec<A> {
         })
       )
     }
-    // A store that takes the bytes is not to have them made again; one that keeps the object does without them.
+    // Where bytes are stored they are not made again. Where the object is stored it does without them.
     const again = this.adapter.keepsReferences === true ? { bytes } : new DecodedCopy(bytes)
-    return Effect.flatMap(this.open(again), (opened) =>
-      opened instanceof Unreadable ? Effect.fail(this.decodeFailed(key, opened)) : Effect.succeed(opened)
+    return Effect.flatMap(settled(decodeValue(again, this.codec)), (decoded) =>
+      decoded instanceof Unreadable ? Effect.fail(this.decodeFailed(key, decoded)) : Effect.succeed(decoded)
     )
   }
 
-  private open(value: Value): Effect.Effect<EncodedValue<A> | Unreadable> {
-    const opened = decodeValue(value, this.codec)
-    return opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened)
-  }
-
-  /** Opens what the adapter answered; `undefined` is a miss: counted and logged, unless told before, and loaded anew. */
-  decode(key: string, value: Value, told = false): Effect.Effect<EncodedValue<A> | undefined, DecodeFailed> {
-    const opened = decodeValue(value, this.codec)
-    if (opened instanceof EncodedValue) return Effect.succeed(opened)
-    return Effect.flatMap(
-      opened instanceof Promise ? Effect.promise(() => opened) : Effect.succeed(opened),
-      (opened) => {
-        if (opened instanceof EncodedValue) return Effect.succeed(opened)
-        if (!told || opened.fatal) {
-          this.counters.undecodable++
-          this.counters.count("DECODE_FAILED")
-        }
-        if (opened.fatal) return Effect.fail(this.decodeFailed(key, opened))
-        if (told) return Effect.undefined
-        return Effect.as(
-          Effect.logWarning(
-            `cache-locking: a stored value is not readable by the codec ${this.codec.name}; loading anew`
-          ).pipe(Effect.annotateLogs({ key, adapter: this.adapter.name })),
-          undefined
-        )
+  /**
+   * Decodes the answer of the adapter. `undefined` is a miss.
+   *
+   * @param reported true when the miss was counted and logged before
+   */
+  decode(key: string, value: Value, reported = false): Effect.Effect<EncodedValue<A> | undefined, DecodeFailed> {
+    const found = decodeValue(value, this.codec)
+    if (found instanceof EncodedValue) return Effect.succeed(found)
+    return Effect.flatMap(settled(found), (decoded) => {
+      if (decoded instanceof EncodedValue) return Effect.succeed(decoded)
+      if (!reported || decoded.fatal) {
+        this.counters.undecodable++
+        this.counters.count("DECODE_FAILED")
       }
-    )
+      if (decoded.fatal) return Effect.fail(this.decodeFailed(key, decoded))
+      if (reported) return Effect.undefined
+      return Effect.as(
+        Effect.logWarning(
+          `cache-locking: the codec ${this.codec.name} cannot read a stored value; it is loaded again`
+        ).pipe(Effect.annotateLogs({ key, adapter: this.adapter.name })),
+        undefined
+      )
+    })
   }
 
-  /** Opens a value that is here already, and needs nobody else's word; or answers nothing. */
+  /** Decodes a local value, if that needs no promise and no look at tags. */
   decodeUnsafe(value: Value): EncodedValue<A> | undefined {
-    const opened = value instanceof DecodedCopy ? this.openNow(value) : value
-    if (!(opened instanceof EncodedValue)) return undefined
-    return opened.tags.length === 0 || this.adapter.dropsTagged === true ? opened : undefined
+    const decoded = value instanceof DecodedCopy ? this.decodeNow(value) : value
+    if (!(decoded instanceof EncodedValue)) return undefined
+    return decoded.tags.length === 0 || this.adapter.dropsTagged === true ? decoded : undefined
   }
 
-  /** What needs no promise. */
-  private openNow(value: Value): Value | Unreadable | undefined {
+  /** The decoded value, if that needs no promise. */
+  private decodeNow(value: Value): Value | Unreadable | undefined {
     const { codec } = this
     if (codec.async !== true) return decodeValue(value, codec) as EncodedValue<A> | Unreadable
     return value instanceof DecodedCopy ? value.decodedBy(codec) : value
   }
 
-  /** Opens a value if that needs no promise, no look at tags, and goes well. */
+  /** Decodes any value, if that needs no promise and the value has no tags. */
   decodeUntaggedUnsafe(value: Value): EncodedValue<A> | undefined {
-    const opened = this.openNow(value)
-    return opened instanceof EncodedValue && opened.tags.length === 0 ? opened : undefined
+    const decoded = this.decodeNow(value)
+    return decoded instanceof EncodedValue && decoded.tags.length === 0 ? decoded : undefined
   }
 
   private decodeFailed(key: string, unreadable: Unreadable): DecodeFailed {
     return new DecodeFailed({
       context: { key, phase: "decode", adapter: this.adapter.name },
-      message: `a stored value is not readable by the codec ${this.codec.name}`,
+      message: `the codec ${this.codec.name} cannot read a stored value`,
       cause: unreadable.cause
     })
   }
 
-  /** A typed failure for those who wait for this load; a defect is not for others to see. */
+  /** Encodes a typed failure for the callers that wait for this load. A defect is not passed on. */
   encodeFailure(cause: Cause.Cause<unknown>): Effect.Effect<Value | undefined> {
     const failure = cause.reasons.find(Cause.isFailReason)
     if (failure === undefined) return Effect.undefined
-    const sealed = encodedValue(failure.error, this.failures)
-    if (this.adapter.keepsReferences === true) return Effect.succeed(sealed)
-    // A failure that cannot be written is told without its cause.
-    const fits = () => sealed.bytes.byteLength <= Math.min(mostFailureBytes, this.adapter.limits.valueBytes)
+    const encoded = encodedValue(failure.error, this.failures)
+    if (this.adapter.keepsReferences === true) return Effect.succeed(encoded)
+    const fits = () => encoded.bytes.byteLength <= Math.min(maxFailureBytes, this.adapter.limits.valueBytes)
     return Effect.match(
-      Effect.suspend(() => this.encodeBytes("", sealed)),
-      { onFailure: () => undefined, onSuccess: () => (fits() ? sealed : undefined) }
+      Effect.suspend(() => this.encodeBytes("", encoded)),
+      { onFailure: () => undefined, onSuccess: () => (fits() ? encoded : undefined) }
     )
   }
 
-  /** The failure that a leader left, if it left one that can be read. */
+  /** Decodes the failure that a leader left, if there is one that can be read. */
   decodeFailure(value: Value | undefined): Effect.Effect<{ readonly error: unknown } | undefined> {
     if (value === undefined) return Effect.undefined
-    const opened = decodeValue(value, this.failures)
-    const failure = (opened: EncodedValue<any> | Unreadable) =>
-      opened instanceof EncodedValue ? { error: opened.value as unknown } : undefined
-    return opened instanceof Promise
-      ? Effect.map(
-          Effect.promise(() => opened),
-          failure
-        )
-      : Effect.succeed(failure(opened))
+    return Effect.map(settled(decodeValue<unknown>(value, this.failures)), (decoded) =>
+      decoded instanceof EncodedValue ? { error: decoded.value } : undefined
+    )
   }
 }
 
+/** An effect of a result that may be a promise that never rejects. */
+const settled = <T>(result: T | Promise<T>): Effect.Effect<T> =>
+  result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
+
 /**
- * How a leader's typed failure crosses to the processes that wait for it.
+ * Carries a leader's typed failure to the processes that wait for it.
  *
- * An `Error` arrives as an `Error` with the same name, message, `_tag`, cause and own fields, so that
- * `Effect.catchTag` works there too; its stack stays home, and its class is not known there: match by tag
- * or name, not by `instanceof`. Other failures arrive as they were, and an instance of an own class as a
- * plain object. A failure that cannot be encoded whole loses the fields at fault rather than fail a second time.
+ * An `Error` arrives as an `Error` with the same name, message, `_tag`, cause and own fields, so that `Effect.catchTag`
+ * works there too. Its stack is left out, and its class is unknown there: match by tag or name, not by `instanceof`.
+ * Other failures arrive unchanged, except that an instance of a class arrives as a plain object. A failure that cannot be
+ * encoded whole loses the fields at fault.
  *
- * Encoding never throws; decoding throws on bytes that are not its own.
+ * Encoding never throws. Decoding throws on bytes that it did not write.
  */
 export const failureCodec: Codec.SyncCodec<any> = {
   name: "failure",
-  encode: (failure) => encoded(failure) ?? encoded(shrunk(failure)) ?? Structured.encode(new Error(NONE)),
+  encode: (failure) => tryEncode(failure) ?? tryEncode(encodablePart(failure)) ?? Structured.encode(new Error(NONE)),
   decode: Structured.decode
 }
 
 const NONE = "The failure could not be encoded"
 
-const encoded = (value: unknown): Uint8Array | undefined => {
+const tryEncode = (value: unknown): Uint8Array | undefined => {
   try {
     return Structured.encode(value)
   } catch {
@@ -198,18 +190,18 @@ const encoded = (value: unknown): Uint8Array | undefined => {
   }
 }
 
-/** What is left of a failure without the fields that cannot be encoded. */
-const shrunk = (failure: unknown): unknown => {
+/** A failure without the fields that cannot be encoded. */
+const encodablePart = (failure: unknown): unknown => {
   try {
     if (typeof failure !== "object" || failure === null) return new Error(NONE)
     const fields = Structured.fieldsOf(failure)
-    for (const key of Object.keys(fields)) if (encoded(fields[key]) === undefined) delete fields[key]
+    for (const key of Object.keys(fields)) if (tryEncode(fields[key]) === undefined) delete fields[key]
     if (!(failure instanceof Error)) return fields
     const error = Object.assign(new Error(failure.message), fields)
     error.name = failure.name
     return error
   } catch {
-    // A getter of the failure's own that throws.
+    // A getter of the failure throws.
     return new Error(NONE)
   }
 }

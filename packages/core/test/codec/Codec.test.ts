@@ -9,7 +9,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 describe("Codec.default", () => {
-  it("keeps what structured clone keeps", () => {
+  it("keeps what structuredClone keeps", () => {
     const value = { at: new Date(5), tags: new Set(["a"]), big: 5n, none: undefined, bytes: new Uint8Array([1]) }
     expect(Codec.default.decode(Codec.default.encode(value))).toStrictEqual(value)
   })
@@ -33,7 +33,7 @@ describe("Codec.json", () => {
     )
   })
 
-  it("refuses what JSON has no word for, instead of storing nothing", () => {
+  it("refuses what JSON cannot express, instead of storing nothing", () => {
     for (const value of [undefined, () => 1, Symbol("x")]) expect(() => codec.encode(value)).toThrow(TypeError)
     expect(() => codec.encode(1n)).toThrow(TypeError)
   })
@@ -86,12 +86,12 @@ describe("Codec.schema", () => {
     expect(JSON.parse(text(codec.encode(user)))).toMatchObject({ id: 1, tags: ["a"] })
   })
 
-  it("is a miss by default, and a failure if told so", () => {
+  it("is a miss by default, and a failure with onInvalid: fail", () => {
     expect(codec.onInvalid).toBeUndefined()
     expect(Codec.schema(User, { onInvalid: "fail" }).onInvalid).toBe("fail")
   })
 
-  it("refuses what the schema no longer is, tells where, and not what", () => {
+  it("refuses what no longer fits the schema, and reports the path and not the value", () => {
     const strict = Codec.schema(Schema.Struct({ id: Schema.Struct({ code: Schema.Int }) }))
     const old = Codec.json<unknown>().encode({ id: { code: "secret" } })
     expect(() => strict.decode(old)).toThrow(/"id"\]\["code"/)
@@ -108,7 +108,7 @@ describe("Codec.schema", () => {
 
   it("does not take a schema that needs services", () => {
     type Needy = Schema.Codec<number, string, { readonly Service: unknown }>
-    // @ts-expect-error there is nobody to give the service
+    // @ts-expect-error the service is not provided
     expectTypeOf(Codec.schema<number, string>).toBeCallableWith({} as Needy)
   })
 })
@@ -140,7 +140,7 @@ describe("Codec.compressed", () => {
     for (const bytes of written) expect(await Codec.compressed(Codec.string).decode(await bytes)).toBe(long)
   })
 
-  it("keeps what does not get smaller as it is", async () => {
+  it("leaves bytes that do not get smaller uncompressed", async () => {
     const noise = crypto.getRandomValues(new Uint8Array(4000))
     const codec = Codec.compressed(Codec.bytes)
     const bytes = await codec.encode(noise)
@@ -148,7 +148,7 @@ describe("Codec.compressed", () => {
     expect(codec.decode(bytes)).toEqual(noise)
   })
 
-  it("stops a bomb, and writes what is over the limit uncompressed, so that it can be read", async () => {
+  it("stops a bomb, and writes values over the limit uncompressed, so that they can be read", async () => {
     const codec = Codec.compressed(Codec.string, { maxBytes: 2000 })
     const bytes = await codec.encode(long)
     expect(bytes).toHaveLength(long.length + 1)
@@ -157,14 +157,14 @@ describe("Codec.compressed", () => {
     await expect(codec.decode(bomb)).rejects.toThrow(RangeError)
   })
 
-  it("refuses bytes that are not its own", async () => {
+  it("refuses bytes that it did not write", async () => {
     const codec = Codec.compressed(Codec.string)
     expect(() => codec.decode(new Uint8Array([9, 1]))).toThrow(TypeError)
     expect(() => codec.decode(new Uint8Array(0))).toThrow(TypeError)
     await expect(codec.decode(new Uint8Array([1, 1, 2, 3]))).rejects.toThrow()
   })
 
-  it("refuses options that make no sense", () => {
+  it("refuses invalid options", () => {
     for (const options of [{ from: -1 }, { from: Number.NaN }, { maxBytes: 1.5 }, { format: "zip" as "gzip" }]) {
       expect(() => Codec.compressed(Codec.string, options)).toThrow(InvalidOption)
     }
@@ -224,7 +224,7 @@ describe("composition", () => {
     expect(await around.decode(await around.encode({ money: new Money(7n) }))).toEqual({ money: new Money(7n) })
   })
 
-  it("compresses any codec, in any order, and keeps what invalid means", async () => {
+  it("compresses any codec, in any order, and keeps onInvalid", async () => {
     const strict = Codec.schema(Schema.Array(Schema.Date), { onInvalid: "fail" })
     const codec = Codec.compressed(
       Codec.transform(Codec.compressed(strict, { from: 0 }), { name: "mirror", encode: mirror, decode: mirror }),
@@ -237,7 +237,7 @@ describe("composition", () => {
 
   it("does not let a promise into a synchronous codec", () => {
     const step = { name: "wrong", encode: async (bytes: Uint8Array) => bytes, decode: (bytes: Uint8Array) => bytes }
-    // @ts-expect-error says nothing of `async`
+    // @ts-expect-error `async` is missing
     Codec.transform(Codec.string, step)
     expectTypeOf(Codec.transform(Codec.string, { ...step, async: true })).toEqualTypeOf<Codec.AsyncCodec<string>>()
     expectTypeOf<Codec.Type<typeof money>>().toEqualTypeOf<Money>()

@@ -11,27 +11,27 @@ describe("Compression", () => {
     expect(await decompress(small, format, text.length)).toEqual(text)
   })
 
-  it("is what zlib calls it", async () => {
+  it("is the format that zlib knows by this name", async () => {
     expect(new Uint8Array(gunzipSync(await compress(text, "gzip")))).toEqual(text)
     expect(new Uint8Array(inflateSync(await compress(text, "deflate")))).toEqual(text)
     expect(new Uint8Array(inflateRawSync(await compress(text, "deflate-raw")))).toEqual(text)
   })
 
-  it("keeps nothing, and what does not compress", async () => {
+  it("brings back empty bytes, and bytes that do not compress", async () => {
     const noise = crypto.getRandomValues(new Uint8Array(5000))
     for (const bytes of [new Uint8Array(0), noise]) {
       expect(await decompress(await compress(bytes, "gzip"), "gzip", 10_000)).toEqual(bytes)
     }
   })
 
-  it("compresses a view, not what is around it", async () => {
+  it("compresses a view, not the bytes around it", async () => {
     const around = new Uint8Array(100).fill(1)
     around.fill(2, 10, 20)
     const back = await decompress(await compress(around.subarray(10, 20), "gzip"), "gzip", 10)
     expect(back).toEqual(new Uint8Array(10).fill(2))
   })
 
-  it("stops a bomb at the limit, long before it has unfolded", async () => {
+  it("stops a bomb at the limit, long before it is decompressed", async () => {
     const bomb = new Uint8Array(gzipSync(new Uint8Array(300_000_000)))
     const before = process.memoryUsage().rss
     await expect(decompress(bomb, "gzip", 1_000_000)).rejects.toThrow(RangeError)

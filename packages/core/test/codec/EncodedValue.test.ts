@@ -27,40 +27,40 @@ const later: Codec.AsyncCodec<string> = {
 
 const tags = [{ name: "user:1", version: "v1" }]
 
-describe("seal", () => {
-  it("keeps value, cost and tags, and encodes nothing while nobody asks", () => {
+describe("encodedValue", () => {
+  it("keeps value, cost and tags, and encodes nothing until bytes are read", () => {
     const codec = counted()
     const value = { a: 1 }
-    const sealed = encodedValue(value, codec, { cost: 12.4, tags })
-    expectTypeOf(sealed.value).toEqualTypeOf<{ a: number }>()
-    expect(sealed.value).toBe(value)
-    expect(sealed.cost).toBe(12)
-    expect(sealed.tags).toBe(tags)
-    expect(decodeValue(sealed, codec)).toBe(sealed)
-    expect(sealed.encoded).toBe(false)
+    const encoded = encodedValue(value, codec, { cost: 12.4, tags })
+    expectTypeOf(encoded.value).toEqualTypeOf<{ a: number }>()
+    expect(encoded.value).toBe(value)
+    expect(encoded.cost).toBe(12)
+    expect(encoded.tags).toBe(tags)
+    expect(decodeValue(encoded, codec)).toBe(encoded)
+    expect(encoded.encoded).toBe(false)
     expect(codec.encode).not.toHaveBeenCalled()
     expect(codec.decode).not.toHaveBeenCalled()
   })
 
-  it("encodes once, at the first reading of bytes", () => {
+  it("encodes once, when bytes are first read", () => {
     const codec = counted()
-    const sealed = encodedValue([1], codec)
-    const bytes = sealed.bytes
-    expect(sealed.bytes).toBe(bytes)
-    sealed.encode()
-    expect(sealed.encoded).toBe(true)
+    const encoded = encodedValue([1], codec)
+    const bytes = encoded.bytes
+    expect(encoded.bytes).toBe(bytes)
+    encoded.encode()
+    expect(encoded.encoded).toBe(true)
     expect(codec.encode).toHaveBeenCalledTimes(1)
-    expect(sealed).toMatchObject({ cost: 0, tags: [] })
+    expect(encoded).toMatchObject({ cost: 0, tags: [] })
   })
 
   it("throws EncodeFailed, with the cause and without the value", () => {
-    const sealed = encodedValue({ secret: () => "secret" }, Codec.default)
-    for (const read of [() => sealed.bytes, () => sealed.encode()]) {
+    const encoded = encodedValue({ secret: () => "secret" }, Codec.default)
+    for (const read of [() => encoded.bytes, () => encoded.encode()]) {
       expect(read).toThrow(EncodeFailed)
       expect(read).toThrow(/^The codec default cannot encode the value$/)
     }
     try {
-      void sealed.bytes
+      void encoded.bytes
     } catch (error) {
       expect(error).toMatchObject({ context: { phase: "encode" }, cause: expect.any(TypeError) })
     }
@@ -70,14 +70,14 @@ describe("seal", () => {
     )
   })
 
-  it("is encoded ahead when the codec is asynchronous", async () => {
-    const sealed = encodedValue("x", later)
-    expect(() => sealed.bytes).toThrow(EncodeFailed)
-    const done = sealed.encode()
+  it("needs encode first when the codec is asynchronous", async () => {
+    const encoded = encodedValue("x", later)
+    expect(() => encoded.bytes).toThrow(EncodeFailed)
+    const done = encoded.encode()
     expect(done).toBeInstanceOf(Promise)
     await done
-    expect(sealed.bytes).toBe(sealed.bytes)
-    expect(sealed.encode()).toBeUndefined()
+    expect(encoded.bytes).toBe(encoded.bytes)
+    expect(encoded.encode()).toBeUndefined()
   })
 
   it("rejects with EncodeFailed when an asynchronous codec fails, early or late", async () => {
@@ -104,17 +104,17 @@ describe("seal", () => {
   })
 })
 
-describe("unseal", () => {
-  const foreign = (sealed: EncodedValue<any>) => ({ bytes: new Uint8Array(sealed.bytes) })
+describe("decodeValue", () => {
+  const foreign = (encoded: EncodedValue<any>) => ({ bytes: new Uint8Array(encoded.bytes) })
 
-  it("opens the bytes of another process", () => {
+  it("decodes the bytes of another process", () => {
     const value = { at: new Date(5) }
     const got = decodeValue(foreign(encodedValue(value, Codec.default, { cost: 250, tags })), Codec.default)
     expect(got).toBeInstanceOf(EncodedValue)
     expect(got).toMatchObject({ value, cost: 250, tags })
   })
 
-  it("can be sealed again as it is", () => {
+  it("can be encoded again", () => {
     const bytes = encodedValue("x", Codec.string, { cost: 3, tags }).bytes
     const again = decodeValue({ bytes }, Codec.string) as EncodedValue<string>
     expect(again.encoded).toBe(false)
@@ -125,10 +125,10 @@ describe("unseal", () => {
     expect(decodeValue(foreign(encodedValue(value, Codec.default)), Codec.default)).toMatchObject({ value })
   })
 
-  it("answers a promise only for an asynchronous codec", async () => {
-    const sealed = encodedValue("x", later)
-    await sealed.encode()
-    const got = decodeValue(foreign(sealed), later)
+  it("returns a promise only for an asynchronous codec", async () => {
+    const encoded = encodedValue("x", later)
+    await encoded.encode()
+    const got = decodeValue(foreign(encoded), later)
     expect(got).toBeInstanceOf(Promise)
     expect(await got).toMatchObject({ value: "x" })
     const compressed = Codec.compressed(Codec.string)
@@ -159,38 +159,38 @@ describe("unseal", () => {
   })
 })
 
-describe("Copy", () => {
-  it("is opened once by a codec, keeps its bytes, and is not another codec's", () => {
+describe("DecodedCopy", () => {
+  it("is decoded once by a codec, keeps its bytes, and is not given to another codec", () => {
     const codec = counted()
     const { bytes } = encodedValue({ a: 1 }, codec, { tags })
     const copy = new DecodedCopy(bytes)
     expect(copy.decodedBy(codec)).toBeUndefined()
-    const opened = decodeValue(copy, codec) as EncodedValue<any>
-    expect(decodeValue(copy, codec)).toBe(opened)
-    expect(copy.decodedBy(codec)).toBe(opened)
-    expect(opened.bytes).toBe(bytes)
+    const decoded = decodeValue(copy, codec) as EncodedValue<any>
+    expect(decodeValue(copy, codec)).toBe(decoded)
+    expect(copy.decodedBy(codec)).toBe(decoded)
+    expect(decoded.bytes).toBe(bytes)
     expect(codec.decode).toHaveBeenCalledTimes(1)
-    expect(decodeValue(copy, counted())).not.toBe(opened)
+    expect(decodeValue(copy, counted())).not.toBe(decoded)
     expect(decodeValue(copy, Codec.string)).toBeInstanceOf(Unreadable)
   })
 
-  it("is there at once when an asynchronous codec has opened it", async () => {
-    const sealed = encodedValue("x", later)
-    await sealed.encode()
-    const copy = new DecodedCopy(sealed.bytes)
-    const opened = await decodeValue(copy, later)
-    expect(decodeValue(copy, later)).toBe(opened)
+  it("is decoded at once when an asynchronous codec has decoded it before", async () => {
+    const encoded = encodedValue("x", later)
+    await encoded.encode()
+    const copy = new DecodedCopy(encoded.bytes)
+    const decoded = await decodeValue(copy, later)
+    expect(decodeValue(copy, later)).toBe(decoded)
   })
 })
 
 describe("tagsOf", () => {
-  it("tells the tags of a value, whatever its codec", () => {
-    const sealed = encodedValue("x", Codec.string, { tags })
-    expect(tagsOf(sealed)).toBe(sealed.tags)
-    expect(tagsOf({ bytes: sealed.bytes })).toEqual(tags)
+  it("reads the tags of a value of any codec", () => {
+    const encoded = encodedValue("x", Codec.string, { tags })
+    expect(tagsOf(encoded)).toBe(encoded.tags)
+    expect(tagsOf({ bytes: encoded.bytes })).toEqual(tags)
     expect(tagsOf({ bytes: encodedValue("x", Codec.string).bytes })).toEqual([])
     expect(tagsOf({ bytes: new TextEncoder().encode("no envelope") })).toEqual([])
-    expect(tagsOf({ bytes: sealed.bytes.subarray(0, 8) })).toBeUndefined()
+    expect(tagsOf({ bytes: encoded.bytes.subarray(0, 8) })).toBeUndefined()
   })
 })
 

@@ -14,7 +14,7 @@ const info = fc.record({
 })
 
 describe("Envelope", () => {
-  it("gives back what it was given", () => {
+  it("brings payload, cost and tags back", () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.string(), info, (payload, codec, info) => {
         expect(decode(encode(payload, codec, info), codec)).toEqual({ ...info, payload })
@@ -31,7 +31,7 @@ describe("Envelope", () => {
     expect(encode(payload, "default", { cost: 0, tags })).toHaveLength(3 + 5 + 1 + 1 + 6 + 1)
   })
 
-  it("has one layout, whatever the release", () => {
+  it("has the same layout in every release", () => {
     const bytes = encode(payload, "default", { cost: 300, tags: [{ name: "a", version: "b" }] })
     expect(Buffer.from(bytes).toString("hex")).toBe("0101e5c8ac020101610162090807")
   })
@@ -56,7 +56,7 @@ describe("Envelope", () => {
     for (const flags of [4, 8, 128, 255]) expect(decode(bytes.with(1, flags), "default")).toBeUndefined()
   })
 
-  it("skips what a later release adds for itself", () => {
+  it("skips the extra bytes of a later release", () => {
     const bytes = encode(payload, "default", plain)
     const extra = new Uint8Array([...bytes.subarray(0, 5), 2, 55, 66, ...payload]).with(1, 2)
     expect(decode(extra, "default")).toEqual({ ...plain, payload })
@@ -70,7 +70,7 @@ describe("Envelope", () => {
     }
   })
 
-  it("answers any bytes, at once", () => {
+  it("answers for any bytes, at once", () => {
     const headed = fc
       .uint8Array({ maxLength: 40 })
       .map((rest) => new Uint8Array([...encode(new Uint8Array(0), "default", plain).subarray(0, 4), ...rest]))
@@ -83,7 +83,7 @@ describe("Envelope", () => {
     )
   })
 
-  it("believes no count, length or number that the bytes do not bear out", () => {
+  it("believes no count, length or number that the bytes contradict", () => {
     const head = [...encode(new Uint8Array(0), "default", plain).subarray(0, 4)]
     const huge = [255, 255, 255, 255, 255, 255, 255, 15]
     const lies = [

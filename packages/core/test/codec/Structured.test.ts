@@ -59,7 +59,7 @@ describe("what is kept", () => {
     expect(got.first).toEqual(shared)
   })
 
-  it("bytes alone, without text around them", () => {
+  it("bytes, without text around them", () => {
     const value = new Uint8Array([0, 1, 255])
     expect(trip(value)).toStrictEqual(value)
     expect(encode(value)).toHaveLength(4)
@@ -106,7 +106,7 @@ describe("what is kept", () => {
 })
 
 describe("errors", () => {
-  it("keep name, message, cause and own fields, and leave the stack at home", () => {
+  it("keep name, message, cause and own fields, and leave out the stack", () => {
     const error = Object.assign(new TypeError("broken", { cause: new Error("inner") }), { code: 42, at: new Date(5) })
     const got = trip(error)
     expect(got).toBeInstanceOf(TypeError)
@@ -159,16 +159,16 @@ describe("what is refused", () => {
     try {
       encode(value)
     } catch (error) {
-      // Neither in the message nor in fields of the error.
+      // Neither in the message nor in a field of the error.
       expect(JSON.stringify([error, String(error), Object.values(error as object)])).not.toContain("secret")
     }
   })
 
-  it("tells where", () => {
+  it("the error names the path", () => {
     expect(() => encode({ a: [{ b: () => 1 }] })).toThrow(/function \(at \.a\[0\]\.b\)/)
   })
 
-  it("what is nested too deep, by an error", () => {
+  it("values that are nested too deep, with an error", () => {
     let deep: unknown = 1
     for (let i = 0; i < 100_000; i++) deep = { deep }
     expect(() => encode(deep)).toThrow(RangeError)
@@ -200,7 +200,7 @@ describe("hostile bytes", () => {
     expect(() => decode(new Uint8Array([0x73, 0xff]))).toThrow(TypeError)
   })
 
-  it("the message never quotes what was read", () => {
+  it("the message never quotes the bytes", () => {
     for (const written of ["jsecret", "dsecret", 'j{"secret', 'd[["secret",1]]']) {
       expect(() => decode(bytes(written))).toThrow(/^(?!.*secret)/)
     }

@@ -17,7 +17,7 @@ class Refusal extends Data.TaggedClass("Refusal")<{ readonly why: string }> {}
 const trip = (failure: unknown): any => failureCodec.decode(failureCodec.encode(failure))
 
 describe("failureCodec", () => {
-  it("brings a tagged error across, so that catchTag works there", () => {
+  it("carries a tagged error, so that catchTag works there", () => {
     const failure = trip(new NotFound({ id: 5n, message: "no such user" })) as NotFound
     expect(failure).toBeInstanceOf(Error)
     const caught = Effect.fail(failure).pipe(Effect.catchTag("NotFound", (error) => Effect.succeed(error.id)))
@@ -26,11 +26,11 @@ describe("failureCodec", () => {
     expect(Object.keys(failure)).toEqual(["id", "_tag"])
   })
 
-  it("brings a schema's error across", () => {
+  it("carries an error of a schema", () => {
     expect(trip(new Declared({ code: 7 }))).toMatchObject({ _tag: "Declared", name: "Declared", code: 7 })
   })
 
-  it("brings a tag across that lives on the prototype", () => {
+  it("carries a tag that is on the prototype", () => {
     class Old extends Error {
       declare readonly _tag: string
     }
@@ -44,7 +44,7 @@ describe("failureCodec", () => {
     expect(failure).toMatchObject({ message: "x", code: "ECONNRESET", cause: { name: "RangeError", message: "y" } })
   })
 
-  it("leaves every stack at home", () => {
+  it("leaves out every stack", () => {
     const failure = new NotFound({ id: 1n, message: "x", cause: new Error("inner") })
     const written = new TextDecoder().decode(failureCodec.encode(failure))
     expect(written).not.toMatch(/FailureCodec\.test|node_modules| at /)
@@ -55,7 +55,7 @@ describe("failureCodec", () => {
     expect(trip(failure)).toStrictEqual(failure)
   })
 
-  it("makes an own class a plain object with its tag", () => {
+  it("makes an instance of a class a plain object with its tag", () => {
     expect(trip(new Refusal({ why: "closed" }))).toStrictEqual({ _tag: "Refusal", why: "closed" })
   })
 
@@ -74,7 +74,7 @@ describe("failureCodec", () => {
     expect(trip({ _tag: "Busy", retry: () => 1 })).toStrictEqual({ _tag: "Busy" })
   })
 
-  it("never throws, whatever fails", () => {
+  it("never throws, for any failure", () => {
     const worst = [
       () => 1,
       Symbol("x"),
@@ -86,7 +86,7 @@ describe("failureCodec", () => {
     fc.assert(fc.property(fc.anything(), (failure) => void trip(failure)))
   })
 
-  it("travels sealed: by reference in a process, as bytes between them", () => {
+  it("is encoded like a value: by reference in a process, as bytes between processes", () => {
     const failure = new NotFound({ id: 1n, message: "x" })
     const sealed = encodedValue(failure, failureCodec)
     expect(decodeValue(sealed, failureCodec)).toMatchObject({ value: failure })

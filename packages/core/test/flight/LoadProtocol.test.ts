@@ -649,7 +649,7 @@ describe("what is stored and does not decode", () => {
       assert.strictEqual((yield* cache.getOrSet("k", origin.gives())).meta.cache, "HIT")
       assert.deepStrictEqual(process.verbs, ["acquire", "acquire", "fill", "acquire"])
       const lines = (yield* TestConsole.logLines).map(String).join("\n")
-      assert.include(lines, "not readable")
+      assert.include(lines, "cannot read a stored value")
       assert.notInclude(lines, "not an envelope")
     })
   )
