@@ -119,7 +119,7 @@ export type CacheLockingError =
   | InvalidOption
 
 /** The tags of the union. */
-export type Tag = CacheLockingError["_tag"]
+export type ErrorTag = CacheLockingError["_tag"]
 
 const classes = [
   CacheGetFailed,
@@ -144,7 +144,7 @@ const classes = [
 export const isCacheLockingError = (error: unknown): error is CacheLockingError =>
   error instanceof Error && classes.some((type) => error instanceof type)
 
-type Handlers = { readonly [T in Tag]?: (error: Extract<CacheLockingError, { readonly _tag: T }>) => unknown }
+type Handlers = { readonly [T in ErrorTag]?: (error: Extract<CacheLockingError, { readonly _tag: T }>) => unknown }
 
 type Answers<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer A ? A : never }[keyof H]
 
@@ -166,7 +166,7 @@ export const matchCacheLockingError = <
   const H extends Handlers & ({ readonly _: (error: CacheLockingError) => unknown } | Required<Handlers>)
 >(
   error: CacheLockingError,
-  handlers: H & { readonly [K in Exclude<keyof H, Tag | "_">]: never }
+  handlers: H & { readonly [K in Exclude<keyof H, ErrorTag | "_">]: never }
 ): Answers<H> => {
   const byTag = handlers as { readonly [tag: string]: ((error: CacheLockingError) => unknown) | undefined }
   const handler = Object.hasOwn(byTag, error._tag) ? byTag[error._tag] : undefined

@@ -17,7 +17,7 @@ import {
   RefreshFailed
 } from "../contract/CacheLockingError.ts"
 import * as Policy from "../options/Policy.ts"
-import { millisBetween } from "../stats/Histogram.ts"
+import { millisBetween } from "../stats/Stats.ts"
 import * as Tags from "../tags/Tags.ts"
 import { isMissing } from "./FetchBatch.ts"
 import { type StaleValue, unchanged } from "./Fetcher.ts"

@@ -1,18 +1,19 @@
 /**
- * What a caller is answered: the value, and how it came about.
+ * The answer of a cache: a value, and how it came about.
  */
-/** Why a loaded value was not cached. */
+
+/** The reason why a loaded value was not cached. */
 export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed"
 
 /**
  * How an answer came about.
  *
- * - `HIT`: a fresh value was there.
- * - `STALE`: an expired value inside its window, while or because a load runs, cools down or failed.
- * - `MISS-LEADER`: this caller's flight loaded it, and it is cached.
- * - `MISS-LEADER-NOCACHE`: this caller's flight loaded it, and it is not cached: `meta.uncached` tells why.
- * - `MISS-FOLLOWER-HIT`: another caller's or process's load was waited for.
- * - `MISS-FOLLOWER-FALLBACK`: another's load took longer than `waitMax`; it was fetched beside it, uncached.
+ * - `HIT`: a fresh value was in the cache.
+ * - `STALE`: an expired value inside its stale window, while a load runs or cools down, or because it failed.
+ * - `MISS-LEADER`: this caller's flight loaded the value, and it is cached.
+ * - `MISS-LEADER-NOCACHE`: this caller's flight loaded the value, and it is not cached. `meta.uncached` is the reason.
+ * - `MISS-FOLLOWER-HIT`: the value came from the load of another caller or process.
+ * - `MISS-FOLLOWER-FALLBACK`: another's load took longer than `waitMax`, so the value was fetched beside it, uncached.
  */
 export type Outcome =
   | "HIT"
@@ -25,22 +26,23 @@ export type Outcome =
 /** How an answer came about, with numbers. Times are in milliseconds. */
 export interface Meta {
   readonly cache: Outcome
-  /** Since the value was filled, where it came out of the store. */
+  /** Since the value was filled, where it came from the store. */
   readonly age?: number | undefined
-  /** Until the value is no longer fresh, where it came out of the store fresh. */
+  /** Until the value is no longer fresh, where it came fresh from the store. */
   readonly freshFor?: number | undefined
   /** Since the value ceased to be fresh, when `STALE`. */
   readonly staleFor?: number | undefined
-  /** What this caller waited for another's load. */
+  /** How long this caller waited for another's load. */
   readonly waited?: number | undefined
-  /** When the lease of the load was to end, in epoch milliseconds by this process's clock. */
+  /** The end of the load's lease, in epoch milliseconds by this process's clock. */
   readonly leaseUntil?: number | undefined
   /**
-   * Why the value is not cached: `"declined"` by `shouldCache` or a `cacheTtl` of 0, `"lost"` the lease (a delete or
-   * set came between, or it ended), `"invalidated"` (one of its tags was, meanwhile), `"set-failed"`, `"encode-failed"`, or `"bypassed"` the store by policy.
+   * The reason why the value is not cached. `"declined"`: by `shouldCache` or a `cacheTtl` of 0. `"lost"`: the lease ended, or
+   * a delete or set came between. `"invalidated"`: one of its tags was invalidated meanwhile. `"set-failed"`: the fill failed.
+   * `"encode-failed"`: it could not be encoded. `"bypassed"`: it was loaded without a lease, as an option allows.
    */
   readonly uncached?: Uncached | undefined
-  /** The failure because of which a stale value was served. */
+  /** The failure that made the cache serve a stale value. */
   readonly error?: unknown
 }
 

@@ -1,6 +1,5 @@
 /**
- * What a cache does in each situation: the options, checked once and resolved to plain
- * numbers and functions.
+ * The options of a cache or a call, checked once and resolved to plain numbers and functions.
  */
 import type * as Duration from "effect/Duration"
 import type { Lifetime } from "../contract/Adapter.ts"
@@ -9,90 +8,94 @@ import * as Tags from "../tags/Tags.ts"
 import * as WaitStrategy from "./WaitStrategy.ts"
 
 /**
- * How a cache, or one call, behaves. Every duration is an Effect `Duration` input: a number of
- * milliseconds, `"30 seconds"`, `{ minutes: 5 }`, a `Duration`.
+ * The behaviour of a cache, or of one call. Every duration is an Effect `Duration` input: a number of milliseconds,
+ * `"30 seconds"`, `{ minutes: 5 }`, a `Duration`.
  */
 export interface Options<in out A> {
   /**
-   * How long a loaded value is fresh. `Infinity`, the default, never expires; 0 is never fresh, and so
-   * not kept unless a stale window says otherwise. A function decides by value and key.
+   * How long a loaded value is fresh. `Infinity`, the default, never expires. 0 is never fresh, so the value is not kept
+   * unless there is a stale window. A function decides by value and key.
    */
   readonly cacheTtl?: Duration.Input | ((value: A, key: string) => Duration.Input) | undefined
   /**
-   * For this long after expiry a value is served at once while one flight loads anew
+   * For this long after expiry a value is served at once while one flight loads a new one
    * (`stale-while-revalidate`, RFC 5861). Default 0.
    */
   readonly staleWhileRevalidate?: Duration.Input | undefined
   /**
-   * For this long after expiry a value is served when the load fails
-   * (`stale-if-error`, RFC 5861). It never grows with each failure. Default 0.
+   * For this long after expiry a value is served when the load fails (`stale-if-error`, RFC 5861). Failures do not prolong
+   * it. Default 0.
    */
   readonly staleIfError?: Duration.Input | undefined
   /**
-   * Each hit makes the value fresh for `cacheTtl` again, with one more command at most, and none while less than a tenth of
-   * it has passed. Needs a `cacheTtl` that is a time. Default false.
+   * Each hit makes the value fresh for `cacheTtl` again. That costs one more command, and none until a tenth of the time
+   * has passed. Needs a finite `cacheTtl` that is no function. Default false.
    */
   readonly sliding?: boolean | undefined
-  /** However often it is hit, a value is not fresh for longer than this after its load. Default `Infinity`. */
+  /** The longest that a value is fresh after its load, however often it is hit. Default `Infinity`. */
   readonly maxAge?: Duration.Input | undefined
   /**
-   * Takes up to this part of `cacheTtl` away at random, so that values loaded together do not expire together: 0.1
-   * is a tenth. Default 0.
+   * Shortens `cacheTtl` at random by up to this share, so that values loaded together do not expire together. 0.1 is a
+   * tenth. Default 0.
    */
   readonly jitter?: number | undefined
   /**
-   * Loads anew before expiry, behind the fresh value: the likelier, the nearer the expiry and the dearer the last load was
-   * (XFetch, Vattani, Chierichetti and Lowenstein, VLDB 2015). `true` is `{ beta: 1 }`; a larger `beta` is earlier.
+   * Refreshes a fresh value in the background before it expires. The refresh is more likely the closer the expiry is and
+   * the longer the last load took (XFetch: Vattani, Chierichetti and Lowenstein, VLDB 2015). `true` is `{ beta: 1 }`; a
+   * larger `beta` refreshes earlier. Off by default.
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number | undefined } | undefined
   /**
-   * How long a caller waits for the fetcher. After `soft` it is served what its stale windows allow, and the load goes on;
-   * with nothing to serve it waits on. After `hard` the load fails with `FETCH_TIMEOUT`. Neither is set by default.
+   * How long a caller waits for the fetcher. After `soft` it gets a stale value, if its stale windows allow one, and the
+   * load goes on; otherwise it waits on. After `hard` the load fails with `FETCH_TIMEOUT`. Neither is set by default.
    */
   readonly fetchTimeout?:
     | { readonly soft?: Duration.Input | undefined; readonly hard?: Duration.Input | undefined }
     | undefined
   /**
-   * The tags of a value, by which `invalidateTag` finds it; a function tells them by key and value. A tagged value costs its
-   * reader one round trip more, and lives for 30 days at most. None by default.
+   * The tags of a value, by which `invalidateTag` finds it. A function derives them from key and value. Reading a tagged
+   * value costs one more round trip, and it lives for 30 days at most. None by default.
    */
   readonly tags?: Tags.Input<A> | undefined
-  /** Whether a loaded value is kept at all. All are, by default. */
+  /** Answers true when a loaded value is to be kept. By default all are. */
   readonly shouldCache?: ((value: A) => boolean) | undefined
-  /** How long a lease lasts; renewed at a third of it while the fetcher runs. Default 15 seconds. */
+  /** How long a lease lasts. It is renewed after a third of it while the fetcher runs. Default 15 seconds. */
   readonly leaseTtl?: Duration.Input | undefined
   /** How long a caller waits for another's load. Default 4 seconds. */
   readonly waitMax?: Duration.Input | undefined
-  /** The delay from which wait strategies start. Default 50 ms; more where the adapter says so (`pollEvery`). */
+  /** The first delay of wait strategies. Default 50 ms, or the `pollEvery` of the adapter if that is longer. */
   readonly waitStep?: Duration.Input | undefined
-  /** How followers pace their asking; `WaitStrategy.leaseAware()` unless given. */
+  /** The pace at which followers poll. Default `WaitStrategy.leaseAware()`. */
   readonly waitStrategy?: WaitStrategy.Input | undefined
   /**
-   * When `waitMax` is over: `"fetch"` loads without a lease and without caching, once per process (the
-   * default); `"stale"` serves what its stale windows allow, else fails; `"fail"` fails with `WAIT_TIMEOUT`.
-   * A load of this very process is waited for, however long it takes, by `"fetch"`.
+   * The action when `waitMax` is over. `"fetch"` (the default) loads without a lease and without caching, once per process.
+   * `"stale"` serves a stale value, if the stale windows allow one, else fails. `"fail"` fails with `WAIT_TIMEOUT`. With
+   * `"fetch"`, a load of this very process is waited for as long as it takes.
    */
   readonly onWaitTimeout?: "fetch" | "stale" | "fail" | undefined
   /**
-   * After a failed load nobody loads the key for this long, and everyone who waited for it is told its
-   * failure. Doubles with each further failure that this process sees. Default 100 ms; 0 lets the next caller load at once.
+   * For this long after a failed load nobody loads the key, and everyone who waited for it gets its failure. It doubles
+   * with each further failure in this process. Default 100 ms; 0 lets the next caller load at once.
    */
   readonly cooldown?: Duration.Input | undefined
-  /** No cooldown is longer. Default 1 second, or `cooldown` if that is longer. */
+  /** The longest cooldown. Default 1 second, or `cooldown` if that is longer. */
   readonly cooldownMax?: Duration.Input | undefined
   /**
-   * What a caller does who arrives while a key cools down: `"wait"` until it has cooled, if that fits
-   * into `waitMax` (the default), `"fail"` at once with the failure, `"fetch"` without caching.
+   * The action of a caller that arrives while a key cools down: `"wait"` until the cooldown is over, if that fits into
+   * `waitMax` (the default); `"fail"` at once with the failure; `"fetch"` without caching.
    */
   readonly onCooling?: "wait" | "fail" | "fetch" | undefined
-  /** When the store cannot be asked: `"fail"` with `CACHE_GET_FAILED` (default), or `"fetch"` without caching, once per process. */
+  /**
+   * The action when the store does not answer: `"fail"` with `CACHE_GET_FAILED` (the default), or `"fetch"` without
+   * caching, once per process.
+   */
   readonly onAdapterError?: "fail" | "fetch" | undefined
   /**
-   * When the lease is lost while the fetcher runs: `"finish"` answers with its value, uncached (default);
-   * `"interrupt"` stops it and asks again.
+   * The action when the lease is lost while the fetcher runs: `"finish"` answers with its value, uncached (the default);
+   * `"interrupt"` stops it and asks the store again.
    */
   readonly onLeaseLost?: "finish" | "interrupt" | undefined
-  /** Begins the owner's name in the store, to be read by people in `explain`. Every flight has a name of its own. */
+  /** The beginning of the owner's name in the store, for people who read `explain`. Every flight adds a name of its own. */
   readonly ownerId?: string | undefined
 }
 
@@ -121,21 +124,21 @@ export const names: ReadonlyArray<keyof Options<never>> = [
   "ownerId"
 ]
 
-/** Options, resolved. Durations are milliseconds. */
+/** The resolved options. Durations are milliseconds. */
 export interface Policy {
   readonly cacheTtl: number | ((value: unknown, key: string) => Duration.Input)
-  /** The lifetime of every value, where `cacheTtl` is one: shared, so beside each value it costs a pointer. */
+  /** The lifetime of every value, where `cacheTtl` is no function. It is shared, so each value holds only a pointer. */
   readonly lifetime: Lifetime | undefined
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
   readonly sliding: boolean
   readonly maxAge: number
   readonly jitter: number
-  /** XFetch's beta; 0 for none. */
+  /** The beta of XFetch; 0 when there is no early refresh. */
   readonly earlyRefresh: number
   readonly softTimeout: number
   readonly hardTimeout: number
-  readonly tags: Tags.Input<any> | undefined
+  readonly tags: Tags.Input<unknown> | undefined
   readonly shouldCache: (value: unknown) => boolean
   readonly leaseTtl: number
   readonly waitMax: number
@@ -152,7 +155,7 @@ export interface Policy {
 
 const yes = (): boolean => true
 
-/** What is done unless told otherwise. */
+/** The policy without any option. */
 export const defaults: Policy = {
   cacheTtl: Infinity,
   lifetime: { fresh: Infinity, stale: 0 },
@@ -180,7 +183,7 @@ export const defaults: Policy = {
 }
 
 /**
- * How long a value lives under a policy.
+ * The lifetime of a value under a policy.
  *
  * @param random in [0, 1), for `jitter`
  */
@@ -195,11 +198,11 @@ export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: 
   }
 }
 
-/** Whether a hit entails anything more than its answer. */
+/** True when a hit may cause a slide or an early refresh. */
 export const followsHits = ({ earlyRefresh, sliding }: Policy): boolean => sliding || earlyRefresh > 0
 
 /**
- * For how long a hit makes a value fresh; `undefined` when it does not, or too little time has passed to be worth a
+ * How long a hit makes a value fresh; `undefined` when it does not, or when too little time has passed to be worth a
  * command.
  */
 export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, freshFor: number): number | undefined => {
@@ -209,7 +212,7 @@ export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, fres
   return slid - freshFor >= ttl / 10 ? slid : undefined
 }
 
-/** How long a key cools down after so many failures in a row. */
+/** The cooldown after so many failures in a row. */
 export const cooldownOf = (policy: Policy, failures: number): number =>
   Math.min(Math.max(policy.cooldown, policy.cooldownMax), policy.cooldown * 2 ** Math.min(failures - 1, 32))
 
@@ -227,7 +230,7 @@ type Times =
   | "cooldownMax"
 
 /**
- * Resolves options over a base, checking each that is given.
+ * Resolves options over a base policy, and checks each option that is given.
  *
  * @throws InvalidOption
  */
@@ -280,8 +283,8 @@ const slides = (option: boolean | undefined, base: Policy, cacheTtl: Policy["cac
   throw Check.invalid("sliding", option, "true only with a cacheTtl that is a finite time, not a function")
 }
 
-const tagsOf = <A>(input: Tags.Input<A>): Tags.Input<any> =>
-  typeof input === "function" ? input : Tags.of(input, "", undefined)
+const tagsOf = <A>(input: Tags.Input<A>): Tags.Input<unknown> =>
+  typeof input === "function" ? (input as Tags.Input<unknown>) : Tags.of(input, "", undefined)
 
 const betaOf = (option: NonNullable<Options<unknown>["earlyRefresh"]>): number => {
   if (typeof option === "boolean") return option ? 1 : 0

@@ -1,50 +1,51 @@
 /**
  * How long work may go on: as long as the process, or no longer than one request.
  *
- * On Cloudflare Workers a timer, a connection and a promise belong to the request that made them. They end with its answer, or
- * when its client leaves, unless `waitUntil` keeps them; and what one request waits for is not to be settled by another.
+ * On Cloudflare Workers a timer, a connection and a promise belong to the request that made them. They end with its answer,
+ * or when its client leaves, unless `waitUntil` keeps them alive. And one request must not settle a promise that another
+ * awaits.
  */
 import type * as Fiber from "effect/Fiber"
 import * as Check from "../contract/Check.ts"
 
-/** What keeps work alive. */
+/** The scope that work belongs to. */
 export interface RequestScope {
-  /** Whether work may go on for which nobody waits. */
+  /** True when work may go on in the background. */
   readonly allowsBackground: boolean
-  /** Whether it is that of a request, whose work no other is to touch. */
+  /** True when the scope is a request, whose work no other request may touch. */
   readonly isRequest: boolean
-  /** Keeps what a fiber does alive to its end. */
+  /** Keeps the work of a fiber alive until it ends. */
   readonly waitUntil: (fiber: Fiber.Fiber<unknown, unknown>) => void
 }
 
-/** Keeps a request's work alive: `(work) => ctx.waitUntil(work)`. */
+/** Keeps the work of a request alive: `(work) => ctx.waitUntil(work)`. */
 export type WaitUntil = (work: Promise<unknown>) => void
 
 const nothing = (): void => {}
 
-/** Of a process that goes on. */
+/** The scope of a process that goes on. */
 export const ofProcess: RequestScope = { allowsBackground: true, isRequest: false, waitUntil: nothing }
 
-/** Of a request of which nothing is known. */
+/** The scope of an unknown request. */
 const ofSomeRequest: RequestScope = { allowsBackground: false, isRequest: true, waitUntil: nothing }
 
-/** Without `waitUntil`: on Workers some request's, elsewhere the process's. */
+/** The scope without `waitUntil`: on Workers that of an unknown request, elsewhere that of the process. */
 export const ofPlatform = (): RequestScope => (onWorkers() ? ofSomeRequest : ofProcess)
 
-/** Whether these may be lives of different requests. */
+/** True when the scopes may be of different requests. */
 export const inDifferentRequests = (one: RequestScope, other: RequestScope): boolean =>
   (one.isRequest || other.isRequest) && (one !== other || one === ofSomeRequest)
 
-/** Whether what waits and what it waits for may belong to different requests. */
+/** True on Cloudflare Workers, where a waiter and the work it waits for may belong to different requests. */
 export const onWorkers = (): boolean =>
   (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === "Cloudflare-Workers"
 
 const requests = new WeakMap<WaitUntil, RequestScope>()
 
 /**
- * Of the request whose `waitUntil` this is: the same for the same function.
+ * The scope of the request that has this `waitUntil`. The same function gives the same scope.
  *
- * @throws InvalidOption when it is none, or does not work without the object that it is a method of
+ * @throws InvalidOption when it is no function, or one that does not work without the object that it is a method of
  */
 export const ofRequest = (waitUntil: WaitUntil): RequestScope => {
   const accepted = "a function such as (work) => ctx.waitUntil(work)"
@@ -56,13 +57,13 @@ export const ofRequest = (waitUntil: WaitUntil): RequestScope => {
   } catch {
     throw Check.invalid("waitUntil", "a function that throws", accepted)
   }
-  const life: RequestScope = {
+  const scope: RequestScope = {
     allowsBackground: true,
     isRequest: onWorkers(),
     waitUntil: (fiber) => keep(waitUntil, fiber)
   }
-  requests.set(waitUntil, life)
-  return life
+  requests.set(waitUntil, scope)
+  return scope
 }
 
 const keep = (waitUntil: WaitUntil, fiber: Fiber.Fiber<unknown, unknown>): void => {
@@ -71,6 +72,6 @@ const keep = (waitUntil: WaitUntil, fiber: Fiber.Fiber<unknown, unknown>): void 
   try {
     waitUntil(promise)
   } catch {
-    // The request is over. What was begun may be cut off, and then its lease ends by itself.
+    // The request is over. Its work may be cut off, and then the lease ends by itself.
   }
 }

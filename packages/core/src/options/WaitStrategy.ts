@@ -1,9 +1,8 @@
 /**
- * How long a follower waits before it asks again.
+ * Wait strategies: how long a follower waits before it polls again.
  *
- * Every wait is raced with the adapter's `watch` where there is one, and never lasts
- * beyond the end of the leader's lease: a strategy paces polling, it does not delay a
- * wake-up or a takeover.
+ * Every wait is raced with the adapter's `watch` where there is one, and ends with the leader's lease at the latest. A
+ * strategy sets the pace of polling. It does not delay a wake-up or a takeover.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,34 +10,35 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Check from "../contract/Check.ts"
 
-/** What a strategy knows of the wait that it paces. Times are in milliseconds. */
+/** The state of the wait that a strategy paces. Times are in milliseconds. */
 export interface WaitContext {
   readonly key: string
-  /** 0 for the first wait of a turn, then 1, 2, … */
+  /** 0 for the first delay, then 1, 2, … */
   readonly attempt: number
   /** Since the flight began to wait. */
   readonly waited: number
-  /** The last delay given; 0 before the first. */
+  /** The last delay; 0 before the first. */
   readonly lastDelay: number
   /** Until the leader's lease ends, if it is not renewed. */
   readonly leaseEndsIn: number
   /** The option `waitStep`. */
   readonly waitStep: number
-  /** Whether the adapter pushes: then polling is only the safety net. */
+  /** True when the adapter pushes. Polling is then only the safety net. */
   readonly watching: boolean
   /** A random number in [0, 1), from Effect's `Random`. */
   readonly random: number
 }
 
-/** Paces one turn: given what is known, the next delay in milliseconds. */
+/** Answers the next delay of one wait, in milliseconds. */
 export type Pace = (context: WaitContext) => Effect.Effect<number>
 
-/** Begins a turn: a strategy may keep state for the length of it. */
+/** Sets the pace of polling. */
 export interface WaitStrategy {
+  /** Begins a wait. The pace may keep state for the length of it. */
   readonly begin: () => Pace
 }
 
-/** What the option `waitStrategy` accepts: a strategy, an Effect `Schedule`, or a function of the context. */
+/** The values of the option `waitStrategy`: a strategy, an Effect `Schedule`, or a function of the context. */
 export type Input = WaitStrategy | Schedule.Schedule<unknown> | ((context: WaitContext) => Duration.Input)
 
 const stateless = (delay: (context: WaitContext) => number): WaitStrategy => {
@@ -51,7 +51,7 @@ const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fro
 const bound = (name: string, input: Duration.Input | undefined): number | undefined =>
   input === undefined ? undefined : Check.duration(`waitStrategy.${name}`, input, { infinite: false })
 
-/** The same delay every time; `waitStep` unless given. */
+/** The same delay every time. Default `waitStep`. */
 export const fixed = (delay?: Duration.Input): WaitStrategy => {
   const given = bound("delay", delay)
   return stateless((context) => given ?? context.waitStep)
@@ -59,11 +59,11 @@ export const fixed = (delay?: Duration.Input): WaitStrategy => {
 
 /** Bounds of a growing delay. */
 export interface Growth {
-  /** The first delay; `waitStep` unless given. */
+  /** The first delay. Default `waitStep`. */
   readonly from?: Duration.Input | undefined
-  /** No delay is longer; 1 second unless given. */
+  /** The longest delay. Default 1 second. */
   readonly max?: Duration.Input | undefined
-  /** What each delay is multiplied with; 2 unless given. */
+  /** The factor from each delay to the next. Default 2. */
   readonly factor?: number | undefined
 }
 
@@ -75,12 +75,12 @@ const growing = (growth: Growth) => {
     Math.min(max, (from ?? context.waitStep) * factor ** Math.min(context.attempt, 64))
 }
 
-/** Each delay a multiple of the one before, up to a bound. */
+/** Each delay is a multiple of the one before, up to a bound. */
 export const exponential = (growth: Growth = {}): WaitStrategy => stateless(growing(growth))
 
 /**
- * Exponential, each delay drawn evenly between half of it and all of it, so that followers
- * who began together do not ask together.
+ * Exponential delays, each drawn evenly between its half and its whole, so that followers that began together do not poll
+ * together.
  */
 export const jittered = (growth: Growth = {}): WaitStrategy => {
   const delay = growing(growth)
@@ -88,8 +88,8 @@ export const jittered = (growth: Growth = {}): WaitStrategy => {
 }
 
 /**
- * Decorrelated jitter: drawn between the first delay and three times the last one
- * (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
+ * Decorrelated jitter: each delay is drawn between the first delay and three times the last one (M. Brooker, "Exponential
+ * Backoff and Jitter", AWS Architecture Blog, 2015).
  */
 export const decorrelated = (growth: Omit<Growth, "factor"> = {}): WaitStrategy => {
   const from = bound("from", growth.from)
@@ -102,8 +102,8 @@ export const decorrelated = (growth: Omit<Growth, "factor"> = {}): WaitStrategy 
 }
 
 /**
- * The default. Where the adapter pushes, sleeps until the lease ends: the push wakes it
- * before. Where it does not, polls with `jittered` delays.
+ * The default. Where the adapter pushes, it waits until the lease ends, and the push wakes it before. Where the adapter does
+ * not push, it polls with `jittered` delays.
  */
 export const leaseAware = (growth: Growth = {}): WaitStrategy => {
   const polling = growing(growth)
@@ -112,11 +112,11 @@ export const leaseAware = (growth: Growth = {}): WaitStrategy => {
   )
 }
 
-/** A function of the context decides. */
+/** Delays from a function of the context. */
 export const custom = (f: (context: WaitContext) => Duration.Input): WaitStrategy =>
   stateless((context) => millis(f(context)))
 
-/** An Effect `Schedule` decides; when it is done, the wait lasts until the lease ends. */
+/** Delays from an Effect `Schedule`. When it is done, the wait lasts until the lease ends. */
 export const fromSchedule = (schedule: Schedule.Schedule<unknown>): WaitStrategy => ({
   begin: () => {
     let step: ((now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>) | undefined
@@ -135,12 +135,12 @@ export const fromSchedule = (schedule: Schedule.Schedule<unknown>): WaitStrategy
   }
 })
 
-/** Whether something is what the option accepts. */
+/** True when the option accepts the value. */
 export const isInput = (input: unknown): input is Input =>
   typeof input === "function" ||
   Schedule.isSchedule(input) ||
   (typeof input === "object" && input !== null && typeof (input as Partial<WaitStrategy>).begin === "function")
 
-/** The strategy that an option means. */
+/** The strategy that a value of the option stands for. */
 export const fromInput = (input: Input): WaitStrategy =>
   typeof input === "function" ? custom(input) : Schedule.isSchedule(input) ? fromSchedule(input) : input

@@ -1,14 +1,13 @@
 /**
- * Tags, and their invalidation.
+ * Tags and their invalidation.
  *
- * A tag has a version: a record at a key of the tag's own, or nothing while it was never invalidated. A value carries
- * its tags with the versions that they had when it was loaded, and is valid while they still have them. So nothing
- * is listed and nothing is deleted when a tag is invalidated, no clock is compared, and each tag lies wherever a cluster
- * keeps it.
+ * A tag has a version: a record at a key of the tag's own, or nothing while it was never invalidated. A value carries its
+ * tags with the versions that they had when it was loaded, and is valid while they still have them. So an invalidation
+ * lists nothing and deletes nothing, no clocks are compared, and each tag is stored wherever a cluster keeps its key.
  *
- * Which versions a value gets is decided after its load, for only then its tags are known, and must be those of before. An
- * epoch tells whether any tag was invalidated meanwhile; if one was, the ages of the tags tell which. What comes
- * between that look and the fill changes a version that the value carries, so its fill is invalid at birth.
+ * The tags of a value are known only after its load, but it must get the versions of before the load. An epoch record shows
+ * if any tag was invalidated meanwhile; if one was, the ages of the tags' records show which. An invalidation between that
+ * look and the fill changes a version that the value carries, so the value is invalid from the start.
  */
 import * as Effect from "effect/Effect"
 import type { Tag } from "../codec/Envelope.ts"
@@ -33,15 +32,15 @@ export const tagOf = (key: string): string | undefined =>
 /** True when a key is one of this library's own records. */
 export const isOwn = (key: string): boolean => key.startsWith(reserved)
 
-/** What `tags` accepts: the tags of every value, or a function that tells those of each. */
+/** The values of the option `tags`: the tags of every value, or a function that derives them from each. */
 export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => ReadonlyArray<string>)
 
 const none: ReadonlyArray<string> = []
 
-/** How long a tag's record is kept, and so the longest that a tagged value lives: 30 days, in milliseconds. */
+/** How long the record of a tag is kept, and so the longest life of a tagged value: 30 days, in milliseconds. */
 export const retention = 30 * 24 * 60 * 60 * 1_000
 
-/** A tagged value is not to outlive the records by which it is judged. */
+/** The lifetime of a tagged value. It must not outlive the records of its tags. */
 export const bounded = ({ fresh, stale }: Lifetime): Lifetime => {
   if (fresh + stale <= retention) return { fresh, stale }
   return { fresh: Math.min(fresh, retention), stale: Math.min(stale, Math.max(0, retention - fresh)) }
@@ -58,26 +57,26 @@ export const check = (tag: unknown): string => {
 }
 
 /**
- * The tags of a value, each once.
+ * The tags of a value, without repetitions.
  *
  * @throws InvalidOption
  */
 export const of = <A>(input: Input<A> | undefined, key: string, value: A): ReadonlyArray<string> => {
   if (input === undefined) return none
   const tags = typeof input === "function" ? input(key, value) : input
-  if (!Array.isArray(tags)) throw Check.invalid("tags", tags, "an array of strings, or a function that gives one")
+  if (!Array.isArray(tags)) throw Check.invalid("tags", tags, "an array of strings, or a function that returns one")
   return tags.length === 0 ? none : [...new Set(tags.map(check))]
 }
 
 const decoder = new TextDecoder()
 
-/** A tag's version, as its record tells. */
+/** The version of a tag, from its record. */
 export const versionOf = ({ value }: Snapshot): string => (value === undefined ? "" : decoder.decode(value.bytes))
 
 const read = (adapter: Adapter, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Snapshot>, AdapterError> =>
   Effect.forEach(names, (name) => adapter.read(tagKey(name)), { concurrency: "unbounded" })
 
-/** Whether tags still have these versions. One round trip: they are read at once. */
+/** True when the tags still have these versions. They are read at once, in one round trip. */
 export const valid = (adapter: Adapter, tags: ReadonlyArray<Tag>): Effect.Effect<boolean, AdapterError> =>
   tags.length === 0
     ? Effect.succeed(true)
@@ -89,11 +88,11 @@ export const valid = (adapter: Adapter, tags: ReadonlyArray<Tag>): Effect.Effect
         (found) => found.every((snapshot, index) => versionOf(snapshot) === tags[index]?.version)
       )
 
-/** The epoch, to be read before a load whose value may have tags. */
+/** The epoch, which is read before a load whose value may have tags. */
 export const epoch = (adapter: Adapter): Effect.Effect<string, AdapterError> =>
   Effect.map(adapter.read(epochKey), versionOf)
 
-/** Tags with the versions that they have now. */
+/** The tags with their present versions. */
 export const current = (
   adapter: Adapter,
   names: ReadonlyArray<string>
@@ -102,26 +101,26 @@ export const current = (
     found.map((snapshot, index) => ({ name: names[index]!, version: versionOf(snapshot) }))
   )
 
-/** What is known of a load when its tags are to be given their versions. */
-export interface Load {
+/** The beginning of a load. */
+export interface LoadStart {
   readonly epoch: string
   /** When it began, in epoch milliseconds by this process's clock. */
   readonly began: number
 }
 
-/** The tags of a load with their versions; `undefined` if one of them was invalidated since it began. */
+/** The tags with the versions of before the load; `undefined` if one of them was invalidated since it began. */
 export const settle = (
   adapter: Adapter,
   names: ReadonlyArray<string>,
-  load: Load,
+  start: LoadStart,
   clock: LocalClock
 ): Effect.Effect<ReadonlyArray<Tag> | undefined, AdapterError> =>
-  // The versions first: an invalidation that comes after this look has changed the epoch before.
+  // The versions first: an invalidation after this look has already changed the epoch.
   Effect.flatMap(read(adapter, names), (found) =>
     Effect.map(epoch(adapter), (now) => {
-      const took = clock.currentTimeMillisUnsafe() - load.began
-      // Ages are whole milliseconds, told by the store before they arrive: in doubt it was meanwhile.
-      const changed = now !== load.epoch && found.some(({ age, value }) => value !== undefined && age <= took + 1)
+      const took = clock.currentTimeMillisUnsafe() - start.began
+      // Ages are whole milliseconds, measured before the reply arrives. In doubt, the invalidation came meanwhile.
+      const changed = now !== start.epoch && found.some(({ age, value }) => value !== undefined && age <= took + 1)
       return changed
         ? undefined
         : found.map((snapshot, index) => ({ name: names[index]!, version: versionOf(snapshot) }))
@@ -135,9 +134,9 @@ const newVersion = () => ({
   lifetime: { fresh: retention, stale: 0 }
 })
 
-/** Makes every value that carries one of these tags invalid, and the fill of every load of one that has begun. */
+/** Invalidates every value that carries one of these tags, and the fill of every such load that has begun. */
 export const invalidate = (adapter: Adapter, tags: ReadonlyArray<string>): Effect.Effect<void, AdapterError> =>
-  // The epoch first: a load that ends between the two must look closer.
+  // The epoch first: a load that ends between the two must check its tags.
   Effect.andThen(
     adapter.put(epochKey, newVersion()),
     Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), { concurrency: "unbounded", discard: true })

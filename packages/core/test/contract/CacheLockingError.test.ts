@@ -2,16 +2,16 @@ import { describe, expect, expectTypeOf, it } from "vitest"
 import * as Errors from "../../src/contract/CacheLockingError.ts"
 import {
   type CacheLockingError,
+  type ErrorTag,
   formatCacheLockingError,
   isCacheLockingError,
-  matchCacheLockingError,
-  type Tag
+  matchCacheLockingError
 } from "../../src/contract/CacheLockingError.ts"
 
 const context = { phase: "wait", key: "user:1", adapter: "redis" } as const
 const common = { context, message: "told" }
 
-const samples: { readonly [T in Tag]: Extract<CacheLockingError, { readonly _tag: T }> } = {
+const samples: { readonly [T in ErrorTag]: Extract<CacheLockingError, { readonly _tag: T }> } = {
   CACHE_GET_FAILED: new Errors.CacheGetFailed(common),
   CACHE_SET_FAILED: new Errors.CacheSetFailed(common),
   CACHE_DELETE_FAILED: new Errors.CacheDeleteFailed(common),
@@ -29,7 +29,7 @@ const samples: { readonly [T in Tag]: Extract<CacheLockingError, { readonly _tag
   CACHE_CLOSED: new Errors.CacheClosed(common),
   INVALID_OPTION: new Errors.InvalidOption({ ...common, option: "waitMax", value: -1, accepted: "0 or more" })
 }
-const all = Object.entries(samples) as ReadonlyArray<[Tag, CacheLockingError]>
+const all = Object.entries(samples) as ReadonlyArray<[ErrorTag, CacheLockingError]>
 
 describe("the union", () => {
   it.each(all)("%s is an error with its tag, context and message", (tag, error) => {

@@ -27,7 +27,7 @@ describe("the defaults", () => {
     assert.isTrue(Policy.defaults.shouldCache(undefined))
   })
 
-  it("are what no options mean, and what undefined means", () => {
+  it("are the policy of no options, and of undefined ones", () => {
     assert.deepStrictEqual(Policy.make({}), Policy.defaults)
     const nothing = Object.fromEntries(Policy.names.map((name) => [name, undefined]))
     assert.deepStrictEqual(Policy.make(nothing), Policy.defaults)
@@ -63,7 +63,7 @@ describe("make", () => {
     )
   })
 
-  it("takes over what is not given from its base, also where only half of a lifetime is given", () => {
+  it("takes missing options from its base, also where only half of a lifetime is given", () => {
     const base = Policy.make({ cacheTtl: 1000, staleIfError: 300, waitMax: 7, ownerId: "me", onCooling: "fail" })
     const policy = Policy.make({ staleWhileRevalidate: 500 }, base)
     assert.deepInclude(policy, { cacheTtl: 1000, staleIfError: 300, waitMax: 7, ownerId: "me", onCooling: "fail" })
@@ -87,13 +87,13 @@ describe("make", () => {
     assert.strictEqual(Policy.make(options, base).cacheTtl, 6)
   })
 
-  it("takes a strategy, a schedule's or a function's", () => {
+  it("takes a strategy, a schedule or a function", () => {
     const strategy = WaitStrategy.fixed(5)
     assert.strictEqual(Policy.make({ waitStrategy: strategy }).waitStrategy, strategy)
     assert.isFunction(Policy.make({ waitStrategy: () => 5 }).waitStrategy.begin)
   })
 
-  it("refuses nothing that is in bounds, and everything that is not", () => {
+  it("accepts everything within bounds, and nothing else", () => {
     const bounds = {
       leaseTtl: [10, 2 ** 40],
       waitMax: [0, Infinity],
@@ -126,12 +126,12 @@ describe("lifetimeOf", () => {
     })
   })
 
-  it("is one object for all values where nothing depends on the value: it costs each a pointer", () => {
+  it("is one shared object where nothing depends on the value, so each value holds only a pointer", () => {
     const policy = Policy.make({ cacheTtl: 1000 })
     assert.strictEqual(Policy.lifetimeOf(policy, 1, "a", 0), Policy.lifetimeOf(policy, 2, "b", 0.9))
   })
 
-  it("asks a function of value and key, and checks what it gives", () => {
+  it("calls a function with value and key, and checks its result", () => {
     assert.deepStrictEqual(lifetimeOf({ cacheTtl: (value, key) => `${value}${key}`.length * 1000 }), {
       fresh: 2000,
       stale: 0
@@ -142,7 +142,7 @@ describe("lifetimeOf", () => {
     }
   })
 
-  it("with jitter takes off at most that share, never more, and leaves the stale window", () => {
+  it("jitter shortens it by at most that share, and leaves the stale window", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1e9 }),

@@ -10,7 +10,7 @@ import { Broken, Origin } from "../support/Origin.ts"
 import { advance, begin, flush, scenario, waits } from "../support/Scenario.ts"
 import { remote } from "../support/Wrappers.ts"
 
-/** A request, as a handler is given one, and how much of its work goes on. */
+/** A request as a handler gets it. Counts the work that goes on. */
 class Request {
   under = 0
   readonly waitUntil = (work: Promise<unknown>): void => {
@@ -19,7 +19,7 @@ class Request {
   }
 }
 
-/** Lets promises settle, too. */
+/** Lets promises settle too. */
 const settled = Effect.andThen(
   flush,
   Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -28,7 +28,7 @@ const settled = Effect.andThen(
 const stale = { cacheTtl: 1000, staleWhileRevalidate: 60_000 }
 
 describe("waitUntil", () => {
-  scenario("keeps a refresh behind a stale value alive, to its end", (world) =>
+  scenario("keeps a background refresh of a stale value alive until it ends", (world) =>
     Effect.gen(function* () {
       const request = new Request()
       const { cache } = yield* world.cache({ ...stale, waitUntil: request.waitUntil }, remote)
@@ -46,7 +46,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("keeps what goes on when every caller has left: the lease is given back", (world) =>
+  scenario("keeps a load alive when every caller has left: the lease is given back", (world) =>
     Effect.gen(function* () {
       const request = new Request()
       const { cache } = yield* world.cache({ waitUntil: request.waitUntil }, remote)
@@ -60,7 +60,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("a call may give its own, and the sliding of a hit is kept by it", (world) =>
+  scenario("a call may have its own, which also keeps the sliding of a hit alive", (world) =>
     Effect.gen(function* () {
       const request = new Request()
       const { cache, process } = yield* world.cache({ cacheTtl: 1000, sliding: true }, remote)
@@ -74,7 +74,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("where work is not bound to requests, requests share flights", (world) =>
+  scenario("outside Workers, requests share flights", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({}, remote)
       const origin = new Origin()
@@ -86,7 +86,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("a request that is cut off is to the others as a process that died", (world) =>
+  scenario("a request that is cut off is like a dead process to the others", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ leaseTtl: 300 }, remote)
       yield* world.crash("k", 300)
@@ -98,7 +98,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("background loads have places of their own in each request, and those who wait for one are kept", (world) =>
+  scenario("each request has its own background slots, and loads that wait for one are kept alive", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache(stale, remote)
       for (const key of ["a", "b", "c"]) yield* cache.set(key, "old")
@@ -118,7 +118,7 @@ describe("waitUntil", () => {
     })
   )
 
-  scenario("one that works no more, for the request is over, hurts nobody", (world) =>
+  scenario("a waitUntil that throws because the request is over affects nobody", (world) =>
     Effect.gen(function* () {
       let over = false
       const waitUntil = () => {
@@ -130,7 +130,7 @@ describe("waitUntil", () => {
     })
   )
 
-  it.effect("is refused when it is no function, or needs the object that it was taken from", () =>
+  it.effect("is refused when it is no function, or needs the object that it is a method of", () =>
     Effect.gen(function* () {
       class Context {
         private readonly work: Array<unknown> = []
@@ -149,13 +149,13 @@ describe("waitUntil", () => {
   )
 })
 
-describe("on Workers, without it, nothing is begun that could be cut off", () => {
+describe("on Workers, without waitUntil, no work is begun that could be cut off", () => {
   const onWorkers = Effect.sync(() => vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" }))
   afterEach(() => {
     vi.unstubAllGlobals()
   })
 
-  scenario("whoever leads waits for the load, though there is a stale value; the others need not", (world) =>
+  scenario("the leader waits for the load although there is a stale value; the others do not", (world) =>
     Effect.gen(function* () {
       yield* onWorkers
       const { cache } = yield* world.cache(stale, remote)
@@ -211,7 +211,7 @@ describe("on Workers, without it, nothing is begun that could be cut off", () =>
     })
   )
 
-  it("memory wakes nobody, for who waits belongs to another request", () => {
+  it("memory has no watch and no changes, since a waiter may belong to another request", () => {
     vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" })
     const { changes, watch } = MemoryAdapter.make()
     assert.deepStrictEqual([watch, changes], [undefined, undefined])
@@ -233,14 +233,14 @@ describe("on Workers, without it, nothing is begun that could be cut off", () =>
   })
 })
 
-describe("on Workers, one request never settles what another waits for", () => {
+describe("on Workers, one request never settles a promise of another", () => {
   const onWorkers = Effect.sync(() => vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" }))
   afterEach(() => {
     vi.unstubAllGlobals()
   })
   const ofRequest = () => ({ waitUntil: new Request().waitUntil })
 
-  scenario("it looks for itself: one asking of the store, one load, an answer soon after it", (world) =>
+  scenario("a waiter polls for itself: one request to the store, one load, an answer soon after it", (world) =>
     Effect.gen(function* () {
       yield* onWorkers
       const { cache, process } = yield* world.cache({}, remote)
@@ -276,7 +276,7 @@ describe("on Workers, one request never settles what another waits for", () => {
       Effect.gen(function* () {
         yield* onWorkers
         let cutOff = false
-        // What a request does that was cut off never comes back.
+        // The work of a request that was cut off never ends.
         const cut = (adapter: Adapter): Adapter => ({
           ...remote(adapter),
           renew: (key, options) => (cutOff ? Effect.never : adapter.renew(key, options))
@@ -294,7 +294,7 @@ describe("on Workers, one request never settles what another waits for", () => {
     { untidy: true }
   )
 
-  scenario("its own deadline and signal hold, and leaving ends nothing of the other's", (world) =>
+  scenario("a waiter's own deadline and signal hold, and its leaving does not affect the other request", (world) =>
     Effect.gen(function* () {
       yield* onWorkers
       const { cache } = yield* world.cache({ onWaitTimeout: "fail" }, remote)

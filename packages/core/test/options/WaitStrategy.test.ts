@@ -22,7 +22,7 @@ const context: WaitStrategy.WaitContext = {
   random: 0
 }
 
-/** The delays of a whole turn, each context made from what was before. */
+/** The delays of a whole wait, each context made from the delays before. */
 const delays = (
   strategy: WaitStrategy.WaitStrategy,
   count: number,
@@ -137,7 +137,7 @@ describe("decorrelated", () => {
 })
 
 describe("leaseAware", () => {
-  it("where there is a push sleeps until the lease ends, else polls as jittered does", () => {
+  it("with push it sleeps until the lease ends, without it polls as jittered does", () => {
     assert.strictEqual(of(WaitStrategy.leaseAware(), { watching: true, leaseEndsIn: 1234 }), 1234)
     fc.assert(
       fc.property(fc.nat(100), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (attempt, random) => {
@@ -151,7 +151,7 @@ describe("leaseAware", () => {
 })
 
 describe("custom", () => {
-  it("a function of the context decides, in any duration", () => {
+  it("takes the delay from a function of the context, as any duration", () => {
     assert.strictEqual(
       of(
         WaitStrategy.custom(({ attempt, waitStep }) => (attempt + 1) * waitStep),
@@ -164,7 +164,7 @@ describe("custom", () => {
     assert.strictEqual(of(WaitStrategy.custom(() => Infinity)), Infinity)
   })
 
-  it("is given the context as it is", () => {
+  it("passes the context on unchanged", () => {
     let given: unknown
     of(
       WaitStrategy.custom((told) => {
@@ -194,7 +194,7 @@ describe("fromSchedule", () => {
     })
   )
 
-  it.effect("begins anew with each turn", () =>
+  it.effect("begins again with each wait", () =>
     Effect.gen(function* () {
       const strategy = WaitStrategy.fromSchedule(Schedule.exponential(10))
       assert.deepStrictEqual(yield* delays(strategy, 2), [10, 20])
@@ -202,7 +202,7 @@ describe("fromSchedule", () => {
     })
   )
 
-  it.effect("sees the clock of the turn", () =>
+  it.effect("uses the clock of the wait", () =>
     Effect.gen(function* () {
       // Done after three seconds.
       const pace = WaitStrategy.fromSchedule(Schedule.upTo(Schedule.spaced(100), { duration: "3 seconds" })).begin()
@@ -214,8 +214,8 @@ describe("fromSchedule", () => {
   )
 })
 
-describe("what the option accepts", () => {
-  it("is told from what it does not", () => {
+describe("the option", () => {
+  it("accepts strategies, schedules and functions, and nothing else", () => {
     for (const input of [WaitStrategy.fixed(), Schedule.forever, () => 5, { begin: () => () => Effect.succeed(5) }]) {
       assert.isTrue(WaitStrategy.isInput(input))
       assert.isFunction(WaitStrategy.fromInput(input as WaitStrategy.Input).begin)
@@ -226,7 +226,7 @@ describe("what the option accepts", () => {
     expectTypeOf<number>().not.toExtend<WaitStrategy.Input>()
   })
 
-  it("a strategy is taken as it is", () => {
+  it("takes a strategy unchanged", () => {
     const strategy = WaitStrategy.fixed()
     assert.strictEqual(WaitStrategy.fromInput(strategy), strategy)
   })
@@ -244,7 +244,7 @@ describe("what the option accepts", () => {
     ["leaseAware({ factor: '2' })", () => WaitStrategy.leaseAware({ factor: "2" as never }), "factor"],
     ["decorrelated({ max: -1 })", () => WaitStrategy.decorrelated({ max: -1 }), "max"]
   ] as const) {
-    it(`${what} is refused where it is made`, () => {
+    it(`${what} is refused when it is made`, () => {
       try {
         make()
         assert.fail("accepted")
@@ -256,8 +256,8 @@ describe("what the option accepts", () => {
   }
 })
 
-describe("in a turn", () => {
-  scenario("randomness is Effect's, so that a seed decides", (world) =>
+describe("in a wait", () => {
+  scenario("random numbers are Effect's, so that a seed decides them", (world) =>
     Effect.gen(function* () {
       const asked: Array<ReadonlyArray<number>> = []
       for (let i = 0; i < 2; i++) {

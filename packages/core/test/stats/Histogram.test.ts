@@ -1,26 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Histogram } from "../../src/stats/Histogram.ts"
+import { Histogram } from "../../src/stats/Stats.ts"
 
-/** The smallest of the values that so many of them do not exceed. */
+/** The smallest value that this part of the values does not exceed. */
 const exact = (values: ReadonlyArray<number>, part: number): number =>
   [...values].sort((a, b) => a - b)[Math.max(1, Math.ceil(part * values.length)) - 1]!
 
 const record = (values: ReadonlyArray<number>): Histogram => {
-  const latency = new Histogram()
-  for (const value of values) latency.record(value)
-  return latency
+  const histogram = new Histogram()
+  for (const value of values) histogram.record(value)
+  return histogram
 }
 
 const near = (value: number, expected: number): void =>
   assert.closeTo(value, expected, Math.max(expected / 64, 0.0005) + 1e-9, `${value} is not ${expected}`)
 
-describe("Latency", () => {
-  it("is all zeros before the first time", () => {
+describe("Histogram", () => {
+  it("is all zeros before the first duration", () => {
     assert.deepStrictEqual(new Histogram().timing(), { count: 0, mean: 0, p50: 0, p95: 0, p99: 0 })
   })
 
-  it("tells quantiles to 1.6 %, the count and the mean exactly", () => {
+  it("gives quantiles to 1.6 %, count and mean exactly", () => {
     const millis = fc.oneof(
       fc.double({ min: 0, max: 1, noNaN: true }),
       fc.double({ min: 0, max: 1_000, noNaN: true }),
@@ -39,7 +39,7 @@ describe("Latency", () => {
     )
   })
 
-  it("every microsecond and every octave has its place", () => {
+  it("every microsecond and every octave has a bucket", () => {
     for (let micros = 0; micros < 5_000; micros++) near(record([micros / 1000]).timing().p50, micros / 1000)
     for (let power = 0; power < 32; power++) {
       for (const micros of [2 ** power - 1, 2 ** power, 2 ** power + 1]) {
@@ -48,13 +48,13 @@ describe("Latency", () => {
     }
   })
 
-  it("takes what is below nothing, and what is beyond its range", () => {
+  it("takes negative durations, and durations beyond its range", () => {
     assert.deepStrictEqual(record([-5]).timing(), { count: 1, mean: 0, p50: 0, p95: 0, p99: 0 })
     const day = 86_400_000
     assert.deepStrictEqual(record([day]).timing(), { count: 1, mean: day, p50: day, p95: day, p99: day })
   })
 
-  it("no quantile exceeds what was recorded", () => {
+  it("no quantile exceeds the longest duration", () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), { minLength: 1 }), (values) => {
         assert.isAtMost(record(values).timing().p99, Math.max(...values))

@@ -35,7 +35,7 @@ const totals = [
 
 type Moved = { readonly [N in (typeof totals)[number]]?: number } & { readonly errors?: Stats["errors"] }
 
-/** What has moved, and nothing else: every total that is not 0, and the errors. */
+/** Every total that is not 0, and the errors. */
 const moved = (stats: Stats): Moved => ({
   ...Object.fromEntries(totals.filter((name) => stats[name] !== 0).map((name) => [name, stats[name]])),
   ...(Object.keys(stats.errors).length === 0 ? {} : { errors: stats.errors })
@@ -114,7 +114,7 @@ describe("counters", () => {
       { cooldown: "1 minute", onCooling: "fail" }
     ],
     [
-      "a load beyond its hard time-out",
+      "a load beyond its hard timeout",
       { loads: 1, loadFailures: 1, errors: { FETCH_TIMEOUT: 1 } },
       (cache) =>
         Effect.gen(function* () {
@@ -125,7 +125,7 @@ describe("counters", () => {
       { fetchTimeout: { hard: 100 } }
     ],
     [
-      "a load behind a stale value that fails",
+      "a background load that fails",
       { sets: 1, loads: 1, loadFailures: 1, staleServed: 1, errors: { REFRESH_FAILED: 1 } },
       (cache) =>
         Effect.gen(function* () {
@@ -137,7 +137,7 @@ describe("counters", () => {
       { cacheTtl: 1000, staleWhileRevalidate: 5000 }
     ],
     [
-      "two whose signal fires",
+      "two callers whose signal fires",
       { errors: { ABORTED: 2 }, loads: 1 },
       (cache) =>
         Effect.gen(function* () {
@@ -177,21 +177,21 @@ describe("counters", () => {
       remote
     ],
     [
-      "a store that cannot be asked",
+      "a store that does not answer",
       { adapterErrors: 1, errors: { CACHE_GET_FAILED: 1 } },
       (cache) => Effect.flip(cache.getOrSet("k", never)),
       {},
       (adapter) => faulty(remote(adapter), { acquire: always("fail") })
     ],
     [
-      "a store that cannot be asked, and a load all the same",
+      "a store that does not answer, and a load beside it",
       { adapterErrors: 1, loads: 1, misses: 1, errors: { CACHE_GET_FAILED: 1 } },
       (cache) => cache.getOrSet("k", new Origin().gives()),
       { onAdapterError: "fetch" },
       (adapter) => faulty(remote(adapter), { acquire: always("fail") })
     ],
     [
-      "the same, and the load fails too",
+      "a store that does not answer, and a load that fails too",
       { adapterErrors: 1, loads: 1, loadFailures: 1, errors: { CACHE_GET_FAILED: 1, LOAD_FAILED: 1 } },
       (cache) => Effect.flip(cache.getOrSet("k", new Origin().breaks())),
       { onAdapterError: "fetch" },
@@ -319,7 +319,7 @@ describe("counters", () => {
     })
   )
 
-  it.effect("evictions are what the bounds push out, not what is replaced or deleted", () =>
+  it.effect("evictions count evicted values, not replaced or deleted ones", () =>
     Effect.gen(function* () {
       const cache = yield* Cache.make<string>({ adapter: MemoryAdapter.make({ maxEntries: 3 }) })
       for (const key of ["a", "b", "c", "a", "b"]) yield* cache.set(key, "v")
@@ -333,7 +333,7 @@ describe("counters", () => {
     })
   )
 
-  scenario("the tiers of an adapter are its own word", (world) =>
+  scenario("the tiers are those that the adapter reports", (world) =>
     Effect.gen(function* () {
       const tiers = [
         { name: "memory", hits: 3, misses: 2, evictions: 1 },
@@ -371,7 +371,7 @@ describe("latency", () => {
     })
   )
 
-  scenario("of the store: the first asking of every fourth flight, one round trip of it", (world) =>
+  scenario("of the store: the first request of every fourth flight, one round trip each", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache<string>({}, (adapter) => slow(adapter, 20))
       for (let n = 0; n < 8; n++) {
@@ -389,7 +389,7 @@ describe("latency", () => {
     })
   )
 
-  scenario("nothing is recorded on a hit in this process", (world) =>
+  scenario("a local hit records nothing", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache<string>()
       yield* cache.set("k", "v")
@@ -400,7 +400,7 @@ describe("latency", () => {
   )
 })
 
-/** The series of this library, in a registry of their own: `name{cache,...}` to what they hold. */
+/** The series of this library in a registry of their own: from `name{cache,...}` to their value. */
 const series = Effect.map(Metric.snapshot, (all) =>
   Object.fromEntries(
     all
@@ -452,7 +452,7 @@ describe("metrics", () => {
     )
   )
 
-  it.live("are there within a second or so, without anybody asking for stats", () =>
+  it.live("appear within about a second, without a call of stats", () =>
     ownRegistry(
       Effect.gen(function* () {
         const cache = yield* Cache.make<string>({ adapter: MemoryAdapter.make(), name: "quiet" })

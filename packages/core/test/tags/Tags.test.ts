@@ -12,7 +12,7 @@ for (const [kind, wrap] of [
   ["a remote store", remote]
 ] as const) {
   describe(`tags, over ${kind}`, () => {
-    scenario("an invalidated value is gone for get, has, explain and getOrSet, in every process", (world) =>
+    scenario("an invalidated value is absent for get, has, explain and getOrSet, in every process", (world) =>
       Effect.gen(function* () {
         const a = yield* world.cache({ tags: ["t"] }, wrap)
         const b = yield* world.cache({ tags: ["t"], staleIfError: "1 hour" }, wrap)
@@ -45,7 +45,7 @@ for (const [kind, wrap] of [
       })
     )
 
-    scenario("tagging anew forgets the old tag", (world) =>
+    scenario("a new value forgets the tags of the old one", (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         yield* cache.set("k", "a", { tags: ["old"] })
@@ -57,7 +57,7 @@ for (const [kind, wrap] of [
       })
     )
 
-    scenario("a tag invalidated while a load runs voids its fill, and is told", (world) =>
+    scenario("a tag invalidated while a load runs voids its fill, and the answer says so", (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({ tags: (_, value) => [`of:${value}`] }, wrap)
         const origin = new Origin()
@@ -87,7 +87,7 @@ for (const [kind, wrap] of [
       })
     )
 
-    scenario("an invalidation between the last look and the fill makes the fill invalid at birth", (world) =>
+    scenario("an invalidation between the last look and the fill makes the filled value invalid", (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({ tags: ["t"] }, (adapter) => {
           const outer = wrap === undefined ? adapter : wrap(adapter)
@@ -101,7 +101,7 @@ for (const [kind, wrap] of [
       })
     )
 
-    scenario("a stale value of an invalidated tag is not served, whatever its windows", (world) =>
+    scenario("a stale value of an invalidated tag is not served, even inside its stale windows", (world) =>
       Effect.gen(function* () {
         const windows = { staleWhileRevalidate: "1 hour", staleIfError: "1 hour" } as const
         const { cache } = yield* world.cache({ cacheTtl: 1000, tags: ["t"], ...windows }, wrap)
@@ -156,15 +156,15 @@ describe("what tags cost", () => {
     })
   )
 
-  scenario("tags that are none are refused by name, and lose no value", (world) =>
+  scenario("invalid tags are refused by name, and the value still answers the call", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache<string>()
       for (const bad of ["", 5, "\ud800"]) {
         const refused = yield* Effect.flip(cache.invalidateTag(bad as string))
         assert.deepInclude(refused, { _tag: "INVALID_OPTION", option: "tags" })
       }
-      const told = yield* cache.getOrSet("k", () => Effect.succeed("v"), { tags: () => [""] })
-      assert.deepStrictEqual([told.value, told.meta.uncached], ["v", "declined"])
+      const answer = yield* cache.getOrSet("k", () => Effect.succeed("v"), { tags: () => [""] })
+      assert.deepStrictEqual([answer.value, answer.meta.uncached], ["v", "declined"])
       assert.isFalse(yield* cache.has("k"))
     })
   )
