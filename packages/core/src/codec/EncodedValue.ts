@@ -19,7 +19,7 @@ export class EncodedValue<out A> implements Value {
   readonly value: A
   /** The cost alone where there are no tags: a small integer takes no memory of its own. */
   private readonly info: number | Envelope.Info
-  /** The codec that makes `bytes`, then the bytes. */
+  /** The codec that makes `bytes`, then the bytes. Of `any`, because a codec is invariant and a value is not. */
   private source: Codec<any> | Uint8Array
 
   /** Use `encodedValue`. */
@@ -140,7 +140,7 @@ export class Unreadable {
   readonly _tag = "Unreadable"
   readonly reason: "envelope" | "payload"
   readonly fatal: boolean
-  /** What the codec threw. */
+  /** The error that the codec threw. */
   readonly cause: unknown
 
   constructor(reason: "envelope" | "payload", fatal: boolean, cause?: unknown) {

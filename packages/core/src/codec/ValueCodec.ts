@@ -20,14 +20,14 @@ export class ValueCodec<A> {
   readonly codec: Codec.Codec<A>
   private readonly adapter: Adapter
   private readonly counters: Counters
-  private readonly failures: Codec.Codec<any>
+  private readonly failures: Codec.Codec<unknown>
   private readonly byReference: boolean
 
   constructor(
     adapter: Adapter,
     counters: Counters,
     codec: Codec.Codec<A> | undefined,
-    failures: Codec.Codec<any> | undefined
+    failures: Codec.Codec<unknown> | undefined
   ) {
     this.adapter = adapter
     this.counters = counters
@@ -174,7 +174,7 @@ const settled = <T>(result: T | Promise<T>): Effect.Effect<T> =>
  *
  * Encoding never throws. Decoding throws on bytes that it did not write.
  */
-export const failureCodec: Codec.SyncCodec<any> = {
+export const failureCodec: Codec.SyncCodec<unknown> = {
   name: "failure",
   encode: (failure) => tryEncode(failure) ?? tryEncode(encodablePart(failure)) ?? Structured.encode(new Error(NONE)),
   decode: Structured.decode

@@ -6,7 +6,7 @@
 export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed"
 
 /**
- * How an answer came about.
+ * The way in which an answer came about.
  *
  * - `HIT`: a fresh value was in the cache.
  * - `STALE`: an expired value inside its stale window, while a load runs or cools down, or because it failed.
@@ -23,7 +23,7 @@ export type Outcome =
   | "MISS-FOLLOWER-HIT"
   | "MISS-FOLLOWER-FALLBACK"
 
-/** How an answer came about, with numbers. Times are in milliseconds. */
+/** The way in which an answer came about, with numbers. Times are in milliseconds. */
 export interface Meta {
   readonly cache: Outcome
   /** Since the value was filled, where it came from the store. */
@@ -32,7 +32,7 @@ export interface Meta {
   readonly freshFor?: number | undefined
   /** Since the value ceased to be fresh, when `STALE`. */
   readonly staleFor?: number | undefined
-  /** How long this caller waited for another's load. */
+  /** The time that this caller waited for another's load. */
   readonly waited?: number | undefined
   /** The end of the load's lease, in epoch milliseconds by this process's clock. */
   readonly leaseUntil?: number | undefined

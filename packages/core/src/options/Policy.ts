@@ -13,7 +13,7 @@ import * as WaitStrategy from "./WaitStrategy.ts"
  */
 export interface Options<in out A> {
   /**
-   * How long a loaded value is fresh. `Infinity`, the default, never expires. 0 is never fresh, so the value is not kept
+   * The time for which a loaded value is fresh. `Infinity`, the default, never expires. 0 is never fresh, so the value is not kept
    * unless there is a stale window. A function decides by value and key.
    */
   readonly cacheTtl?: Duration.Input | ((value: A, key: string) => Duration.Input) | undefined
@@ -46,7 +46,7 @@ export interface Options<in out A> {
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number | undefined } | undefined
   /**
-   * How long a caller waits for the fetcher. After `soft` it gets a stale value, if its stale windows allow one, and the
+   * Limits of the wait for the fetcher. After `soft` the caller gets a stale value, if its stale windows allow one, and the
    * load goes on; otherwise it waits on. After `hard` the load fails with `FETCH_TIMEOUT`. Neither is set by default.
    */
   readonly fetchTimeout?:
@@ -57,11 +57,11 @@ export interface Options<in out A> {
    * value costs one more round trip, and it lives for 30 days at most. None by default.
    */
   readonly tags?: Tags.Input<A> | undefined
-  /** Answers true when a loaded value is to be kept. By default all are. */
+  /** Decides if a loaded value is kept. By default all are. */
   readonly shouldCache?: ((value: A) => boolean) | undefined
-  /** How long a lease lasts. It is renewed after a third of it while the fetcher runs. Default 15 seconds. */
+  /** The duration of a lease. It is renewed after a third of it while the fetcher runs. Default 15 seconds. */
   readonly leaseTtl?: Duration.Input | undefined
-  /** How long a caller waits for another's load. Default 4 seconds. */
+  /** The longest wait for another's load. Default 4 seconds. */
   readonly waitMax?: Duration.Input | undefined
   /** The first delay of wait strategies. Default 50 ms, or the `pollEvery` of the adapter if that is longer. */
   readonly waitStep?: Duration.Input | undefined
@@ -202,7 +202,7 @@ export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: 
 export const followsHits = ({ earlyRefresh, sliding }: Policy): boolean => sliding || earlyRefresh > 0
 
 /**
- * How long a hit makes a value fresh; `undefined` when it does not, or when too little time has passed to be worth a
+ * The freshness that a hit gives a value, in milliseconds; `undefined` when it does not, or when too little time has passed to be worth a
  * command.
  */
 export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, freshFor: number): number | undefined => {

@@ -1,5 +1,5 @@
 /**
- * How long work may go on: as long as the process, or no longer than one request.
+ * The scope of work: a whole process, or one request.
  *
  * On Cloudflare Workers a timer, a connection and a promise belong to the request that made them. They end with its answer,
  * or when its client leaves, unless `waitUntil` keeps them alive. And one request must not settle a promise that another

@@ -57,7 +57,7 @@ export interface ConditionalStore<Version = string>
   readonly now?: (() => number) | undefined
 }
 
-/** How often, and how soon, a move starts again when another writer was faster. */
+/** The number and pace of attempts when other writers are faster. */
 export interface Retries {
   /** Attempts in all. Default 24. */
   readonly attempts?: number | undefined

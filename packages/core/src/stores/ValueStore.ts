@@ -30,7 +30,7 @@ import { inlined, type Pairing, parse, ValueStore, Versions } from "./Versions.t
 
 export { type Pairing, ValueStore } from "./Versions.ts"
 
-/** How often an answer is sought again when other flights change the key meanwhile. */
+/** Attempts to find an answer while other flights change the key. */
 const attempts = 8
 
 class Pair {

@@ -32,7 +32,7 @@ export const ValueStore: Context.Service<ValueStore, ValueStore> = Context.Servi
   "@cache-locking/core/ValueStore"
 )
 
-/** How values and leases are stored together. */
+/** Options of `withLeases`. */
 export interface Pairing {
   /** Values of up to so many bytes are kept in the lease store itself. By default none is. */
   readonly inlineBytes?: number | undefined

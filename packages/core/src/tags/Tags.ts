@@ -37,7 +37,7 @@ export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => Reado
 
 const none: ReadonlyArray<string> = []
 
-/** How long the record of a tag is kept, and so the longest life of a tagged value: 30 days, in milliseconds. */
+/** The time for which the record of a tag is kept, and so the longest life of a tagged value: 30 days, in milliseconds. */
 export const retention = 30 * 24 * 60 * 60 * 1_000
 
 /** The lifetime of a tagged value. It must not outlive the records of its tags. */

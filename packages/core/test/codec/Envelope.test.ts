@@ -76,8 +76,8 @@ describe("Envelope", () => {
       .map((rest) => new Uint8Array([...encode(new Uint8Array(0), "default", plain).subarray(0, 4), ...rest]))
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array(), headed), fc.integer({ min: 0, max: 3 }), (given, flags) => {
-        const opened = decode(given.length > 1 ? given.with(1, flags) : given, "default")
-        expect(opened === undefined || opened.payload.length < given.length).toBe(true)
+        const decoded = decode(given.length > 1 ? given.with(1, flags) : given, "default")
+        expect(decoded === undefined || decoded.payload.length < given.length).toBe(true)
       }),
       { numRuns: 1000 }
     )

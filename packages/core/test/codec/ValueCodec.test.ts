@@ -88,16 +88,16 @@ describe("failureCodec", () => {
 
   it("is encoded like a value: by reference in a process, as bytes between processes", () => {
     const failure = new NotFound({ id: 1n, message: "x" })
-    const sealed = encodedValue(failure, failureCodec)
-    expect(decodeValue(sealed, failureCodec)).toMatchObject({ value: failure })
-    expect(decodeValue({ bytes: sealed.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
+    const encoded = encodedValue<unknown>(failure, failureCodec)
+    expect(decodeValue(encoded, failureCodec)).toMatchObject({ value: failure })
+    expect(decodeValue({ bytes: encoded.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
   })
 
   it("cannot be made to reach a prototype, or to break what every error has", () => {
     const hostile = 'd[["Error",1],[2,3,4],"Odd","x",{"toString":5,"valueOf":5,"_tag":2},1]'
-    const failure = failureCodec.decode(new TextEncoder().encode(hostile))
+    const failure = failureCodec.decode(new TextEncoder().encode(hostile)) as NotFound
     expect(String(failure)).toBe("Odd: x")
-    expect(failure._tag).toBe("Odd")
+    expect(failure).toHaveProperty("_tag", "Odd")
     const proto = 'd[["Error",1],[2,3,4],"Odd","x",{"__proto__":5},{"polluted":6},true]'
     expect(() => failureCodec.decode(new TextEncoder().encode(proto))).toThrow()
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined()

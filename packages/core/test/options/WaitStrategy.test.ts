@@ -167,8 +167,8 @@ describe("custom", () => {
   it("passes the context on unchanged", () => {
     let given: unknown
     of(
-      WaitStrategy.custom((told) => {
-        given = told
+      WaitStrategy.custom((context) => {
+        given = context
         return 1
       })
     )

@@ -289,23 +289,25 @@ describe("counters", () => {
     })
   )
 
-  scenario("a stored value that does not decode: told by a codec that insists, else loaded anew", (world) =>
-    Effect.gen(function* () {
-      const other = yield* world.cache<number>({ codec: Codec.schema(Schema.Number) }, remote)
-      yield* other.cache.set("k", 1)
-      const strict = yield* world.cache<string>({ codec: Codec.schema(Schema.String, { onInvalid: "fail" }) }, remote)
-      assert.strictEqual((yield* Effect.flip(strict.cache.getOrSet("k", never)))._tag, "DECODE_FAILED")
-      assert.deepStrictEqual(moved(strict.cache.stats()), { undecodable: 1, errors: { DECODE_FAILED: 1 } })
-      yield* world.store.put("k", { value: bytesOf("nonsense"), lifetime: { fresh: Infinity, stale: 0 } })
-      const { cache } = yield* world.cache<string>({}, remote)
-      yield* cache.getOrSet("k", new Origin().gives())
-      assert.deepStrictEqual(moved(cache.stats()), {
-        misses: 1,
-        loads: 1,
-        undecodable: 1,
-        errors: { DECODE_FAILED: 1 }
+  scenario(
+    "a stored value that does not decode fails the call with onInvalid: fail, else it is loaded again",
+    (world) =>
+      Effect.gen(function* () {
+        const other = yield* world.cache<number>({ codec: Codec.schema(Schema.Number) }, remote)
+        yield* other.cache.set("k", 1)
+        const strict = yield* world.cache<string>({ codec: Codec.schema(Schema.String, { onInvalid: "fail" }) }, remote)
+        assert.strictEqual((yield* Effect.flip(strict.cache.getOrSet("k", never)))._tag, "DECODE_FAILED")
+        assert.deepStrictEqual(moved(strict.cache.stats()), { undecodable: 1, errors: { DECODE_FAILED: 1 } })
+        yield* world.store.put("k", { value: bytesOf("nonsense"), lifetime: { fresh: Infinity, stale: 0 } })
+        const { cache } = yield* world.cache<string>({}, remote)
+        yield* cache.getOrSet("k", new Origin().gives())
+        assert.deepStrictEqual(moved(cache.stats()), {
+          misses: 1,
+          loads: 1,
+          undecodable: 1,
+          errors: { DECODE_FAILED: 1 }
+        })
       })
-    })
   )
 
   it.effect("calls of a closed cache", () =>
@@ -459,8 +461,8 @@ describe("metrics", () => {
         yield* cache.set("k", "v")
         yield* cache.getOrSet("k", never)
         yield* Effect.sleep(1_200)
-        const told = yield* series
-        assert.strictEqual(told["cache_locking_hits_total{adapter=memory,cache=quiet}"], 1)
+        const carried = yield* series
+        assert.strictEqual(carried["cache_locking_hits_total{adapter=memory,cache=quiet}"], 1)
         yield* cache.getOrSet("k", never)
         yield* Effect.sleep(1_200)
         const more = yield* series

@@ -140,7 +140,7 @@ describe("withLeases", () => {
       values.map.clear()
       // Between the read of the missing value and the next request another flight fills the key.
       let first = true
-      const overtaken = ValueStore.withLeases(
+      const racing = ValueStore.withLeases(
         {
           ...values.store,
           get: (name) =>
@@ -152,11 +152,11 @@ describe("withLeases", () => {
         },
         leases
       )
-      assert.deepInclude(yield* overtaken.acquire("k", asked), { _tag: "Hit", value: value("newer") })
+      assert.deepInclude(yield* racing.acquire("k", asked), { _tag: "Hit", value: value("newer") })
       assert.strictEqual((yield* leases.read("k")).lease, undefined)
       first = true
       values.map.clear()
-      assert.deepInclude(yield* overtaken.read("k"), { value: value("newer") })
+      assert.deepInclude(yield* racing.read("k"), { value: value("newer") })
     })
   )
 
@@ -340,7 +340,7 @@ describe("withLeases", () => {
       const values = new Values()
       const leases = MemoryAdapter.make()
       const plain = ValueStore.withLeases(values.removing, leases)
-      const overtaken = ValueStore.withLeases(
+      const racing = ValueStore.withLeases(
         {
           ...values.removing,
           get: (name) => Effect.tap(values.removing.get(name), () => Effect.ignore(plain.delete("k")))
@@ -348,12 +348,12 @@ describe("withLeases", () => {
         leases
       )
       yield* filled(plain, "k", "v")
-      assert.isFalse(yield* overtaken.touch("k", { freshFor: 5000 }))
+      assert.isFalse(yield* racing.touch("k", { freshFor: 5000 }))
       assert.strictEqual(values.map.size, 0)
       yield* filled(plain, "k", "v")
       yield* TestClock.adjust(1000)
       const token = yield* lead(plain, "k")
-      assert.isFalse(yield* overtaken.fill("k", { token, lifetime }))
+      assert.isFalse(yield* racing.fill("k", { token, lifetime }))
       assert.strictEqual(values.map.size, 0)
     })
   )
@@ -484,7 +484,7 @@ describe("withLeases", () => {
       Effect.gen(function* () {
         const { adapter, leases, values } = inlining()
         yield* adapter.put("k", { value: value("larger"), lifetime })
-        const overtaken = ValueStore.withLeases(
+        const racing = ValueStore.withLeases(
           {
             ...values.removing,
             get: (name) => Effect.andThen(adapter.put("k", { value: value("v"), lifetime }), values.store.get(name))
@@ -492,7 +492,7 @@ describe("withLeases", () => {
           leases,
           { inlineBytes: 4 }
         )
-        assert.deepInclude(yield* overtaken.acquire("k", asked), { _tag: "Hit", value: value("v") })
+        assert.deepInclude(yield* racing.acquire("k", asked), { _tag: "Hit", value: value("v") })
         assert.strictEqual(values.map.size, 0)
       })
     )

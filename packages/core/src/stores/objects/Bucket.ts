@@ -1,5 +1,5 @@
 /**
- * The object store behind an `ObjectStore`: what it must do, and a trial of whether it does.
+ * The object store behind an `ObjectStore`: its interface, and a trial of the conditions that leases rely on.
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -64,7 +64,7 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
   readonly now?: (() => number) | undefined
 }
 
-/** How often an undecided write is repeated before the object is read again. */
+/** Attempts at an undecided write before the object is read again. */
 const attempts = 5
 
 /**
@@ -94,7 +94,7 @@ const writers = 8
 const encoder = new TextEncoder()
 
 /**
- * Tries whether a bucket does what leases rely on, with an object of its own that is then removed. A store that ignores a
+ * Tries the conditional writes that leases rely on, with an object of its own that is then removed. A store that ignores a
  * condition answers like one that heeds it, and every caller would lead. Fails as `Rejected` for such a store: it can
  * keep values (`ValueStore`), not leases.
  */

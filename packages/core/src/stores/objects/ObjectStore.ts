@@ -22,7 +22,7 @@ import * as Layout from "./Layout.ts"
 
 export { type Bucket, insist, type Listed, type Notes, type Page, type StoredObject, setup } from "./Bucket.ts"
 
-/** How a bucket is used. */
+/** Options of `make`. */
 export interface Options {
   /** The folder of this cache's objects, as `checkSettings` answers it. */
   readonly prefix: string

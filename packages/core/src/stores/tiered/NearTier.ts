@@ -18,7 +18,7 @@ export interface Bounds {
   readonly maxEntries: number
   readonly maxBytes: number
   readonly sizeOf: (value: Value, key: string) => number
-  /** How long a copy is returned after the far tier was asked for it. */
+  /** The time from the request to the far tier for which a copy is returned. */
   readonly ttl: number
 }
 

@@ -37,18 +37,17 @@ export interface Near {
   /** The size of a value in bytes. Called only with `maxBytes`. By default the length of the encoded value. */
   readonly sizeOf?: ((value: Value, key: string) => number) | undefined
   /**
-   * How long a copy is returned after the far tier was asked for it, if no change of it is reported before. Default 1
-   * minute. Where nothing reports changes it is required, because it then bounds how old an answer may be.
+   * The longest time for which a copy is returned after the far tier was asked for it. Default 1 minute. Where nothing reports changes it is required, because it then bounds how old an answer may be.
    */
   readonly ttl?: Duration.Input | undefined
 }
 
-/** How the processes learn of each other's changes. */
+/** Options of `make`: the way in which processes learn of each other's changes. */
 export interface Options {
   /** Reports changes in place of the far tier's own `changes`. Each write then sends one message more. */
   readonly bus?: Bus | undefined
   /**
-   * How often this process sends itself a heartbeat on the way that changes take; 10 ms or more. When none came back for
+   * The time from one heartbeat to the next, which this process sends itself on the way that changes take. 10 ms or more. When none came back for
    * twice this time, the copies are dropped. Give it where a lost connection may go unnoticed. None by default.
    */
   readonly heartbeat?: Duration.Input | undefined
@@ -102,7 +101,7 @@ const resolve = (tiers: readonly [Near, Adapter], options: Options): Tiers => {
 const same = (a: Tiers, b: Tiers): boolean =>
   (["bus", "maxEntries", "maxBytes", "sizeOf", "ttl", "heartbeat"] as const).every((name) => a[name] === b[name])
 
-/** One adapter for each far tier and options, so that a cache that is made anew for each call finds its copies again. */
+/** One adapter for each far tier and options, so that a cache made again for each call finds its copies. */
 const made = Identity.perObject((_far: object): Array<readonly [Tiers, Adapter]> => [])
 
 /**

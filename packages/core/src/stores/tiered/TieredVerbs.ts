@@ -38,7 +38,7 @@ export class TieredVerbs {
   private readonly tiered: Tiers
   private readonly far: Adapter
   private readonly feed: InvalidationFeed | undefined
-  /** How often the far tier was asked for a value, and how often it had a fresh one. */
+  /** Requests to the far tier for a value, and those that found a fresh one. */
   private farAsked = 0
   private farHits = 0
   private name: string | undefined
