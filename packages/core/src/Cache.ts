@@ -23,8 +23,7 @@ import { Engine } from "./flight/Engine.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
 import type { Fetcher } from "./flight/Fetcher.ts"
 import { type CallPlan, requestOf } from "./flight/LoadRequest.ts"
-import type { Answer } from "./options/Answer.ts"
-import type * as Hooks from "./options/Hooks.ts"
+import type { Answer, Hooks } from "./options/Answer.ts"
 import * as Policy from "./options/Policy.ts"
 import type { Stats } from "./stats/Stats.ts"
 import * as MemoryAdapter from "./stores/MemoryAdapter.ts"
@@ -51,7 +50,7 @@ export interface Options<in out A, out HE = never, out HR = never, out AE = neve
     Formats<A> {
   /** An adapter; `"memory"`, the one memory cache of this process; or an effect that gives an adapter, such as its tag. */
   readonly adapter: Adapter | "memory" | Effect.Effect<Adapter, AE, AR>
-  readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
+  readonly hooks?: Hooks<A, HE, HR> | undefined
   /** For a cache that is made for one request; see `CallOptions`. */
   readonly waitUntil?: CallOptions<A>["waitUntil"]
   /** Names the cache in metrics. Default `"cache"`. */

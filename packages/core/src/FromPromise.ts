@@ -10,8 +10,7 @@ import type { FetchMany } from "./flight/FetchBatch.ts"
 import type { FetchContext, Fetcher } from "./flight/Fetcher.ts"
 import { Within } from "./flight/Flight.ts"
 import { storage } from "./flight/Reentrancy.ts"
-import type { Answer } from "./options/Answer.ts"
-import type { HookContext, Hooks, WaitHookContext } from "./options/Hooks.ts"
+import type { Answer, HookContext, Hooks, WaitHookContext } from "./options/Answer.ts"
 
 /** The argument of a fetcher. */
 export interface PromiseFetchContext<out A> extends FetchContext<A> {

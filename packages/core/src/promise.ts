@@ -39,7 +39,7 @@ export * as Codec from "./codec/Codec.ts"
 export type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 export * from "./contract/CacheLockingError.ts"
 export type { PromiseFetchContext, PromiseFetcher, PromiseFetchMany, PromiseHooks } from "./FromPromise.ts"
-export * from "./options/Answer.ts"
+export type { Answer, Meta, Outcome, Uncached } from "./options/Answer.ts"
 export * as WaitStrategy from "./options/WaitStrategy.ts"
 export type { ErrorKind, Stats, Timing } from "./stats/Stats.ts"
 

@@ -12,8 +12,7 @@ import type { Flight } from "../flight/Flight.ts"
 import type { FlightEvent } from "../flight/FlightEvent.ts"
 import type { LoadResult } from "../flight/LoadContext.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
-import type { Answer, Meta } from "../options/Answer.ts"
-import type { HookContext, Hooks } from "../options/Hooks.ts"
+import type { Answer, HookContext, Hooks, Meta } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 
 /** A caller, as far as its answer depends on it. */

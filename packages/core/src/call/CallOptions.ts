@@ -3,13 +3,13 @@
  */
 import * as Check from "../contract/Check.ts"
 import type { CallPlan } from "../flight/LoadRequest.ts"
-import * as Hooks from "../options/Hooks.ts"
+import type { Hooks } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import * as RequestScope from "../options/RequestScope.ts"
 
 /** The options of one call: any policy, hooks of its own, and a signal. */
 export interface CallOptions<in out A, out HE = never, out HR = never> extends Policy.Options<A> {
-  readonly hooks?: Hooks.Hooks<A, HE, HR> | undefined
+  readonly hooks?: Hooks<A, HE, HR> | undefined
   /** When it fires, the caller fails at once with `ABORTED`, whose `cause` is the signal's `reason`. */
   readonly signal?: AbortSignal | undefined
   /**
@@ -23,6 +23,15 @@ export interface CallOptions<in out A, out HE = never, out HR = never> extends P
 /** The names of a call's options. */
 export const callNames: ReadonlySet<string> = new Set([...Policy.names, "hooks", "signal", "waitUntil"])
 
+const hookNames: ReadonlySet<string> = new Set([
+  "onHit",
+  "onLeader",
+  "onFollowerWait",
+  "onFallback",
+  "onError",
+  "onRefreshError"
+])
+
 /**
  * Resolves a call's options over a plan.
  *
@@ -32,7 +41,7 @@ export const planOf = (base: CallPlan, options: CallOptions<any, any, any>, name
   Check.known(options, names)
   const { signal, waitUntil } = options
   const hooks = options.hooks as CallPlan["hooks"]
-  Check.functions("hooks", hooks, Hooks.names)
+  Check.functions("hooks", hooks, hookNames)
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }

@@ -5,7 +5,7 @@
  * calls that differ only for the compiler. `requestOf` takes the types off, and the faces (`CacheInstance`, `Cache`) put
  * them back on the answer. Everything between them handles values that it never looks into, and says `unknown`.
  */
-import type { Hooks } from "../options/Hooks.ts"
+import type { Hooks } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"

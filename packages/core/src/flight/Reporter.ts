@@ -5,7 +5,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
-import type { Hooks } from "../options/Hooks.ts"
+import type { Hooks } from "../options/Answer.ts"
 import { Meter } from "../stats/Metrics.ts"
 import type { Counters } from "../stats/Stats.ts"
 
