@@ -1,4 +1,4 @@
-import { brotliCompressSync, brotliDecompressSync, gzipSync } from "node:zlib"
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync, inflateRawSync, inflateSync } from "node:zlib"
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { describe, expect, expectTypeOf, it } from "vitest"
@@ -173,6 +173,70 @@ describe("Codec.compressed", () => {
     } catch (error) {
       expect(error).toMatchObject({ option: "from", value: -1, context: { phase: "options" } })
     }
+  })
+})
+
+describe("the bytes of Codec.compressed", () => {
+  const formats = ["gzip", "deflate", "deflate-raw"] as const
+  const original = utf8("compress me, ".repeat(10_000))
+  const compress = async (bytes: Uint8Array, format: (typeof formats)[number] = "gzip") =>
+    Codec.compressed(Codec.bytes, { from: 0, format }).encode(bytes)
+  const decompress = async (bytes: Uint8Array, maxBytes: number) =>
+    Codec.compressed(Codec.bytes, { maxBytes }).decode(bytes)
+  const gzipped = (bytes: Uint8Array) => new Uint8Array([1, ...gzipSync(bytes)])
+
+  it.each(formats)("come back from %s", async (format) => {
+    const small = await compress(original, format)
+    expect(small.length).toBeLessThan(original.length / 50)
+    expect(await decompress(small, original.length)).toEqual(original)
+  })
+
+  it("are in the format that zlib knows by this name", async () => {
+    const after = async (format: (typeof formats)[number]) => (await compress(original, format)).subarray(1)
+    expect(new Uint8Array(gunzipSync(await after("gzip")))).toEqual(original)
+    expect(new Uint8Array(inflateSync(await after("deflate")))).toEqual(original)
+    expect(new Uint8Array(inflateRawSync(await after("deflate-raw")))).toEqual(original)
+  })
+
+  it("may be empty, or compressed in vain", async () => {
+    for (const bytes of [new Uint8Array(0), crypto.getRandomValues(new Uint8Array(5000))]) {
+      expect(await decompress(gzipped(bytes), 10_000)).toEqual(bytes)
+      expect(await decompress(await compress(bytes), 10_000)).toEqual(bytes)
+    }
+  })
+
+  it("are those of a view, not the bytes around it", async () => {
+    const around = new Uint8Array(10_000).fill(1)
+    around.fill(2, 10, 9_000)
+    const small = await compress(around.subarray(10, 9_000))
+    expect(small[0]).toBe(1)
+    expect(await decompress(small, 8_990)).toEqual(new Uint8Array(8_990).fill(2))
+  })
+
+  it("stop a bomb at the limit, long before it is decompressed", async () => {
+    const bomb = gzipped(new Uint8Array(300_000_000))
+    const before = process.memoryUsage().rss
+    await expect(decompress(bomb, 1_000_000)).rejects.toThrow(RangeError)
+    expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000)
+    await expect(decompress(await compress(original), original.length - 1)).rejects.toThrow(RangeError)
+  })
+
+  it("are rejected when damaged, and leave no rejection unhandled", async () => {
+    const small = await compress(original)
+    const unhandled: Array<unknown> = []
+    const listen = (reason: unknown) => unhandled.push(reason)
+    process.on("unhandledRejection", listen)
+    const damaged = [
+      new Uint8Array(0),
+      new Uint8Array([1, 1, 2, 3]),
+      small.subarray(0, small.length - 9),
+      small.map((byte, at) => (at === 41 ? byte ^ 255 : byte)),
+      new Uint8Array([1, ...small.subarray(6)])
+    ]
+    for (const bytes of damaged) await expect(decompress(bytes, 1_000_000)).rejects.toThrow()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    process.off("unhandledRejection", listen)
+    expect(unhandled).toEqual([])
   })
 })
 
