@@ -2,11 +2,11 @@
  * `stampede`: see `--help`.
  */
 import { writeFile } from "node:fs/promises"
-import { Answered, parse } from "./Arguments.ts"
-import { json } from "./Json.ts"
+import { Answered, parse } from "./cli/Arguments.ts"
+import { json } from "./cli/Json.ts"
 import { report } from "./report/Report.ts"
-import type { Settings } from "./Settings.ts"
-import * as Stampede from "./Stampede.ts"
+import * as Stampede from "./run/Stampede.ts"
+import type { Settings } from "./scenarios/Settings.ts"
 import { Screen } from "./terminal/Screen.ts"
 
 /** Somebody wants it to end. */

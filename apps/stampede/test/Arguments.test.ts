@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { Answered, parse } from "../src/Arguments.ts"
+import { Answered, parse } from "../src/cli/Arguments.ts"
 
 /** What is said to who asks for this. */
 const answer = (...args: ReadonlyArray<string>): Answered => {

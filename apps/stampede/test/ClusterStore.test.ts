@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { chronicle } from "../src/Chronicle.ts"
-import { leases } from "../src/Recording.ts"
+import { chronicle } from "../src/recording/Chronicle.ts"
+import { leases } from "../src/recording/Recording.ts"
 import { run } from "./support/Run.ts"
 
 describe("over the primary of a cluster", () => {

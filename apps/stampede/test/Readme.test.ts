@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
-import { Answered, parse } from "../src/Arguments.ts"
-import { scenarios } from "../src/Scenarios.ts"
-import { stores } from "../src/Stores.ts"
+import { Answered, parse } from "../src/cli/Arguments.ts"
+import { scenarios } from "../src/scenarios/Scenarios.ts"
+import { stores } from "../src/stores/Stores.ts"
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
 

@@ -1,7 +1,7 @@
 import { type DefaultTreeAdapterTypes, type ErrorCodes, parse } from "parse5"
 import { describe, expect, it } from "vitest"
 import { report } from "../src/report/Report.ts"
-import type { Outcome } from "../src/Stampede.ts"
+import type { Outcome } from "../src/run/Stampede.ts"
 import { run } from "./support/Run.ts"
 
 type Node = DefaultTreeAdapterTypes.Node

@@ -1,10 +1,10 @@
 import { Writable } from "node:stream"
 import { stripVTControlCharacters } from "node:util"
 import { describe, expect, it } from "vitest"
-import { parse } from "../src/Arguments.ts"
-import { withLeases } from "../src/Contender.ts"
-import type { Outcome } from "../src/Stampede.ts"
+import { parse } from "../src/cli/Arguments.ts"
+import type { Outcome } from "../src/run/Stampede.ts"
 import { Screen } from "../src/terminal/Screen.ts"
+import { withLeases } from "../src/workers/Contender.ts"
 import { run } from "./support/Run.ts"
 
 /** A terminal of that width that keeps what is written to it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { json } from "../src/Json.ts"
-import { leases } from "../src/Recording.ts"
+import { json } from "../src/cli/Json.ts"
+import { leases } from "../src/recording/Recording.ts"
 import { run } from "./support/Run.ts"
 
 const calls = ({ figures }: Awaited<ReturnType<typeof run>>) => figures.map(({ originCalls }) => originCalls)

@@ -1,8 +1,8 @@
 /**
  * One process at one key, drawn: who called the origin on top, who waited below.
  */
-import type { Band, End, Row } from "../Band.ts"
-import { counted } from "../Words.ts"
+import type { Band, End, Row } from "../recording/Band.ts"
+import { counted } from "../recording/Words.ts"
 import { all, el, type Markup } from "./Markup.ts"
 import type { Scale } from "./Scale.ts"
 import { type Extent, outline, stacked } from "./Shape.ts"

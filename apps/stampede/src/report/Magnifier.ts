@@ -2,9 +2,9 @@
  * The moment of the wake-up, magnified: from the end of the load to the last answer, who was
  * woken when, who asked again, and how its callers left.
  */
-import { type Band, bands } from "../Band.ts"
-import { type LeaseRecord, leases, type ProcessSighting, type Recording } from "../Recording.ts"
-import { millis } from "../Words.ts"
+import { type Band, bands } from "../recording/Band.ts"
+import { type LeaseRecord, leases, type ProcessSighting, type Recording } from "../recording/Recording.ts"
+import { millis } from "../recording/Words.ts"
 import { all, el, type Markup } from "./Markup.ts"
 import { type Drawing, width } from "./Panel.ts"
 import { Scale } from "./Scale.ts"

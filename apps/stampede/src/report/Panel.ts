@@ -2,10 +2,10 @@
  * One run, drawn: a band for each process and key over a common axis of time, and what
  * happened to leases.
  */
-import { type Band, bands, role } from "../Band.ts"
-import { contender } from "../Contender.ts"
-import { type LeaseRecord, leases, type Recording } from "../Recording.ts"
-import { counted, millis, setting } from "../Words.ts"
+import { type Band, bands, role } from "../recording/Band.ts"
+import { type LeaseRecord, leases, type Recording } from "../recording/Recording.ts"
+import { counted, millis, setting } from "../recording/Words.ts"
+import { contender } from "../workers/Contender.ts"
 import { bandPicture } from "./BandPicture.ts"
 import { all, el, type Markup } from "./Markup.ts"
 import { Scale } from "./Scale.ts"

@@ -1,10 +1,10 @@
 /**
  * All runs in one drawing, over one axis of time.
  */
-import { chronicle } from "../Chronicle.ts"
-import type { Outcome } from "../Stampede.ts"
+import { chronicle } from "../recording/Chronicle.ts"
+import { counted, list, millis } from "../recording/Words.ts"
+import type { Outcome } from "../run/Stampede.ts"
 import { extent } from "../terminal/Strip.ts"
-import { counted, list, millis } from "../Words.ts"
 import { magnifier } from "./Magnifier.ts"
 import { all, el, Markup } from "./Markup.ts"
 import { panel, width } from "./Panel.ts"

@@ -3,12 +3,12 @@
  * network, no script.
  */
 import { availableParallelism } from "node:os"
-import { chronicle } from "../Chronicle.ts"
-import { comparison } from "../Comparison.ts"
-import { type Figures, percentile } from "../Figures.ts"
-import { scenario } from "../Scenarios.ts"
-import type { Outcome } from "../Stampede.ts"
-import { capitalised, count, counted, millis, setting } from "../Words.ts"
+import { chronicle } from "../recording/Chronicle.ts"
+import { type Figures, percentile } from "../recording/Figures.ts"
+import { capitalised, count, counted, millis, setting } from "../recording/Words.ts"
+import { comparison } from "../run/Comparison.ts"
+import type { Outcome } from "../run/Stampede.ts"
+import { scenario } from "../scenarios/Scenarios.ts"
 import { all, el, Markup } from "./Markup.ts"
 import { timeline, wakeUp } from "./Picture.ts"
 import { colours, page, picture } from "./Theme.ts"

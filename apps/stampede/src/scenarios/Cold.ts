@@ -1,6 +1,6 @@
-import { leases } from "../Recording.ts"
-import { everyoneAnswered, type Finding, type Scenario } from "../Scenario.ts"
-import { count, counted, list, millis, setting } from "../Words.ts"
+import { leases } from "../recording/Recording.ts"
+import { count, counted, list, millis, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Finding, type Scenario } from "./Scenario.ts"
 
 /** Nothing is cached, and everyone wants it at once. */
 export const Cold: Scenario = {

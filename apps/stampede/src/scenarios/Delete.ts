@@ -1,5 +1,5 @@
-import { everyoneAnswered, type Scenario } from "../Scenario.ts"
-import { count, counted, setting } from "../Words.ts"
+import { count, counted, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Scenario } from "./Scenario.ts"
 
 /** The origin's row changes, and its key is deleted, while an old row is being loaded. */
 export const Delete: Scenario = {

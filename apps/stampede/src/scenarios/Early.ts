@@ -1,7 +1,7 @@
-import { answered } from "../Recording.ts"
-import { everyoneAnswered, type Scenario } from "../Scenario.ts"
-import type { Settings } from "../Settings.ts"
-import { count, counted, setting } from "../Words.ts"
+import { answered } from "../recording/Recording.ts"
+import { count, counted, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Scenario } from "./Scenario.ts"
+import type { Settings } from "./Settings.ts"
 
 /** How long the value that is there is fresh. */
 const fresh = ({ load }: Settings): number => 10 * load + 500

@@ -1,6 +1,6 @@
-import { answered } from "../Recording.ts"
-import { everyoneAnswered, type Scenario } from "../Scenario.ts"
-import { count, counted, setting } from "../Words.ts"
+import { answered } from "../recording/Recording.ts"
+import { count, counted, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Scenario } from "./Scenario.ts"
 
 /** A hot value has just expired, and may be served stale while one flight loads anew. */
 export const Expiry: Scenario = {

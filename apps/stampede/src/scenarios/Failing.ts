@@ -1,8 +1,8 @@
-import type { Recording } from "../Recording.ts"
-import { answered } from "../Recording.ts"
-import { everyoneAnswered, type Scenario } from "../Scenario.ts"
-import type { Settings } from "../Settings.ts"
-import { count, counted, setting } from "../Words.ts"
+import type { Recording } from "../recording/Recording.ts"
+import { answered } from "../recording/Recording.ts"
+import { count, counted, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Scenario } from "./Scenario.ts"
+import type { Settings } from "./Settings.ts"
 
 /** The store's clock and ours tick apart. */
 const tick = 2

@@ -1,6 +1,6 @@
-import { answered, type Recording } from "../Recording.ts"
-import { everyoneAnswered, type Finding, type Scenario } from "../Scenario.ts"
-import { count, counted, millis, setting } from "../Words.ts"
+import { answered, type Recording } from "../recording/Recording.ts"
+import { count, counted, millis, setting } from "../recording/Words.ts"
+import { everyoneAnswered, type Finding, type Scenario } from "./Scenario.ts"
 
 /** Callers come for so long; half-way the value changes. */
 const lasts = 1_000

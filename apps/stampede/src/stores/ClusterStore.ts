@@ -4,7 +4,7 @@
  */
 import { Cluster, ClusterAdapter } from "@cache-locking/cluster"
 import * as Effect from "effect/Effect"
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 /** What a worker asks for in a message; none, if the message is not the cluster's. */
 const asked = (message: unknown): ReadonlyArray<string> => {

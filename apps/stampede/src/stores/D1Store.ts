@@ -2,7 +2,7 @@
  * A Cloudflare D1 in the vendor's own runtime, which is started for the run. Each worker reaches its Worker over HTTP,
  * through a proxy of its own, which counts the requests: one for each request to D1.
  */
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

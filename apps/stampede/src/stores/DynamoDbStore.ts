@@ -2,7 +2,7 @@
  * A DynamoDB Local: one that is given, or one started for the run. Each worker reaches it through a proxy of its own,
  * which counts the requests that the worker's connections send. Every worker sets the table up: any number may, at once.
  */
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

@@ -2,7 +2,7 @@
  * Cloudflare KV for values and D1 for leases, in the vendor's own runtime, which is started for the run. Each worker reaches its
  * Worker over HTTP, through a proxy of its own, which counts the requests to both.
  */
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

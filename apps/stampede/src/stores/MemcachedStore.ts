@@ -3,7 +3,7 @@
  * counts the requests that the worker's connection sends.
  */
 import { connect } from "node:net"
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

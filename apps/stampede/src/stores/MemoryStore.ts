@@ -3,9 +3,9 @@
  * reach over Node's own IPC.
  */
 import { MemoryAdapter } from "@cache-locking/core"
-import { AdapterHost } from "../AdapterHost.ts"
-import * as IpcAdapter from "../IpcAdapter.ts"
-import type { Store } from "../Store.ts"
+import { AdapterHost } from "./AdapterHost.ts"
+import * as IpcAdapter from "./IpcAdapter.ts"
+import type { Store } from "./Store.ts"
 
 export const MemoryStore: Store = {
   name: "memory",

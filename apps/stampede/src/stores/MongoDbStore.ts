@@ -3,7 +3,7 @@
  * counts the commands that the worker's connections send.
  */
 import type { MongoClient } from "mongodb"
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

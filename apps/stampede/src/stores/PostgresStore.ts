@@ -2,7 +2,7 @@
  * A Postgres: one that is given, or one started for the run. The run has a table of its own, gone when it is over. Each
  * worker reaches it through a proxy of its own, which counts the statements that the worker's connections send.
  */
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

@@ -2,7 +2,7 @@
  * A Redis: one that is given, or one started for the run. Each worker reaches it through a
  * proxy of its own, which counts the commands that the worker's connections send.
  */
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   readonly url: string

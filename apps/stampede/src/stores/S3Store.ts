@@ -3,7 +3,7 @@
  * proxy of its own, which counts the requests that the worker sends.
  */
 import type { S3Client } from "@aws-sdk/client-s3"
-import type { Store } from "../Store.ts"
+import type { Store } from "./Store.ts"
 
 interface Place {
   /** `http://key:secret@host/bucket`; without a bucket, one is made. */

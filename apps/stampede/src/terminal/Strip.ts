@@ -1,9 +1,9 @@
 /**
  * The picture in a few lines of text: one line per process, one column per slice of time.
  */
-import { bands, role } from "../Band.ts"
-import { leases, type ProcessRecord, type Recording } from "../Recording.ts"
-import { millis } from "../Words.ts"
+import { bands, role } from "../recording/Band.ts"
+import { leases, type ProcessRecord, type Recording } from "../recording/Recording.ts"
+import { millis } from "../recording/Words.ts"
 import type { Pen } from "./Pen.ts"
 
 /** The latest instant that a run knows of, since its start. */

@@ -1,7 +1,7 @@
 /**
  * The comparison as text: side by side where there is room, one after the other where not.
  */
-import type { Comparison } from "../Comparison.ts"
+import type { Comparison } from "../run/Comparison.ts"
 import type { Pen } from "./Pen.ts"
 
 const gap = 2

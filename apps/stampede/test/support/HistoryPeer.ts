@@ -3,9 +3,9 @@ import { setTimeout as pause } from "node:timers/promises"
 import { type Adapter, Tiered } from "@cache-locking/core"
 import { type Answer, createCache, type ListingPromiseCache } from "@cache-locking/core/promise"
 import * as Effect from "effect/Effect"
-import { Channel } from "../../src/Channel.ts"
-import type { Connection } from "../../src/Store.ts"
-import { store } from "../../src/Stores.ts"
+import { Channel } from "../../src/ipc/Channel.ts"
+import type { Connection } from "../../src/stores/Store.ts"
+import { store } from "../../src/stores/Stores.ts"
 import { type Change, groupOf, groups, keys, keysOf, type Start, type ToPeer, type ToTruth } from "./HistoryWire.ts"
 
 interface Row {

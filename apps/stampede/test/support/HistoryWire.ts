@@ -1,6 +1,6 @@
 /** What a history's parent and its processes say to each other. */
-import type { Protocol } from "../../src/Channel.ts"
-import type { ToParent } from "../../src/Wire.ts"
+import type { Protocol } from "../../src/ipc/Channel.ts"
+import type { ToParent } from "../../src/ipc/Wire.ts"
 
 /** The keys: groups that share a prefix and a tag. */
 export const groups: ReadonlyArray<string> = ["a", "b", "c"]

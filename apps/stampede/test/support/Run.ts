@@ -1,5 +1,5 @@
-import { parse } from "../../src/Arguments.ts"
-import * as Stampede from "../../src/Stampede.ts"
+import { parse } from "../../src/cli/Arguments.ts"
+import * as Stampede from "../../src/run/Stampede.ts"
 
 const nobody: Stampede.Audience = { opened: () => {}, started: () => {}, finished: () => {} }
 

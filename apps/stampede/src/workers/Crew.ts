@@ -5,8 +5,8 @@ import { type ChildProcess, fork } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Channel } from "./Channel.ts"
-import type { ToParent, ToWorker, WorkerChannel } from "./Wire.ts"
+import { Channel } from "../ipc/Channel.ts"
+import type { ToParent, ToWorker, WorkerChannel } from "../ipc/Wire.ts"
 
 // The same file as source and as compiled.
 const script = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url))

@@ -2,18 +2,19 @@
  * The stores that there are. A new one is a file of its own and a line here; the first is
  * what is used unless told otherwise.
  */
+
+import { ClusterStore } from "./ClusterStore.ts"
+import { D1Store } from "./D1Store.ts"
+import { DynamoDbStore } from "./DynamoDbStore.ts"
+import { KvStore } from "./KvStore.ts"
+import { MemcachedStore } from "./MemcachedStore.ts"
+import { MemoryStore } from "./MemoryStore.ts"
+import { MongoDbStore } from "./MongoDbStore.ts"
+import { PostgresStore } from "./PostgresStore.ts"
+import { R2Store } from "./R2Store.ts"
+import { RedisStore } from "./RedisStore.ts"
+import { S3Store } from "./S3Store.ts"
 import type { Store } from "./Store.ts"
-import { ClusterStore } from "./stores/ClusterStore.ts"
-import { D1Store } from "./stores/D1Store.ts"
-import { DynamoDbStore } from "./stores/DynamoDbStore.ts"
-import { KvStore } from "./stores/KvStore.ts"
-import { MemcachedStore } from "./stores/MemcachedStore.ts"
-import { MemoryStore } from "./stores/MemoryStore.ts"
-import { MongoDbStore } from "./stores/MongoDbStore.ts"
-import { PostgresStore } from "./stores/PostgresStore.ts"
-import { R2Store } from "./stores/R2Store.ts"
-import { RedisStore } from "./stores/RedisStore.ts"
-import { S3Store } from "./stores/S3Store.ts"
 
 export const stores: ReadonlyArray<Store> = [
   MemoryStore,

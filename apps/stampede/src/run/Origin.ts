@@ -2,9 +2,10 @@
  * The slow thing behind the cache. It lives in the parent, so that its count of calls is
  * everybody's, and outlives whoever calls it.
  */
-import { now } from "./Clock.ts"
-import type { Load } from "./Recording.ts"
-import type { OriginAnswer } from "./Wire.ts"
+
+import type { OriginAnswer } from "../ipc/Wire.ts"
+import { now } from "../recording/Clock.ts"
+import type { Load } from "../recording/Recording.ts"
 
 export interface OriginOptions {
   /** How long one call takes, in milliseconds. */

@@ -1,10 +1,10 @@
 /**
  * The contenders side by side: one row per number that matters in this scenario.
  */
-import type { Figures, Spread } from "./Figures.ts"
-import { scenario } from "./Scenarios.ts"
+import type { Figures, Spread } from "../recording/Figures.ts"
+import { count, millis } from "../recording/Words.ts"
+import { scenario } from "../scenarios/Scenarios.ts"
 import type { Outcome } from "./Stampede.ts"
-import { count, millis } from "./Words.ts"
 
 export interface Comparison {
   readonly titles: ReadonlyArray<string>

@@ -5,9 +5,9 @@ import { accessSync, constants, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander"
-import { scenario, scenarios } from "./Scenarios.ts"
-import type { Settings } from "./Settings.ts"
-import { store as storeNamed, storeOf, stores } from "./Stores.ts"
+import { scenario, scenarios } from "../scenarios/Scenarios.ts"
+import type { Settings } from "../scenarios/Settings.ts"
+import { store as storeNamed, storeOf, stores } from "../stores/Stores.ts"
 
 /** The arguments are answered without a run: help, or a problem. */
 export class Answered extends Error {

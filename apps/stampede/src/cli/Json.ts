@@ -1,9 +1,9 @@
 /**
  * What came of it, for machines.
  */
-import { role } from "./Band.ts"
-import { chronicle } from "./Chronicle.ts"
-import type { Outcome } from "./Stampede.ts"
+import { role } from "../recording/Band.ts"
+import { chronicle } from "../recording/Chronicle.ts"
+import type { Outcome } from "../run/Stampede.ts"
 
 /** One document. Times are milliseconds; those of events count from the start of their run. */
 export const json = ({ figures, findings, kept, recordings, settings, store }: Outcome): string =>

@@ -13,7 +13,7 @@ import {
 } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type { ParentChannel, StoreCall } from "./Wire.ts"
+import type { ParentChannel, StoreCall } from "../ipc/Wire.ts"
 
 const name = "parent"
 

@@ -2,10 +2,11 @@
  * A story that a stampede can tell: what is there before, when callers come, what goes
  * wrong meanwhile, and what must be true in the end if leases do what they promise.
  */
-import type { Figures } from "./Figures.ts"
-import type { Recording } from "./Recording.ts"
+
+import type { Policy, Priming } from "../ipc/Wire.ts"
+import type { Figures } from "../recording/Figures.ts"
+import type { Recording } from "../recording/Recording.ts"
 import type { Settings } from "./Settings.ts"
-import type { Policy, Priming } from "./Wire.ts"
 
 /** One promise, and whether it was kept. */
 export interface Finding {

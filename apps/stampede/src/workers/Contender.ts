@@ -3,8 +3,8 @@
  * the same adapter and the same codec; they differ in who loads.
  */
 import type { PromiseCache } from "@cache-locking/core/promise"
-import type { How } from "./Recording.ts"
-import type { OriginValue } from "./Wire.ts"
+import type { OriginValue } from "../ipc/Wire.ts"
+import type { How } from "../recording/Recording.ts"
 
 /** One caller's answer. */
 export interface Got {

@@ -2,8 +2,8 @@
  * What the parent and a worker say to each other.
  */
 import type { Acquired, AcquireOptions, FillOptions, Lifetime, Snapshot, Token, Value } from "@cache-locking/core"
+import type { CallerRecord, Sighting } from "../recording/Recording.ts"
 import type { Channel } from "./Channel.ts"
-import type { CallerRecord, Sighting } from "./Recording.ts"
 
 /** A verb of the adapter contract, on its way to the store in the parent. */
 export type StoreCall =

@@ -3,15 +3,15 @@
  * what happened is recorded.
  */
 import { setTimeout as pause } from "node:timers/promises"
-import { now } from "./Clock.ts"
-import { type Contender, withLeases } from "./Contender.ts"
-import { Crew, type Hand } from "./Crew.ts"
+import type { Orders, Policy, Priming } from "../ipc/Wire.ts"
+import { now } from "../recording/Clock.ts"
+import type { Load, ProcessRecord, Recording } from "../recording/Recording.ts"
+import type { Scenario } from "../scenarios/Scenario.ts"
+import type { Settings } from "../scenarios/Settings.ts"
+import type { Attachment, OpenStore } from "../stores/Store.ts"
+import { type Contender, withLeases } from "../workers/Contender.ts"
+import { Crew, type Hand } from "../workers/Crew.ts"
 import { Origin } from "./Origin.ts"
-import type { Load, ProcessRecord, Recording } from "./Recording.ts"
-import type { Scenario } from "./Scenario.ts"
-import type { Settings } from "./Settings.ts"
-import type { Attachment, OpenStore } from "./Store.ts"
-import type { Orders, Policy, Priming } from "./Wire.ts"
 
 /** Between the order to start and the start, so that every process has heard it. */
 const headStart = 50

@@ -2,14 +2,14 @@
  * The whole job: a store, the same scenario for every contender, and what came of it.
  */
 import { randomBytes } from "node:crypto"
-import { type Contender, contenders, withLeases } from "./Contender.ts"
-import { type Figures, figures } from "./Figures.ts"
+import { type Figures, figures } from "../recording/Figures.ts"
+import type { Recording } from "../recording/Recording.ts"
+import type { Finding } from "../scenarios/Scenario.ts"
+import { scenario } from "../scenarios/Scenarios.ts"
+import type { Settings } from "../scenarios/Settings.ts"
+import { store } from "../stores/Stores.ts"
+import { type Contender, contenders, withLeases } from "../workers/Contender.ts"
 import { Race } from "./Race.ts"
-import type { Recording } from "./Recording.ts"
-import type { Finding } from "./Scenario.ts"
-import { scenario } from "./Scenarios.ts"
-import type { Settings } from "./Settings.ts"
-import { store } from "./Stores.ts"
 
 /** What came of it. */
 export interface Outcome {

@@ -4,13 +4,13 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { Tiered } from "@cache-locking/core"
 import { createCache, type PromiseCache } from "@cache-locking/core/promise"
+import { Channel } from "../ipc/Channel.ts"
+import type { Orders, OriginValue, ParentChannel, Policy } from "../ipc/Wire.ts"
+import type { CallerRecord } from "../recording/Recording.ts"
+import type { Connection } from "../stores/Store.ts"
+import { store } from "../stores/Stores.ts"
 import * as Callers from "./Callers.ts"
-import { Channel } from "./Channel.ts"
 import { contender, contenders, type Get } from "./Contender.ts"
-import type { CallerRecord } from "./Recording.ts"
-import type { Connection } from "./Store.ts"
-import { store } from "./Stores.ts"
-import type { Orders, OriginValue, ParentChannel, Policy } from "./Wire.ts"
 import { Witness } from "./Witness.ts"
 
 const warmUps = { rounds: 10, callers: 100 }

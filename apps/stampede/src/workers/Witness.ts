@@ -3,8 +3,8 @@
  */
 import type { Acquired, Adapter, AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { now } from "./Clock.ts"
-import type { Sighting } from "./Recording.ts"
+import { now } from "../recording/Clock.ts"
+import type { Sighting } from "../recording/Recording.ts"
 
 /** What was seen through one adapter. */
 export class Witness {

@@ -3,10 +3,10 @@
  * was answered.
  */
 import { setTimeout as pause } from "node:timers/promises"
-import { now } from "./Clock.ts"
+import type { Orders, ParentChannel } from "../ipc/Wire.ts"
+import { now } from "../recording/Clock.ts"
+import type { CallerRecord } from "../recording/Recording.ts"
 import type { Get } from "./Contender.ts"
-import type { CallerRecord } from "./Recording.ts"
-import type { Orders, ParentChannel } from "./Wire.ts"
 
 /** How often the parent hears how far they are. */
 const progressEvery = 50

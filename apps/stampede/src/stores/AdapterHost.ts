@@ -5,7 +5,7 @@ import type { Adapter, AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { StoreAnswer, StoreCall, WorkerChannel } from "./Wire.ts"
+import type { StoreAnswer, StoreCall, WorkerChannel } from "../ipc/Wire.ts"
 
 /** One worker's place at the adapter. */
 export class AdapterHost implements AsyncDisposable {

@@ -1,13 +1,14 @@
 /**
  * The scenarios that there are. A new one is a file of its own and a line here.
  */
+
+import { Cold } from "./Cold.ts"
+import { Delete } from "./Delete.ts"
+import { Early } from "./Early.ts"
+import { Expiry } from "./Expiry.ts"
+import { Failing } from "./Failing.ts"
 import type { Scenario } from "./Scenario.ts"
-import { Cold } from "./scenarios/Cold.ts"
-import { Delete } from "./scenarios/Delete.ts"
-import { Early } from "./scenarios/Early.ts"
-import { Expiry } from "./scenarios/Expiry.ts"
-import { Failing } from "./scenarios/Failing.ts"
-import { Tiers } from "./scenarios/Tiers.ts"
+import { Tiers } from "./Tiers.ts"
 
 export const scenarios: ReadonlyArray<Scenario> = [Cold, Expiry, Early, Failing, Delete, Tiers]
 

@@ -3,7 +3,7 @@
  * worker does to reach it.
  */
 import type { Adapter } from "@cache-locking/core"
-import type { ParentChannel, WorkerChannel } from "./Wire.ts"
+import type { ParentChannel, WorkerChannel } from "../ipc/Wire.ts"
 
 export interface Store {
   readonly name: string
