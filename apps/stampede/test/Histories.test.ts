@@ -41,10 +41,10 @@ class Process {
     })
   }
 
-  async run(open: OpenStore, start: Omit<Start, "place">): Promise<Part> {
-    const attachment = await open.attach(this.channel as never)
+  async run(open: OpenStore, start: Omit<Start, "address">): Promise<Part> {
+    const attachment = await open.attach(this.child)
     this.end = async () => attachment[Symbol.asyncDispose]()
-    return this.channel.ask("run", { ...start, place: attachment.place })
+    return this.channel.ask("run", { ...start, address: attachment.address })
   }
 
   /** Until it has done its part of a half. */

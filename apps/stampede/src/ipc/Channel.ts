@@ -24,7 +24,7 @@ interface Batch {
 }
 
 /** The part of `process`, and of a child process, that is needed. */
-export interface Port {
+interface Port {
   readonly connected: boolean
   send?(message: unknown, handle?: undefined, options?: undefined, callback?: (error: Error | null) => void): boolean
   on(event: "message", listener: (message: unknown) => void): unknown
@@ -49,8 +49,7 @@ export class Disconnected extends Error {
 
 /** One end. `Theirs` is what the other side understands, `Ours` what this one does. */
 export class Channel<Theirs extends Protocol, Ours extends Protocol> {
-  /** For those who speak over it as well. */
-  readonly port: Port
+  private readonly port: Port
   private readonly waiting = new Map<number, Waiting>()
   private readonly answers = new Map<string, (body: any) => unknown>()
   private readonly listeners = new Map<string, (body: any) => void>()

@@ -1,44 +1,9 @@
 /**
  * What the parent and a worker say to each other.
  */
-import type { Acquired, AcquireOptions, FillOptions, Lifetime, Snapshot, Token, Value } from "@cache-locking/core"
 import type { CallerRecord, Sighting } from "../recording/Recording.ts"
+import type { Address } from "../stores/Store.ts"
 import type { Channel } from "./Channel.ts"
-
-/** A verb of the adapter contract, on its way to the store in the parent. */
-export type StoreCall =
-  | { readonly verb: "acquire"; readonly key: string; readonly options: AcquireOptions }
-  | { readonly verb: "fill"; readonly key: string; readonly options: FillOptions }
-  | { readonly verb: "touch"; readonly key: string; readonly options: { readonly freshFor: number } }
-  | {
-      readonly verb: "abandon"
-      readonly key: string
-      readonly options: {
-        readonly token: Token
-        readonly cooldown?: number | undefined
-        readonly cause?: Value | undefined
-      }
-    }
-  | {
-      readonly verb: "renew"
-      readonly key: string
-      readonly options: { readonly token: Token; readonly leaseFor: number }
-    }
-  | {
-      readonly verb: "put"
-      readonly key: string
-      readonly options: { readonly value: Value; readonly lifetime: Lifetime }
-    }
-  | { readonly verb: "delete"; readonly key: string }
-  | { readonly verb: "read"; readonly key: string }
-  | { readonly verb: "watch"; readonly key: string; readonly options: { readonly id: number } }
-  /** Of all keys that begin so. */
-  | { readonly verb: "changes"; readonly key: string; readonly options: { readonly id: number } }
-
-/** What the store answered, or how it failed. */
-export type StoreAnswer =
-  | { readonly ok: true; readonly answer: Acquired | Snapshot | boolean | undefined }
-  | { readonly ok: false; readonly reason: "Unavailable" | "Rejected"; readonly message: string }
 
 /** What the origin answered: a value that says how current it is, or nothing, because it fails. */
 export type OriginAnswer =
@@ -58,8 +23,8 @@ export interface Orders {
   readonly process: number
   readonly contender: string
   readonly store: string
-  /** What the store's worker side needs to find the store. */
-  readonly place: unknown
+  /** Where the store is. */
+  readonly address: Address
   readonly prefix: string
   readonly keys: ReadonlyArray<string>
   /** For each caller, which key it wants and how many milliseconds after the start. */
@@ -110,8 +75,6 @@ export interface ToWorker {
   }
   readonly tells: {
     readonly go: { readonly at: number }
-    readonly woken: { readonly id: number }
-    readonly changed: { readonly id: number; readonly key: string }
   }
 }
 
@@ -119,7 +82,6 @@ export interface ToWorker {
 export interface ToParent {
   readonly asks: {
     readonly load: readonly [{ readonly key: string }, OriginAnswer]
-    readonly store: readonly [StoreCall, StoreAnswer]
   }
   readonly tells: {
     /** The callers who were to set out so long after the start have done so. */
@@ -127,7 +89,6 @@ export interface ToParent {
     /** So many have had their answer, the last one then. */
     readonly progress: { readonly answered: number; readonly last: number }
     readonly saw: Sighting
-    readonly unwatch: { readonly id: number }
   }
 }
 

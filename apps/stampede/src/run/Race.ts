@@ -111,7 +111,7 @@ export class Race {
 
   private async prepare(hand: Hand, attached: AsyncDisposableStack): Promise<void> {
     const { contender, prefix, scenario, settings, store } = this.parts
-    const attachment = attached.use(await store.attach(hand.channel))
+    const attachment = attached.use(await store.attach(hand.child))
     const record = this.recording.processes[hand.index]!
     this.attachments[hand.index] = attachment
     this.listen(hand, record)
@@ -119,7 +119,7 @@ export class Race {
       process: hand.index,
       contender: contender.name,
       store: settings.store,
-      place: attachment.place,
+      address: attachment.address,
       prefix,
       keys: settings.keys,
       callers: this.callers,

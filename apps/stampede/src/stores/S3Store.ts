@@ -1,19 +1,11 @@
-/**
- * A bucket: one that is given, or one in a stand-in that is started for the run. Each worker reaches it through a
- * proxy of its own, which counts the requests that the worker sends.
- */
 import type { S3Client } from "@aws-sdk/client-s3"
-import type { Store } from "./Store.ts"
+import * as Effect from "effect/Effect"
+import { counted, serverStore, targetOf, uncounted } from "./ServerStore.ts"
 
-interface Place {
-  /** `http://key:secret@host/bucket`; without a bucket, one is made. */
-  readonly url: string
-}
+/** `s3://key:secret@host/bucket`, `s3s:` over TLS; without a bucket, one is made. */
+const s3Url = (url: string): URL => new URL(url.replace(/^http/, "s3"))
 
 const bucketOf = (url: URL): string => url.pathname.replace(/^\/+|\/+$/g, "") || "stampede"
-
-/** The address without the credentials. */
-const shown = (url: URL): string => `${url.host}/${bucketOf(url)}`
 
 const clientOf = async (url: URL): Promise<S3Client> => {
   const { S3Client } = await import("@aws-sdk/client-s3")
@@ -28,65 +20,47 @@ const clientOf = async (url: URL): Promise<S3Client> => {
   })
 }
 
-export const S3Store: Store = {
+export const S3Store = serverStore({
   name: "s3",
   summary: "a real bucket: --url, S3_URL, or one in a stand-in started for the run",
   protocols: ["s3:", "s3s:"],
   variable: "S3_URL",
+  product: "bucket",
+  start: ({ S3Moto }) => S3Moto.start({ own: true }),
+  where: (url) => `${s3Url(url).host}/${bucketOf(s3Url(url))}`,
 
-  open: async (given) => {
-    const { FaultProxy, httpCommands, S3Moto } = await import("@cache-locking/test-servers")
-    const server = given === undefined ? await S3Moto.start({ own: true }) : undefined
-    const url = (server?.url ?? given ?? "").replace(/^http/, "s3")
-    const address = new URL(url)
-    await reach(address)
-    const encrypted = address.protocol === "s3s:"
-    const target = { host: address.hostname, port: Number(address.port || 80), url }
-    const version = server === undefined ? "" : ` in moto ${server.origin.version}`
+  open: async (given, { httpCommands }, server) => {
+    const url = s3Url(given)
+    await prepare(url)
     return {
-      title: `Bucket${version} at ${shown(address)}${server === undefined ? "" : ", started for this run"}`,
-      attach: async () => {
-        // What is encrypted cannot be counted on its way.
-        if (encrypted) {
-          return {
-            place: { url } satisfies Place,
-            reset: () => {},
-            commands: () => undefined,
-            [Symbol.asyncDispose]: async () => {}
-          }
-        }
-        const proxy = await FaultProxy.start({ target, reader: httpCommands })
-        return {
-          place: { url: proxy.url() } satisfies Place,
-          reset: () => proxy.resetCommands(),
-          commands: () => proxy.commands().map(({ name }) => name),
-          [Symbol.asyncDispose]: () => proxy.stop()
-        }
-      },
-      [Symbol.asyncDispose]: async () => server?.stop()
+      title: server === undefined ? "Bucket" : `Bucket in moto ${server.origin.version}`,
+      attach: () =>
+        // A proxy cannot read what is encrypted.
+        url.protocol === "s3s:"
+          ? uncounted({ url: url.href })
+          : counted({ target: targetOf(url, 80), reader: httpCommands })
     }
   },
 
-  connect: async (place, prefix) => {
-    const url = new URL((place as Place).url)
+  connect: async ({ url: address }, prefix) => {
+    const url = new URL(address)
     const [{ S3Adapter }, client] = await Promise.all([import("@cache-locking/s3"), clientOf(url)])
     const adapter = S3Adapter.make({
       client,
       bucket: bucketOf(url),
       prefix: prefix.replace(/[^\w.-]/g, "-"),
-      // All workers are on one host, and their leases may be of less than a second.
+      // All workers are on one host, and their leases may be shorter than a second.
       clock: "client"
     })
     return { adapter, close: async () => client.destroy() }
   }
-}
+})
 
-/** Sees to it that the bucket is there and heeds conditions. Rejects with what a person can act on. */
-const reach = async (url: URL): Promise<void> => {
-  const [{ S3Adapter }, { CreateBucketCommand }, Effect, client] = await Promise.all([
+/** Makes sure that the bucket is there and heeds conditions. */
+const prepare = async (url: URL): Promise<void> => {
+  const [{ S3Adapter }, { CreateBucketCommand }, client] = await Promise.all([
     import("@cache-locking/s3"),
     import("@aws-sdk/client-s3"),
-    import("effect/Effect"),
     clientOf(url)
   ])
   const bucket = bucketOf(url)
@@ -97,8 +71,6 @@ const reach = async (url: URL): Promise<void> => {
       })
     }
     await Effect.runPromise(S3Adapter.setup({ client, bucket, prefix: "stampede" }))
-  } catch (error) {
-    throw new Error(`no bucket answers at ${shown(url)}: ${(error as Error).message}`, { cause: error })
   } finally {
     client.destroy()
   }

@@ -1,39 +1,44 @@
 /**
- * A kind of store that a stampede can run on: what the parent does to have one, and what a
- * worker does to reach it.
+ * A kind of store that a stampede can run on: how the parent opens it, and how a worker reaches it.
  */
+import type { ChildProcess } from "node:child_process"
 import type { Adapter } from "@cache-locking/core"
-import type { ParentChannel, WorkerChannel } from "../ipc/Wire.ts"
 
 export interface Store {
   readonly name: string
-  /** For `--help`, a few words. */
+  /** A few words for `--help`. */
   readonly summary: string
-  /** The protocols of the URLs that `--url` accepts for it; the first is the example's. */
+  /** The protocols of the URLs that `--url` accepts for this store; help and errors show the first as an example. */
   readonly protocols: ReadonlyArray<string>
-  /** The environment variable that may give its URL. */
+  /** The environment variable that may hold its URL. */
   readonly variable?: string
-  /** In the parent: finds or starts it. Rejects with an error whose message tells what to do. */
+  /** In the parent: finds or starts the store. Rejects with an error whose message says what to do. */
   readonly open: (url: string | undefined) => Promise<OpenStore>
-  /** In a worker: reaches what `place` says, so far that the first command need not wait. */
-  readonly connect: (place: unknown, prefix: string, channel: ParentChannel) => Promise<Connection>
+  /** In a worker: connects to the address, so that the first command need not wait for it. */
+  readonly connect: (address: Address, prefix: string) => Promise<Connection>
 }
 
-/** A store that is there. Disposing of it ends what was started for it, and nothing else. */
+/** An open store. Disposing of it stops what was started for it, and nothing else. */
 export interface OpenStore extends AsyncDisposable {
-  /** What it is and where, without secrets. */
+  /** What the store is and where, without secrets. */
   readonly title: string
-  /** Makes way for one worker. */
-  readonly attach: (channel: WorkerChannel) => Promise<Attachment>
+  /** Opens the way for one worker. */
+  readonly attach: (worker: ChildProcess) => Promise<Attachment>
+}
+
+/** Where a worker finds the store. */
+export interface Address {
+  readonly url: string
+  /** The run's own database or table there. */
+  readonly name?: string
 }
 
 /** One worker's way to the store. */
 export interface Attachment extends AsyncDisposable {
-  /** What the worker is told. */
-  readonly place: unknown
-  /** Forgets the commands so far. */
+  readonly address: Address
+  /** Forgets the commands counted so far. */
   readonly reset: () => void
-  /** The commands that the worker sent since then. `undefined`: count the adapter's verbs instead. */
+  /** The commands that the worker has sent since `reset`. `undefined`: count the adapter's calls instead. */
   readonly commands: () => ReadonlyArray<string> | undefined
 }
 
@@ -41,5 +46,5 @@ export interface Attachment extends AsyncDisposable {
 export interface Connection {
   readonly adapter: Adapter
   /** Closes what the adapter itself does not. */
-  readonly close: () => Promise<unknown>
+  readonly close?: () => Promise<unknown>
 }

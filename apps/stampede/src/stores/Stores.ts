@@ -1,17 +1,12 @@
 /**
- * The stores that there are. A new one is a file of its own and a line here; the first is
- * what is used unless told otherwise.
+ * The stores that there are. A new one is a line here; the first is the default.
  */
-
-import { ClusterStore } from "./ClusterStore.ts"
-import { D1Store } from "./D1Store.ts"
+import { D1Store, KvStore, R2Store } from "./CloudflareStore.ts"
+import { ClusterStore, MemoryStore } from "./ClusterStore.ts"
 import { DynamoDbStore } from "./DynamoDbStore.ts"
-import { KvStore } from "./KvStore.ts"
 import { MemcachedStore } from "./MemcachedStore.ts"
-import { MemoryStore } from "./MemoryStore.ts"
 import { MongoDbStore } from "./MongoDbStore.ts"
 import { PostgresStore } from "./PostgresStore.ts"
-import { R2Store } from "./R2Store.ts"
 import { RedisStore } from "./RedisStore.ts"
 import { S3Store } from "./S3Store.ts"
 import type { Store } from "./Store.ts"

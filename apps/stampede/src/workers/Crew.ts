@@ -17,7 +17,7 @@ export class Hand {
   readonly channel: WorkerChannel
   /** Settles when the process is gone, with how it ended. */
   readonly gone: Promise<string>
-  private readonly child: ChildProcess
+  readonly child: ChildProcess
   private ended = false
 
   constructor(index: number) {

@@ -44,7 +44,7 @@ const optionsOf = (
 })
 
 const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> => {
-  const connection = await store(orders.store).connect(orders.place, orders.prefix, channel)
+  const connection = await store(orders.store).connect(orders.address, orders.prefix)
   const witness = new Witness(connection.adapter, (sighting) => {
     if (orders.keys.includes(sighting.key)) channel.tell("saw", sighting)
   })
@@ -128,7 +128,7 @@ const serve = (channel: ParentChannel): void => {
   channel.onAsk("close", async () => {
     const { cache, connection } = await here()
     await cache.close()
-    await connection.close()
+    await connection.close?.()
     return undefined
   })
 }

@@ -181,15 +181,14 @@ class Peer {
 
 let peer: Peer | undefined
 channel.onAsk("run", async (start) => {
-  // Where the store is reached through the parent, that speaks over the same channel.
-  const connection = await store(start.store).connect(start.place, start.prefix, channel as never)
+  const connection = await store(start.store).connect(start.address, start.prefix)
   peer = new Peer(start, connection)
   return peer.run()
 })
 channel.onAsk("look", () => peer!.look())
 channel.onAsk("close", async () => {
   await peer?.cache.close()
-  await peer?.connection.close()
+  await peer?.connection.close?.()
   return undefined
 })
 process.on("disconnect", () => process.exit())

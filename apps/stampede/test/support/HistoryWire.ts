@@ -1,6 +1,6 @@
 /** What a history's parent and its processes say to each other. */
 import type { Protocol } from "../../src/ipc/Channel.ts"
-import type { ToParent } from "../../src/ipc/Wire.ts"
+import type { Address } from "../../src/stores/Store.ts"
 
 /** The keys: groups that share a prefix and a tag. */
 export const groups: ReadonlyArray<string> = ["a", "b", "c"]
@@ -35,7 +35,7 @@ export interface Part {
 
 export interface Start {
   readonly store: string
-  readonly place: unknown
+  readonly address: Address
   readonly prefix: string
   readonly seed: number
   readonly near: boolean
@@ -51,7 +51,7 @@ export interface ToPeer extends Protocol {
     ]
     readonly close: readonly [undefined, undefined]
   }
-  readonly tells: { readonly stop: undefined; readonly woken: unknown; readonly changed: unknown }
+  readonly tells: { readonly stop: undefined }
 }
 
 export interface ToTruth extends Protocol {
@@ -63,7 +63,6 @@ export interface ToTruth extends Protocol {
     /** Whether the change is known to every cache now. */
     readonly changed: readonly [{ readonly change: Change; readonly known: boolean }, undefined]
     readonly floors: readonly [ReadonlyArray<string>, Readonly<Record<string, Floor>>]
-    readonly store: ToParent["asks"]["store"]
   }
-  readonly tells: { readonly unwatch: unknown }
+  readonly tells: {}
 }
