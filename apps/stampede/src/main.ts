@@ -2,14 +2,14 @@
  * `stampede`: see `--help`.
  */
 import { writeFile } from "node:fs/promises"
-import { Answered, parse } from "./cli/Arguments.ts"
+import { EarlyExit, parse } from "./cli/Arguments.ts"
 import { json } from "./cli/Json.ts"
 import { report } from "./report/Report.ts"
 import * as Stampede from "./run/Stampede.ts"
 import type { Settings } from "./scenarios/Settings.ts"
 import { Screen } from "./terminal/Screen.ts"
 
-/** Somebody wants it to end. */
+/** The process was told to end by a signal. */
 class Interrupted extends Error {
   readonly signal: NodeJS.Signals
 
@@ -26,21 +26,21 @@ const run = async (settings: Settings): Promise<number> => {
   for (const signal of Object.keys(exitCodes) as Array<NodeJS.Signals>) {
     process.on(signal, () => interruption.abort(new Interrupted(signal)))
   }
-  // With --json, standard output is for machines.
+  // With --json, standard output is the document alone.
   using screen = new Screen(settings.json ? process.stderr : process.stdout, settings)
   const outcome = await Stampede.run(settings, screen, interruption.signal).catch((error: unknown) => {
-    // What breaks because of a signal is the signal's doing.
+    // Whatever breaks after a signal breaks because of it.
     throw interruption.signal.aborted ? interruption.signal.reason : error
   })
   if (settings.report !== undefined) await writeFile(settings.report, report(outcome, settings.report))
   if (settings.json) process.stdout.write(`${json(outcome)}\n`)
-  else if (settings.check) screen.verdict(outcome)
+  else if (settings.check) screen.findings(outcome)
   else screen.outcome(outcome, settings.report)
   return outcome.kept ? 0 : 1
 }
 
 const explain = (error: unknown): number => {
-  if (error instanceof Answered) {
+  if (error instanceof EarlyExit) {
     ;(error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`)
     return error.exitCode
   }

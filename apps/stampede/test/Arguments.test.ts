@@ -1,17 +1,17 @@
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { Answered, parse } from "../src/cli/Arguments.ts"
+import { EarlyExit, parse } from "../src/cli/Arguments.ts"
 
-/** What is said to who asks for this. */
-const answer = (...args: ReadonlyArray<string>): Answered => {
+/** The answer to arguments that run nothing. */
+const answer = (...args: ReadonlyArray<string>): EarlyExit => {
   try {
     parse(args, {})
   } catch (error) {
-    if (error instanceof Answered) return error
+    if (error instanceof EarlyExit) return error
     throw error
   }
-  throw new Error("nothing was refused")
+  throw new Error("the arguments were accepted")
 }
 
 describe("the arguments", () => {

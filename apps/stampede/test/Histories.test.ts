@@ -1,4 +1,4 @@
-/** What several processes do to the same keys at random, one of them killed half-way: nothing old is ever cached. */
+/** Several processes work on the same keys at random, and one of them is killed half-way: nothing old is ever cached. */
 import { type ChildProcess, fork } from "node:child_process"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
@@ -7,37 +7,37 @@ import { afterAll, describe, expect, it } from "vitest"
 import { Channel } from "../src/ipc/Channel.ts"
 import type { OpenStore } from "../src/stores/Store.ts"
 import { store } from "../src/stores/Stores.ts"
-import { Truth } from "./support/HistoryTruth.ts"
-import { keys, type Part, type Start, type ToPeer, type ToTruth } from "./support/HistoryWire.ts"
+import { keys, type Part, type Start, type ToOrigin, type ToWorker } from "./support/HistoryMessages.ts"
+import { Origin } from "./support/HistoryOrigin.ts"
 
-const script = fileURLToPath(new URL("./support/HistoryPeer.ts", import.meta.url))
+const script = fileURLToPath(new URL("./support/HistoryWorker.ts", import.meta.url))
 
-/** What each process is to have done in each half: enough to be wrong about, however slow the machine. */
+/** The work of each process in each half, however slow the machine is. */
 const enough = { reads: 100, changes: 20 }
 
-/** A process that takes part, and its way to the truth. */
-class Process {
+/** A worker process and its way to the origin. */
+class Worker {
   readonly child: ChildProcess
-  readonly channel: Channel<ToPeer, ToTruth>
-  private readonly truth: Truth
+  readonly channel: Channel<ToWorker, ToOrigin>
+  private readonly origin: Origin
   private reads = 0
   private changes = 0
   private end: () => Promise<void> = async () => {}
 
-  constructor(truth: Truth) {
-    this.truth = truth
+  constructor(origin: Origin) {
+    this.origin = origin
     this.child = fork(script, { serialization: "advanced", stdio: ["ignore", "ignore", 2, "ipc"] })
-    this.channel = new Channel<ToPeer, ToTruth>(this.child)
-    this.channel.onAsk("read", (wanted) => truth.read(wanted))
-    this.channel.onAsk("change", (wanted) => truth.change(this, wanted))
+    this.channel = new Channel<ToWorker, ToOrigin>(this.child)
+    this.channel.onAsk("read", (wanted) => origin.read(wanted))
+    this.channel.onAsk("change", (wanted) => origin.change(this, wanted))
     this.channel.onAsk("changed", ({ change, known }) => {
-      truth.changed(this, change, known)
+      origin.changed(this, change, known)
       if (known) this.changes++
       return undefined
     })
     this.channel.onAsk("floors", (wanted) => {
       this.reads++
-      return truth.floors(wanted)
+      return origin.floors(wanted)
     })
   }
 
@@ -47,7 +47,7 @@ class Process {
     return this.channel.ask("run", { ...start, address: attachment.address })
   }
 
-  /** Until it has done its part of a half. */
+  /** Waits until it has done its part of a half. */
   async half(): Promise<void> {
     const reads = this.reads + enough.reads
     const changes = this.changes + enough.changes
@@ -58,39 +58,39 @@ class Process {
     const gone = new Promise((resolve) => this.child.once("exit", resolve))
     this.child.kill("SIGKILL")
     await gone
-    this.truth.gone(this)
+    this.origin.release(this)
     await this.end()
   }
 
-  async dismiss(): Promise<void> {
+  async close(): Promise<void> {
     await this.channel.ask("close", undefined)
     await this.kill()
   }
 }
 
 const history = async (name: string, url: string | undefined, near: boolean, seed: number) => {
-  const truth = new Truth()
+  const origin = new Origin()
   await using open = await store(name).open(url)
   const start = (n: number) => ({ store: name, prefix: `history-${seed}`, seed: seed * 10 + n, near })
   const lasting = [0, 1].map((n) => {
-    const each = new Process(truth)
+    const each = new Worker(origin)
     return { each, part: each.run(open, start(n)) }
   })
-  const victim = new Process(truth)
-  const lost = victim.run(open, start(2)).catch(() => undefined)
-  await Promise.all([...lasting.map(({ each }) => each.half()), victim.half()])
-  await victim.kill()
+  const killed = new Worker(origin)
+  const lost = killed.run(open, start(2)).catch(() => undefined)
+  await Promise.all([...lasting.map(({ each }) => each.half()), killed.half()])
+  await killed.kill()
   await lost
-  const heir = new Process(truth)
-  const all = [...lasting, { each: heir, part: heir.run(open, start(3)) }]
+  const replacement = new Worker(origin)
+  const all = [...lasting, { each: replacement, part: replacement.run(open, start(3)) }]
   await Promise.all(all.map(({ each }) => each.half()))
   for (const { each } of all) each.channel.tell("stop", undefined)
   const parts = await Promise.all(all.map(({ part }) => part))
   // Longer than a lease.
   await pause(600)
-  const left = await heir.channel.ask("look", undefined)
-  const floors = truth.floors(keys)
-  await Promise.all(all.map(({ each }) => each.dismiss()))
+  const left = await replacement.channel.ask("look", undefined)
+  const floors = origin.floors(keys)
+  await Promise.all(all.map(({ each }) => each.close()))
   return { parts, left: keys.map((key, i) => ({ key, ...left[i]!, known: floors[key]!.now })) }
 }
 
@@ -111,7 +111,7 @@ for (const [name, url, missing] of stores) {
       ["plain", false],
       ["with near tiers", true]
     ] as const) {
-      it(`${kind}: nothing older than what is known is read, and nobody waits for ever`, async () => {
+      it(`${kind}: nothing older than what is known is read, and no caller waits for ever`, async () => {
         const seed = 1 + Math.floor(Math.random() * 100_000)
         const { left, parts } = await history(name, url, near, seed)
         expect(parts.flatMap(({ wrong }) => wrong)).toEqual([])
@@ -119,7 +119,7 @@ for (const [name, url, missing] of stores) {
           expect(leased, `${key} is leased for ever`).toBe(false)
           expect(version ?? known, key).toBeGreaterThanOrEqual(known)
         }
-        // There was something to be wrong about.
+        // The history was not empty.
         expect(parts.some(({ hits }) => hits > 10)).toBe(true)
       })
     }

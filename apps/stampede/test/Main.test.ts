@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { orUnavailable, poll, Redis, Unavailable } from "@cache-locking/test-servers"
 import { afterAll, describe, expect, it } from "vitest"
-import { App, lives } from "./support/App.ts"
+import { App, isAlive } from "./support/App.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "stampede-test-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -12,7 +12,7 @@ const probe = await orUnavailable(Redis.start({ own: true }))
 if (!(probe instanceof Unavailable)) await probe.stop()
 
 describe("the app", () => {
-  it("shows a run on a pipe as plain lines, and says where the picture is", async () => {
+  it("shows a run on a pipe as plain lines, and says where the report is", async () => {
     const path = join(directory, "report.html")
     const { code, err, out } = await new App(["--callers", "20", "--load", "50ms", "--report", path]).ended
     expect(err).toBe("")
@@ -46,7 +46,7 @@ describe("the app", () => {
     expect(out).toContain("Usage: stampede")
   })
 
-  it("fails when there is no such store to be reached", async () => {
+  it("fails when the store cannot be reached", async () => {
     const { code, err } = await new App(["--url", "redis://127.0.0.1:1"]).ended
     expect(code).toBe(1)
     expect(err).toContain("no Redis answers at 127.0.0.1:1")
@@ -65,13 +65,13 @@ describe.each([
     })
     const servers = store === "redis" ? 1 : 0
     await poll(() => app.descendants().length >= processes + servers && app.out.includes("every caller"), {
-      what: "the processes to be there"
+      what: "the processes to start"
     })
     const started = app.descendants()
     app.child.kill(signal)
     const { code, err } = await app.ended
     expect(err).toBe("")
     expect(code).toBe(expected)
-    await poll(() => started.every((pid) => !lives(pid)), { what: "all processes to be gone" })
+    await poll(() => started.every((pid) => !isAlive(pid)), { what: "all processes to exit" })
   })
 })

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
-import { Answered, parse } from "../src/cli/Arguments.ts"
+import { EarlyExit, parse } from "../src/cli/Arguments.ts"
 import { scenarios } from "../src/scenarios/Scenarios.ts"
 import { stores } from "../src/stores/Stores.ts"
 
@@ -10,7 +10,7 @@ const help = (): string => {
   try {
     parse(["--help"], {})
   } catch (error) {
-    if (error instanceof Answered) return error.message
+    if (error instanceof EarlyExit) return error.message
   }
   throw new Error("there is no help")
 }

@@ -20,9 +20,9 @@ const parsed = (html: string) => {
   return { errors, all: elements(document) }
 }
 
-const nasty = `"><script>alert('x')</script>&amp;<b`
+const hostileKey = `"><script>alert('x')</script>&amp;<b`
 
-/** Whatever makes a browser fetch something. */
+/** Attributes that make a browser fetch something. */
 const fetching = ["src", "href", "xlink:href", "srcset", "action", "data", "poster", "background"]
 
 const check = (outcome: Outcome) => {
@@ -39,18 +39,27 @@ const check = (outcome: Outcome) => {
 }
 
 describe("the report", () => {
-  it("is well-formed, needs nothing but itself, and escapes keys", async () => {
-    const outcome = await run("--processes", "2", "--callers", "4", "--load", "30ms", "--keys", `${nasty},product:2`)
+  it("is well-formed and self-contained, and escapes keys", async () => {
+    const outcome = await run(
+      "--processes",
+      "2",
+      "--callers",
+      "4",
+      "--load",
+      "30ms",
+      "--keys",
+      `${hostileKey},product:2`
+    )
     const { all, html } = check(outcome)
     expect(html).not.toContain("<script")
     expect(html).toContain("&lt;script&gt;")
-    const told = all
+    const shown = all
       .filter(({ tagName }) => tagName === "body")
       .map(text)
       .join("")
-    expect(told).toContain(nasty)
+    expect(shown).toContain(hostileKey)
 
-    // Who cannot see the picture is told the same.
+    // Screen readers get the same information.
     const pictures = all.filter(({ attrs, tagName }) => tagName === "svg" && attrs.some(({ name }) => name === "role"))
     expect(pictures.length).toBeGreaterThan(0)
     const ids = new Set(all.flatMap(({ attrs }) => attrs.filter(({ name }) => name === "id").map(({ value }) => value)))
@@ -63,7 +72,7 @@ describe("the report", () => {
     expect(ids.size).toBe(all.flatMap(({ attrs }) => attrs.filter(({ name }) => name === "id")).length)
   })
 
-  it("tells of a kill and a takeover", async () => {
+  it("shows a kill and a takeover", async () => {
     const outcome = await run(
       "--check",
       "--kill",
@@ -77,9 +86,9 @@ describe("the report", () => {
       "600ms"
     )
     const { all } = check(outcome)
-    const told = all.filter(({ tagName }) => tagName === "text").map(text)
-    expect(told).toContain("killed")
-    expect(told).toContain("takes over")
+    const shown = all.filter(({ tagName }) => tagName === "text").map(text)
+    expect(shown).toContain("killed")
+    expect(shown).toContain("takes over")
   })
 
   it("is small, however many callers there are", async () => {
@@ -88,8 +97,8 @@ describe("the report", () => {
     expect(report(outcome, "a.html").length).toBeLessThan(200_000)
   })
 
-  it("can be the picture alone", async () => {
-    const outcome = await run("--check", "--processes", "2", "--callers", "2", "--load", "20ms", "--keys", nasty)
+  it("can be the timeline alone", async () => {
+    const outcome = await run("--check", "--processes", "2", "--callers", "2", "--load", "20ms", "--keys", hostileKey)
     const svg = report(outcome, "/tmp/a.svg")
     expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
     expect(svg).not.toContain("<script")

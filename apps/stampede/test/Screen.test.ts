@@ -7,7 +7,7 @@ import { Screen } from "../src/terminal/Screen.ts"
 import { withLeases } from "../src/workers/Contender.ts"
 import { run } from "./support/Run.ts"
 
-/** A terminal of that width that keeps what is written to it. */
+/** A terminal of a given width that keeps what is written to it. */
 class Terminal extends Writable {
   readonly columns: number
   readonly isTTY: boolean
@@ -40,7 +40,7 @@ const show = (outcome: Outcome, terminal: Terminal): void => {
 }
 
 describe("the screen", () => {
-  it("tells the same whatever the width, and never writes over the edge", async () => {
+  it("shows the same at every width, and never writes past the edge", async () => {
     const outcome = await run("--kill", "--processes", "3", "--callers", "5", "--load", "60ms", "--lease", "400ms")
     for (const columns of [38, 60, 80, 120]) {
       const terminal = new Terminal(columns, false)

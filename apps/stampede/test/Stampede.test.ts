@@ -15,7 +15,7 @@ describe("a cold key, over the embedded store", () => {
     for (const key of outcome.settings.keys) {
       expect(outcome.recordings[2]!.loads.filter((load) => load.key === key)).toHaveLength(1)
     }
-    // Asked, watched, asked, left, asked: for each key, however many callers there are.
+    // For each key: acquire, watch, acquire, unwatch, acquire. The number of callers does not matter.
     expect(cached!.storeCommands!.most).toBeLessThanOrEqual(3 * 6)
   })
 
@@ -31,7 +31,7 @@ describe("a cold key, over the embedded store", () => {
     expect(outcome.kept).toBe(true)
   })
 
-  it("is loaded by an origin that may serve one call at a time", async () => {
+  it("is loaded by an origin that serves one call at a time", async () => {
     const outcome = await run("--processes", "2", "--callers", "5", "--load", "20ms", "--capacity", "1")
     expect(calls(outcome)).toEqual([10, 2, 1])
     const ends = outcome.recordings[0]!.loads.map(({ end }) => end!).sort((a, b) => a - b)
@@ -51,7 +51,7 @@ describe("with --kill", () => {
     expect(more).toEqual([])
     expect(first).toMatchObject({ ended: "expired" })
     expect(second).toMatchObject({ ended: "filled", takesOver: first })
-    // Not before: the lease protects whom nobody can ask.
+    // Not before: nobody knows that the holder of the lease was killed.
     expect(second!.from).toBeGreaterThanOrEqual(first!.until - 2)
     expect(recording!.processes.filter(({ killedAt }) => killedAt !== undefined).map(({ index }) => index)).toEqual([
       first!.process
@@ -60,13 +60,13 @@ describe("with --kill", () => {
 })
 
 describe("the other scenarios", () => {
-  it("expiry: nobody waits, one load, and the new value is there afterwards", async () => {
+  it("expiry: no caller waits, one load, and the new value is cached afterwards", async () => {
     const outcome = await run("--check", "--scenario", "expiry", "--callers", "50")
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
     expect(outcome.figures[0]).toMatchObject({ originCalls: 1, stale: 200, outdatedKeys: 0 })
   })
 
-  it("early: one load before the expiry, for which nobody waits, where the others wait at it", async () => {
+  it("early: one load before the expiry, for which no caller waits, where the other contenders wait at it", async () => {
     const outcome = await run("--scenario", "early", "--callers", "50", "--load", "150ms")
     const [naive, single, cached] = outcome.figures
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
@@ -77,7 +77,7 @@ describe("the other scenarios", () => {
     expect(new Set(hows)).toEqual(new Set(["hit"]))
   })
 
-  it("early: is thought of by few callers, of several keys, too", async () => {
+  it("early: few callers of several keys refresh early, too", async () => {
     const outcome = await run("--check", "--scenario", "early", "--callers", "4", "--keys", "2", "--load", "50ms")
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
     expect(calls(outcome)).toEqual([2])
@@ -92,7 +92,7 @@ describe("the other scenarios", () => {
     expect(naive!.storeCommands!.total).toBe(201)
     expect(naive!.commandsBefore).toBeGreaterThan(0)
     expect(cached).toMatchObject({ commandsBefore: 0, answered: 200, outdatedKeys: 0 })
-    // Set by one, and asked for anew by each, at most again if the news arrives meanwhile.
+    // One process sets it, and each asks for it again, twice if the change is reported meanwhile.
     expect(cached!.storeCommands!.total).toBeLessThanOrEqual(3 * 4)
     for (const { callers } of outcome.recordings[2]!.processes) expect(callers.at(-1)).toMatchObject({ version: 2 })
   })
@@ -113,12 +113,12 @@ describe("the other scenarios", () => {
     expect(outcome.figures[0]).toMatchObject({ answered: 0, failed: 204, unanswered: 0 })
     const errors = outcome.recordings[0]!.processes.flatMap(({ callers }) => callers.map(({ error }) => error))
     expect(new Set(errors)).toEqual(new Set(["OriginDown"]))
-    // The waves come at once, while the key cools down, and after that; a slow machine may tear the last one apart.
+    // The waves come at once, during the cooldown and after it. A slow machine may tear the last one apart.
     expect(outcome.figures[0]!.originCalls).toBeGreaterThanOrEqual(2)
     expect(outcome.figures[0]!.originCalls).toBeLessThanOrEqual(3)
   })
 
-  it("delete: the late fill is refused, where others let the deleted value come back", async () => {
+  it("delete: the late fill is refused, where the other contenders let the deleted value come back", async () => {
     const outcome = await run("--scenario", "delete", "--callers", "20", "--load", "800ms")
     const [naive, single, cached] = outcome.figures
     expect(outcome.findings.filter(({ ok }) => !ok)).toEqual([])
@@ -128,14 +128,14 @@ describe("the other scenarios", () => {
   })
 })
 
-describe("what came of it", () => {
-  it("is told to machines as JSON", async () => {
+describe("the outcome", () => {
+  it("is printed as JSON for machines", async () => {
     const outcome = await run("--check", "--callers", "5", "--load", "20ms")
-    const told = JSON.parse(json(outcome))
-    expect(told).toMatchObject({ kept: true, settings: { callers: 5, capacity: null }, store: expect.any(String) })
-    expect(told.runs).toHaveLength(1)
-    expect(told.runs[0]).toMatchObject({ contender: "cache-locking", originCalls: 1, answered: 20 })
-    expect(told.runs[0].processes).toHaveLength(4)
-    expect(told.runs[0].events[0]).toMatchObject({ at: 0 })
+    const document = JSON.parse(json(outcome))
+    expect(document).toMatchObject({ kept: true, settings: { callers: 5, capacity: null }, store: expect.any(String) })
+    expect(document.runs).toHaveLength(1)
+    expect(document.runs[0]).toMatchObject({ contender: "cache-locking", originCalls: 1, answered: 20 })
+    expect(document.runs[0].processes).toHaveLength(4)
+    expect(document.runs[0].events[0]).toMatchObject({ at: 0 })
   })
 })

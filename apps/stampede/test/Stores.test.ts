@@ -12,10 +12,9 @@ import {
 } from "@cache-locking/test-servers"
 import postgres from "postgres"
 import { afterAll, describe, expect, it } from "vitest"
-import { chronicle } from "../src/recording/Chronicle.ts"
+import { eventLog } from "../src/recording/EventLog.ts"
 import { leases } from "../src/recording/Recording.ts"
 import { run } from "./support/Run.ts"
-
 
 type Commands = ReadonlyArray<string>
 
@@ -163,7 +162,7 @@ for (const { after, atMost, commands, pushes, seesExits, start, store, title, un
       expect(second).toMatchObject({ ended: "filled", takesOver: first })
       expect(second!.from).toBeLessThan(first!.from + lease)
       const freed = `The store frees the lease of process ${first!.process + 1}.`
-      expect(chronicle(recording).map(({ text }) => text)).toContain(freed)
+      expect(eventLog(recording).map(({ text }) => text)).toContain(freed)
     })
 
     if (pushes) {

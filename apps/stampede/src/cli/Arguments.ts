@@ -1,5 +1,5 @@
 /**
- * The command line: what may be asked for, and what is said to who asks for something else.
+ * The command line: its options, and what is answered to arguments that cannot be used.
  */
 import { accessSync, constants, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -9,9 +9,9 @@ import { scenario, scenarios } from "../scenarios/Scenarios.ts"
 import type { Settings } from "../scenarios/Settings.ts"
 import { store as storeNamed, storeOf, stores } from "../stores/Stores.ts"
 
-/** The arguments are answered without a run: help, or a problem. */
-export class Answered extends Error {
-  override readonly name = "Answered"
+/** Nothing is run: the message is the help text or says what is wrong with the arguments. */
+export class EarlyExit extends Error {
+  override readonly name = "EarlyExit"
   readonly exitCode: number
 
   constructor(message: string, exitCode: number) {
@@ -21,7 +21,7 @@ export class Answered extends Error {
 }
 
 const refuse = (option: string, value: string, accepted: string): never => {
-  throw new Answered(`error: option '${option}' argument '${value}' is invalid. Accepted: ${accepted}`, 2)
+  throw new EarlyExit(`error: option '${option}' argument '${value}' is invalid. Accepted: ${accepted}`, 2)
 }
 
 const between =
@@ -84,62 +84,54 @@ const catalogue = (
 
 const command = (): Command =>
   new Command("stampede")
-    .description("Many callers in many processes want one slow value at once: with and without leases, on screen.")
+    .description("Many callers in many processes want one slow value at once, with and without leases.")
     .addOption(
       new Option("--scenario <name>", "what happens").choices(scenarios.map(({ name }) => name)).default("cold")
     )
     .addOption(
       new Option("--store <name>", "what they share").choices(stores.map(({ name }) => name)).default("memory")
     )
-    .addOption(new Option("--url <url>", "where the store is, instead of starting one").argParser(url))
-    .addOption(new Option("--processes <n>", "how many processes").argParser(between(1, 32)).default(4))
-    .addOption(
-      new Option("--callers <n>", "how many callers in each process").argParser(between(1, 10_000)).default(250)
-    )
+    .option("--url <url>", "where the store is, instead of starting one", url)
+    .option("--processes <n>", "how many processes", between(1, 32), 4)
+    .option("--callers <n>", "how many callers in each process", between(1, 10_000), 250)
     .addOption(
       new Option("--keys <n|names>", "how many hot keys, or their names").argParser(keys).default(["product:1"], "1")
     )
     .addOption(
       new Option("--load <duration>", "how long the origin takes").argParser(duration(10, 60_000)).default(200, "200ms")
     )
-    .addOption(
-      new Option(
-        "--capacity <n>",
-        "how many calls the origin serves at once; the others queue (default: all)"
-      ).argParser(between(1, 1_000_000))
+    .option(
+      "--capacity <n>",
+      "how many calls the origin serves at once; the others queue (default: all)",
+      between(1, 1_000_000)
     )
-    .addOption(
-      new Option("--spread <duration>", "callers set out within this time (default: at once)").argParser(
-        duration(0, 60_000)
-      )
-    )
-    .addOption(
-      new Option(
-        "--lease <duration>",
-        "how long a lease lasts unless renewed (default: 15s, with --kill 1s)"
-      ).argParser(duration(50, 600_000))
+    .option("--spread <duration>", "callers begin within this time (default: at once)", duration(0, 60_000))
+    .option(
+      "--lease <duration>",
+      "how long a lease lasts unless renewed (default: 15s, with --kill 1s)",
+      duration(50, 600_000)
     )
     .option("--kill", "kill the process that leads half-way through its load (scenario cold)")
-    .addOption(
-      new Option("--swr <duration>", "how long a value may be served stale (scenario expiry; default: 30s)").argParser(
-        duration(1_000, 3_600_000)
-      )
+    .option(
+      "--swr <duration>",
+      "how long a value may be served stale (scenario expiry; default: 30s)",
+      duration(1_000, 3_600_000)
     )
-    .addOption(
-      new Option(
-        "--cooldown <duration>",
-        "no new try so long after a failure (scenario failing; default: 500ms)"
-      ).argParser(duration(50, 60_000))
+    .option(
+      "--cooldown <duration>",
+      "how long nobody may try again after a failure (scenario failing; default: 500ms)",
+      duration(50, 60_000)
     )
-    .addOption(
-      new Option("--report <path>", "where the picture goes: a page (.html) or the picture alone (.svg)")
-        .argParser(reportFile)
-        .default(join(tmpdir(), "stampede-report.html"))
+    .option(
+      "--report <path>",
+      "the file for the report: a page (.html) or the timeline alone (.svg)",
+      reportFile,
+      join(tmpdir(), "stampede-report.html")
     )
-    .option("--no-report", "draw no picture")
-    .option("--json", "everything as JSON on standard output")
+    .option("--no-report", "write no report")
+    .option("--json", "print everything as JSON on standard output")
     .option("--check", "only the run with leases, and whether it kept its promises")
-    .helpOption("-h, --help", "this text")
+    .helpOption("-h, --help", "show this text")
     .addHelpText("after", catalogue("Scenarios", scenarios))
     .addHelpText("after", catalogue("Stores", stores))
     .addHelpText(
@@ -149,63 +141,42 @@ const command = (): Command =>
     .allowExcessArguments(false)
     .exitOverride()
 
-interface Raw {
-  readonly scenario: string
-  readonly store: string
-  readonly url: URL | undefined
-  readonly processes: number
-  readonly callers: number
-  readonly keys: ReadonlyArray<string>
-  readonly load: number
-  readonly capacity: number | undefined
-  readonly spread: number | undefined
-  readonly lease: number | undefined
-  readonly kill: boolean | undefined
-  readonly swr: number | undefined
-  readonly cooldown: number | undefined
-  readonly report: string | false
-  readonly json: boolean | undefined
-  readonly check: boolean | undefined
-}
+/** The options as they are parsed. Those with a default in Settings alone may be missing. */
+type Raw = Pick<Settings, "scenario" | "store" | "processes" | "callers" | "keys" | "load"> &
+  Partial<Pick<Settings, "capacity" | "spread" | "lease" | "kill" | "swr" | "cooldown" | "json" | "check">> & {
+    readonly url?: URL
+    readonly report: string | false
+  }
+
+type Environment = { readonly [name: string]: string | undefined }
 
 /**
- * What the arguments, those after the script's name, ask for.
+ * The settings that the arguments, those after the script's name, ask for.
  *
- * @throws Answered for help, and for what cannot be done
+ * @throws EarlyExit for help, and for arguments that cannot be used
  */
-export const parse = (
-  argv: ReadonlyArray<string>,
-  environment: { readonly [name: string]: string | undefined } = process.env
-): Settings => {
+export const parse = (argv: ReadonlyArray<string>, environment: Environment = process.env): Settings => {
   const stampede = command()
   let printed = ""
-  stampede.configureOutput({
-    writeOut: (text) => {
-      printed += text
-    },
-    writeErr: (text) => {
-      printed += text
-    }
-  })
+  const print = (text: string) => {
+    printed += text
+  }
+  stampede.configureOutput({ writeOut: print, writeErr: print })
   try {
     stampede.parse([...argv], { from: "user" })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     // A URL may hold a password.
-    throw new Answered(printed.trimEnd().replace(/\/\/[^@\s'/]*@/g, "//…@"), error.exitCode === 0 ? 0 : 2)
+    throw new EarlyExit(printed.trimEnd().replace(/\/\/[^@\s'/]*@/g, "//…@"), error.exitCode === 0 ? 0 : 2)
   }
   return settings(stampede, stampede.opts<Raw & Record<string, unknown>>(), environment)
 }
 
-const settings = (
-  stampede: Command,
-  raw: Raw,
-  environment: { readonly [name: string]: string | undefined }
-): Settings => {
+const settings = (stampede: Command, raw: Raw, environment: Environment): Settings => {
   const given = (option: string): boolean => stampede.getOptionValueSource(option) === "cli"
-  const story = scenario(raw.scenario)
+  const { options } = scenario(raw.scenario)
   for (const option of ["kill", "spread", "swr", "cooldown"] as const) {
-    if (given(option) && !story.options.includes(option)) {
+    if (given(option) && !options.includes(option)) {
       const takes = scenarios.filter(({ options }) => options.includes(option)).map(({ name }) => name)
       refuse("--scenario <name>", raw.scenario, `with --${option}, ${takes.join(" or ")}`)
     }
@@ -213,11 +184,9 @@ const settings = (
   if (raw.kill && raw.processes < 2) refuse("--processes <n>", String(raw.processes), "with --kill, at least 2")
   if (raw.keys.length > raw.callers)
     refuse("--keys <n|names>", String(raw.keys.length), `at most one per caller, ${raw.callers}`)
-  const { store, address } = place(raw, given("store"), environment)
   return {
+    ...locate(raw, given("store"), environment),
     scenario: raw.scenario,
-    store,
-    url: address,
     processes: raw.processes,
     callers: raw.callers,
     keys: raw.keys,
@@ -234,24 +203,20 @@ const settings = (
   }
 }
 
-/** Which store, and where: a URL says both, an environment variable only where. */
-const place = (
-  raw: Raw,
-  chosen: boolean,
-  environment: { readonly [name: string]: string | undefined }
-): { readonly store: string; readonly address: string | undefined } => {
+/** The store and its address: a URL says both, an environment variable only the address. */
+const locate = (raw: Raw, isChosen: boolean, environment: Environment): Pick<Settings, "store" | "url"> => {
   if (raw.url !== undefined) {
     const { name } = storeOf(raw.url)!
-    if (chosen && name !== raw.store)
+    if (isChosen && name !== raw.store)
       refuse("--url <url>", `${raw.url.protocol}//…`, `with --store ${raw.store}, ${accepted(raw.store)}`)
-    return { store: name, address: raw.url.href }
+    return { store: name, url: raw.url.href }
   }
   const { variable } = storeNamed(raw.store)
-  const address = variable === undefined ? undefined : environment[variable] || undefined
-  if (address !== undefined && !URL.canParse(address)) {
-    throw new Answered(`error: environment variable '${variable}' is not a URL. Accepted: ${accepted(raw.store)}`, 2)
+  const url = variable === undefined ? undefined : environment[variable] || undefined
+  if (url !== undefined && !URL.canParse(url)) {
+    throw new EarlyExit(`error: environment variable '${variable}' is not a URL. Accepted: ${accepted(raw.store)}`, 2)
   }
-  return { store: raw.store, address }
+  return { store: raw.store, url }
 }
 
 const accepted = (name: string): string => {

@@ -1,15 +1,15 @@
 /**
- * What came of it, for machines.
+ * The outcome for machines.
  */
 import { role } from "../recording/Band.ts"
-import { chronicle } from "../recording/Chronicle.ts"
+import { eventLog } from "../recording/EventLog.ts"
 import type { Outcome } from "../run/Stampede.ts"
 
-/** One document. Times are milliseconds; those of events count from the start of their run. */
+/** One document. Times are milliseconds; those of events are since the start of their run. */
 export const json = ({ figures, findings, kept, recordings, settings, store }: Outcome): string =>
   JSON.stringify(
     {
-      // Infinity is no number in JSON.
+      // JSON has no Infinity.
       settings: {
         ...settings,
         url: undefined,
@@ -28,7 +28,7 @@ export const json = ({ figures, findings, kept, recordings, settings, store }: O
           commands: process.commands ?? null
         })),
         afterwards: recording.afterwards,
-        events: chronicle(recording)
+        events: eventLog(recording)
       }))
     },
     null,

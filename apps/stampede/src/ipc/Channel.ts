@@ -1,12 +1,11 @@
 /**
- * Questions and news between a parent and its child process, over Node's own IPC.
+ * Requests and notifications between a parent and its child process, over Node's own IPC.
  *
- * What is sent in one turn of the event loop travels as one message: a stampede would
- * otherwise spend its time on a thousand small ones. Others may speak over the same port:
- * what does not bear this channel's mark is theirs.
+ * Everything that is sent in one turn of the event loop travels as one message: a stampede would otherwise spend its time
+ * on a thousand small ones. Others may use the same port: messages without this channel's mark are theirs.
  */
 
-/** What one side may be asked, as `verb: [body, answer]`, and what it may be told, as `verb: body`. */
+/** The verbs that one side understands: those that it answers, as `[body, answer]`, and those that it is told, as `body`. */
 export interface Protocol {
   readonly asks: { readonly [verb: string]: readonly [body: unknown, answer: unknown] }
   readonly tells: { readonly [verb: string]: unknown }
@@ -18,39 +17,37 @@ type Message =
   | { readonly kind: "failure"; readonly id: number; readonly message: string }
   | { readonly kind: "tell"; readonly verb: string; readonly body: unknown }
 
-/** What travels: the messages, under a name that nobody else uses. */
+/** The messages of one turn, under a name that nobody else uses. */
 interface Batch {
   readonly stampede: ReadonlyArray<Message>
 }
 
-/** The part of `process`, and of a child process, that is needed. */
+/** The part of `process` and of a child process that is needed. */
 interface Port {
   readonly connected: boolean
   send?(message: unknown, handle?: undefined, options?: undefined, callback?: (error: Error | null) => void): boolean
   on(event: "message", listener: (message: unknown) => void): unknown
   on(event: "disconnect", listener: () => void): unknown
-  off(event: "message", listener: (message: unknown) => void): unknown
-  off(event: "disconnect", listener: () => void): unknown
 }
 
-interface Waiting {
+interface Pending {
   readonly resolve: (answer: any) => void
   readonly reject: (error: Error) => void
 }
 
-/** The other side is gone. */
-export class Disconnected extends Error {
+/** The process at the other end has exited. */
+class Disconnected extends Error {
   override readonly name = "Disconnected"
 
   constructor() {
-    super("the process at the other end is gone")
+    super("the process at the other end has exited")
   }
 }
 
-/** One end. `Theirs` is what the other side understands, `Ours` what this one does. */
+/** One end. `Theirs` is what the other side understands, `Ours` what this side does. */
 export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   private readonly port: Port
-  private readonly waiting = new Map<number, Waiting>()
+  private readonly pending = new Map<number, Pending>()
   private readonly answers = new Map<string, (body: any) => unknown>()
   private readonly listeners = new Map<string, (body: any) => void>()
   private outbox: Array<Message> = []
@@ -63,8 +60,8 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
       for (const each of stampede ?? []) this.receive(each)
     })
     port.on("disconnect", () => {
-      for (const { reject } of this.waiting.values()) reject(new Disconnected())
-      this.waiting.clear()
+      for (const { reject } of this.pending.values()) reject(new Disconnected())
+      this.pending.clear()
     })
   }
 
@@ -72,7 +69,7 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
     return new Promise((resolve, reject) => {
       if (!this.port.connected) return reject(new Disconnected())
       const id = ++this.asked
-      this.waiting.set(id, { resolve, reject })
+      this.pending.set(id, { resolve, reject })
       this.send({ kind: "ask", id, verb, body })
     })
   }
@@ -100,7 +97,7 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   private flush(): void {
     const batch: Batch = { stampede: this.outbox }
     this.outbox = []
-    // A process that was killed is not told anything any more, and that is nobody's error.
+    // A killed process can no longer be told anything, and that is no error.
     if (this.port.connected) this.port.send?.(batch, undefined, undefined, () => {})
   }
 
@@ -111,10 +108,10 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   }
 
   private settle(message: Extract<Message, { kind: "answer" | "failure" }>): void {
-    const waiting = this.waiting.get(message.id)
-    this.waiting.delete(message.id)
-    if (message.kind === "answer") waiting?.resolve(message.body)
-    else waiting?.reject(new Error(message.message))
+    const pending = this.pending.get(message.id)
+    this.pending.delete(message.id)
+    if (message.kind === "answer") pending?.resolve(message.body)
+    else pending?.reject(new Error(message.message))
   }
 
   private async answer(id: number, verb: string, body: unknown): Promise<void> {

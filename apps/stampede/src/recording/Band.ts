@@ -1,18 +1,18 @@
 /**
- * One process at one key, as it is drawn: its callers side by side, those who called the
- * origin first.
+ * One process at one key, as it is drawn: a row for each caller, those that called the origin first.
  */
-import { type Load, leases, type ProcessRecord, type Recording } from "./Recording.ts"
-import { counted } from "./Words.ts"
 
-/** How a caller's time ended. */
+import { counted } from "./Format.ts"
+import { type Load, leases, type ProcessRecord, type Recording } from "./Recording.ts"
+
+/** The end of a caller's row. */
 export type End = "answered" | "failed" | "died" | "unanswered"
 
-/** One caller; or a call at the origin that no caller waited for; or a caller and its call. */
+/** One caller, a caller and its origin call, or an origin call that no caller waited for. */
 export interface Row {
   readonly begin: number
   readonly end: number
-  /** How it ended for the caller; `undefined` if there was none. */
+  /** `undefined` without a caller. */
   readonly ended: End | undefined
   readonly load: Load | undefined
 }
@@ -20,13 +20,13 @@ export interface Row {
 export interface Band {
   readonly process: ProcessRecord
   readonly key: string
-  /** Rows with a load. */
+  /** Rows with an origin call. */
   readonly loading: ReadonlyArray<Row>
   /** Rows without. */
   readonly waiting: ReadonlyArray<Row>
 }
 
-/** The bands of a run, process by process. `until`: when what has not ended is cut off. */
+/** The bands of a run, process by process. Rows that have not ended are cut off at `until`. */
 export const bands = (recording: Recording, until: number): ReadonlyArray<Band> =>
   recording.processes.flatMap((process) =>
     recording.keys.map((key, index) => {
@@ -55,7 +55,7 @@ export const bands = (recording: Recording, until: number): ReadonlyArray<Band> 
 
 type Caller = Omit<Row, "load">
 
-/** Who died or was given an error cannot say which call was its own: one that fits is as good. */
+/** A caller that died or got an error cannot say which origin call was its own: one that fits is as good. */
 const guess = ({ begin, end, ended }: Caller, loads: ReadonlyMap<number, Load>): Load | undefined => {
   if (ended === "answered") return undefined
   for (const load of loads.values()) if (load.begin >= begin && (load.end ?? end) <= end) return load
@@ -72,14 +72,14 @@ function* callers(
     const { begin, call, end, how } = caller
     yield { call, row: { begin, end, ended: how === "failed" ? "failed" : "answered" } }
   }
-  // A process tells of its callers when all is over; until then, only that they set out is known, and how many are back.
+  // A process sends the records of its callers at the end. Until then only their begin and the number of answers are known.
   if (callers.length > 0) return
   const ended = killedAt !== undefined ? "died" : answered >= began.length ? "answered" : "unanswered"
   const end = killedAt ?? (ended === "answered" ? answeredAt : until)
   for (const { begin, key: wanted } of began) if (wanted === key) yield { call: undefined, row: { begin, end, ended } }
 }
 
-/** What a process did, in two or three words. */
+/** The part of a process in the run, in two or three words. */
 export const role = (recording: Recording, { index, callers, killedAt }: ProcessRecord): string => {
   const loads = recording.loads.filter(({ process }) => process === index)
   if (killedAt !== undefined) return "killed"

@@ -1,7 +1,2 @@
-/**
- * The machine's monotonic clock. It is one clock for all processes of a machine, so what
- * several of them saw can be laid side by side.
- */
-
-/** Milliseconds since some instant of the past, the same one for every process. */
+/** Milliseconds of the machine's monotonic clock, which all processes of the machine share. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -14,34 +14,34 @@ export interface Spread {
 export interface Figures {
   readonly contender: string
   readonly originCalls: number
-  /** Callers who were given a value. */
+  /** Callers that were given a value. */
   readonly answered: number
-  /** Callers who were given an error. */
+  /** Callers that were given an error. */
   readonly failed: number
-  /** Callers who were killed with their process. */
+  /** Callers that were killed with their process. */
   readonly died: number
-  /** Callers of living processes who were given nothing. */
+  /** Callers of living processes without an answer. */
   readonly unanswered: number
   readonly stale: number
-  /** How long callers waited. */
+  /** The waits of the callers. */
   readonly waited: Spread | undefined
-  /** How much longer callers waited than one load takes. */
+  /** The waits beyond the time of one load. */
   readonly beyondLoad: Spread | undefined
-  /** Commands sent to the store, by all and by the busiest process; `undefined` if they could not be counted. */
+  /** Commands sent to the store, by all processes and by the busiest; `undefined` if they could not be counted. */
   readonly storeCommands: { readonly total: number; readonly most: number } | undefined
-  /** Those of them that were sent before somebody set new values, where somebody did. */
+  /** The commands that were sent before new values were set, in scenarios that set some. */
   readonly commandsBefore: number | undefined
   /** From the start to the last answer. */
   readonly wall: number
-  /** Leases that ended with nobody to fill, and that another took. */
+  /** Leases that expired without a fill, and were followed by a lease of another process. */
   readonly takeovers: number
-  /** Fills that came too late and were refused. */
+  /** Late fills that were refused. */
   readonly refusedFills: number
-  /** Keys whose value in the cache is afterwards not what the origin has. */
+  /** Keys whose value in the cache afterwards is not the origin's current one. */
   readonly outdatedKeys: number
 }
 
-/** The nearest-rank percentile of what is sorted. */
+/** The nearest-rank percentile of sorted values. */
 export const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 
@@ -56,7 +56,7 @@ const spread = (values: ReadonlyArray<number>): Spread | undefined => {
   }
 }
 
-/** The numbers of a run whose origin takes `load` milliseconds. */
+/** The figures of a run whose origin takes `load` milliseconds. */
 export const figures = (recording: Recording, load: number): Figures => {
   const callers = answered(recording)
   const waits = callers.map(({ begin, end }) => end - begin)

@@ -1,22 +1,22 @@
 /**
- * What happened in one run, as it was seen: everything that is shown is made from this.
- * Instants are milliseconds of the machine's monotonic clock.
+ * The record of one run. Everything that is shown is made from it. Instants are milliseconds of the machine's monotonic
+ * clock.
  */
 
 /**
- * How a caller got its answer: `hit` (fresh in the cache), `stale` (expired, served at once), `led` (its own call
+ * The way in which a caller got its answer: `hit` (fresh in the cache), `stale` (expired, served at once), `led` (its own call
  * loaded, and cached), `uncached` (its own call loaded; the fill was refused), `waited` (for another's load),
  * `alone` (it loaded beside another's load, having waited too long), `failed`.
  */
 export type How = "hit" | "stale" | "led" | "uncached" | "waited" | "alone" | "failed"
 
-/** One caller: which key, when, and how it ended. */
+/** One caller: its key, its times and its answer. */
 export interface CallerRecord {
   readonly key: number
   readonly begin: number
   readonly end: number
   readonly how: How
-  /** The version that it was given. */
+  /** The version of the value that it was given. */
   readonly version?: number | undefined
   /** The origin call that it made itself. */
   readonly call?: number | undefined
@@ -24,8 +24,8 @@ export interface CallerRecord {
   readonly error?: string | undefined
 }
 
-/** Something that a process saw at the adapter: when it asked, when it was answered. */
-export interface Sighting {
+/** Something that a process observed at its adapter: when it asked and when it was answered. */
+export interface Observation {
   readonly key: string
   readonly asked: number
   readonly at: number
@@ -41,8 +41,8 @@ export interface Sighting {
     | { readonly name: "deleted" }
 }
 
-/** A sighting, and whose. */
-export interface ProcessSighting extends Sighting {
+/** An observation and its process. */
+export interface ProcessObservation extends Observation {
   readonly process: number
 }
 
@@ -54,9 +54,9 @@ export interface Load {
   readonly key: string
   readonly version: number
   readonly begin: number
-  /** When it ended; while it runs, not known. */
+  /** `undefined` while it runs. */
   end: number | undefined
-  /** `lost`: whoever asked was killed before the answer. */
+  /** `lost`: the process that asked was killed before the answer. */
   outcome: "running" | "answered" | "failed" | "lost"
 }
 
@@ -64,16 +64,16 @@ export interface Load {
 export interface ProcessRecord {
   readonly index: number
   pid: number
-  /** Those who have set out. */
+  /** The callers that have begun. */
   readonly began: Array<{ readonly key: number; readonly begin: number }>
-  /** How those fared who were answered; known when it is over. */
+  /** The callers that were answered; known at the end. */
   callers: ReadonlyArray<CallerRecord>
   /** Answers so far. */
   answered: number
-  /** When the last of them was given. */
+  /** The instant of the last answer. */
   answeredAt: number
   killedAt: number | undefined
-  /** Commands that it sent to the store, by name, in order; `undefined` if nobody could count them. */
+  /** The names of the commands that it sent to the store, in order; `undefined` if they could not be counted. */
   commands: ReadonlyArray<string> | undefined
 }
 
@@ -83,64 +83,76 @@ export interface Recording {
   readonly title: string
   readonly keys: ReadonlyArray<string>
   readonly expected: number
-  /** When the callers were told to start. */
+  /** The instant at which callers start. */
   start: number | undefined
   end: number | undefined
   readonly processes: ReadonlyArray<ProcessRecord>
   readonly loads: ReadonlyArray<Load>
-  readonly sightings: Array<ProcessSighting>
-  /** What is in the cache afterwards: per key, the version, and whether that is the origin's own. */
+  readonly observations: Array<ProcessObservation>
+  /** For each key, the version in the cache afterwards and the current one of the origin. */
   afterwards: ReadonlyArray<{ readonly version: number | undefined; readonly current: number }>
-  /** When somebody had set new values, if so, and the commands that the store was sent before. */
+  /** The instant at which new values had been set, if they were, and the number of commands before it. */
   change: { readonly at: number; readonly before: number | undefined } | undefined
-  /** What went wrong with the run itself, if something did. */
-  trouble: string | undefined
+  /** A problem of the run itself. */
+  problem: string | undefined
 }
 
-/** Everyone who was answered. */
+/** The records of all answered callers. */
 export const answered = (recording: Recording): ReadonlyArray<CallerRecord> =>
   recording.processes.flatMap(({ callers }) => callers)
 
-/** How many died with their process. */
+/** The number of callers that were killed with their process. */
 export const died = (recording: Recording): number =>
   recording.processes.reduce(
     (sum, { began, callers, killedAt }) => sum + (killedAt === undefined ? 0 : began.length - callers.length),
     0
   )
 
-/** A turn at leading one key. */
+/** Milliseconds from the start to the latest recorded instant. */
+export const duration = (recording: Recording): number => {
+  const start = recording.start ?? 0
+  const instants = [
+    ...recording.processes.flatMap(({ callers, killedAt }) => [killedAt ?? start, ...callers.map(({ end }) => end)]),
+    ...recording.loads.map(({ begin, end }) => end ?? begin),
+    ...leases(recording)
+      .map(({ end }) => end)
+      .filter((end) => end <= (recording.end ?? Number.POSITIVE_INFINITY))
+  ]
+  return instants.reduce((latest, at) => Math.max(latest, at), start) - start
+}
+
+/** One lease, from its grant to its end. */
 export interface LeaseRecord {
   readonly process: number
   readonly key: string
   readonly from: number
-  /** When the lease was last known to have to end. */
+  /** The end that the store had set, as far as it was known. */
   readonly until: number
-  /** It did not last so long: the store knew that its holder was dead. */
+  /** True if the store ended it earlier, because it knew that the holder was gone. */
   readonly freed: boolean
-  /** When it did end, and how. */
+  /** The actual end. */
   readonly end: number
   readonly ended: "filled" | "refused" | "abandoned" | "expired"
   readonly renewals: ReadonlyArray<number>
-  /** How long nobody may lead after it. */
+  /** Milliseconds after it in which nobody may lead. */
   readonly cooldown: number
-  /** Whether an earlier lease on the key ended with nobody to fill. */
+  /** The lease on the same key before it, if that one expired without a fill. */
   readonly takesOver: LeaseRecord | undefined
 }
 
-/** Stores keep whole milliseconds, and round them as they like. */
+/** Stores keep whole milliseconds, rounded one way or the other. */
 const tick = 5
 
 /** The leases of a run, in the order in which they were granted. */
-export const leases = ({ sightings }: Recording): ReadonlyArray<LeaseRecord> => {
-  const turns: Array<LeaseRecord> = []
-  const grants = sightings.filter(({ event }) => event.name === "led").sort((a, b) => a.at - b.at)
+export const leases = ({ observations }: Recording): ReadonlyArray<LeaseRecord> => {
+  const found: Array<LeaseRecord> = []
+  const grants = observations.filter(({ event }) => event.name === "led").sort((a, b) => a.at - b.at)
   for (const grant of grants) {
-    const mine = sightings.filter(
-      ({ at, key, process }) => key === grant.key && process === grant.process && at > grant.at
-    )
-    const next = mine.find(({ event }) => event.name === "led")?.at ?? Number.POSITIVE_INFINITY
-    const turn = mine.filter(({ at }) => at < next)
-    const renewals = turn.flatMap(({ asked, at, event }) =>
+    const { key, process } = grant
+    const later = observations.filter((each) => each.key === key && each.process === process && each.at > grant.at)
+    const next = later.find(({ event }) => event.name === "led")?.at ?? Number.POSITIVE_INFINITY
+    const own = later.filter(({ at }) => at < next)
+    const renewals = own.flatMap(({ asked, at, event }) =>
       event.name === "renewed" && event.held ? [{ asked, at, leaseFor: event.leaseFor }] : []
     )
     const last = renewals.at(-1) ?? {
@@ -148,34 +160,34 @@ export const leases = ({ sightings }: Recording): ReadonlyArray<LeaseRecord> => 
       at: grant.at,
       leaseFor: grant.event.name === "led" ? grant.event.leaseFor : 0
     }
-    // What others were told of it says more exactly when the store will end it: at the earliest, so long after they asked.
-    const told = sightings.flatMap(({ asked, event, key }) =>
-      event.name === "followed" && key === grant.key && asked >= last.asked ? [asked + event.leaseEndsIn] : []
+    // What followers were told says more exactly when the store will end the lease: no earlier than so long after they asked.
+    const told = observations.flatMap(({ asked, event, key: other }) =>
+      event.name === "followed" && other === key && asked >= last.asked ? [asked + event.leaseEndsIn] : []
     )
     const until = Math.max(last.asked + last.leaseFor, ...told.filter((at) => at <= last.at + last.leaseFor))
-    const end = turn.find(({ event }) => event.name === "filled" || event.name === "abandoned")
-    // Whoever was granted the key found it free.
-    const heir = grants.find(({ at, key, process }) => key === grant.key && process !== grant.process && at > last.at)
-    const freed = end === undefined && heir !== undefined && heir.at < until - tick
-    turns.push({
-      process: grant.process,
-      key: grant.key,
+    const end = own.find(({ event }) => event.name === "filled" || event.name === "abandoned")
+    // Another process that was granted the key found it free.
+    const successor = grants.find((each) => each.key === key && each.process !== process && each.at > last.at)
+    const freed = end === undefined && successor !== undefined && successor.at < until - tick
+    const previous = found.findLast((lease) => lease.key === key)
+    found.push({
+      process,
+      key,
       from: grant.at,
       until,
       freed,
-      end: end?.at ?? (freed ? heir.at : until),
-      ended: end === undefined ? "expired" : ending(end.event),
+      end: end?.at ?? (freed ? successor.at : until),
+      ended: endedBy(end?.event),
       renewals: renewals.map(({ asked }) => asked),
       cooldown: end?.event.name === "abandoned" ? end.event.cooldown : 0,
-      takesOver: expired(turns.findLast(({ key }) => key === grant.key))
+      takesOver: previous?.ended === "expired" ? previous : undefined
     })
   }
-  return turns
+  return found
 }
 
-const expired = (lease: LeaseRecord | undefined) => (lease?.ended === "expired" ? lease : undefined)
-
-const ending = (event: Sighting["event"]): LeaseRecord["ended"] => {
+const endedBy = (event: Observation["event"] | undefined): LeaseRecord["ended"] => {
+  if (event === undefined) return "expired"
   if (event.name === "filled") return event.held ? "filled" : "refused"
   return "abandoned"
 }

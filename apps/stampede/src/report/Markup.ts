@@ -1,5 +1,5 @@
 /**
- * HTML and SVG, built so that no text can become markup.
+ * HTML and SVG, built so that text never becomes markup.
  */
 const entities: { readonly [character: string]: string } = {
   "&": "&amp;",
@@ -9,7 +9,7 @@ const entities: { readonly [character: string]: string } = {
   "'": "&#39;"
 }
 
-/** Markup that is finished: it is put into other markup as it is. */
+/** Finished markup, which goes into other markup unescaped. */
 export class Markup {
   readonly text: string
 
@@ -31,7 +31,7 @@ export const escape = (text: string): string =>
     .replace(forbidden, "\ufffd")
     .replace(/[&<>"']/g, (character) => entities[character]!)
 
-/** A coordinate: a tenth of a pixel is fine enough. */
+/** A coordinate, to a tenth of a pixel. */
 export const round = (value: number): number => Math.round(value * 10) / 10
 
 const render = (child: Child): string => {
@@ -51,6 +51,10 @@ export const el = (name: string, attributes: Attributes = {}, ...children: Reado
   const head = `<${name}${written.join("")}>`
   return new Markup(voids.has(name) ? head : `${head}${render(children)}</${name}>`)
 }
+
+/** A text in a picture. */
+export const label = (style: string, x: number, y: number, text: string, anchor?: "middle" | "end"): Markup =>
+  el("text", { class: style, x, y, "text-anchor": anchor }, text)
 
 /** Several, one after the other. */
 export const all = (...children: ReadonlyArray<Child>): Markup => new Markup(render(children))

@@ -1,19 +1,18 @@
 /**
- * The picture, the numbers and the story on one page that needs nothing but itself: no
- * network, no script.
+ * The pictures, the figures and the events on one self-contained page: no network, no script.
  */
 import { availableParallelism } from "node:os"
-import { chronicle } from "../recording/Chronicle.ts"
+import { eventLog } from "../recording/EventLog.ts"
 import { type Figures, percentile } from "../recording/Figures.ts"
-import { capitalised, count, counted, millis, setting } from "../recording/Words.ts"
+import { capitalised, count, counted, millis, setting } from "../recording/Format.ts"
 import { comparison } from "../run/Comparison.ts"
 import type { Outcome } from "../run/Stampede.ts"
 import { scenario } from "../scenarios/Scenarios.ts"
+import { timeline, wakeUp } from "./Charts.ts"
 import { all, el, Markup } from "./Markup.ts"
-import { timeline, wakeUp } from "./Picture.ts"
 import { colours, page, picture } from "./Theme.ts"
 
-/** What is to be written at a path: the picture alone if it ends in `.svg`, else the page. */
+/** The content of the file at a path: the timeline alone if it ends in `.svg`, else the page. */
 export const report = (outcome: Outcome, path: string): string =>
   path.endsWith(".svg") ? `${timeline(outcome, true).text}\n` : document(outcome)
 
@@ -25,12 +24,16 @@ const document = (outcome: Outcome): string => {
     {},
     el("meta", { charset: "utf-8" }),
     el("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    // Nothing is loaded from anywhere, and the browser holds the page to it.
+    // The page loads nothing, and the browser enforces it.
     el("meta", { "http-equiv": "Content-Security-Policy", content: "default-src 'none'; style-src 'unsafe-inline'" }),
     el("title", {}, title),
     el("style", {}, all(new Markup(colours), new Markup(page), new Markup(picture)))
   )
-  const body = el("body", {}, el("main", {}, header(outcome, title), figures(outcome), story(outcome), facts(outcome)))
+  const body = el(
+    "body",
+    {},
+    el("main", {}, header(outcome, title), figures(outcome), events(outcome), measurement(outcome))
+  )
   return `<!doctype html>\n${el("html", { lang: "en" }, head, body).text}\n`
 }
 
@@ -43,7 +46,7 @@ const header = (outcome: Outcome, title: string): Markup => {
       { class: "muted" },
       `${counted(processes, "process", "processes")} with ${counted(callers, "caller")} each, ${counted(keys.length, "hot key")}, an origin that takes ${setting(load)}. Store: ${outcome.store}.`
     ),
-    el("p", {}, scenario(outcome.settings.scenario).story(outcome.settings)),
+    el("p", {}, scenario(outcome.settings.scenario).description(outcome.settings)),
     el(
       "div",
       { class: "cards" },
@@ -95,16 +98,16 @@ const legend = (outcome: Outcome): Markup => {
     el("li", {}, filled("--load"), "calls the origin"),
     el("li", {}, filled("--wait"), "waits for an answer"),
     el("li", {}, stroke(failing ? "--error" : "--done", "M11 0V12"), failing ? "is given the error" : "is answered"),
-    el("li", {}, stroke("--lease", "M1 9H20M20 3V12"), "holds the lease, until here"),
+    el("li", {}, stroke("--lease", "M1 9H20M20 3V12"), "holds the lease, to its end"),
     outcome.settings.kill &&
-      el("li", {}, stroke("--lease", "M1 9H22", " stroke-dasharray: 5 4"), "a lease whose holder is dead")
+      el("li", {}, stroke("--lease", "M1 9H22", " stroke-dasharray: 5 4"), "a lease whose holder was killed")
   )
 }
 
 const figures = (outcome: Outcome): Markup => {
   const magnified = wakeUp(outcome)
   return all(
-    el("h2", {}, "What happened, on one axis of time"),
+    el("h2", {}, "The runs on one axis of time"),
     el(
       "figure",
       {},
@@ -113,7 +116,7 @@ const figures = (outcome: Outcome): Markup => {
       el(
         "figcaption",
         {},
-        "Every band is a process, every row in it a caller, drawn from when it asks to when it has its answer; rows are as high as the band allows, and a single origin call is drawn higher to be seen. The dotted line is where one load, begun at once, would end."
+        "Every band is a process. Every row in it is a caller, from when it asks to when it has its answer. Rows are as high as the band allows; a single origin call is drawn higher, so that it can be seen. The dotted line marks where one load that begins at once would end."
       )
     ),
     magnified &&
@@ -178,14 +181,14 @@ const table = (outcome: Outcome): Markup => {
   )
 }
 
-const story = ({ recordings }: Outcome): Markup => {
+const events = ({ recordings }: Outcome): Markup => {
   const last = recordings.at(-1)!
   return all(
-    el("h2", {}, `With ${last.title}, in words`),
+    el("h2", {}, `With ${last.title}, event by event`),
     el(
       "ol",
-      { class: "story" },
-      chronicle(last).map(({ at, text }) => el("li", {}, el("time", {}, millis(at)), el("span", {}, text)))
+      { class: "events" },
+      eventLog(last).map(({ at, text }) => el("li", {}, el("time", {}, millis(at)), el("span", {}, text)))
     ),
     commands(last)
   )
@@ -196,7 +199,7 @@ const commands = (recording: Outcome["recordings"][number]): Markup | undefined 
   return el(
     "details",
     {},
-    el("summary", {}, "What each process sent to the store"),
+    el("summary", {}, "The commands that each process sent to the store"),
     el(
       "ol",
       {},
@@ -212,7 +215,7 @@ const shown = 60
 const shortened = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
   commands.length <= shown ? commands : [...commands.slice(0, shown), `… ${commands.length - shown} more`]
 
-const facts = ({ recordings, settings }: Outcome): Markup => {
+const measurement = ({ recordings, settings }: Outcome): Markup => {
   const waits = recordings.flatMap(({ loads }) =>
     loads.flatMap(({ begin, end }) => (end === undefined ? [] : [end - begin]))
   )
@@ -225,9 +228,9 @@ const facts = ({ recordings, settings }: Outcome): Markup => {
     el(
       "p",
       { class: "muted" },
-      `Every process is a process of the operating system, started anew for each run and warmed up on other keys. The origin counts its calls in the parent process${
+      `Every process is an operating-system process, started for each run and warmed up on other keys. The origin counts its calls in the parent process${
         Number.isFinite(slowest) ? `; its slowest answer took ${millis(slowest)}` : ""
-      }. All times are of the machine's one monotonic clock. Store commands are those sent from the first caller to the last answer, counted on their way to the store; what a script does inside the store is not counted. Lease: ${setting(settings.lease)}. Node.js ${process.version} on ${counted(availableParallelism(), "core")}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC.`
+      }. All times are read from the machine's one monotonic clock. Store commands are those sent from the first caller to the last answer, counted on their way to the store. What a script does inside the store is not counted. Lease: ${setting(settings.lease)}. Node.js ${process.version} on ${counted(availableParallelism(), "core")}, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC.`
     )
   )
 }

@@ -1,8 +1,9 @@
 /**
- * Time laid out in space.
+ * The axis of time.
  */
+import { all, el, label, type Markup } from "./Markup.ts"
 
-/** From an instant to a place between two edges. */
+/** Maps instants to places between two edges. */
 export class Scale {
   readonly from: number
   readonly to: number
@@ -16,14 +17,27 @@ export class Scale {
     this.right = right
   }
 
-  /** Where an instant lies; those outside lie at the edges. */
+  /** The place of an instant; those outside lie at the edges. */
   x(at: number): number {
     const share = (at - this.from) / (this.to - this.from)
     return this.left + Math.max(0, Math.min(1, share)) * (this.right - this.left)
   }
 
-  /** Round durations since `zero`, at most about `most` of them. */
-  ticks(zero: number, most: number): ReadonlyArray<number> {
+  /** The axis at height `y`, with about `most` ticks at round durations since `zero`. */
+  axis(zero: number, most: number, y: number, nameOf: (tick: number) => string): Markup {
+    return all(
+      this.ticks(zero, most).map((tick) => {
+        const x = this.x(zero + tick)
+        return all(
+          el("line", { class: "grid", x1: x, x2: x, y1: y, y2: y + 5 }),
+          label("tick", x, y + 18, tick === 0 ? "0" : nameOf(tick), "middle")
+        )
+      }),
+      el("line", { class: "grid", x1: this.left, x2: this.right, y1: y + 0.5, y2: y + 0.5 })
+    )
+  }
+
+  private ticks(zero: number, most: number): ReadonlyArray<number> {
     const step = niceStep((this.to - this.from) / most)
     const ticks: Array<number> = []
     for (let tick = Math.ceil((this.from - zero) / step) * step; zero + tick <= this.to; tick += step) ticks.push(tick)

@@ -1,42 +1,34 @@
 /**
- * Hundreds of callers as a few shapes: rows stacked without gaps, so that their ends become
- * one outline. Nothing is averaged; what is merged is less than half a pixel apart.
+ * Hundreds of callers as a few shapes: rows are stacked without gaps, so that their ends become one outline. Nothing is
+ * averaged; what is merged is less than half a pixel apart.
  */
 import { round } from "./Markup.ts"
 
-/** One row of a stack: where it begins and ends, in pixels. */
+/** The two ends of a row, in pixels. */
 export interface Extent {
   readonly left: number
   readonly right: number
 }
 
-export interface Outline {
+interface Outline {
   /** The stack as one closed path. */
   readonly area: string
   /** Its right side alone. */
   readonly edge: string
-  readonly top: number
-  readonly height: number
 }
 
 const half = (pixels: number): number => Math.round(pixels * 2) / 2
 
-/** Rows as they are stacked best: by where they begin, then by where they end. */
+/** Rows in the order of a stack: by their beginning, then by their end. */
 export const stacked = <A extends Extent>(rows: ReadonlyArray<A>): ReadonlyArray<A> =>
   rows.toSorted((a, b) => half(a.left) - half(b.left) || half(a.right) - half(b.right))
 
-/** The outline of rows, from the top down. */
+/** The outline of a stack, from the top down. */
 export const outline = (rows: ReadonlyArray<Extent>, top: number, height: number): Outline => {
   const row = height / Math.max(1, rows.length)
   const left = side(rows, ({ left }) => left, top, row)
   const right = side(rows, ({ right }) => right, top, row)
-  const down = path(right)
-  return {
-    area: `${path(left)}L${path(right.toReversed()).slice(1)}Z`,
-    edge: down,
-    top,
-    height
-  }
+  return { area: `${path(left)}L${path(right.toReversed()).slice(1)}Z`, edge: path(right) }
 }
 
 type Point = readonly [x: number, y: number]

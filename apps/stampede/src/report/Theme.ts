@@ -1,5 +1,5 @@
 /**
- * How the report looks, in light and in dark.
+ * The styles of the report, in light and in dark.
  */
 
 const light = `
@@ -29,8 +29,8 @@ export const picture = `
 .picture .count { font-size: 17px; font-weight: 700; fill: var(--load); }
 .picture .name { font-size: 13px; }
 .picture .role.lead { fill: var(--load); font-weight: 600; }
-.picture .role.dead, .picture .dead { fill: var(--error); font-weight: 700; }
-.picture .role.heir, .picture .lease-text { fill: var(--lease); font-weight: 600; }
+.picture .role.killed, .picture .killed { fill: var(--error); font-weight: 700; }
+.picture .role.takeover, .picture .lease-text { fill: var(--lease); font-weight: 600; }
 .picture .band { fill: var(--band); }
 .picture .grid { stroke: var(--grid); stroke-width: 1; }
 .picture .load { fill: var(--load); }
@@ -97,15 +97,15 @@ thead th { border-top: 0; font-weight: 600; }
 tbody th, thead th:first-child { text-align: left; }
 tr.main td { font-weight: 700; }
 td.best, th.best { background: color-mix(in srgb, var(--done) 10%, transparent); }
-.story { list-style: none; padding: 0; margin: 0; }
-.story li { display: grid; grid-template-columns: 96px 1fr; gap: 14px; padding: 3px 0; }
-.story time { text-align: right; color: var(--muted); font-variant-numeric: tabular-nums; }
+.events { list-style: none; padding: 0; margin: 0; }
+.events li { display: grid; grid-template-columns: 96px 1fr; gap: 14px; padding: 3px 0; }
+.events time { text-align: right; color: var(--muted); font-variant-numeric: tabular-nums; }
 code { font: 14px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 details { margin-top: 12px; } summary { cursor: pointer; }
 @media (max-width: 640px) {
   main { padding: 24px 14px 40px; }
   th, td { padding: 6px 8px; font-size: 14px; }
-  .story li { grid-template-columns: 78px 1fr; gap: 10px; }
+  .events li { grid-template-columns: 78px 1fr; gap: 10px; }
 }
 @media print { body { background: none; } figure, .card { break-inside: avoid; } }
 `

@@ -1,8 +1,8 @@
 /**
- * The contenders side by side: one row per number that matters in this scenario.
+ * The contenders side by side: one row per figure that matters in the scenario.
  */
 import type { Figures, Spread } from "../recording/Figures.ts"
-import { count, millis } from "../recording/Words.ts"
+import { count, millis } from "../recording/Format.ts"
 import { scenario } from "../scenarios/Scenarios.ts"
 import type { Outcome } from "./Stampede.ts"
 
@@ -15,11 +15,10 @@ export interface ComparisonRow {
   readonly label: string
   /** One per contender. */
   readonly values: ReadonlyArray<string>
-  /** The row that the whole thing is about. */
+  /** True for the row that matters most. */
   readonly main?: boolean
 }
 
-/** The rows worth showing. */
 export const comparison = ({ figures, recordings, settings }: Outcome): Comparison => {
   const row = (label: string, value: (figures: Figures) => string): ComparisonRow => ({
     label,

@@ -1,20 +1,20 @@
 /**
- * The slow thing behind the cache. It lives in the parent, so that its count of calls is
- * everybody's, and outlives whoever calls it.
+ * The slow origin behind the cache. It runs in the parent, so that it counts the calls of all processes and outlives
+ * those that are killed.
  */
-
-import type { OriginAnswer } from "../ipc/Wire.ts"
+import { setTimeout as pause } from "node:timers/promises"
+import type { OriginAnswer } from "../ipc/Messages.ts"
 import { now } from "../recording/Clock.ts"
 import type { Load } from "../recording/Recording.ts"
 
 export interface OriginOptions {
-  /** How long one call takes, in milliseconds. */
+  /** The time of one call, in milliseconds. */
   readonly load: number
-  /** How many calls it serves at once; the others queue. */
+  /** The number of calls that are served at once; the others queue. */
   readonly capacity: number
   readonly failing: boolean
   /** Called as each call arrives. */
-  readonly onLoad?: (load: Load) => void
+  readonly onLoad: (load: Load) => void
 }
 
 export class Origin {
@@ -28,7 +28,7 @@ export class Origin {
     this.options = options
   }
 
-  /** Answers with the key's row as it was when the call was begun, as a database would. */
+  /** Answers with the key's row as it was when the call began, as a database would. */
   async load(process: number, key: string): Promise<OriginAnswer> {
     const version = this.version(key)
     const load: Load = {
@@ -41,7 +41,7 @@ export class Origin {
       outcome: "running"
     }
     this.loads.push(load)
-    this.options.onLoad?.(load)
+    this.options.onLoad(load)
     await this.work()
     if (load.outcome === "running") {
       load.end = now()
@@ -56,12 +56,12 @@ export class Origin {
     return this.versions.get(key) ?? 1
   }
 
-  /** Somebody changes the row. */
+  /** Changes the row. */
   update(key: string): void {
     this.versions.set(key, this.version(key) + 1)
   }
 
-  /** Nobody waits any more for what this process asked. */
+  /** The process was killed: nobody waits for its calls any more. */
   lose(process: number, at: number): void {
     for (const load of this.loads) {
       if (load.process !== process || load.outcome !== "running") continue
@@ -77,7 +77,7 @@ export class Origin {
   private async work(): Promise<void> {
     if (this.running >= this.options.capacity) await new Promise<void>((resolve) => this.queue.push(resolve))
     this.running++
-    await new Promise((resolve) => setTimeout(resolve, this.options.load))
+    await pause(this.options.load)
     this.running--
     this.queue.shift()?.()
   }

@@ -1,67 +1,52 @@
 /**
- * The whole job: a store, the same scenario for every contender, and what came of it.
+ * The whole job: one store, the same scenario for every contender, and the outcome.
  */
 import { randomBytes } from "node:crypto"
 import { type Figures, figures } from "../recording/Figures.ts"
 import type { Recording } from "../recording/Recording.ts"
 import type { Finding } from "../scenarios/Scenario.ts"
-import { scenario } from "../scenarios/Scenarios.ts"
+import { scenario as scenarioNamed } from "../scenarios/Scenarios.ts"
 import type { Settings } from "../scenarios/Settings.ts"
-import { store } from "../stores/Stores.ts"
+import { store as storeNamed } from "../stores/Stores.ts"
 import { type Contender, contenders, withLeases } from "../workers/Contender.ts"
-import { Race } from "./Race.ts"
+import { Run } from "./Run.ts"
 
-/** What came of it. */
 export interface Outcome {
   readonly settings: Settings
-  /** What the store is and where. */
+  /** Names the store and its place. */
   readonly store: string
-  /** The commands were counted on their way, or else at the adapter. */
   readonly recordings: ReadonlyArray<Recording>
   readonly figures: ReadonlyArray<Figures>
-  /** What the run with leases kept of what it promises. */
+  /** The promises of the run with leases, and whether each was kept. */
   readonly findings: ReadonlyArray<Finding>
   readonly kept: boolean
 }
 
-/** Who wants to see it happen. */
-export interface Audience {
+/** Is told of the progress. */
+export interface RunListener {
   readonly opened: (store: string) => void
   readonly started: (contender: Contender, recording: Recording) => void
   readonly finished: (contender: Contender, recording: Recording) => void
 }
 
-/** Runs it. Whatever it started is gone when it settles, however it does. */
-export const run = async (settings: Settings, audience: Audience, signal: AbortSignal): Promise<Outcome> => {
-  const story = scenario(settings.scenario)
-  await using opened = await store(settings.store).open(settings.url)
+/** Runs all contenders. Whatever it started is gone when it settles, however it does. */
+export const run = async (settings: Settings, listener: RunListener, signal: AbortSignal): Promise<Outcome> => {
+  const scenario = scenarioNamed(settings.scenario)
+  await using store = await storeNamed(settings.store).open(settings.url)
   signal.throwIfAborted()
-  audience.opened(opened.title)
+  listener.opened(store.title)
   const runId = randomBytes(6).toString("hex")
   const recordings: Array<Recording> = []
   for (const contender of settings.check ? [withLeases] : contenders) {
-    const race = new Race({
-      settings,
-      scenario: story,
-      contender,
-      store: opened,
-      prefix: `stampede:${runId}:${contender.name}:`,
-      signal
-    })
-    audience.started(contender, race.recording)
-    recordings.push(await race.run())
-    audience.finished(contender, race.recording)
+    const prefix = `stampede:${runId}:${contender.name}:`
+    const run = new Run({ settings, scenario, contender, store, prefix, signal })
+    listener.started(contender, run.recording)
+    recordings.push(await run.execute())
+    listener.finished(contender, run.recording)
   }
   const all = recordings.map((recording) => figures(recording, settings.load))
   const last = recordings.at(-1)!
-  const trouble: ReadonlyArray<Finding> = last.trouble === undefined ? [] : [{ ok: false, text: last.trouble }]
-  const findings = [...trouble, ...story.findings(last, all.at(-1)!, settings)]
-  return {
-    settings,
-    store: opened.title,
-    recordings,
-    figures: all,
-    findings,
-    kept: findings.every(({ ok }) => ok)
-  }
+  const problems: ReadonlyArray<Finding> = last.problem === undefined ? [] : [{ ok: false, text: last.problem }]
+  const findings = [...problems, ...scenario.findings(last, all.at(-1)!, settings)]
+  return { settings, store: store.title, recordings, figures: all, findings, kept: findings.every(({ ok }) => ok) }
 }

@@ -1,14 +1,14 @@
-import { count, counted, setting } from "../recording/Words.ts"
-import { everyoneAnswered, type Scenario } from "./Scenario.ts"
+import { count, counted, setting } from "../recording/Format.ts"
+import { evenly, everyoneAnswered, type Scenario } from "./Scenario.ts"
 
-/** The origin's row changes, and its key is deleted, while an old row is being loaded. */
+/** The origin's row changes and its key is deleted while the old row is being loaded. */
 export const Delete: Scenario = {
   name: "delete",
-  summary: "the key is deleted half-way through its load: the late fill must not bring it back",
-  story: ({ load }) =>
-    `Nothing is cached. ${setting(load / 2)} into the load the origin's row changes and the key is deleted: what is being loaded is out of date already.`,
+  summary: "the key is deleted half-way through its load; the late fill must not bring it back",
+  description: ({ load }) =>
+    `Nothing is cached. ${setting(load / 2)} into the load the origin's row changes and the key is deleted: the value being loaded is already out of date.`,
   options: ["spread"],
-  after: (caller, { callers, spread }) => (spread * caller) / Math.max(1, callers - 1),
+  after: (caller, settings) => evenly(settings.spread, caller, settings),
   deletes: true,
   measure: "beyondLoad",
   lasts: ({ load, spread }) => spread + 2 * load,

@@ -1,28 +1,28 @@
+import { counted, setting } from "../recording/Format.ts"
 import { answered } from "../recording/Recording.ts"
-import { count, counted, setting } from "../recording/Words.ts"
-import { everyoneAnswered, type Scenario } from "./Scenario.ts"
+import { evenly, everyoneAnswered, newValueCached, type Scenario } from "./Scenario.ts"
 import type { Settings } from "./Settings.ts"
 
-/** How long the value that is there is fresh. */
+/** Milliseconds for which the cached value is fresh. */
 const fresh = ({ load }: Settings): number => 10 * load + 500
 
-/** Callers come until others have loaded anew, too. */
+/** Callers keep coming until the other contenders have loaded again, too. */
 const until = (settings: Settings): number => fresh(settings) + 2 * settings.load
 
-/** The fewer ask, and the shorter the load, the earlier each has to think of it: someone is to, well before expiry. */
+/** Fewer callers and shorter loads need a larger beta, so that one of them refreshes well before the expiry. */
 const beta = ({ callers, keys, load, processes }: Settings): number =>
   Math.max(1, (1000 * keys.length) / (processes * callers)) * Math.max(1, 200 / load)
 
-/** A hot value nears its expiry under steady callers, and one flight loads anew before it. */
+/** A hot value nears its expiry under steady callers, and one flight refreshes it before. */
 export const Early: Scenario = {
   name: "early",
   summary: "a hot value nears its expiry under steady callers, and is refreshed before",
-  story: (settings) =>
-    `${settings.keys.length === 1 ? "A hot value expires" : "Hot values expire"} in ${setting(fresh(settings))}, while callers keep coming. The nearer the expiry, the likelier it is that one who asks has it loaded anew behind the fresh value.`,
+  description: (settings) =>
+    `${settings.keys.length === 1 ? "A hot value expires" : "Hot values expire"} in ${setting(fresh(settings))}, while callers keep coming. The closer the expiry, the more likely it is that a caller starts a refresh behind the fresh value.`,
   options: [],
-  after: (caller, settings) => (until(settings) * caller) / Math.max(1, settings.callers - 1),
+  after: (caller, settings) => evenly(until(settings), caller, settings),
   primed: (settings) => ({ fresh: fresh(settings), stale: 0, took: settings.load }),
-  // What is loaded anew lives so long that its own early refresh is out of the question.
+  // The refreshed value lives so long that it is not refreshed early itself.
   policy: (settings) => ({
     beta: beta(settings),
     cacheTtl: Math.max(60_000, 60 * beta(settings) * settings.load)
@@ -44,13 +44,7 @@ export const Early: Scenario = {
             ? "nobody waited at the expiry: everyone had a fresh value at once"
             : `${counted(waited, "caller")} had no fresh value at once`
       },
-      {
-        ok: figures.outdatedKeys === 0,
-        text:
-          figures.outdatedKeys === 0
-            ? "the new value is in the cache"
-            : `${count(figures.outdatedKeys)} keys are out of date`
-      },
+      newValueCached(figures),
       everyoneAnswered(figures, "a value")
     ]
   }

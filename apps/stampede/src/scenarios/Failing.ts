@@ -1,13 +1,13 @@
+import { count, counted, setting } from "../recording/Format.ts"
 import type { Recording } from "../recording/Recording.ts"
 import { answered } from "../recording/Recording.ts"
-import { count, counted, setting } from "../recording/Words.ts"
 import { everyoneAnswered, type Scenario } from "./Scenario.ts"
 import type { Settings } from "./Settings.ts"
 
-/** The store's clock and ours tick apart. */
+/** The store's clock and ours do not tick together. */
 const tick = 2
 
-/** How many loads began while their key should have cooled down. */
+/** The number of loads that began while their key was to cool down. */
 const tooSoon = ({ keys, loads }: Recording, { cooldown }: Settings): number =>
   keys.reduce((sum, key) => {
     const own = loads.filter((load) => load.key === key)
@@ -18,12 +18,12 @@ const tooSoon = ({ keys, loads }: Recording, { cooldown }: Settings): number =>
     )
   }, 0)
 
-/** The origin fails, and callers come in three waves: at once, while the key cools down, and after that. */
+/** The origin fails, and callers come in three waves: at once, while the key cools down, and after the cooldown. */
 export const Failing: Scenario = {
   name: "failing",
   summary: "the origin fails every call; a failed key cools down for a while (--cooldown)",
-  story: ({ cooldown }) =>
-    `The origin fails every call, and after each failure nobody is to try again for ${setting(cooldown)}. A third of the callers come at once, a third meanwhile, a third after that.`,
+  description: ({ cooldown }) =>
+    `The origin fails every call, and after each failure nobody may try again for ${setting(cooldown)}. A third of the callers come at once, a third during the cooldown, a third after it.`,
   options: ["cooldown"],
   failing: true,
   after: (caller, { callers, cooldown, load }) => {
@@ -35,19 +35,19 @@ export const Failing: Scenario = {
   lasts: ({ cooldown, load }) => 2 * load + cooldown * 1.1 + 50,
   findings: (recording, figures, settings) => {
     const early = tooSoon(recording, settings)
-    const strange = answered(recording).filter(({ error }) => error !== "OriginDown").length
+    const others = answered(recording).filter(({ error }) => error !== "OriginDown").length
     return [
       {
         ok: early === 0,
         text:
           early === 0
             ? `${counted(figures.originCalls, "origin call")} for ${counted(recording.expected, "caller")}: one per cooldown`
-            : `${count(early)} of ${counted(figures.originCalls, "origin call")} came before the key had cooled down`
+            : `${count(early)} of ${counted(figures.originCalls, "origin call")} came before the cooldown had ended`
       },
       {
-        ok: strange === 0,
+        ok: others === 0,
         text:
-          strange === 0 ? "everyone got the fetcher's own typed error" : `${count(strange)} callers got another error`
+          others === 0 ? "every caller got the fetcher's own typed error" : `${count(others)} callers got another error`
       },
       everyoneAnswered(figures, "the error")
     ]

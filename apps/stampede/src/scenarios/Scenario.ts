@@ -1,14 +1,15 @@
 /**
- * A story that a stampede can tell: what is there before, when callers come, what goes
- * wrong meanwhile, and what must be true in the end if leases do what they promise.
+ * A scenario of a stampede: what is cached before, when callers begin, what goes wrong meanwhile, and what must be true
+ * at the end if leases keep their promises.
  */
 
-import type { Policy, Priming } from "../ipc/Wire.ts"
+import type { Policy, Priming } from "../ipc/Messages.ts"
 import type { Figures } from "../recording/Figures.ts"
+import { counted } from "../recording/Format.ts"
 import type { Recording } from "../recording/Recording.ts"
 import type { Settings } from "./Settings.ts"
 
-/** One promise, and whether it was kept. */
+/** One promise: kept or broken. */
 export interface Finding {
   readonly ok: boolean
   readonly text: string
@@ -16,42 +17,53 @@ export interface Finding {
 
 export interface Scenario {
   readonly name: string
-  /** For `--help`, a few words. */
+  /** A few words for `--help`. */
   readonly summary: string
-  /** What is about to happen, one sentence. */
-  readonly story: (settings: Settings) => string
-  /** Options that mean something in this scenario only. */
+  /** Says what is about to happen, in a sentence or two. */
+  readonly description: (settings: Settings) => string
+  /** Options that only some scenarios take. */
   readonly options: ReadonlyArray<"kill" | "spread" | "swr" | "cooldown">
-  /** How many milliseconds after the start this caller of a process sets out. */
+  /** Milliseconds after the start at which this caller of a process begins. */
   readonly after: (caller: number, settings: Settings) => number
-  /** A value is there before, and unless somebody sets another later, the origin's row has changed since. */
+  /** A value is cached before the start. Unless the scenario `sets` another later, the origin's row has changed since. */
   readonly primed?: (settings: Settings) => Priming
-  /** So long after the start the origin's rows change, and one process sets the new values. */
+  /** Milliseconds after the start at which the origin's rows change and one process sets the new values. */
   readonly sets?: (settings: Settings) => number
-  /** With leases there is a near tier in each process, and it is warm. */
+  /** With leases, each process has a warm near tier. */
   readonly near?: boolean
   /** The origin fails every call. */
   readonly failing?: boolean
   /** Half-way through the first load the origin's rows change, and the keys are deleted. */
   readonly deletes?: boolean
-  /** How the caches behave, where it differs from the defaults. */
+  /** The caches' options that differ from the defaults. */
   readonly policy?: (settings: Settings) => Partial<Policy>
-  /** Which waiting is worth a row in the table: all of it, or what exceeds one load. */
+  /** The wait that the table shows: all of it, or what exceeds one load. */
   readonly measure: "waited" | "beyondLoad"
-  /** After how long a run without trouble has certainly ended. */
+  /** Milliseconds within which a run without problems ends. */
   readonly lasts: (settings: Settings) => number
-  /** What the run with leases kept of what it promises. */
+  /** The promises of the run with leases. */
   readonly findings: (recording: Recording, figures: Figures, settings: Settings) => ReadonlyArray<Finding>
 }
 
-/** Everyone whose process lived was answered. */
+/** Milliseconds after the start at which a caller begins, where all begin evenly within a time. */
+export const evenly = (within: number, caller: number, { callers }: Settings): number =>
+  (within * caller) / Math.max(1, callers - 1)
+
+/** The promise that the cache has the current value afterwards. */
+export const newValueCached = ({ outdatedKeys }: Figures): Finding => ({
+  ok: outdatedKeys === 0,
+  text:
+    outdatedKeys === 0 ? "the new value is in the cache" : `${counted(outdatedKeys, "key")} out of date in the cache`
+})
+
+/** The promise that every caller of a living process was answered. */
 export const everyoneAnswered = (
   { answered, died, failed, unanswered }: Figures,
-  with_: "a value" | "the error"
+  answer: "a value" | "the error"
 ): Finding => {
-  const wrong = unanswered + (with_ === "a value" ? failed : answered)
+  const wrong = unanswered + (answer === "a value" ? failed : answered)
   const lived = died > 0 ? " whose process lived" : ""
   return wrong === 0
-    ? { ok: true, text: `every caller${lived} was given ${with_}` }
-    : { ok: false, text: `${wrong} callers were not given ${with_}` }
+    ? { ok: true, text: `every caller${lived} was given ${answer}` }
+    : { ok: false, text: `${wrong} callers were not given ${answer}` }
 }

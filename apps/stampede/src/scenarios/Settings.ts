@@ -1,29 +1,29 @@
 /**
- * What a run is asked to do: the arguments, resolved. Durations are milliseconds.
+ * The arguments of the command line, with their defaults. Durations are milliseconds.
  */
 export interface Settings {
   readonly scenario: string
   readonly store: string
-  /** Where the store is, if it is not to be started. */
+  /** The URL of the store, if it need not be started. */
   readonly url: string | undefined
   readonly processes: number
   /** Per process. */
   readonly callers: number
   readonly keys: ReadonlyArray<string>
-  /** How long the origin takes. */
+  /** The time of one origin call. */
   readonly load: number
-  /** How many calls the origin serves at once. */
+  /** The number of calls that the origin serves at once. */
   readonly capacity: number
-  /** Within which time callers set out. */
+  /** All callers begin within this time. */
   readonly spread: number
   readonly lease: number
   readonly swr: number
   readonly cooldown: number
-  /** Whether the process that leads is killed half-way. */
+  /** The process that leads is killed half-way through its load. */
   readonly kill: boolean
-  /** Where the picture goes; nowhere. */
+  /** The file for the report, if there is to be one. */
   readonly report: string | undefined
   readonly json: boolean
-  /** Only the run with leases, and its verdict. */
+  /** Only the run with leases, and its findings. */
   readonly check: boolean
 }

@@ -57,7 +57,8 @@ const clusterStore = (
           }
         }
       },
-      [Symbol.asyncDispose]: async () => primary.close()
+      // The primary is the process's own, and may serve another run.
+      [Symbol.asyncDispose]: async () => {}
     }
   },
 

@@ -7,13 +7,13 @@ import type { Address, Attachment, OpenStore, Store } from "./Store.ts"
 
 type Servers = typeof import("@cache-locking/test-servers")
 
-/** What a server store adds to the others. */
+/** A store on a server. */
 interface Definition<S extends Controls> extends Omit<Store, "open"> {
-  /** What an error calls a server that does not answer. */
+  /** The name of the server in an error. */
   readonly product: string
   /** Starts a server for the run. */
   readonly start: (servers: Servers) => Promise<S>
-  /** Where a server is, without user and password. */
+  /** The place of a server, without user and password. */
   readonly where: (url: string) => string
   /** Checks that the server at the URL can be used. `server`: the one that was started for the run, if it was. */
   readonly open: (url: string, servers: Servers, server: S | undefined) => Promise<Opened>

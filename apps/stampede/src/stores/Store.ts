@@ -20,13 +20,13 @@ export interface Store {
 
 /** An open store. Disposing of it stops what was started for it, and nothing else. */
 export interface OpenStore extends AsyncDisposable {
-  /** What the store is and where, without secrets. */
+  /** Names the store and its place, without secrets. */
   readonly title: string
   /** Opens the way for one worker. */
   readonly attach: (worker: ChildProcess) => Promise<Attachment>
 }
 
-/** Where a worker finds the store. */
+/** The address at which a worker reaches the store. */
 export interface Address {
   readonly url: string
   /** The run's own database or table there. */

@@ -1,38 +1,38 @@
 /**
- * The callers of one process: each sets out at its time, asks for its key, and notes how it
- * was answered.
+ * The callers of one process: each starts at its time, asks for its key, and records how it was answered.
  */
 import { setTimeout as pause } from "node:timers/promises"
-import type { Orders, ParentChannel } from "../ipc/Wire.ts"
+import type { ParentChannel, WorkerConfig } from "../ipc/Messages.ts"
 import { now } from "../recording/Clock.ts"
 import type { CallerRecord } from "../recording/Recording.ts"
 import type { Get } from "./Contender.ts"
 
-/** How often the parent hears how far they are. */
+/** Milliseconds between progress messages to the parent. */
 const progressEvery = 50
 
-/** How it looks when the origin fails: a typed error, as a fetcher of one's own would have. */
+/** The origin's failure as a typed error, as a fetcher of one's own would have. */
 export class OriginDown extends Error {
   readonly _tag = "OriginDown"
   override readonly name = "OriginDown"
 }
 
-/** Runs all callers, and fills in their records. Settles when the last one has its answer. */
+/** Runs all callers and adds their records. Settles when the last one has its answer. */
 export const run = async (
-  { callers, keys }: Orders,
+  { callers, keys }: WorkerConfig,
   start: number,
   get: Get,
   channel: ParentChannel,
   records: Array<CallerRecord>
 ): Promise<void> => {
-  const tell = () => channel.tell("progress", { answered: records.length, last: records.at(-1)?.end ?? start })
-  const progress = setInterval(tell, progressEvery)
+  const reportProgress = () =>
+    channel.tell("progress", { answered: records.length, last: records.at(-1)?.end ?? start })
+  const progress = setInterval(reportProgress, progressEvery)
 
   const call = async (key: number): Promise<void> => {
     const begin = now()
     try {
       const { how, value } = await get(keys[key]!)
-      // Whoever loaded knows which call was its own; the value of a follower is another's.
+      // A caller that loaded knows its own origin call. A follower's value names the leader's.
       const call = how === "led" || how === "uncached" || how === "alone" ? value.call : undefined
       records.push({ key, begin, end: now(), how, version: value.version, call })
     } catch (error) {
@@ -51,10 +51,10 @@ export const run = async (
     })
   )
   clearInterval(progress)
-  tell()
+  reportProgress()
 }
 
-/** Not before: a timer may be early by part of a millisecond. */
+/** Never resolves early, although a timer may fire up to a millisecond early. */
 const until = async (instant: number): Promise<void> => {
   do await pause(Math.max(0, instant - now()))
   while (now() < instant)

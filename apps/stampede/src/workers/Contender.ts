@@ -1,29 +1,29 @@
 /**
- * A way to get a value that many want: what is compared. All contenders use the same store,
- * the same adapter and the same codec; they differ in who loads.
+ * The ways of getting a value that are compared. All contenders use the same store, adapter and codec; they differ in
+ * who loads.
  */
 import type { PromiseCache } from "@cache-locking/core/promise"
-import type { OriginValue } from "../ipc/Wire.ts"
+import type { OriginValue } from "../ipc/Messages.ts"
 import type { How } from "../recording/Recording.ts"
 
 /** One caller's answer. */
-export interface Got {
+interface Answer {
   readonly how: How
   readonly value: OriginValue
 }
 
 /** Gives the value of a key to one caller of this process. */
-export type Get = (key: string) => Promise<Got>
+export type Get = (key: string) => Promise<Answer>
 
 export interface Contender {
   readonly name: string
   readonly title: string
-  /** What it does, for those who read the report. */
+  /** Explains it to readers of the report. */
   readonly about: string
   readonly make: (cache: PromiseCache<OriginValue>, load: (key: string) => Promise<OriginValue>) => Get
 }
 
-/** Looks, and if nothing fresh is there, loads and writes: what everybody writes first. */
+/** The code that everybody writes first. */
 const naive: Contender = {
   name: "naive",
   title: "every caller for itself",
@@ -37,14 +37,14 @@ const naive: Contender = {
   }
 }
 
-/** The same, but the callers of one process share it: what most cache libraries do. */
+/** The same behind a single flight per process, as most cache libraries do it. */
 const single: Contender = {
   name: "single-flight",
   title: "one flight per process",
   about: "the same, shared by the callers of one process: what most cache libraries do",
   make: (cache, load) => {
     const get = naive.make(cache, load)
-    const flights = new Map<string, Promise<Got>>()
+    const flights = new Map<string, Promise<Answer>>()
     return async (key) => {
       const running = flights.get(key)
       if (running !== undefined) {
@@ -58,8 +58,8 @@ const single: Contender = {
   }
 }
 
-/** What this repository is about. */
-const leases: Contender = {
+/** This repository's way. Its promises are checked. */
+export const withLeases: Contender = {
   name: "cache-locking",
   title: "cache-locking",
   about: "getOrSet: one flight of all processes loads, under a lease",
@@ -79,10 +79,7 @@ const hows = {
 } as const satisfies { readonly [outcome: string]: How }
 
 /** In the order in which they run; the last is the one with leases. */
-export const contenders: ReadonlyArray<Contender> = [naive, single, leases]
-
-/** The one whose promises are checked. */
-export const withLeases: Contender = leases
+export const contenders: ReadonlyArray<Contender> = [naive, single, withLeases]
 
 /** The contender of that name. */
 export const contender = (name: string): Contender => {

@@ -1,73 +1,58 @@
 /**
- * One process of the stampede: it does what its parent says, and ends when its parent does.
+ * One process of the stampede: it does what its parent asks, and exits when its parent does.
  */
 import { setTimeout as pause } from "node:timers/promises"
 import { Tiered } from "@cache-locking/core"
 import { createCache, type PromiseCache } from "@cache-locking/core/promise"
 import { Channel } from "../ipc/Channel.ts"
-import type { Orders, OriginValue, ParentChannel, Policy } from "../ipc/Wire.ts"
+import type { OriginValue, ParentChannel, WorkerConfig } from "../ipc/Messages.ts"
 import type { CallerRecord } from "../recording/Recording.ts"
 import type { Connection } from "../stores/Store.ts"
 import { store } from "../stores/Stores.ts"
 import * as Callers from "./Callers.ts"
 import { contender, contenders, type Get } from "./Contender.ts"
-import { Witness } from "./Witness.ts"
+import { RecordingAdapter } from "./RecordingAdapter.ts"
 
 const warmUps = { rounds: 10, callers: 100 }
 
-/** The near tier, and how often a value may be asked for before it has to be there. */
-const near = { maxEntries: 1_000, ttl: "1 minute" } as const
-const warmings = 500
+const nearTier = { maxEntries: 1_000, ttl: "1 minute" } as const
 
-/** What there is once the orders have come. */
-interface Post {
-  readonly orders: Orders
+/** Rounds in which a near tier may still ask the store for a value before it has to have it. */
+const warmRounds = 500
+
+/** The state of a worker once it is prepared. */
+interface Prepared {
+  readonly config: WorkerConfig
   readonly connection: Connection
-  readonly witness: Witness
+  readonly recorder: RecordingAdapter
   readonly cache: PromiseCache<OriginValue>
   readonly get: Get
   readonly records: Array<CallerRecord>
 }
 
-const optionsOf = (
-  { beta, cacheTtl, cooldown, leaseTtl, onCooling, staleWhileRevalidate, waitMax }: Policy,
-  process: number
-) => ({
-  cacheTtl,
-  cooldown,
-  earlyRefresh: { beta },
-  leaseTtl,
-  onCooling,
-  staleWhileRevalidate,
-  waitMax,
-  ownerId: `process-${process + 1}`
-})
-
-const prepare = async (orders: Orders, channel: ParentChannel): Promise<Post> => {
-  const connection = await store(orders.store).connect(orders.address, orders.prefix)
-  const witness = new Witness(connection.adapter, (sighting) => {
-    if (orders.keys.includes(sighting.key)) channel.tell("saw", sighting)
+const prepare = async (config: WorkerConfig, channel: ParentChannel): Promise<Prepared> => {
+  const { beta, ...policy } = config.policy
+  const connection = await store(config.store).connect(config.address, config.prefix)
+  const recorder = new RecordingAdapter(connection.adapter, (observation) => {
+    if (config.keys.includes(observation.key)) channel.tell("observed", observation)
   })
-  const adapter = orders.near ? Tiered.make([near, witness.adapter]) : witness.adapter
-  const cache = createCache<OriginValue>({ adapter, ...optionsOf(orders.policy, orders.process) })
+  const cache = createCache<OriginValue>({
+    adapter: config.near ? Tiered.make([nearTier, recorder.adapter]) : recorder.adapter,
+    ...policy,
+    earlyRefresh: { beta },
+    ownerId: `process-${config.process + 1}`
+  })
   const load = async (key: string): Promise<OriginValue> => {
-    const answered = await channel.ask("load", { key })
-    if (!answered.ok) throw new Callers.OriginDown(answered.message)
-    return answered.value
+    const answer = await channel.ask("load", { key })
+    if (!answer.ok) throw new Callers.OriginDown(answer.message)
+    return answer.value
   }
-  await warmUp(orders, cache)
-  return {
-    orders,
-    connection,
-    witness,
-    cache,
-    get: contender(orders.contender).make(cache, load),
-    records: []
-  }
+  await warmUp(config, cache)
+  return { config, connection, recorder, cache, get: contender(config.contender).make(cache, load), records: [] }
 }
 
-/** A server that has run for a while has been through this code, and has its connections and scripts. */
-const warmUp = async ({ process }: Orders, cache: PromiseCache<OriginValue>): Promise<void> => {
+/** A server that has run for a while has compiled this code and opened its connections. */
+const warmUp = async ({ process }: WorkerConfig, cache: PromiseCache<OriginValue>): Promise<void> => {
   for (const { make, name } of contenders) {
     const get = make(cache, async (key) => ({ key, version: 0, call: 0 }))
     for (let round = 0; round < warmUps.rounds; round++) {
@@ -81,59 +66,59 @@ const warmUp = async ({ process }: Orders, cache: PromiseCache<OriginValue>): Pr
 }
 
 const serve = (channel: ParentChannel): void => {
-  let post: Promise<Post> | undefined
-  const here = (): Promise<Post> => post ?? Promise.reject(new Error("no orders have come"))
+  let preparing: Promise<Prepared> | undefined
+  const prepared = (): Promise<Prepared> => preparing ?? Promise.reject(new Error("the worker was not prepared"))
 
-  channel.onAsk("prepare", async (orders) => {
-    post = prepare(orders, channel)
-    await post
+  channel.onAsk("prepare", async (config) => {
+    preparing = prepare(config, channel)
+    await preparing
     return { pid: process.pid }
   })
   channel.onTell("go", async ({ at }) => {
-    const { get, orders, records } = await here()
-    await Callers.run(orders, at, get, channel, records)
+    const { config, get, records } = await prepared()
+    await Callers.run(config, at, get, channel, records)
   })
   channel.onAsk("prime", async ({ priming: { fresh, stale, took }, value }) => {
-    const { cache } = await here()
+    const { cache } = await prepared()
     const lifetime = { cacheTtl: fresh, staleWhileRevalidate: stale }
     if (took === 0) await cache.set(value.key, value, lifetime)
     else await cache.getOrSet(value.key, () => pause(took, value), lifetime)
     return undefined
   })
   channel.onAsk("warm", async () => {
-    const { get, orders, witness } = await here()
-    for (let round = 0; round < warmings; round++) {
-      const asked = witness.verbs.length
-      await Promise.all(orders.keys.map(get))
-      if (!orders.near || witness.verbs.length === asked) break
+    const { config, get, recorder } = await prepared()
+    for (let round = 0; round < warmRounds; round++) {
+      const before = recorder.verbs.length
+      await Promise.all(config.keys.map(get))
+      if (!config.near || recorder.verbs.length === before) break
       await pause(2)
     }
     return undefined
   })
   channel.onAsk("delete", async ({ key }) => {
-    const { cache } = await here()
+    const { cache } = await prepared()
     await cache.delete(key)
     return undefined
   })
   channel.onAsk("settle", async () => {
-    const { witness } = await here()
-    await witness.settled()
-    return { verbs: witness.verbs }
+    const { recorder } = await prepared()
+    await recorder.settled()
+    return { verbs: recorder.verbs }
   })
-  channel.onAsk("callers", async () => (await here()).records)
+  channel.onAsk("callers", async () => (await prepared()).records)
   channel.onAsk("look", async () => {
-    const { cache, orders } = await here()
-    return Promise.all(orders.keys.map(async (key) => (await cache.get(key))?.version))
+    const { cache, config } = await prepared()
+    return Promise.all(config.keys.map(async (key) => (await cache.get(key))?.version))
   })
   channel.onAsk("close", async () => {
-    const { cache, connection } = await here()
+    const { cache, connection } = await prepared()
     await cache.close()
     await connection.close?.()
     return undefined
   })
 }
 
-// Ctrl-C reaches the whole group of processes; the parent decides when this one ends.
+// Ctrl-C reaches the whole process group; the parent decides when this process ends.
 process.on("SIGINT", () => {})
 process.on("disconnect", () => process.exit())
 serve(new Channel(process))

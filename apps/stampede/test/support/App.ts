@@ -10,7 +10,7 @@ export interface Ended {
   readonly err: string
 }
 
-/** The app as a newcomer starts it, in a process of its own. */
+/** The app in a process of its own, as a user starts it. */
 export class App {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
@@ -33,7 +33,7 @@ export class App {
     )
   }
 
-  /** The processes that it started, and that they started. */
+  /** The processes that it started, and those that they started. */
   descendants(): ReadonlyArray<number> {
     const children = Map.groupBy(processes(), ({ parent }) => parent)
     const below = (pid: number): ReadonlyArray<number> =>
@@ -63,7 +63,7 @@ const statOf = (pid: number): { readonly state: string; readonly parent: number 
   }
 }
 
-export const lives = (pid: number): boolean => {
+export const isAlive = (pid: number): boolean => {
   const stat = statOf(pid)
   return stat !== undefined && stat.state !== "Z"
 }

@@ -1,28 +1,27 @@
 /**
- * One run of one contender: processes are started, told what to do, let loose, and seen off;
- * what happened is recorded.
+ * One run of one contender: its processes are started, configured, given the start and closed. What happens is recorded.
  */
 import { setTimeout as pause } from "node:timers/promises"
-import type { Orders, Policy, Priming } from "../ipc/Wire.ts"
+import type { Policy, Priming, WorkerConfig } from "../ipc/Messages.ts"
 import { now } from "../recording/Clock.ts"
 import type { Load, ProcessRecord, Recording } from "../recording/Recording.ts"
 import type { Scenario } from "../scenarios/Scenario.ts"
 import type { Settings } from "../scenarios/Settings.ts"
 import type { Attachment, OpenStore } from "../stores/Store.ts"
 import { type Contender, withLeases } from "../workers/Contender.ts"
-import { Crew, type Hand } from "../workers/Crew.ts"
+import { type Worker, Workers } from "../workers/Workers.ts"
 import { Origin } from "./Origin.ts"
 
-/** Between the order to start and the start, so that every process has heard it. */
-const headStart = 50
+/** Milliseconds between the message to start and the start, so that every process has received it. */
+const startDelay = 50
 
-/** How much longer than planned a run may take before it is given up. */
-const patience = 15_000
+/** Milliseconds beyond its plan after which a run is given up. */
+const extraTime = 15_000
 
 /** A value that was set with the shortest lifetime is certainly expired after this. */
 const expiry = 20
 
-/** Commands that were sent have passed their counter after this. */
+/** Sent commands have passed their counter after this. */
 const passing = 30
 
 interface Parts {
@@ -30,21 +29,21 @@ interface Parts {
   readonly scenario: Scenario
   readonly contender: Contender
   readonly store: OpenStore
-  /** Begins the names of the keys in the store, so that no run finds another's. */
+  /** Keeps the keys of runs apart in the store. */
   readonly prefix: string
   readonly signal: AbortSignal
 }
 
-export class Race {
-  /** Grows while the race runs. */
+export class Run {
+  /** Grows during the run. */
   readonly recording: Recording
   private readonly parts: Parts
   private readonly origin: Origin
-  private readonly callers: Orders["callers"]
+  private readonly callers: WorkerConfig["callers"]
   private readonly attachments: Array<Attachment> = []
-  /** What is to happen half-way through a load, and is waited for. */
-  private readonly incidents: Array<Promise<void>> = []
-  private crew!: Crew
+  /** Kills, deletes and changes that are under way. */
+  private readonly interventions: Array<Promise<void>> = []
+  private workers!: Workers
 
   constructor(parts: Parts) {
     const { contender, scenario, settings } = parts
@@ -53,7 +52,7 @@ export class Race {
       load: settings.load,
       capacity: settings.capacity,
       failing: scenario.failing === true,
-      onLoad: (load) => this.begun(load)
+      onLoad: (load) => this.intervene(load)
     })
     this.callers = Array.from({ length: settings.callers }, (_, caller) => ({
       key: caller % settings.keys.length,
@@ -80,43 +79,43 @@ export class Race {
         })
       ),
       loads: this.origin.loads,
-      sightings: [],
+      observations: [],
       afterwards: [],
       change: undefined,
-      trouble: undefined
+      problem: undefined
     }
   }
 
-  async run(): Promise<Recording> {
+  async execute(): Promise<Recording> {
     const { scenario, settings, signal } = this.parts
-    await using crew = new Crew(settings.processes, signal)
-    this.crew = crew
+    await using workers = new Workers(settings.processes, signal)
+    this.workers = workers
     await using attached = new AsyncDisposableStack()
-    await crew.together((hand) => this.prepare(hand, attached))
-    if (scenario.primed) await this.prime(crew, scenario.primed(settings))
+    await workers.mapAlive((worker) => this.prepare(worker, attached))
+    if (scenario.primed) await this.prime(scenario.primed(settings))
     for (const attachment of this.attachments) attachment.reset()
 
     // Every caller may call the origin, and wait until it has room.
     const queue = Math.ceil(this.recording.expected / settings.capacity) * settings.load
-    const limit = headStart + scenario.lasts(settings) + queue + patience
-    const story = this.stampede(crew).then(() => this.settle(crew))
+    const limit = startDelay + scenario.lasts(settings) + queue + extraTime
+    const stampede = this.stampede().then(() => this.settle())
     const late = pause(limit, `not all callers had an answer after ${Math.round(limit / 1000)} s`, { ref: false })
-    this.recording.trouble = (await crew.unlessFailed(Promise.race([story, late]))) ?? undefined
+    this.recording.problem = (await workers.unlessFailed(Promise.race([stampede, late]))) ?? undefined
     this.recording.end = now()
-    const told = this.told(crew)
-    await crew.unlessFailed(Promise.race([told, pause(patience, undefined, { ref: false })]))
-    await crew.dismiss()
+    const collected = this.collectCallers()
+    await workers.unlessFailed(Promise.race([collected, pause(extraTime, undefined, { ref: false })]))
+    await workers.close()
     return this.recording
   }
 
-  private async prepare(hand: Hand, attached: AsyncDisposableStack): Promise<void> {
+  private async prepare(worker: Worker, attached: AsyncDisposableStack): Promise<void> {
     const { contender, prefix, scenario, settings, store } = this.parts
-    const attachment = attached.use(await store.attach(hand.child))
-    const record = this.recording.processes[hand.index]!
-    this.attachments[hand.index] = attachment
-    this.listen(hand, record)
-    const orders: Orders = {
-      process: hand.index,
+    const attachment = attached.use(await store.attach(worker.child))
+    const record = this.recording.processes[worker.index]!
+    this.attachments[worker.index] = attachment
+    this.listen(worker, record)
+    const config: WorkerConfig = {
+      process: worker.index,
       contender: contender.name,
       store: settings.store,
       address: attachment.address,
@@ -126,7 +125,7 @@ export class Race {
       policy: this.policy(),
       near: scenario.near === true && contender === withLeases
     }
-    record.pid = (await hand.channel.ask("prepare", orders)).pid
+    record.pid = (await worker.channel.ask("prepare", config)).pid
   }
 
   private policy(): Policy {
@@ -134,8 +133,8 @@ export class Race {
     return {
       cacheTtl: 60_000,
       leaseTtl: settings.lease,
-      // Nobody is to give up before the story is told.
-      waitMax: scenario.lasts(settings) + patience,
+      // No caller gives up before the run has ended.
+      waitMax: scenario.lasts(settings) + extraTime,
       staleWhileRevalidate: 0,
       cooldown: 100,
       onCooling: "wait",
@@ -144,7 +143,7 @@ export class Race {
     }
   }
 
-  private listen({ channel, index }: Hand, record: ProcessRecord): void {
+  private listen({ channel, index }: Worker, record: ProcessRecord): void {
     channel.onAsk("load", ({ key }) => this.origin.load(index, key))
     channel.onTell("began", ({ after, begin }) => {
       for (const caller of this.callers) if (caller.after === after) record.began.push({ key: caller.key, begin })
@@ -153,78 +152,76 @@ export class Race {
       record.answered = answered
       record.answeredAt = last
     })
-    channel.onTell("saw", (sighting) => {
-      // What is done before the start is not part of the story.
-      if (this.recording.start !== undefined) this.recording.sightings.push({ process: index, ...sighting })
+    channel.onTell("observed", (observation) => {
+      // Preparations before the start are no part of the run.
+      if (this.recording.start !== undefined) this.recording.observations.push({ process: index, ...observation })
     })
   }
 
-  /** Puts values there. */
-  private async prime(crew: Crew, priming: Priming): Promise<void> {
+  /** Puts values into the cache before the start. */
+  private async prime(priming: Priming): Promise<void> {
     const { scenario, settings } = this.parts
-    await crew.unlessFailed(this.put(crew.hands[0]!, priming))
+    await this.put(priming)
     if (!scenario.sets) for (const key of settings.keys) this.origin.update(key)
-    if (scenario.near) await crew.together((hand) => hand.channel.ask("warm", undefined))
+    if (scenario.near) await this.workers.mapAlive((worker) => worker.channel.ask("warm", undefined))
     await pause(scenario.near ? passing : expiry)
   }
 
-  /** One process puts the origin's rows there, as they are. */
-  private async put({ channel }: Hand, priming: Priming): Promise<void> {
-    await Promise.all(
-      this.parts.settings.keys.map((key) =>
-        channel.ask("prime", { value: { key, version: this.origin.version(key), call: 0 }, priming })
-      )
-    )
+  /** The first process puts the origin's current rows into the cache. */
+  private async put(priming: Priming): Promise<void> {
+    const { channel } = this.workers.all[0]!
+    const values = this.recording.keys.map((key) => ({ key, version: this.origin.version(key), call: 0 }))
+    await this.workers.unlessFailed(Promise.all(values.map((value) => channel.ask("prime", { value, priming }))))
   }
 
-  private async change(crew: Crew, priming: Priming): Promise<void> {
+  private async change(priming: Priming): Promise<void> {
     if (this.parts.signal.aborted) return
     for (const key of this.recording.keys) this.origin.update(key)
     const counts = this.attachments.map((attachment) => attachment.commands()?.length)
     const before = counts.reduce((sum, n) => (sum === undefined || n === undefined ? undefined : sum + n), 0)
-    await this.put(crew.hands[0]!, priming)
+    await this.put(priming)
     this.recording.change = { at: now(), before }
   }
 
-  private async stampede(crew: Crew): Promise<void> {
-    const at = now() + headStart
-    for (const hand of crew.hands) hand.channel.tell("go", { at })
+  /** Gives the start, and waits until every caller of a living process has its answer and the origin is idle. */
+  private async stampede(): Promise<void> {
+    const at = now() + startDelay
+    for (const worker of this.workers.all) worker.channel.tell("go", { at })
     this.recording.start = at
-    const { scenario, settings } = this.parts
+    const { scenario, settings, signal } = this.parts
     if (scenario.sets && scenario.primed) {
       const priming = scenario.primed(settings)
-      this.incidents.push(pause(headStart + scenario.sets(settings)).then(() => this.change(crew, priming)))
+      this.interventions.push(pause(startDelay + scenario.sets(settings)).then(() => this.change(priming)))
     }
     const { processes } = this.recording
-    const on = (): boolean =>
+    const isOn = (): boolean =>
       (this.origin.busy ||
-        processes.some(({ answered, killedAt }) => killedAt === undefined && answered < this.parts.settings.callers)) &&
+        processes.some(({ answered, killedAt }) => killedAt === undefined && answered < settings.callers)) &&
       this.recording.end === undefined &&
-      !this.parts.signal.aborted
-    while (on()) await pause(5)
-    await Promise.all(this.incidents)
-    // A kill at the very end leaves a load behind that somebody has to take over.
-    while (on()) await pause(5)
+      !signal.aborted
+    while (isOn()) await pause(5)
+    await Promise.all(this.interventions)
+    // A kill at the very end leaves a load behind that another process takes over.
+    while (isOn()) await pause(5)
   }
 
-  /** How the callers fared. */
-  private async told(crew: Crew): Promise<void> {
-    await crew.together(async (hand) => {
-      this.recording.processes[hand.index]!.callers = await hand.channel.ask("callers", undefined)
+  private async collectCallers(): Promise<void> {
+    await this.workers.mapAlive(async (worker) => {
+      this.recording.processes[worker.index]!.callers = await worker.channel.ask("callers", undefined)
     })
   }
 
-  /** Everything that the stampede began has ended: count, and look what is left. */
-  private async settle(crew: Crew): Promise<undefined> {
+  /** Everything that the stampede began has ended: counts the commands, and looks at what is left in the cache. */
+  private async settle(): Promise<undefined> {
     const verbs = new Map<number, ReadonlyArray<string>>()
-    await crew.together(async (hand) => {
-      verbs.set(hand.index, (await hand.channel.ask("settle", undefined)).verbs)
+    await this.workers.mapAlive(async (worker) => {
+      verbs.set(worker.index, (await worker.channel.ask("settle", undefined)).verbs)
     })
     await pause(passing)
     for (const record of this.recording.processes) {
       record.commands = this.attachments[record.index]?.commands() ?? verbs.get(record.index)
     }
-    const versions = await crew.living[0]?.channel.ask("look", undefined)
+    const versions = await this.workers.alive[0]?.channel.ask("look", undefined)
     this.recording.afterwards = this.recording.keys.map((key, i) => ({
       version: versions?.[i],
       current: this.origin.version(key)
@@ -232,10 +229,11 @@ export class Race {
     return undefined
   }
 
-  private begun(load: Load): void {
+  /** Kills or deletes half-way through the load that has just begun, if the scenario wants that. */
+  private intervene(load: Load): void {
     const { scenario, settings } = this.parts
     const first = load.call === 1
-    const halfWay = (f: () => Promise<void> | void) => this.incidents.push(pause(settings.load / 2).then(f))
+    const halfWay = (f: () => Promise<void> | void) => this.interventions.push(pause(settings.load / 2).then(f))
     if (settings.kill && first) halfWay(() => this.kill(load.process))
     if (scenario.deletes && !this.origin.loads.some(({ call, key }) => key === load.key && call < load.call)) {
       halfWay(() => this.delete(load))
@@ -244,15 +242,15 @@ export class Race {
 
   private kill(process: number): void {
     const at = now()
-    this.crew.sacrifice(this.crew.hands[process]!)
+    this.workers.all[process]!.kill()
     this.recording.processes[process]!.killedAt = at
     this.origin.lose(process, at)
   }
 
   /** The row changes, and a process that does not load it deletes its key. */
   private async delete({ key, process }: Load): Promise<void> {
-    const hand = this.crew.living.find(({ index }) => index !== process) ?? this.crew.hands[process]!
+    const worker = this.workers.alive.find(({ index }) => index !== process) ?? this.workers.all[process]!
     this.origin.update(key)
-    await hand.channel.ask("delete", { key })
+    await worker.channel.ask("delete", { key })
   }
 }

@@ -1,18 +1,18 @@
-/** The origin of a history, and how much of it every cache must know. */
-import { type Change, type Floor, keys, type Versions } from "./HistoryWire.ts"
+/** The origin of a history, which knows the oldest version of each key that a cache may still give. */
+import { type Change, type Floor, keys, type Versions } from "./HistoryMessages.ts"
 
-/** A message of a near tier, or a read that was under way, may take so long on a busy machine. */
-const grace = 1_500
+/** On a busy machine, a message to a near tier or a read under way may take so long. */
+const delay = 1_500
 
 interface Known {
   readonly version: number
   readonly at: number
 }
 
-export class Truth {
+export class Origin {
   private readonly versions = new Map(keys.map((key) => [key, 0]))
   private readonly known = new Map<string, Array<Known>>(keys.map((key) => [key, [{ version: 0, at: 0 }]]))
-  /** By key: the end of the last change. Rows are changed by one at a time, as in a database. */
+  /** By key: the end of the last change. One process at a time changes a row, as in a database. */
   private readonly locks = new Map<string, Promise<void>>()
   private readonly holders = new Map<object, Map<number, () => void>>()
   private changes = 0
@@ -21,28 +21,28 @@ export class Truth {
     return Object.fromEntries(wanted.map((key) => [key, this.versions.get(key)!]))
   }
 
-  async change(who: object, wanted: ReadonlyArray<string>): Promise<Change> {
+  async change(owner: object, wanted: ReadonlyArray<string>): Promise<Change> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const before = wanted.map((key) => this.locks.get(key))
     for (const key of wanted) this.locks.set(key, promise)
     const id = ++this.changes
-    const held = this.holders.get(who) ?? new Map<number, () => void>()
-    this.holders.set(who, held.set(id, resolve))
+    const held = this.holders.get(owner) ?? new Map<number, () => void>()
+    this.holders.set(owner, held.set(id, resolve))
     await Promise.all(before)
     for (const key of wanted) this.versions.set(key, this.versions.get(key)! + 1)
     return { id, versions: this.read(wanted) }
   }
 
-  changed(who: object, { id, versions }: Change, known: boolean): void {
+  changed(owner: object, { id, versions }: Change, known: boolean): void {
     const at = performance.now()
     if (known) for (const [key, version] of Object.entries(versions)) this.known.get(key)!.push({ version, at })
-    this.holders.get(who)?.get(id)?.()
+    this.holders.get(owner)?.get(id)?.()
   }
 
-  /** A process is gone; whether what it was changing is known, nobody can tell. */
-  gone(who: object): void {
-    for (const release of this.holders.get(who)?.values() ?? []) release()
-    this.holders.delete(who)
+  /** A process has exited. It is unknown whether the caches know of the change that it was making. */
+  release(owner: object): void {
+    for (const unlock of this.holders.get(owner)?.values() ?? []) unlock()
+    this.holders.delete(owner)
   }
 
   floors(wanted: ReadonlyArray<string>): Readonly<Record<string, Floor>> {
@@ -51,7 +51,7 @@ export class Truth {
 
   private floor(key: string): Floor {
     const known = this.known.get(key)!
-    const earlier = performance.now() - grace
+    const earlier = performance.now() - delay
     const most = (of: ReadonlyArray<Known>) => Math.max(0, ...of.map(({ version }) => version))
     return { now: most(known), before: most(known.filter(({ at }) => at < earlier)) }
   }

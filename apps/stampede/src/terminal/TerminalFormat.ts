@@ -1,11 +1,11 @@
 /**
- * What a terminal can show: its width, colours where they are wanted (NO_COLOR, FORCE_COLOR
- * and pipes are respected), and blocks where there is Unicode.
+ * What a terminal can show: its width, colours where they are wanted (NO_COLOR, FORCE_COLOR and pipes are respected),
+ * and blocks where there is Unicode.
  */
 import { styleText } from "node:util"
 import isUnicodeSupported from "is-unicode-supported"
 
-type Format = Parameters<typeof styleText>[0]
+type Style = Parameters<typeof styleText>[0]
 
 const blocks = {
   load: "█",
@@ -20,7 +20,7 @@ const blocks = {
   wrong: "✗"
 }
 
-const letters: typeof blocks = {
+const ascii: typeof blocks = {
   load: "#",
   wait: ".",
   done: "o",
@@ -36,26 +36,26 @@ const letters: typeof blocks = {
 const widest = 120
 const narrowest = 38
 
-export class Pen {
-  readonly signs: typeof blocks
+export class TerminalFormat {
+  readonly symbols: typeof blocks
   private readonly stream: NodeJS.WriteStream
 
   constructor(stream: NodeJS.WriteStream) {
     this.stream = stream
-    this.signs = isUnicodeSupported() ? blocks : letters
+    this.symbols = isUnicodeSupported() ? blocks : ascii
   }
 
-  /** In columns. What is not a terminal is as wide as most are. */
+  /** In columns. A pipe is as wide as most terminals. */
   get width(): number {
     return Math.max(narrowest, Math.min(widest, this.stream.columns ?? 80))
   }
 
-  get live(): boolean {
+  get isTerminal(): boolean {
     return this.stream.isTTY === true
   }
 
-  style(format: Format, text: string): string {
-    return styleText(format, text, { stream: this.stream })
+  style(style: Style, text: string): string {
+    return styleText(style, text, { stream: this.stream })
   }
 
   bold(text: string): string {

@@ -1,39 +1,31 @@
 /**
- * The picture in a few lines of text: one line per process, one column per slice of time.
+ * The timeline in a few lines of text: one line per process, one column per slice of time.
  */
 import { bands, role } from "../recording/Band.ts"
+import { millis } from "../recording/Format.ts"
 import { leases, type ProcessRecord, type Recording } from "../recording/Recording.ts"
-import { millis } from "../recording/Words.ts"
-import type { Pen } from "./Pen.ts"
-
-/** The latest instant that a run knows of, since its start. */
-export const extent = (recording: Recording): number => {
-  const start = recording.start ?? 0
-  const instants = [
-    ...recording.processes.flatMap(({ callers, killedAt }) => [killedAt ?? start, ...callers.map(({ end }) => end)]),
-    ...recording.loads.map(({ begin, end }) => end ?? begin),
-    ...leases(recording)
-      .map(({ end }) => end)
-      .filter((end) => end <= (recording.end ?? Number.POSITIVE_INFINITY))
-  ]
-  return instants.reduce((latest, at) => Math.max(latest, at), start) - start
-}
+import type { TerminalFormat } from "./TerminalFormat.ts"
 
 const label = 11
 const annotation = 15
 
-/** The lines of one run, `scale` milliseconds wide. `until`: how much of it has happened. */
-export const strip = (recording: Recording, scale: number, until: number, pen: Pen): ReadonlyArray<string> => {
-  const roomy = pen.width >= 60
-  const columns = Math.max(8, pen.width - label - (roomy ? annotation : 0) - 2)
+/** The lines of one run, `scale` milliseconds wide, of which `until` have passed. */
+export const textTimeline = (
+  recording: Recording,
+  scale: number,
+  until: number,
+  format: TerminalFormat
+): ReadonlyArray<string> => {
+  const roomy = format.width >= 60
+  const columns = Math.max(8, format.width - label - (roomy ? annotation : 0) - 2)
   return recording.processes.map((process) => {
-    const name = pen.width < 40 ? `p${process.index + 1}`.padEnd(4) : `process ${process.index + 1}`.padEnd(label)
-    const note = roomy ? ` ${pen.dim(role(recording, process))}` : ""
-    return `${name}${cells(recording, process, columns, scale, until, pen)}${note}`.trimEnd()
+    const name = format.width < 40 ? `p${process.index + 1}`.padEnd(4) : `process ${process.index + 1}`.padEnd(label)
+    const note = roomy ? ` ${format.dim(role(recording, process))}` : ""
+    return `${name}${cells(recording, process, columns, scale, until, format)}${note}`.trimEnd()
   })
 }
 
-/** What a slice of time looks like: the most important thing in it. */
+/** A slice of time shows the most important thing in it. */
 type Cell = "killed" | "load" | "wait" | "done" | "failed" | "leaseEnd" | "lease" | "nothing"
 
 const importance: ReadonlyArray<Cell> = ["killed", "load", "wait", "failed", "done", "leaseEnd", "lease", "nothing"]
@@ -54,7 +46,7 @@ const cells = (
   columns: number,
   scale: number,
   until: number,
-  pen: Pen
+  format: TerminalFormat
 ): string => {
   const start = recording.start ?? 0
   const line: Array<Cell> = Array.from({ length: columns }, () => "nothing")
@@ -81,31 +73,33 @@ const cells = (
     if (ends === lease.end) put(column(ends), column(ends), "leaseEnd")
   }
   if (process.killedAt !== undefined) put(column(process.killedAt), column(process.killedAt), "killed")
-  return paint(line, pen)
+  return paint(line, format)
 }
 
-/** Neighbours that look alike share their colour codes. */
-const paint = (line: ReadonlyArray<Cell>, pen: Pen): string => {
+/** Equal neighbours share their colour codes. */
+const paint = (line: ReadonlyArray<Cell>, format: TerminalFormat): string => {
   let text = ""
   for (let i = 0; i < line.length; ) {
     const cell = line[i]!
     let end = i
     while (line[end] === cell) end++
-    text += cell === "nothing" ? " ".repeat(end - i) : pen.style(colours[cell], pen.signs[cell].repeat(end - i))
+    text += cell === "nothing" ? " ".repeat(end - i) : format.style(colours[cell], format.symbols[cell].repeat(end - i))
     i = end
   }
   return text
 }
 
-/** The line below: where time begins and ends. */
-export const axis = (scale: number, pen: Pen): string => {
-  const columns = Math.max(8, pen.width - label - (pen.width >= 60 ? annotation : 0) - 2)
+/** The line below: the two ends of time. */
+export const axis = (scale: number, format: TerminalFormat): string => {
+  const columns = Math.max(8, format.width - label - (format.width >= 60 ? annotation : 0) - 2)
   const end = millis(scale)
-  return pen.dim(`${" ".repeat(pen.width < 40 ? 4 : label)}0${end.padStart(Math.max(end.length + 1, columns - 1))}`)
+  return format.dim(
+    `${" ".repeat(format.width < 40 ? 4 : label)}0${end.padStart(Math.max(end.length + 1, columns - 1))}`
+  )
 }
 
-/** What the signs mean, for the runs shown. */
-export const legend = (recordings: ReadonlyArray<Recording>, pen: Pen): ReadonlyArray<string> => {
+/** The meaning of the symbols in these runs. */
+export const legend = (recordings: ReadonlyArray<Recording>, format: TerminalFormat): ReadonlyArray<string> => {
   const processes = recordings.flatMap(({ processes }) => processes)
   const failed = processes.some(({ callers }) => callers.some(({ how }) => how === "failed"))
   const killed = processes.some(({ killedAt }) => killedAt !== undefined)
@@ -125,11 +119,11 @@ export const legend = (recordings: ReadonlyArray<Recording>, pen: Pen): Readonly
   let room = 0
   for (const [cell, meaning] of entries) {
     const width = meaning.length + 4
-    const text = `${pen.style(colours[cell], pen.signs[cell])} ${pen.dim(meaning)}`
+    const text = `${format.style(colours[cell], format.symbols[cell])} ${format.dim(meaning)}`
     if (lines.length > 0 && width <= room) lines.push(`${lines.pop()}  ${text}`)
     else {
       lines.push(text)
-      room = pen.width + 2
+      room = format.width + 2
     }
     room -= width
   }

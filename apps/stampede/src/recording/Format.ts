@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them.
+ * Numbers and lists as people read them.
  */
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
 
@@ -10,7 +10,7 @@ export const count = (value: number): string => whole.format(value)
 export const counted = (value: number, noun: string, plural = `${noun}s`): string =>
   `${count(value)} ${value === 1 ? noun : plural}`
 
-/** `0.4 ms`, `12.3 ms`, `203 ms`, `1,204 ms`: three digits say enough. */
+/** `0.4 ms`, `12.3 ms`, `203 ms`, `1,204 ms`: three digits are enough. */
 export const millis = (value: number): string => {
   const size = Math.abs(value)
   const digits = size < 99.95 ? 1 : 0
@@ -18,7 +18,7 @@ export const millis = (value: number): string => {
   return `${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace(/^-(0(\.0)?)$/, "$1")} ms`
 }
 
-/** A setting, as it would be typed: `200ms`, `1.5s`. */
+/** A duration from the command line: `200 ms`, `1.5 s`. */
 export const setting = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`)
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -1,4 +1,4 @@
-/** One process of a history: it reads, loads, writes and invalidates at random, and notes what must not be. */
+/** One process of a history: it reads, loads, writes and invalidates at random, and records every violation. */
 import { setTimeout as pause } from "node:timers/promises"
 import { type Adapter, Tiered } from "@cache-locking/core"
 import { type Answer, createCache, type ListingPromiseCache } from "@cache-locking/core/promise"
@@ -6,7 +6,16 @@ import * as Effect from "effect/Effect"
 import { Channel } from "../../src/ipc/Channel.ts"
 import type { Connection } from "../../src/stores/Store.ts"
 import { store } from "../../src/stores/Stores.ts"
-import { type Change, groupOf, groups, keys, keysOf, type Start, type ToPeer, type ToTruth } from "./HistoryWire.ts"
+import {
+  type Change,
+  groupOf,
+  groups,
+  keys,
+  keysOf,
+  type Start,
+  type ToOrigin,
+  type ToWorker
+} from "./HistoryMessages.ts"
 
 interface Row {
   readonly key: string
@@ -14,13 +23,13 @@ interface Row {
 }
 
 const loops = 6
-/** Nobody may wait for longer, whatever is killed. */
-const patience = 10_000
+/** No operation may take longer, whatever is killed. */
+const longestWait = 10_000
 
-const channel = new Channel<ToTruth, ToPeer>(process)
+const channel = new Channel<ToOrigin, ToWorker>(process)
 
-/** A small random number generator: a seed tells which operations there are, though not how they meet. */
-const dice = (seed: number) => {
+/** A small random number generator. A seed fixes the operations, though not the order in which they meet. */
+const randomBelow = (seed: number) => {
   let state = seed * 2654435761
   return (below: number): number => {
     state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
@@ -28,10 +37,10 @@ const dice = (seed: number) => {
   }
 }
 
-class Peer {
+class Worker {
   readonly connection: Connection
   readonly cache: ListingPromiseCache<Row>
-  private readonly roll: (below: number) => number
+  private readonly random: (below: number) => number
   private readonly near: boolean
   private stopped = false
   private readonly own = new Map<string, number>()
@@ -41,14 +50,14 @@ class Peer {
   constructor({ near, seed }: Start, connection: Connection) {
     this.connection = connection
     this.near = near
-    this.roll = dice(seed)
+    this.random = randomBelow(seed)
     const adapter: Adapter = near
       ? Tiered.make([{ maxEntries: 100, ttl: "2 seconds" }, connection.adapter])
       : connection.adapter
     this.cache = createCache<Row>({
       adapter,
-      cacheTtl: 30 + this.roll(200),
-      staleWhileRevalidate: this.roll(2) * 300,
+      cacheTtl: 30 + this.random(200),
+      staleWhileRevalidate: this.random(2) * 300,
       earlyRefresh: { beta: 1 },
       leaseTtl: 400,
       waitMax: 300,
@@ -67,29 +76,30 @@ class Peer {
 
   private async loop(): Promise<void> {
     while (!this.stopped) {
-      const roll = this.roll(20)
-      const step = roll < 3 ? this.change() : roll < 8 ? this.get() : roll < 10 ? this.refresh() : this.ask(roll > 17)
+      const choice = this.random(20)
+      const step =
+        choice < 3 ? this.change() : choice < 8 ? this.get() : choice < 10 ? this.refresh() : this.ask(choice > 17)
       const late = new AbortController()
-      const patient = pause(patience, "late", { signal: late.signal }).catch(() => "in time")
-      if ((await Promise.race([step, patient])) === "late") this.wrong.push(`waited longer than ${patience} ms`)
+      const patient = pause(longestWait, "late", { signal: late.signal }).catch(() => "in time")
+      if ((await Promise.race([step, patient])) === "late") this.wrong.push(`waited longer than ${longestWait} ms`)
       late.abort()
-      await pause(this.roll(15))
+      await pause(this.random(15))
     }
   }
 
-  private pick = <A>(of: ReadonlyArray<A>): A => of[this.roll(of.length)]!
+  private pick = <A>(of: ReadonlyArray<A>): A => of[this.random(of.length)]!
 
-  /** The origin: what it reads is older by the time that it takes to tell. */
+  /** Loads from the origin. What it read is out of date by the time that the answer took. */
   private readonly load = async (wanted: ReadonlyArray<string>): Promise<Array<Row>> => {
     const versions = await channel.ask("read", wanted)
-    await pause(this.roll(60))
-    if (this.roll(15) === 0) throw new Error("the origin is down")
+    await pause(this.random(60))
+    if (this.random(15) === 0) throw new Error("the origin is down")
     return wanted.map((key) => ({ key, version: versions[key]! }))
   }
 
   private readonly one = async (key: string): Promise<Row> => (await this.load([key]))[0]!
 
-  /** Reads past all flights: whatever is cached is what every cache must know. */
+  /** Reads past all flights: a cached value must not be older than what every cache knows. */
   private async get(): Promise<void> {
     const key = this.pick(keys)
     const own = this.own.get(key) ?? 0
@@ -139,7 +149,7 @@ class Peer {
     if (version < floor) this.wrong.push(`${verb} gave ${key} of version ${version}, ${floor} is known`)
   }
 
-  /** Changes rows at the origin, then makes the cache forget them, in one of its ways. */
+  /** Changes rows at the origin, then makes the cache forget them in one of its ways. */
   private async change(): Promise<void> {
     const group = this.pick(groups)
     const ways: ReadonlyArray<readonly [ReadonlyArray<string>, (change: Change) => Promise<unknown>]> = [
@@ -168,7 +178,7 @@ class Peer {
     await channel.ask("changed", { change, known })
   }
 
-  /** What is left in the store. */
+  /** Looks at what is left in the store. */
   readonly look = () =>
     Promise.all(
       keys.map(async (key) => {
@@ -179,16 +189,16 @@ class Peer {
     )
 }
 
-let peer: Peer | undefined
+let worker: Worker | undefined
 channel.onAsk("run", async (start) => {
   const connection = await store(start.store).connect(start.address, start.prefix)
-  peer = new Peer(start, connection)
-  return peer.run()
+  worker = new Worker(start, connection)
+  return worker.run()
 })
-channel.onAsk("look", () => peer!.look())
+channel.onAsk("look", () => worker!.look())
 channel.onAsk("close", async () => {
-  await peer?.cache.close()
-  await peer?.connection.close?.()
+  await worker?.cache.close()
+  await worker?.connection.close?.()
   return undefined
 })
 process.on("disconnect", () => process.exit())

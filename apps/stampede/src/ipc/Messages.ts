@@ -1,16 +1,16 @@
 /**
- * What the parent and a worker say to each other.
+ * The messages between the parent and a worker.
  */
-import type { CallerRecord, Sighting } from "../recording/Recording.ts"
+import type { CallerRecord, Observation } from "../recording/Recording.ts"
 import type { Address } from "../stores/Store.ts"
 import type { Channel } from "./Channel.ts"
 
-/** What the origin answered: a value that says how current it is, or nothing, because it fails. */
+/** The origin's answer: a value that says how current it is, or a failure. */
 export type OriginAnswer =
   | { readonly ok: true; readonly value: OriginValue }
   | { readonly ok: false; readonly message: string }
 
-/** A row of the origin's. Its version grows when somebody changes the row. */
+/** A row of the origin. Its version grows when the row changes. */
 export interface OriginValue {
   readonly key: string
   readonly version: number
@@ -18,33 +18,31 @@ export interface OriginValue {
   readonly call: number
 }
 
-/** A worker's orders. */
-export interface Orders {
+export interface WorkerConfig {
   readonly process: number
   readonly contender: string
   readonly store: string
-  /** Where the store is. */
   readonly address: Address
   readonly prefix: string
   readonly keys: ReadonlyArray<string>
   /** For each caller, which key it wants and how many milliseconds after the start. */
   readonly callers: ReadonlyArray<{ readonly key: number; readonly after: number }>
   readonly policy: Policy
-  /** Whether there is a near tier in each process. */
+  /** True for a near tier in each process. */
   readonly near: boolean
 }
 
-/** How a value is put there, in milliseconds. */
+/** The times of a value that is cached before the start, in milliseconds. */
 export interface Priming {
-  /** How long it is fresh. */
+  /** Its fresh time. */
   readonly fresh: number
-  /** How long it is kept as stale after that. */
+  /** Its stale time after that. */
   readonly stale: number
-  /** How long its load took; 0: nobody loaded it, it was set. */
+  /** The time of its load; 0: it was set, not loaded. */
   readonly took: number
 }
 
-/** How the caches of the workers behave, in milliseconds. */
+/** The options of the workers' caches, in milliseconds. */
 export interface Policy {
   readonly cacheTtl: number
   readonly leaseTtl: number
@@ -52,43 +50,39 @@ export interface Policy {
   readonly staleWhileRevalidate: number
   readonly cooldown: number
   readonly onCooling: "wait" | "fail"
-  /** XFetch's, for early refreshes; 0 for none. */
+  /** XFetch's parameter for early refreshes; 0 for none. */
   readonly beta: number
 }
 
-/** What a worker understands. */
+/** The verbs of a worker. */
 export interface ToWorker {
   readonly asks: {
-    readonly prepare: readonly [Orders, { readonly pid: number }]
+    readonly prepare: readonly [WorkerConfig, { readonly pid: number }]
     /** Writes a value. */
     readonly prime: readonly [{ readonly value: OriginValue; readonly priming: Priming }, undefined]
-    /** Asks for the keys until that needs no command, where there is a near tier. */
+    /** Asks for the keys until the near tier answers without a command. */
     readonly warm: readonly [undefined, undefined]
     readonly delete: readonly [{ readonly key: string }, undefined]
-    /** Answers when no lease is held here any more, with the adapter's verbs so far. */
+    /** Answers when this worker holds no lease any more, with the adapter's verbs so far. */
     readonly settle: readonly [undefined, { readonly verbs: ReadonlyArray<string> }]
-    /** How each caller fared who has had an answer. Asked when it is over: telling it costs time that callers would wait. */
+    /** The records of all callers that have an answer. Asked at the end: sending them would delay callers. */
     readonly callers: readonly [undefined, ReadonlyArray<CallerRecord>]
-    /** What a newcomer would find in the cache now: the version of each key. */
+    /** The version of each key that a new caller would find in the cache now. */
     readonly look: readonly [undefined, ReadonlyArray<number | undefined>]
     readonly close: readonly [undefined, undefined]
   }
-  readonly tells: {
-    readonly go: { readonly at: number }
-  }
+  readonly tells: { readonly go: { readonly at: number } }
 }
 
-/** What the parent understands. */
+/** The verbs of the parent. */
 export interface ToParent {
-  readonly asks: {
-    readonly load: readonly [{ readonly key: string }, OriginAnswer]
-  }
+  readonly asks: { readonly load: readonly [{ readonly key: string }, OriginAnswer] }
   readonly tells: {
-    /** The callers who were to set out so long after the start have done so. */
+    /** The callers planned for `after` milliseconds after the start have begun. */
     readonly began: { readonly after: number; readonly begin: number }
-    /** So many have had their answer, the last one then. */
+    /** The number of answered callers, and the instant of the last answer. */
     readonly progress: { readonly answered: number; readonly last: number }
-    readonly saw: Sighting
+    readonly observed: Observation
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a history's parent and its processes say to each other. */
+/** The messages between the parent of a history and its worker processes. */
 import type { Protocol } from "../../src/ipc/Channel.ts"
 import type { Address } from "../../src/stores/Store.ts"
 
@@ -17,19 +17,19 @@ export interface Change {
   readonly versions: Versions
 }
 
-/** What every cache must know of a key. */
+/** The oldest version of a key that a cache may still give. */
 export interface Floor {
   /** The version whose invalidation had ended when this was asked. */
   readonly now: number
-  /** The version whose invalidation had ended a good while before. */
+  /** The version whose invalidation had ended some time before. */
   readonly before: number
 }
 
-/** How a process took part. */
+/** The part of a process in a history. */
 export interface Part {
   readonly hits: number
   readonly waits: number
-  /** What must not be. */
+  /** Violations of what must always hold. */
   readonly wrong: ReadonlyArray<string>
 }
 
@@ -41,10 +41,10 @@ export interface Start {
   readonly near: boolean
 }
 
-export interface ToPeer extends Protocol {
+export interface ToWorker extends Protocol {
   readonly asks: {
     readonly run: readonly [Start, Part]
-    /** What is in the store when all is over: of each key its version, and whether it is leased. */
+    /** For each key, the version that is left in the store, and whether it is leased. */
     readonly look: readonly [
       undefined,
       ReadonlyArray<{ readonly version: number | undefined; readonly leased: boolean }>
@@ -54,13 +54,13 @@ export interface ToPeer extends Protocol {
   readonly tells: { readonly stop: undefined }
 }
 
-export interface ToTruth extends Protocol {
+export interface ToOrigin extends Protocol {
   readonly asks: {
-    /** The versions as they are now. */
+    /** The current versions. */
     readonly read: readonly [ReadonlyArray<string>, Versions]
     /** Changes rows, which are locked until `changed`. */
     readonly change: readonly [ReadonlyArray<string>, Change]
-    /** Whether the change is known to every cache now. */
+    /** `known`: every cache has been told of the change. */
     readonly changed: readonly [{ readonly change: Change; readonly known: boolean }, undefined]
     readonly floors: readonly [ReadonlyArray<string>, Readonly<Record<string, Floor>>]
   }

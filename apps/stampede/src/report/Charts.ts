@@ -1,21 +1,21 @@
 /**
- * All runs in one drawing, over one axis of time.
+ * The two pictures of the report, each an SVG.
  */
-import { chronicle } from "../recording/Chronicle.ts"
-import { counted, list, millis } from "../recording/Words.ts"
+import { eventLog } from "../recording/EventLog.ts"
+import { counted, list, millis } from "../recording/Format.ts"
+import { duration } from "../recording/Recording.ts"
 import type { Outcome } from "../run/Stampede.ts"
-import { extent } from "../terminal/Strip.ts"
-import { magnifier } from "./Magnifier.ts"
 import { all, el, Markup } from "./Markup.ts"
-import { panel, width } from "./Panel.ts"
+import { runChart, width } from "./RunChart.ts"
 import { colours, picture as styles } from "./Theme.ts"
+import { wakeUpChart } from "./WakeUpChart.ts"
 
 const between = 26
 
-/** Around a picture that stands alone. */
-const rim = 14
+/** Room around a picture in a file of its own. */
+const frame = 14
 
-/** Fills that are not one colour. */
+/** Fills that are not a single colour. */
 const patterns = el(
   "defs",
   {},
@@ -42,7 +42,7 @@ interface Parts {
   readonly description: string
   readonly height: number
   readonly body: Markup
-  /** In a file of its own it brings its colours along. */
+  /** In a file of its own, with its colours. */
   readonly alone: boolean
 }
 
@@ -51,45 +51,45 @@ const svg = ({ alone, body, description, height, id, title }: Parts): Markup =>
     "svg",
     {
       class: "picture",
-      ...(alone ? { xmlns: "http://www.w3.org/2000/svg", width: width + 2 * rim, height } : {}),
-      viewBox: alone ? `${-rim} 0 ${width + 2 * rim} ${Math.ceil(height)}` : `0 0 ${width} ${Math.ceil(height)}`,
+      ...(alone ? { xmlns: "http://www.w3.org/2000/svg", width: width + 2 * frame, height } : {}),
+      viewBox: alone ? `${-frame} 0 ${width + 2 * frame} ${Math.ceil(height)}` : `0 0 ${width} ${Math.ceil(height)}`,
       role: "img",
       "aria-labelledby": `${id}-title ${id}-description`
     },
     el("title", { id: `${id}-title` }, title),
     el("desc", { id: `${id}-description` }, description),
     alone ? el("style", {}, new Markup(colours + styles)) : undefined,
-    alone ? el("rect", { x: -rim, width: width + 2 * rim, height, style: "fill: var(--paper)" }) : undefined,
+    alone ? el("rect", { x: -frame, width: width + 2 * frame, height, style: "fill: var(--paper)" }) : undefined,
     id === "timeline" ? patterns : undefined,
     body
   )
 
 /** The timeline of all runs. */
 export const timeline = ({ recordings, settings }: Outcome, alone: boolean): Markup => {
-  const longest = Math.max(...recordings.map(extent)) * 1.03
-  const panels: Array<Markup> = []
+  const longest = Math.max(...recordings.map(duration)) * 1.03
+  const charts: Array<Markup> = []
   let top = alone ? 12 : 0
   for (const recording of recordings) {
-    const drawing = panel(recording, longest, settings.load, top)
-    panels.push(drawing.markup)
+    const drawing = runChart(recording, longest, settings.load, top)
+    charts.push(drawing.markup)
     top += drawing.height + between
   }
   const runs = recordings.map(({ loads, title }) => `${title}: ${counted(loads.length, "origin call")}`)
   return svg({
     id: "timeline",
-    title: "Who called the origin, who waited, and when they had their answer",
-    description: `${list(runs)}. ${chronicle(recordings.at(-1)!)
+    title: "Which processes called the origin, which waited, and when their callers were answered",
+    description: `${list(runs)}. ${eventLog(recordings.at(-1)!)
       .map(({ at, text }) => `${millis(at)}: ${text}`)
       .join(" ")}`,
     height: top - between + (alone ? 10 : 0),
-    body: all(panels),
+    body: all(charts),
     alone
   })
 }
 
-/** The moment of the wake-up, if there was one. */
+/** The moment of the wake-up, if a fill woke anybody. */
 export const wakeUp = ({ recordings }: Outcome): Markup | undefined => {
-  const drawing = magnifier(recordings.at(-1)!)
+  const drawing = wakeUpChart(recordings.at(-1)!)
   return (
     drawing &&
     svg({
