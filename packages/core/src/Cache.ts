@@ -302,7 +302,7 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       )
       admit(engine, key)
       Check.required("fetcher", fetcher)
-      const request = requestOf(engine, key, fetcher, planOf(defaultPlan(), options, onceNames), false)
+      const request = requestOf(engine, key, fetcher, planOf(defaultPlan(), options, onceNames))
       return GetOrSet.answer(request, fiber.context) as Effect.Effect<Answer<A>, E | HE>
     })
   )

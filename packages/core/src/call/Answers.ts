@@ -32,7 +32,7 @@ export type Conclusion = Exclude<FlightEvent, { readonly _tag: "Following" | "Jo
 export type Verdict = Exit.Exit<Answer<unknown>, unknown> | "again" | "late"
 
 export const verdictOf = (
-  { engine, force, plan }: LoadRequest,
+  { engine, plan }: LoadRequest,
   flight: Flight,
   caller: Caller,
   event: Conclusion
@@ -48,7 +48,7 @@ export const verdictOf = (
   if (caller.isFallback) return Exit.failCause(exit.cause)
   // If another's batch has no value for the key, this caller's fetcher may have one.
   if (!caller.isInitiator && isMissing(exit.cause)) return "again"
-  return ofFailure(engine, plan.policy, exit.cause, force ? undefined : flight.staleValue, flight.now)
+  return ofFailure(engine, plan.policy, exit.cause, plan.force ? undefined : flight.staleValue, flight.now)
 }
 
 /** Milliseconds since a stale value ceased to be fresh. */

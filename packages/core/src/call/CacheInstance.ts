@@ -125,7 +125,8 @@ export class CacheInstance<A> {
   ): LoadRequest {
     admit(this.engine, key)
     Check.required("fetcher", fetcher)
-    return requestOf(this.engine, key, fetcher as Fetcher<A, any, any>, this.planOf(options), force)
+    const plan = this.planOf(options)
+    return requestOf(this.engine, key, fetcher as Fetcher<A, any, any>, force ? { ...plan, force } : plan)
   }
 
   private planOf(options: CallOptions<A, any, any> | undefined): CallPlan {

@@ -40,7 +40,7 @@ export const answerMany = (
       ? undefined
       : new AcquireBatch(engine.adapter, acquireMany, wanted, plan.policy.ownerId, plan.scope, context)
   const own: CallPlan = { ...plan, toFetcher: undefined, fetchBatch, acquireBatch }
-  const requests = wanted.map((key) => ({ engine, key, fetcher: () => fetchBatch.load(key), plan: own, force: false }))
+  const requests = wanted.map((key) => ({ engine, key, fetcher: () => fetchBatch.load(key), plan: own }))
   return new BatchWaiters(fetchBatch, requests, context).all
 }
 

@@ -49,6 +49,7 @@ export const planOf = (base: CallPlan, options: CallOptions<any, any, any>, name
     policy: Policy.make(options, base.policy),
     hooks: hooks === undefined || base.hooks === undefined ? (hooks ?? base.hooks) : { ...base.hooks, ...hooks },
     signal,
+    force: base.force,
     scope: waitUntil === undefined ? base.scope : RequestScope.ofRequest(waitUntil),
     toFetcher: base.toFetcher
   }
@@ -59,6 +60,7 @@ export const defaultPlan = (toFetcher?: CallPlan["toFetcher"]): CallPlan => ({
   policy: Policy.defaults,
   hooks: undefined,
   signal: undefined,
+  force: false,
   scope: RequestScope.ofPlatform(),
   toFetcher
 })

@@ -32,8 +32,8 @@ export const findValue = (engine: Engine, key: string, clock: LocalClock): Encod
 
 /** The answer of a hit for a call with any options. */
 export const ofCall = (request: LoadRequest, context: Context.Context<never>): Answer<unknown> | undefined => {
-  const { engine, force, key, plan } = request
-  if (force || plan.signal?.aborted === true) return undefined
+  const { engine, key, plan } = request
+  if (plan.force || plan.signal?.aborted === true) return undefined
   const hit = engine.adapter.hitUnsafe?.(key, Context.get(context, Clock.Clock))
   const decoded = hit && engine.valueCodec.decodeUnsafe(hit.value)
   if (decoded === undefined) return undefined

@@ -28,20 +28,25 @@ export type Answering = Effect.Effect<Answer<unknown>, unknown>
 
 export const isExit = (answer: Answering): answer is Exit.Exit<Answer<unknown>, unknown> => Exit.isExit(answer)
 
+/** State that few waiters have, apart from the rest so that a plain waiter stays small. */
+interface RareState {
+  /** The flight whose fetcher made the call. */
+  within?: Flight | undefined
+  /** Stands in for the waiter at a flight of another request. */
+  proxy?: CrossRequestWaiter | undefined
+  /** Runs `onFollowerWait`. The exit is held back until it is done. */
+  hook?: Fiber.Fiber<unknown, unknown> | undefined
+  heldBack?: Exit.Exit<Answer<unknown>, unknown> | undefined
+  followed?: true
+}
+
 /** Subclasses say how the caller receives its answer. */
 export abstract class Waiter implements FlightWaiter {
   private request!: LoadRequest
   /** Holds what the fetcher and the hooks need. */
   private context!: Context.Context<never>
-  /** The flight whose fetcher made the call, if one did. */
-  private within: Flight | undefined
   private flight: Flight | undefined
-  /** Stands in for this waiter at a flight of another request. */
-  private proxy: CrossRequestWaiter | undefined
-  /** Runs `onFollowerWait`. The exit is held back until it is done. */
-  private hook: Fiber.Fiber<unknown, unknown> | undefined
-  private heldBack: Exit.Exit<Answer<unknown>, unknown> | undefined
-  private followed = false
+  private rare: RareState | undefined
   isInitiator = false
   isFallback = false
   /** Epoch milliseconds; not a number before the first flight. */
@@ -75,21 +80,23 @@ export abstract class Waiter implements FlightWaiter {
   private prepare(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
     this.request = request
     this.context = context
-    this.within = within
+    if (within !== undefined) this.rare = { within }
   }
 
   /** Receives the signal's `abort`. */
   handleEvent(): void {
-    if (this.heldBack === undefined) this.fail(aborted(this.request))
+    if (this.rare?.heldBack === undefined) this.fail(aborted(this.request))
   }
 
   private get group(): FlightGroup {
-    const { groups } = this.request.engine
-    return this.isFallback ? groups.fallbacks : this.request.force ? groups.refreshes : groups.flights
+    const { engine, plan } = this.request
+    const { fallbacks, flights, refreshes } = engine.groups
+    return this.isFallback ? fallbacks : plan.force ? refreshes : flights
   }
 
   private join(): void {
-    const { context, request, within } = this
+    const { context, request } = this
+    const within = this.rare?.within
     const found = this.group.get(request.key)
     // A flight without a lease cannot be heard of any more once its request is cut off.
     const current = this.isFallback && found && inDifferentRequests(found.scope, this.scope) ? undefined : found
@@ -104,8 +111,9 @@ export abstract class Waiter implements FlightWaiter {
     if (Number.isNaN(this.startedAt)) this.startedAt = load === undefined ? flight.now : flight.startedAt
     within?.waits(flight, 1)
     if (load === undefined && inDifferentRequests(flight.scope, this.scope)) {
-      this.proxy = new CrossRequestWaiter(this, flight)
-      this.proxy.join()
+      const proxy = new CrossRequestWaiter(this, flight)
+      this.rare = { ...this.rare, proxy }
+      proxy.join()
       return
     }
     flight.join(this)
@@ -113,26 +121,29 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   private leaveFlight(): void {
-    const { flight, proxy } = this
+    const { flight, rare } = this
     if (flight === undefined) return
     this.flight = undefined
-    this.proxy = undefined
+    const proxy = rare?.proxy
     if (proxy === undefined) flight.leave(this)
-    else proxy.leave()
-    this.within?.waits(flight, -1)
+    else {
+      rare!.proxy = undefined
+      proxy.leave()
+    }
+    rare?.within?.waits(flight, -1)
   }
 
   /** Stops waiting. Safe to repeat. */
   leave(): void {
     this.leaveFlight()
     this.request.plan.signal?.removeEventListener("abort", this)
-    this.hook?.interruptUnsafe()
+    this.rare?.hook?.interruptUnsafe()
   }
 
   /** Stops waiting, and returns when a hook that runs has ended. */
   get interrupt(): Effect.Effect<unknown> {
     return Effect.suspend(() => {
-      const { hook } = this
+      const hook = this.rare?.hook
       this.leave()
       return hook === undefined ? Effect.void : Fiber.await(hook)
     })
@@ -159,7 +170,7 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   takes(stale: StaleValue<unknown>): boolean {
-    if (this.isFallback || this.request.force) return false
+    if (this.isFallback || this.request.plan.force) return false
     const now = this.flight!.now
     return allows(this.request.plan.policy, stale, now >= this.softDeadline, now)
   }
@@ -190,28 +201,30 @@ export abstract class Waiter implements FlightWaiter {
 
   private follow(): void {
     this.onOthersLoad()
-    const { request, within } = this
+    const { rare, request } = this
     const { engine, key, plan } = request
+    const within = rare?.within
     // A forced refresh of this process may be what this call waits for, and what waits for this call.
     if (within !== undefined && engine.groups.refreshes.get(key)?.awaits(within)) {
       this.fail(reentrant(request))
       return
     }
     const hook = plan.hooks?.onFollowerWait
-    if (hook === undefined || this.followed) return
-    this.followed = true
+    if (hook === undefined || rare?.followed) return
     const fiber = this.run(Effect.suspend(() => hook({ key, waitMax: plan.policy.waitMax })))
-    this.hook = fiber
+    const running: RareState = { ...rare, hook: fiber, followed: true }
+    this.rare = running
     fiber.addObserver((exit) => {
-      this.hook = undefined
+      running.hook = undefined
       if (Exit.isFailure(exit)) this.settle(Exit.failCause(exit.cause))
-      else if (this.heldBack !== undefined) this.settle(this.heldBack)
+      else if (running.heldBack !== undefined) this.settle(running.heldBack)
     })
   }
 
   /** Runs an effect of the caller's. */
   protected run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const { context, within } = this
+    const { context } = this
+    const within = this.rare?.within
     return Effect.runForkWith(within === undefined ? context : Context.add(context, Within, within))(effect)
   }
 
@@ -232,9 +245,9 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   private settle(exit: Exit.Exit<Answer<unknown>, unknown>): void {
-    if (this.hook !== undefined) {
+    if (this.rare?.hook !== undefined) {
       this.leaveFlight()
-      this.heldBack ??= exit
+      this.rare.heldBack ??= exit
       return
     }
     this.leave()

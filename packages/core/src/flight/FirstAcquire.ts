@@ -70,7 +70,7 @@ class FirstAcquire implements Load {
   private hasSlot: boolean
 
   constructor(request: LoadRequest, context: Context.Context<never>, background: BackgroundLoad | undefined) {
-    const { engine, force, key, plan } = request
+    const { engine, key, plan } = request
     const { groups } = engine
     plan.fetchBatch?.began(key)
     this.request = request
@@ -79,7 +79,7 @@ class FirstAcquire implements Load {
     this.hasSlot = background?.hasSlot ?? false
     this.acquireBatch = plan.acquireBatch?.take(key) ? plan.acquireBatch : undefined
     this.owner = this.acquireBatch?.owner ?? nameFlight(plan.policy.ownerId)
-    const group = background !== undefined ? groups.background : force ? groups.refreshes : groups.flights
+    const group = background !== undefined ? groups.background : plan.force ? groups.refreshes : groups.flights
     this.flight = group.open(flightOptions(request, context, background !== undefined))
     engine.flights.add(this.flight)
   }
@@ -91,11 +91,11 @@ class FirstAcquire implements Load {
    */
   start(again = true): void {
     const { acquireBatch, background, context, flight, owner, request } = this
-    const { engine, force, key, plan } = request
+    const { engine, key, plan } = request
     const { adapter, counters } = engine
     const { clock } = flight
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
-    const options = LoadProtocol.acquireOptions(plan.policy, owner, force, background?.early)
+    const options = LoadProtocol.acquireOptions(plan.policy, owner, plan.force, background?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
       if (Exit.isFailure(exit) && again && exit.cause.reasons.some(isRetryable)) {
         this.start(false)
@@ -185,8 +185,8 @@ const contextOf = (
   early: number | undefined,
   acquireSlot: () => boolean
 ): LoadContext => {
-  const { engine, force, key, plan } = request
-  const { hooks, policy, scope } = plan
+  const { engine, key, plan } = request
+  const { force, hooks, policy, scope } = plan
   return {
     key,
     owner,

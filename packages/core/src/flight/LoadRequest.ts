@@ -18,6 +18,8 @@ export interface CallPlan {
   readonly policy: Policy
   readonly hooks: Hooks<unknown, unknown> | undefined
   readonly signal: AbortSignal | undefined
+  /** Loads whatever is there. */
+  readonly force: boolean
   /** Bounds the work that the call begins. */
   readonly scope: RequestScope
   /** Makes the face's fetcher one of ours. It runs only where a load begins: of a thousand callers one needs it. */
@@ -34,8 +36,6 @@ export interface LoadRequest {
   readonly key: string
   readonly fetcher: unknown
   readonly plan: CallPlan
-  /** Loads whatever is there. */
-  readonly force: boolean
 }
 
 /** Takes the types off a request. */
@@ -43,9 +43,8 @@ export const requestOf = <A, E, R>(
   engine: Engine,
   key: string,
   fetcher: Fetcher<A, E, R>,
-  plan: CallPlan,
-  force: boolean
-): LoadRequest => ({ engine, key, fetcher, plan, force })
+  plan: CallPlan
+): LoadRequest => ({ engine, key, fetcher, plan })
 
 /** The fetcher of a request, ready to run. */
 export const fetcherOf = ({ fetcher, plan: { toFetcher } }: LoadRequest): ErasedFetcher =>
