@@ -74,15 +74,14 @@ const ofResult = (
     return { value, meta: { cache: "HIT", age: result.age, freshFor: result.freshFor } }
   }
   counters.misses++
-  const waited = (): number => Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
   if (isFallback) {
     counters.fallbacks++
-    return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited: waited(), uncached: "bypassed" } }
+    return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited: since(startedAt, clock), uncached: "bypassed" } }
   }
   if (result._tag === "Found" || !isInitiator) counters.stampedePrevented++
   if (result._tag === "Found") {
     const { age, freshFor } = result
-    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: waited() } }
+    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(startedAt, clock) } }
   }
   const { leaseUntil, uncached } = result
   const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
@@ -90,12 +89,14 @@ const ofResult = (
     value,
     meta: {
       cache: outcome,
-      ...(isInitiator ? undefined : { waited: waited() }),
+      ...(isInitiator ? undefined : { waited: since(startedAt, clock) }),
       ...(leaseUntil === undefined ? undefined : { leaseUntil }),
       ...(uncached === undefined ? undefined : { uncached })
     }
   }
 }
+
+const since = (startedAt: number, clock: LocalClock): number => Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
 
 /** The answer with an expired value. */
 export const ofStale = (

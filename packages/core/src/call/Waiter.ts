@@ -121,16 +121,20 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   private leaveFlight(): void {
-    const { flight, rare } = this
+    const { flight } = this
     if (flight === undefined) return
+    if (this.rare?.proxy === undefined) flight.leave(this)
+    this.forget(flight)
+  }
+
+  /** Drops a flight that this waiter has left. */
+  private forget(flight: Flight): void {
     this.flight = undefined
-    const proxy = rare?.proxy
-    if (proxy === undefined) flight.leave(this)
-    else {
-      rare!.proxy = undefined
-      proxy.leave()
-    }
-    rare?.within?.waits(flight, -1)
+    const { rare } = this
+    if (rare === undefined) return
+    rare.proxy?.leave()
+    rare.proxy = undefined
+    rare.within?.waits(flight, -1)
   }
 
   /** Stops waiting. Safe to repeat. */
@@ -185,7 +189,7 @@ export abstract class Waiter implements FlightWaiter {
     const { request } = this
     const flight = this.flight!
     const verdict = verdictOf(request, flight, this, event)
-    this.leaveFlight()
+    this.forget(flight)
     if (verdict === "again") this.join()
     else if (verdict === "late") this.timeOut(flight)
     else {
