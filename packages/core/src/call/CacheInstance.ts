@@ -25,7 +25,6 @@ import { answerMany } from "./CallMany.ts"
 import { type CallOptions, callNames, planOf } from "./CallOptions.ts"
 import * as GetOrSet from "./GetOrSet.ts"
 import * as Invalidation from "./Invalidation.ts"
-import * as KeyPattern from "./KeyPattern.ts"
 import * as LocalHit from "./LocalHit.ts"
 import { admit, admitOpen, checked } from "./Preconditions.ts"
 import type { Explanation } from "./Read.ts"
@@ -186,8 +185,8 @@ export class CacheInstance<A> {
   ): Effect.Effect<number, CacheLockingError> =>
     this.sweeping(() => {
       const prefix = typeof pattern === "object" ? pattern?.prefix : undefined
-      const given = typeof pattern === "string" && pattern !== "" ? KeyPattern.parse(pattern) : undefined
-      const parsed = given ?? (typeof prefix === "string" ? KeyPattern.startingWith(prefix) : undefined)
+      const given = typeof pattern === "string" && pattern !== "" ? Invalidation.parsePattern(pattern) : undefined
+      const parsed = given ?? (typeof prefix === "string" ? Invalidation.startingWith(prefix) : undefined)
       if (parsed === undefined)
         throw Check.invalid("pattern", pattern, 'a pattern such as "user:*", or { prefix: "user:" }')
       return Invalidation.deleteWhere(this.engine, parsed)

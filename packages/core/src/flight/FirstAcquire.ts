@@ -11,11 +11,11 @@ import type { Acquired, AdapterError, Hit, Token } from "../contract/Adapter.ts"
 import { millisBetween } from "../stats/Stats.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
 import type { BackgroundQueue } from "./BackgroundQueue.ts"
+import { report } from "./Engine.ts"
 import { type Flight, type FlightOptions, nameFlight } from "./Flight.ts"
 import type { LoadContext } from "./LoadContext.ts"
 import * as LoadProtocol from "./LoadProtocol.ts"
 import { fetcherOf, type LoadRequest } from "./LoadRequest.ts"
-import { report } from "./Reporter.ts"
 
 /** A flight that was made and has not begun. Its maker joins it before `start`, whose first steps may settle it. */
 export interface Load {

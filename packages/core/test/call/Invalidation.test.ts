@@ -1,10 +1,10 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import * as KeyPattern from "../../src/call/KeyPattern.ts"
+import { parsePattern } from "../../src/call/Invalidation.ts"
 
-const matches = (pattern: string, key: string): boolean => KeyPattern.parse(pattern).matches(key)
+const matches = (pattern: string, key: string): boolean => parsePattern(pattern).matches(key)
 
-describe("KeyPattern", () => {
+describe("a pattern of keys", () => {
   it.each([
     ["user:*", "user:1", true],
     ["user:*", "user:", true],
@@ -27,10 +27,10 @@ describe("KeyPattern", () => {
   })
 
   it("knows what every match begins with", () => {
-    expect(KeyPattern.parse("user:*:x").prefix).toBe("user:")
-    expect(KeyPattern.parse("a\\*b?").prefix).toBe("a*b")
-    expect(KeyPattern.parse("*").prefix).toBe("")
-    expect(KeyPattern.parse("exact").prefix).toBe("exact")
+    expect(parsePattern("user:*:x").prefix).toBe("user:")
+    expect(parsePattern("a\\*b?").prefix).toBe("a*b")
+    expect(parsePattern("*").prefix).toBe("")
+    expect(parsePattern("exact").prefix).toBe("exact")
   })
 
   it("a key, escaped, matches itself and nothing else", () => {
@@ -48,7 +48,7 @@ describe("KeyPattern", () => {
     const key = fc.string({ unit: fc.constantFrom("a", "b", "*") })
     fc.assert(
       fc.property(text, key, (pattern, key) => {
-        const { matches, prefix } = KeyPattern.parse(pattern)
+        const { matches, prefix } = parsePattern(pattern)
         if (matches(key)) expect(key.startsWith(prefix)).toBe(true)
       }),
       { numRuns: 1000 }
