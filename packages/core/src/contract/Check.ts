@@ -3,6 +3,7 @@
  * value and what is accepted, and throws `InvalidOption` before anything is done.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Adapter } from "./Adapter.ts"
 import { InvalidOption } from "./CacheLockingError.ts"
@@ -225,3 +226,13 @@ export const adapter = (option: string, given: unknown): Adapter => {
     message: `${option} is not an adapter: ${wrong}; accepted: ${accepted}`
   })
 }
+
+/** The option `commandTimeout`, which every adapter has that leaves the process. */
+export const commandTimeout = (
+  { commandTimeout }: { readonly commandTimeout?: Duration.Input | undefined },
+  otherwise: Duration.Input
+): number => duration("commandTimeout", commandTimeout ?? otherwise, { min: 1, infinite: false })
+
+/** Runs checks as an effect that fails with what they throw. */
+export const attempt = <A>(checks: () => A): Effect.Effect<A, InvalidOption> =>
+  Effect.try({ try: checks, catch: (error) => error as InvalidOption })

@@ -1,0 +1,262 @@
+/**
+ * Calls to a client, each bounded in time (law 14), each with a typed failure, and none that leaves a timer, a listener
+ * or a rejection behind.
+ */
+import * as Effect from "effect/Effect"
+import type { AdapterError, Operation } from "./Adapter.ts"
+import { Deadlines, type Pending } from "./Deadlines.ts"
+import type { Failures } from "./Failures.ts"
+
+/** How the calls of one adapter go. */
+export interface Settings {
+  readonly failures: Failures
+  /** Milliseconds that a call may take, waiting for the client included. */
+  readonly timeout: number
+  /**
+   * `"shared"` is one timer for all calls (see `Deadlines`). `"own"` is one for each: for Workers, where a timer ends
+   * with the request that made it, and for calls that get more time than others (see `expect`). Default `"shared"`.
+   */
+  readonly timers?: "shared" | "own" | undefined
+  /**
+   * Calls `start` as soon as the client can take a call, or `fail` when it cannot, so that nothing waits in the client's
+   * own queue and is carried out long after its caller has gone. Returns how to give up waiting.
+   */
+  readonly whenReady?: ((start: () => void, fail: (error: unknown) => void) => (() => void) | undefined) | undefined
+  /** Hears of each error of the client first. True when nothing was done and the call is to be sent again at once. */
+  readonly repeats?: ((error: unknown) => boolean) | undefined
+  /** Hears of each call that had no answer in time. */
+  readonly onTimeout?: ((failure: AdapterError) => void) | undefined
+}
+
+/** The longest that a timer of the platform can run. */
+const longestTimer = 2 ** 31 - 1
+
+/** A line that is slower than this is taken for one that is cut. */
+const bytesPerMillisecond = 1_024
+
+const givenUp = new Error("the call was given up")
+
+/** A call under way, as the one who sends it sees it. */
+export interface Running {
+  /** True once nobody waits for the answer any more. */
+  readonly over: boolean
+  /** Aborted when the call is given up. */
+  readonly signal: AbortSignal
+  /** Begins the call's time anew, with as much more as so many bytes need. For calls with a timer of their own. */
+  expect(bytes: number): void
+}
+
+/** A call under way. It ends once: by its answer, its failure, its time, or because its caller leaves. */
+export class BoundedCall<A> implements Pending, Running {
+  over = false
+  /** By `performance.now()`. */
+  readonly deadline: number
+  private readonly calls: BoundedCalls
+  private readonly operation: Operation
+  private readonly key: string | undefined
+  private readonly resume: (result: Effect.Effect<A, AdapterError>) => void
+  /** Stops waiting for a client that cannot take the call yet. */
+  private withdraw: (() => void) | undefined = undefined
+  private controller: AbortController | undefined = undefined
+
+  constructor(
+    calls: BoundedCalls,
+    operation: Operation,
+    key: string | undefined,
+    resume: (result: Effect.Effect<A, AdapterError>) => void
+  ) {
+    this.calls = calls
+    this.operation = operation
+    this.key = key
+    this.resume = resume
+    this.deadline = performance.now() + calls.settings.timeout
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    return this.controller.signal
+  }
+
+  /** All calls of a shared timer have the same time. */
+  expect(_bytes: number): void {}
+
+  end(result: Effect.Effect<A, AdapterError>): void {
+    if (this.over) return
+    this.stop()
+    this.resume(result)
+  }
+
+  /** Ends the call by an error of the client. */
+  fail(error: unknown): void {
+    if (!this.over) this.end(Effect.fail(this.calls.settings.failures.of(this.operation, this.key, error)))
+  }
+
+  expire(): void {
+    if (this.over) return
+    const { failures, onTimeout } = this.calls.settings
+    const failure = failures.unavailable(this.operation, this.key, `no answer within ${this.bound} ms`)
+    this.giveUp()
+    onTimeout?.(failure)
+    this.resume(Effect.fail(failure))
+  }
+
+  /** Sends the call with `start`, at once or when the client is ready. */
+  begin(start: () => void, refuse: (error: unknown) => void): void {
+    const { whenReady } = this.calls.settings
+    this.arm()
+    if (whenReady === undefined) start()
+    else this.withdraw = whenReady(start, refuse)
+  }
+
+  /** What gives the call up when its caller leaves; nothing where the answer may as well come and be unheard. */
+  get leaving(): Effect.Effect<void> | undefined {
+    if (this.withdraw === undefined && this.controller === undefined && !this.calls.endsWithCaller) return undefined
+    return Effect.sync(() => this.giveUp())
+  }
+
+  protected get bound(): number {
+    return this.calls.settings.timeout
+  }
+
+  protected arm(): void {
+    this.calls.deadlines.add(this)
+  }
+
+  protected disarm(): void {
+    this.calls.deadlines.remove(this)
+  }
+
+  private stop(): void {
+    this.over = true
+    this.disarm()
+  }
+
+  private giveUp(): void {
+    this.stop()
+    this.withdraw?.()
+    this.controller?.abort(givenUp)
+  }
+}
+
+/** A call with a timer of its own. */
+class OwnTimerCall<A> extends BoundedCall<A> {
+  private extra = 0
+  private timer: ReturnType<typeof setTimeout> | undefined = undefined
+
+  override expect(bytes: number): void {
+    if (this.over) return
+    this.extra = Math.ceil(bytes / bytesPerMillisecond)
+    this.arm()
+  }
+
+  protected override get bound(): number {
+    return super.bound + this.extra
+  }
+
+  protected override arm(): void {
+    this.disarm()
+    this.timer = setTimeout(() => this.expire(), Math.min(this.bound, longestTimer))
+  }
+
+  protected override disarm(): void {
+    clearTimeout(this.timer)
+  }
+}
+
+/** The calls of one adapter over one client. */
+export class BoundedCalls {
+  readonly settings: Settings
+  readonly deadlines: Deadlines = new Deadlines()
+  /** True when a call whose caller leaves has a timer to be stopped, or might be sent again. */
+  readonly endsWithCaller: boolean
+  private readonly Call: typeof BoundedCall
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    this.Call = settings.timers === "own" ? OwnTimerCall : BoundedCall
+    this.endsWithCaller = settings.timers === "own" || settings.repeats !== undefined
+  }
+
+  /**
+   * Sends what the client answers with a promise, and goes on with the reply.
+   *
+   * @param answer turns the reply into the answer; `undefined` when nothing was done and the call is to be sent again
+   */
+  run<A>(
+    operation: Operation,
+    key: string | undefined,
+    send: (call: Running) => Promise<A>
+  ): Effect.Effect<A, AdapterError>
+  run<A, B>(
+    operation: Operation,
+    key: string | undefined,
+    send: (call: Running) => Promise<A>,
+    answer: (reply: A) => Effect.Effect<B, AdapterError> | undefined
+  ): Effect.Effect<B, AdapterError>
+  run<B>(
+    operation: Operation,
+    key: string | undefined,
+    send: (call: Running) => Promise<any>,
+    answer: (reply: any) => Effect.Effect<B, AdapterError> | undefined = Effect.succeed
+  ): Effect.Effect<B, AdapterError> {
+    return Effect.callback((resume) => {
+      const call = new this.Call<B>(this, operation, key, resume)
+      const start = () => {
+        if (call.over) return
+        try {
+          send(call).then(succeed, refuse)
+        } catch (error) {
+          call.fail(error)
+        }
+      }
+      const succeed = (reply: unknown) => {
+        try {
+          // A late reply is read all the same: it may have something to teach.
+          const result = answer(reply)
+          if (result === undefined) start()
+          else call.end(result)
+        } catch (error) {
+          call.fail(error)
+        }
+      }
+      const refuse = (error: unknown) => {
+        if (this.settings.repeats?.(error) === true) start()
+        else call.fail(error)
+      }
+      call.begin(start, refuse)
+      return call.leaving
+    })
+  }
+
+  /** Begins a call to a client that calls back. `start` has it end the call, or fail it. */
+  begin<A>(
+    operation: Operation,
+    key: string | undefined,
+    start: (call: BoundedCall<A>) => void
+  ): Effect.Effect<A, AdapterError> {
+    return Effect.callback((resume) => {
+      const call = new this.Call<A>(this, operation, key, resume)
+      call.begin(
+        () => start(call),
+        (error) => call.fail(error)
+      )
+      return call.leaving
+    })
+  }
+}
+
+/**
+ * The calls of one adapter over one client.
+ *
+ * @example
+ * ```ts
+ * import { type AdapterError, BoundedCalls, Failures } from "@cache-locking/core"
+ * import type * as Effect from "effect/Effect"
+ *
+ * const failures = Failures.make({ adapter: "my-store", isRejection: () => false })
+ * const calls = BoundedCalls.make({ failures, timeout: 2_000 })
+ * const get = (url: string): Effect.Effect<string, AdapterError> =>
+ *   calls.run("read", undefined, async ({ signal }) => (await fetch(url, { signal })).text())
+ * ```
+ */
+export const make = (settings: Settings): BoundedCalls => new BoundedCalls(settings)
