@@ -8,8 +8,8 @@ import type { Calls } from "./Calls.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
 import { numberOf, withoutHit } from "./Reply.ts"
+import { atLeast, atMost } from "./Scripts.ts"
 import { type Sighting, storeNow } from "./Sightings.ts"
-import { atLeast, atMost } from "./Span.ts"
 import * as StoredValue from "./StoredValue.ts"
 
 /** How many keys one script is asked for: it keeps the server busy meanwhile, for a millisecond or so. */

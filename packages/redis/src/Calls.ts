@@ -1,65 +1,19 @@
 /**
- * Commands as effects: each bounded in time, each with a typed failure, and none that leaves a timer,
- * a listener or a rejection behind.
+ * The commands of an adapter: bounded calls, and scripts among them.
  */
-import { type AdapterError, Deadlines, type Operation } from "@cache-locking/core"
-import * as Effect from "effect/Effect"
-import { failed, isUnknownScript, timedOut } from "./Failure.ts"
+import { BoundedCalls } from "@cache-locking/core"
+import { failures, isUnknownScript } from "./Failure.ts"
 import { type Argument, noop, type RedisPort } from "./RedisPort.ts"
 import type { Script } from "./Scripts.ts"
 
-/** The calls over one port, with one bound. */
-export class Calls {
+export class Calls extends BoundedCalls.BoundedCalls {
   private readonly port: RedisPort
   private readonly loaded: Set<Script>
-  private readonly timeout: number
-  private readonly deadlines = new Deadlines.Deadlines()
 
   constructor(port: RedisPort, loaded: Set<Script>, timeout: number) {
+    super({ failures, timeout, whenReady: port.whenReady })
     this.port = port
     this.loaded = loaded
-    this.timeout = timeout
-  }
-
-  /** Sends once the client is connected, waits for the reply until the time is over, and goes on with it. */
-  run<A, B>(
-    operation: Operation,
-    key: string | undefined,
-    send: () => Promise<A>,
-    answer: (reply: A) => Effect.Effect<B, AdapterError>
-  ): Effect.Effect<B, AdapterError> {
-    return Effect.callback((resume) => {
-      let giveUp: (() => void) | undefined
-      const call: Deadlines.Pending = {
-        deadline: performance.now() + this.timeout,
-        expire: () => {
-          giveUp?.()
-          resume(Effect.fail(timedOut(operation, key, this.timeout)))
-        }
-      }
-      const fail = (error: unknown) => {
-        this.deadlines.remove(call)
-        resume(Effect.fail(failed(operation, key, error)))
-      }
-      const succeed = (reply: A) => {
-        try {
-          resume(answer(reply))
-          this.deadlines.remove(call)
-        } catch (error) {
-          fail(error)
-        }
-      }
-      this.deadlines.add(call)
-      giveUp = this.port.whenReady(() => {
-        try {
-          send().then(succeed, fail)
-        } catch (error) {
-          fail(error)
-        }
-      })
-      // Once sent, a command cannot be taken back, and nobody hears its answer.
-      return giveUp && Effect.sync(giveUp)
-    })
   }
 
   /**

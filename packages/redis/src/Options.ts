@@ -1,12 +1,12 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { Check } from "@cache-locking/core"
+import { Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type IoRedisClient, ioRedisPort, isIoRedis } from "./IoRedis.ts"
 import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./NodeRedis.ts"
 import type { RedisPort } from "./RedisPort.ts"
-import { type Script, type Scripts, sharded, single } from "./Scripts.ts"
+import { type Script, sharded, single } from "./Scripts.ts"
 import { Sightings } from "./Sightings.ts"
 import { Subscriber } from "./Subscriber.ts"
 
@@ -36,27 +36,14 @@ export interface Options extends Settings {
 
 const names = new Set(["client", "prefix", "watch", "commandTimeout"])
 
-const timeoutDefault = 2_000
-
 const acceptedClient =
   "a client of ioredis (Redis, Cluster) or of node-redis (createClient, createCluster), not its options or URL"
-
-/** One client, whichever adapters use it. */
-interface Shared {
-  readonly port: RedisPort
-  readonly scripts: Scripts
-  readonly loaded: Set<Script>
-  readonly subscriber: Subscriber
-  readonly spaces: Map<string, Space>
-}
 
 /** One client with one prefix: the same keys of the same store. */
 export interface Space {
   readonly prefix: string
   readonly sightings: Sightings
 }
-
-const clients = new WeakMap<object, Shared>()
 
 const portOf = (client: Client): RedisPort => {
   if (typeof client === "object" && client !== null) {
@@ -67,31 +54,20 @@ const portOf = (client: Client): RedisPort => {
   throw Check.invalid("client", typeof client, acceptedClient)
 }
 
-const sharedOf = (client: Client): Shared => {
-  const known = clients.get(client)
-  if (known !== undefined) return known
+/** What adapters over one client share. */
+const sharedOf = Identity.perObject((client: Client) => {
   const port = portOf(client)
-  const shared: Shared = {
+  return {
     port,
     scripts: port.sharded ? sharded : single,
-    loaded: new Set(),
+    loaded: new Set<Script>(),
     subscriber: new Subscriber(port),
-    spaces: new Map()
+    spaceOf: Identity.perName((prefix): Space => ({ prefix, sightings: new Sightings() }))
   }
-  clients.set(client, shared)
-  return shared
-}
-
-const spaceOf = (shared: Shared, prefix: string): Space => {
-  const known = shared.spaces.get(prefix)
-  if (known !== undefined) return known
-  const space: Space = { prefix, sightings: new Sightings() }
-  shared.spaces.set(prefix, space)
-  return space
-}
+})
 
 /** The options, checked, with their defaults and what they share with others. */
-export interface Resolved extends Omit<Shared, "spaces"> {
+export interface Resolved extends Omit<ReturnType<typeof sharedOf>, "spaceOf"> {
   /** The same object for the same client and prefix. */
   readonly space: Space
   readonly watch: boolean
@@ -104,16 +80,11 @@ const prefixOf = (given: string | undefined): string => {
   throw Check.invalid("prefix", prefix, "text without braces")
 }
 
-const watchOf = (given: boolean | undefined): boolean => {
-  if (given === undefined || typeof given === "boolean") return given ?? true
-  throw Check.invalid("watch", given, "true or false")
-}
-
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   prefix: prefixOf(settings.prefix),
-  watch: watchOf(settings.watch),
-  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+  watch: Check.bool("watch", settings.watch, true),
+  timeout: Check.commandTimeout(settings, "2 seconds")
 })
 
 /**
@@ -134,10 +105,10 @@ export const checkConfigured = (settings: Settings): void => {
 export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { prefix, timeout, watch } = checkSettings(options)
-  const shared = sharedOf(options.client)
-  const { loaded, port, scripts, subscriber } = shared
+  const { spaceOf, ...shared } = sharedOf(options.client)
+  const { port } = shared
   if (port.keyPrefix.includes("{}")) {
     throw Check.invalid("client", port.keyPrefix, "a client whose keyPrefix has no empty hash tag {}")
   }
-  return { port, scripts, loaded, subscriber, space: spaceOf(shared, prefix), watch, timeout }
+  return { ...shared, space: spaceOf(prefix), watch, timeout }
 }

@@ -93,7 +93,7 @@ const urlOf = (url: Redacted.Redacted): string => {
 }
 
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
+  yield* Check.attempt(() => checkConfigured(settings))
   const client = yield* connect(url)
   return make({ ...settings, client })
 })

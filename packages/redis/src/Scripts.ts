@@ -14,6 +14,7 @@
  * may be another, `turn` when there is not. `pcall`, so that a server that refuses to publish still stores.
  */
 import { createHash } from "node:crypto"
+import { Milliseconds } from "@cache-locking/core"
 import { headerBytes } from "./StoredValue.ts"
 
 /** One script, and the digest by which Redis knows it. */
@@ -35,6 +36,14 @@ export interface Scripts {
   readonly touch: Script
   readonly read: Script
 }
+
+const text = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? "inf" : String(ms))
+
+/** A duration as scripts read it, rounded down as lifetimes are. */
+export const atMost = (ms: number): string => text(Milliseconds.atMost(ms))
+
+/** The same, rounded up as leases are. */
+export const atLeast = (ms: number): string => text(Milliseconds.atLeast(ms))
 
 /** What `value` messages say; they are what `changes` passes on. */
 export const valueChanged = "value"

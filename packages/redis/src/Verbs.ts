@@ -17,13 +17,12 @@ import * as Stream from "effect/Stream"
 import { Acquiring } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
-import { failed } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
 import type { Argument } from "./RedisPort.ts"
 import { isOne, nothing, snapshotOf, textOf } from "./Reply.ts"
-import type { Script } from "./Scripts.ts"
-import { atLeast, atMost } from "./Span.ts"
+import { atLeast, atMost, type Script } from "./Scripts.ts"
 
 const deleteConcurrency = 256
 
@@ -120,16 +119,13 @@ export class Verbs {
    * value there before it ends the lease, and a value is not collected while there is a lease beside it.
    */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
-    Stream.flatMap(
-      Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans, Effect.succeed)),
-      (scan) => {
-        const values = Keyspace.patternOf(this.fullPrefix, start)
-        return Stream.concat(
-          Stream.paginate("0", (cursor) => this.page(() => scan(cursor, Keyspace.leaseOf(values), "hash"))),
-          Stream.paginate("0", (cursor) => this.page(() => scan(cursor, values, "string")))
-        )
-      }
-    )
+    Stream.flatMap(Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans)), (scan) => {
+      const values = Keyspace.patternOf(this.fullPrefix, start)
+      return Stream.concat(
+        Stream.paginate("0", (cursor) => this.page(() => scan(cursor, Keyspace.leaseOf(values), "hash"))),
+        Stream.paginate("0", (cursor) => this.page(() => scan(cursor, values, "string")))
+      )
+    })
 
   readonly deleteMany = (keys: ReadonlyArray<string>): Effect.Effect<number, AdapterError> =>
     Limits.refusalOfAny(Keyspace.here, "deleteMany", keys) ??
@@ -178,11 +174,11 @@ export class Verbs {
 
   /** Only a client that is connected knows the nodes of its cluster. */
   private connected(operation: Operation, key: string | undefined): Effect.Effect<void, AdapterError> {
-    return this.calls.run(operation, key, () => Promise.resolve(), Effect.succeed)
+    return this.calls.run(operation, key, () => Promise.resolve())
   }
 
   private settled(operation: Operation, key: string | undefined, live: Promise<void>) {
-    return Effect.tryPromise({ try: () => live, catch: (error) => failed(operation, key, error) })
+    return Effect.tryPromise({ try: () => live, catch: (error) => failures.of(operation, key, error) })
   }
 }
 

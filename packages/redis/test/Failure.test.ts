@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { failed } from "../src/Failure.ts"
+import { failures } from "../src/Failure.ts"
 
-const failure = (message: string, more: object = {}) => failed("fill", "k", Object.assign(new Error(message), more))
+const failure = (message: string, more: object = {}) =>
+  failures.of("fill", "k", Object.assign(new Error(message), more))
 
 describe("a failure", () => {
   it("may pass, unless the request, the permission or the data is wrong", () => {
@@ -42,7 +43,7 @@ describe("a failure", () => {
   })
 
   it("has words for what has none", () => {
-    expect(failed("watch", "k", undefined).message).toBe("the connection was lost")
+    expect(failures.of("watch", "k", undefined).message).toBe("the connection was lost")
     expect(failure("", { code: "ECONNREFUSED" }).message).toBe("ECONNREFUSED")
   })
 })
