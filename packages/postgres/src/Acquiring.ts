@@ -1,14 +1,20 @@
 /**
  * Asking for leases: of one key by one statement, of many by one for those that need none.
  */
-import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limits } from "@cache-locking/core"
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  type AdapterError,
+  Limits,
+  Milliseconds
+} from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
 import * as Reply from "./Reply.ts"
 import { Sightings } from "./Sightings.ts"
 import { here } from "./Space.ts"
-import { atLeast, atMost } from "./Span.ts"
 import type { Statements } from "./Statements.ts"
 
 /** How many keys one statement is asked for. */
@@ -49,10 +55,10 @@ export class Acquiring {
       const { bytesOf, calls, prefix, statements } = this.tools
       const bytes = bytesOf(key)
       const owner = encoder.encode(options.owner)
-      const within = atMost(options.refreshWithin ?? 0)
+      const within = Milliseconds.atMost(options.refreshWithin ?? 0)
       if (options.force === true || !this.sightings.has(key, within))
         return this.grant(key, bytes, owner, within, options)
-      const peek = calls.run("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
+      const peek = calls.statement("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
         Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
       )
       return Effect.flatMap(peek, (found) =>
@@ -84,8 +90,8 @@ export class Acquiring {
     { force, leaseFor }: AcquireOptions
   ): Effect.Effect<Acquired, AdapterError> {
     const { calls, prefix, statements } = this.tools
-    const parameters = [prefix, bytes, owner, atLeast(leaseFor), within, force === true]
-    return calls.run("acquire", key, statements.acquire, parameters, ([row]) =>
+    const parameters = [prefix, bytes, owner, Milliseconds.atLeast(leaseFor), within, force === true]
+    return calls.statement("acquire", key, statements.acquire, parameters, ([row]) =>
       row === undefined ? undefined : Effect.succeed(this.found(key, Reply.acquired(row)))
     )
   }
@@ -109,10 +115,10 @@ export class Acquiring {
       prefix,
       arrayOf(keys),
       encoder.encode(options.owner),
-      atMost(options.refreshWithin ?? 0),
+      Milliseconds.atMost(options.refreshWithin ?? 0),
       options.force === true
     ]
-    const readable = calls.run("acquireMany", undefined, statements.acquireMany, parameters, (rows) =>
+    const readable = calls.statement("acquireMany", undefined, statements.acquireMany, parameters, (rows) =>
       Effect.succeed(new Map(rows.map((row) => [Reply.textOf(row[0]!), Reply.acquired(row, 1)])))
     )
     return Effect.flatMap(readable, (found) =>

@@ -69,7 +69,7 @@ export class Collector {
   }
 
   private page(after: Position): Effect.Effect<Page, AdapterError> {
-    return this.calls.run("deleteMany", undefined, this.text, [after.prefix, after.id], ([row]) => {
+    return this.calls.statement("deleteMany", undefined, this.text, [after.prefix, after.id], ([row]) => {
       if (row === undefined) return Effect.succeed({ removed: 0, next: undefined })
       const [removed, prefix, id, met] = row
       const next = { prefix: prefix!.toString(), id: bytesOf(id!) }

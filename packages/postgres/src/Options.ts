@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, Check } from "@cache-locking/core"
+import { type Adapter, Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Client, Link } from "./Link.ts"
 import * as Space from "./Space.ts"
@@ -56,21 +56,10 @@ export interface WithLeases extends Options {
 const ofValues = "\u0001"
 
 const placeNames = ["schema", "table", "unlogged"]
-const names = new Set([...placeNames, "client", "leases", "prefix", "watch", "collect", "commandTimeout"])
-
-const timeoutDefault = 2_000
+const optionNames = new Set([...placeNames, "client", "leases", "prefix", "watch", "collect", "commandTimeout"])
 
 /** Postgres cuts longer names, and then two are one. */
 const nameBytes = 63
-
-/** One client, whichever adapters use it. */
-interface Shared {
-  readonly link: Link
-  readonly subscriber: Subscriber
-  readonly spaces: Map<string, Space.Space>
-}
-
-const clients = new WeakMap<object, Shared>()
 
 const checkClient = (client: Client): void => {
   const { begin, options, unsafe } = (typeof client === "function" ? client : {}) as Partial<Client>
@@ -87,24 +76,13 @@ const checkClient = (client: Client): void => {
   }
 }
 
-const sharedOf = (client: Client): Shared => {
+/** What adapters over one client share. */
+const sharedOf = Identity.perObject((client: Client) => {
   checkClient(client)
-  const known = clients.get(client)
-  if (known !== undefined) return known
   const link = new Link(client)
-  const shared: Shared = { link, subscriber: new Subscriber(link), spaces: new Map() }
-  clients.set(client, shared)
-  return shared
-}
-
-const spaceOf = (shared: Shared, names: Space.Names): Space.Space => {
-  const id = JSON.stringify([names.schema, names.table, names.prefix])
-  const known = shared.spaces.get(id)
-  if (known !== undefined) return known
-  const space = Space.make(names)
-  shared.spaces.set(id, space)
-  return space
-}
+  const spaceOf = Identity.perName((_, names: Space.Names) => Space.make(names))
+  return { link, subscriber: new Subscriber(link), spaceOf }
+})
 
 const plain = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
@@ -133,11 +111,11 @@ export const checkSettings = (settings: Settings) => ({
   prefix: prefixOf(settings.prefix),
   watch: Check.bool("watch", settings.watch, true),
   collect: Check.bool("collect", settings.collect, true),
-  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+  timeout: Check.commandTimeout(settings, "2 seconds")
 })
 
 /** The options, checked, with their defaults and what they share with others. */
-export interface Resolved extends Omit<Shared, "spaces"> {
+export interface Resolved extends Omit<ReturnType<typeof sharedOf>, "spaceOf"> {
   /** The same object for the same client, table and prefix. */
   readonly space: Space.Space
   readonly leases: Adapter | undefined
@@ -153,7 +131,7 @@ export interface Resolved extends Omit<Shared, "spaces"> {
  * @throws InvalidOption
  */
 export const checkConfigured = (settings: Settings): void => {
-  Check.known(settings, names)
+  Check.known(settings, optionNames)
   checkSettings(settings)
 }
 
@@ -163,11 +141,10 @@ export const checkConfigured = (settings: Settings): void => {
  * @throws InvalidOption
  */
 export const resolve = (options: Options & Partial<WithLeases>): Resolved => {
-  Check.known(options, names)
+  Check.known(options, optionNames)
   const { prefix, schema, table, ...rest } = checkSettings(options)
-  const shared = sharedOf(options.client)
-  const { link, subscriber } = shared
+  const { spaceOf, ...shared } = sharedOf(options.client)
   const leases = options.leases === undefined ? undefined : Check.adapter("leases", options.leases)
-  const space = spaceOf(shared, { schema, table, prefix: leases === undefined ? prefix : prefix + ofValues })
-  return { ...rest, link, subscriber, leases, space }
+  const names = { schema, table, prefix: leases === undefined ? prefix : prefix + ofValues }
+  return { ...rest, ...shared, leases, space: spaceOf(JSON.stringify([schema, table, names.prefix]), names) }
 }

@@ -166,7 +166,7 @@ const connect = (url: Redacted.Redacted) =>
   )
 
 const configured = Effect.fnUntraced(function* ({ setup: wanted, url, ...settings }: Configured) {
-  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
+  yield* Check.attempt(() => checkConfigured(settings))
   const client = yield* connect(url)
   if (wanted === true) yield* setup({ ...settings, client })
   return make({ ...settings, client })

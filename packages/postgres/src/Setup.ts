@@ -3,7 +3,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import { failed, madeMeanwhile } from "./Failure.ts"
+import { failures, madeMeanwhile } from "./Failure.ts"
 import type { Client } from "./Link.ts"
 import * as Schema from "./Schema.ts"
 
@@ -78,7 +78,7 @@ const setUp = async (client: Client, table: Schema.Table): Promise<void> => {
 
 const failure = (table: Schema.Table, error: unknown): SetupFailed => {
   if (error instanceof SetupFailed) return error
-  const { cause, message, reason } = failed("put", undefined, error)
+  const { cause, message, reason } = failures.of("put", undefined, error)
   return new SetupFailed({ schema: table.schema, table: table.table, reason, message, cause })
 }
 

@@ -2,7 +2,16 @@
  * The verbs of the contract over the statements.
  */
 
-import { type Adapter, type AdapterError, Limits, type Operation, type Snapshot, type Value } from "@cache-locking/core"
+import {
+  type Adapter,
+  type AdapterError,
+  type Lifetime,
+  Limits,
+  Milliseconds,
+  type Operation,
+  type Snapshot,
+  type Value
+} from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -12,13 +21,12 @@ import { Acquiring, arrayOf, keysAtOnce } from "./Acquiring.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { Collector } from "./Collector.ts"
-import { failed } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import { Hashes, hashOf } from "./Hashes.ts"
 import type { Parameter, Row } from "./Link.ts"
 import type { Resolved } from "./Options.ts"
 import * as Reply from "./Reply.ts"
 import { here } from "./Space.ts"
-import { atLeast, atMost, ofLifetime } from "./Span.ts"
 import { type Statements, statements } from "./Statements.ts"
 
 const encoder = new TextEncoder()
@@ -27,6 +35,11 @@ const encoder = new TextEncoder()
 const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const tokenOf = (token: string): string | null => (tokenForm.test(token) ? token : null)
+
+const spans = (lifetime: Lifetime): readonly [fresh: number, stale: number] => {
+  const { fresh, stale } = Milliseconds.lifetime(lifetime)
+  return [fresh, stale]
+}
 
 const some = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.length > 0)
 
@@ -60,21 +73,31 @@ export class Verbs {
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     value === undefined
-      ? this.ask("fill", "refill", key, undefined, () => [tokenOf(token), ...ofLifetime(lifetime)])
-      : this.ask("fill", "fill", key, value, () => [tokenOf(token), ...ofLifetime(lifetime), value.bytes])
+      ? this.ask("fill", "refill", key, undefined, () => [tokenOf(token), ...spans(lifetime)])
+      : this.ask("fill", "fill", key, value, () => [tokenOf(token), ...spans(lifetime), value.bytes])
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
-    this.ask("abandon", "abandon", key, cause, () => [tokenOf(token), atLeast(cooldown ?? 0), cause?.bytes ?? null])
+    this.ask("abandon", "abandon", key, cause, () => [
+      tokenOf(token),
+      Milliseconds.atLeast(cooldown ?? 0),
+      cause?.bytes ?? null
+    ])
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
-    this.ask("renew", "renew", key, undefined, () => [tokenOf(token), atLeast(leaseFor)])
+    this.ask("renew", "renew", key, undefined, () => [tokenOf(token), Milliseconds.atLeast(leaseFor)])
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "delete", key)
       if (refusal !== undefined) return Effect.fail(refusal)
       this.acquiring.forget(key)
-      const gone = this.calls.run("delete", key, this.statements.remove, [this.prefix, encoder.encode(key)], removed)
+      const gone = this.calls.statement(
+        "delete",
+        key,
+        this.statements.remove,
+        [this.prefix, encoder.encode(key)],
+        removed
+      )
       return Effect.map(gone, (count) => count > 0)
     })
 
@@ -84,7 +107,13 @@ export class Verbs {
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         Effect.forEach(Arr.chunksOf(keys, keysAtOnce), (chunk) =>
-          this.calls.run("deleteMany", undefined, this.statements.removeMany, [this.prefix, arrayOf(chunk)], removed)
+          this.calls.statement(
+            "deleteMany",
+            undefined,
+            this.statements.removeMany,
+            [this.prefix, arrayOf(chunk)],
+            removed
+          )
         ),
         (gone) => gone.reduce((sum, some) => sum + some, 0)
       )
@@ -92,18 +121,18 @@ export class Verbs {
 
   readonly put: Adapter["put"] = (key, { lifetime, value }) =>
     Effect.map(
-      this.ask("put", "put", key, value, () => [...ofLifetime(lifetime), value.bytes]),
+      this.ask("put", "put", key, value, () => [...spans(lifetime), value.bytes]),
       () => this.wrote()
     )
 
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
-    this.ask("touch", "touch", key, undefined, () => [atMost(freshFor)])
+    this.ask("touch", "touch", key, undefined, () => [Milliseconds.atMost(freshFor)])
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "read", key)
       if (refusal !== undefined) return Effect.fail(refusal)
-      return this.calls.run("read", key, this.statements.read, [this.prefix, this.bytesOf(key)], ([row]) =>
+      return this.calls.statement("read", key, this.statements.read, [this.prefix, this.bytesOf(key)], ([row]) =>
         Effect.succeed(Reply.snapshot(row))
       )
     })
@@ -151,7 +180,7 @@ export class Verbs {
     Stream.suspend(() => {
       const beginning = encoder.encode(start)
       return Stream.paginate(new Uint8Array(), (after: Uint8Array) =>
-        this.calls.run("keys", undefined, this.statements.keys, [this.prefix, after, beginning], (rows) => {
+        this.calls.statement("keys", undefined, this.statements.keys, [this.prefix, after, beginning], (rows) => {
           const keys = rows.flatMap(([, key]) => (key ? [Reply.textOf(key)] : []))
           const last = rows.at(-1)?.[0]
           return Effect.succeed([keys, last ? Option.some(Reply.bytesOf(last)) : Option.none()] as const)
@@ -183,7 +212,7 @@ export class Verbs {
       const refusal = Limits.refusal(here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
       const given = [this.prefix, this.bytesOf(key), ...parameters()]
-      return this.calls.run(operation, key, this.statements[statement], given, some)
+      return this.calls.statement(operation, key, this.statements[statement], given, some)
     })
   }
 
@@ -200,7 +229,7 @@ export class Verbs {
   private readonly lookUp = (ids: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
     const hashes = Reply.arrayOf(ids.map((id) => Buffer.from(id, "hex")))
     return Effect.runPromise(
-      this.calls.run("changes", undefined, this.statements.lookUp, [this.prefix, hashes], (rows) =>
+      this.calls.statement("changes", undefined, this.statements.lookUp, [this.prefix, hashes], (rows) =>
         Effect.succeed(rows.map(([, key]) => Reply.textOf(key!)))
       )
     )
@@ -208,4 +237,4 @@ export class Verbs {
 }
 
 const live = (operation: Operation, key: string | undefined, promise: Promise<void>) =>
-  Effect.tryPromise({ try: () => promise, catch: (error) => failed(operation, key, error) })
+  Effect.tryPromise({ try: () => promise, catch: (error) => failures.of(operation, key, error) })

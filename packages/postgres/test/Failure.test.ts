@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { failed, isReply, lostRace, timedOut } from "../src/Failure.ts"
+import { failures, isReply, lostRace } from "../src/Failure.ts"
 
 const serverError = (code: string, message = "said the server") =>
   Object.assign(new Error(message), {
@@ -12,21 +12,21 @@ const serverError = (code: string, message = "said the server") =>
     args: ["a secret"]
   })
 
-describe("failed", () => {
+describe("a failure", () => {
   it.each(["08006", "40001", "40P01", "53300", "57014", "57P01", "57P03", "58030", "XX000", "55P03", "25006"])(
     "%s may pass",
-    (code) => expect(failed("read", "k", serverError(code)).reason).toBe("Unavailable")
+    (code) => expect(failures.of("read", "k", serverError(code)).reason).toBe("Unavailable")
   )
 
   it.each(["42P01", "42501", "28P01", "3D000", "22021", "23505", "42703", "54000"])("%s will not", (code) =>
-    expect(failed("read", "k", serverError(code)).reason).toBe("Rejected")
+    expect(failures.of("read", "k", serverError(code)).reason).toBe("Rejected")
   )
 
   it.each(["ECONNREFUSED", "ECONNRESET", "EPIPE", "CONNECTION_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_ENDED"])(
     "%s of the client may pass",
     (code) => {
       const error = Object.assign(new Error("write"), { code })
-      expect(failed("read", "k", error)).toMatchObject({ reason: "Unavailable", retryable: true })
+      expect(failures.of("read", "k", error)).toMatchObject({ reason: "Unavailable", retryable: true })
       expect(isReply(error)).toBe(false)
     }
   )
@@ -34,7 +34,7 @@ describe("failed", () => {
   it("passes on no statement, parameter, detail or quoted data", () => {
     const quoting = serverError("22P02", 'invalid input syntax: "a secret"')
     for (const error of [serverError("23505"), serverError("42501"), quoting]) {
-      const failure = failed("put", "k", error)
+      const failure = failures.of("put", "k", error)
       expect(`${failure.message} ${Object.getOwnPropertyNames(failure.cause)}`).not.toMatch(
         /secret|parameters|args|query|detail/
       )
@@ -44,17 +44,19 @@ describe("failed", () => {
   })
 
   it("makes something of what is no error, and of an error without words", () => {
-    expect(failed("read", "k", undefined)).toMatchObject({ reason: "Unavailable", message: "the connection was lost" })
-    expect(failed("read", "k", Object.assign(new AggregateError([]), { code: "ECONNREFUSED" })).message).toBe(
+    expect(failures.of("read", "k", undefined)).toMatchObject({
+      reason: "Unavailable",
+      message: "the connection was lost"
+    })
+    expect(failures.of("read", "k", Object.assign(new AggregateError([]), { code: "ECONNREFUSED" })).message).toBe(
       "ECONNREFUSED"
     )
   })
 })
 
-it("tells replies, lost races and silence apart", () => {
+it("tells replies and lost races apart", () => {
   expect(isReply(serverError("42P01"))).toBe(true)
   expect(isReply(serverError("57P01"))).toBe(false)
   expect(lostRace(serverError("40001"))).toBe(true)
   expect(lostRace(serverError("23505"))).toBe(false)
-  expect(timedOut("read", "k", 5)).toMatchObject({ reason: "Unavailable", message: "no answer within 5 ms" })
 })
