@@ -1,7 +1,7 @@
 /**
- * A cache that loads each key once, whoever asks, in however many processes.
+ * A cache that loads each key once, however many callers and processes ask.
  *
- * `getOrSet` is one call; `make` gives an instance whose options are checked once.
+ * `make` gives a cache whose options are checked once; `getOrSet` is one call without a cache.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -33,33 +33,32 @@ export type { Explanation } from "./call/Read.ts"
 export type { SetOptions } from "./call/Write.ts"
 export type { FetchMany } from "./flight/FetchBatch.ts"
 
-/** How values are written and read. */
+/** The format of values. */
 interface Formats<in out A> {
   /**
-   * How values become bytes. `Codec.default` unless given; in this process's memory, values are kept by
-   * reference unless a codec is given.
+   * Encodes values. Default `Codec.default`; the memory adapter keeps values by reference unless a codec is given.
    */
   readonly codec?: Codec.Codec<NoInfer<A>> | undefined
-  /** How a leader's typed failure reaches the processes that waited for it. Keeps tagged errors' fields by default. */
+  /** Encodes a leader's typed failure for the processes that waited for it. Keeps the fields of tagged errors by default. */
   readonly failureCodec?: Codec.Codec<any> | undefined
 }
 
-/** What a cache is made of. */
+/** The options of a cache. */
 export interface Options<in out A, out HE = never, out HR = never, out AE = never, out AR = never>
   extends Policy.Options<A>,
     Formats<A> {
   /** An adapter; `"memory"`, the one memory cache of this process; or an effect that gives an adapter, such as its tag. */
   readonly adapter: Adapter | "memory" | Effect.Effect<Adapter, AE, AR>
   readonly hooks?: Hooks<A, HE, HR> | undefined
-  /** For a cache that is made for one request; see `CallOptions`. */
+  /** For a cache that serves one request; see `CallOptions`. */
   readonly waitUntil?: CallOptions<A>["waitUntil"]
   /** Names the cache in metrics. Default `"cache"`. */
   readonly name?: string | undefined
-  /** How many loads for which nobody waits run at a time, over all keys; the others wait for their turn. Default 1. */
+  /** Background loads that run at a time, over all keys; the others queue. Default 1. */
   readonly refreshConcurrency?: number | undefined
 }
 
-/** The same over an adapter that lists its keys. */
+/** The options of a cache over an adapter that lists its keys. */
 export interface ListingOptions<in out A, out HE = never, out HR = never, out AE = never, out AR = never>
   extends Options<A, HE, HR, AE, AR> {
   readonly adapter: ListingAdapter | "memory" | Effect.Effect<ListingAdapter, AE, AR>
@@ -67,19 +66,19 @@ export interface ListingOptions<in out A, out HE = never, out HR = never, out AE
 
 /** A cache of values of one type. */
 export interface Cache<in out A, in out HE = never, in out HR = never> {
-  /** The fresh value, if there is one. Never waits for a load. */
+  /** Returns the fresh value, if there is one. Never waits for a load. */
   readonly get: (key: string) => Effect.Effect<Option.Option<A>, CacheLockingError>
-  /** The value: from the cache, or loaded by exactly one caller of all. */
+  /** Returns the value: from the cache, or loaded by exactly one caller of all. */
   readonly getOrSet: <E = never, R = never, E2 = never, R2 = never>(
     key: string,
     fetcher: Fetcher<A, E, R>,
     options?: CallOptions<A, E2, R2>
   ) => Effect.Effect<Answer<A>, CacheLockingError | E | HE | E2, R | HR | R2>
-  /** The fresh values that there are. Never waits for a load. */
+  /** Returns the fresh values that there are. Never waits for a load. */
   readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, A>, CacheLockingError>
   /**
-   * The values of many keys: `fetchMany` is asked once, for just those that nobody has and nobody else is loading. Keys for
-   * which it gives no value are not in the answer, and not cached.
+   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody else
+   * is loading. Keys for which it gives no value are left out of the answer, and are not cached.
    */
   readonly getOrSetMany: <E = never, R = never, E2 = never, R2 = never>(
     keys: Iterable<string>,
@@ -92,41 +91,40 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
     value: A,
     options?: SetOptions<A, E, R>
   ) => Effect.Effect<void, CacheLockingError | E, R>
-  /** Removes a value, and answers whether there was one. A load that began before it can no longer fill. */
+  /** Removes a value; true when there was one. A load that began before it can no longer fill. */
   readonly delete: (key: string) => Effect.Effect<boolean, CacheLockingError>
-  /** Removes the values of keys, and answers how many there were. */
+  /** Removes the values of keys; returns how many there were. */
   readonly deleteMany: (keys: Iterable<string>) => Effect.Effect<number, CacheLockingError>
-  /** Invalidates every value that carries the tag, and the fill of every load that has begun. Costs two commands. */
+  /** Invalidates every value that carries the tag, and voids every load that has begun. Costs two commands. */
   readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
-  /** The same for several tags. */
+  /** Invalidates several tags at once. */
   readonly invalidateTags: (tags: Iterable<string>) => Effect.Effect<void, CacheLockingError>
-  /** Whether there is a fresh value. */
+  /** True when there is a fresh value. */
   readonly has: (key: string) => Effect.Effect<boolean, CacheLockingError>
   /**
-   * Loads now, though the value may be fresh, and answers with the new one. Refreshes that are asked for while it
-   * loads join it; a load that began before it can no longer fill; everyone else is served the old value as long
-   * as it is fresh.
+   * Loads now, even if the value is fresh, and returns the new one. Other refreshes of the key join this one. A load that
+   * began before it can no longer fill. Everybody else gets the old value as long as it is fresh.
    */
   readonly refresh: <E = never, R = never, E2 = never, R2 = never>(
     key: string,
     fetcher: Fetcher<A, E, R>,
     options?: CallOptions<A, E2, R2>
   ) => Effect.Effect<Answer<A>, CacheLockingError | E | HE | E2, R | HR | R2>
-  /** What this cache has done in this process. */
+  /** Returns the totals of this cache in this process. */
   readonly stats: () => Stats
-  /** What is known of a key, for people. Changes nothing. */
+  /** Describes a key, for people. Changes nothing. */
   readonly explain: (key: string) => Effect.Effect<Explanation, CacheLockingError>
 }
 
-/** A cache over an adapter that lists its keys: what is there can be removed by what it is called. */
+/** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
 export interface ListingCache<in out A, in out HE = never, in out HR = never> extends Cache<A, HE, HR> {
   /**
-   * Removes every key that matches: `*` is any text, `?` one character; or those that begin with a prefix. Loads that are
-   * under way can no longer fill. Answers how many keys were asked to go. Over an adapter that cannot list its keys, which
-   * only code without types can come by, it fails with `UNSUPPORTED`.
+   * Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns how many.
+   * Loads that are under way can no longer fill. Fails with `UNSUPPORTED` over an adapter that cannot list its keys, which
+   * the types do not allow.
    */
   readonly invalidateWhere: (pattern: string | { readonly prefix: string }) => Effect.Effect<number, CacheLockingError>
-  /** Removes every key, or every key that begins with a prefix. */
+  /** Removes every key, or every key that begins with a prefix; returns how many. */
   readonly clear: (prefix?: string) => Effect.Effect<number, CacheLockingError>
 }
 
@@ -142,7 +140,7 @@ const makeNames: ReadonlySet<string> = new Set([
 ])
 const onceNames: ReadonlySet<string> = new Set([...makeNames, "signal", "key", "fetcher"])
 
-/** The adapter that an option means. */
+/** The adapter that an option names. */
 const adapterOf = <AE, AR>(
   given: Adapter | "memory" | Effect.Effect<Adapter, AE, AR>
 ): Effect.Effect<Adapter, AE | InvalidOption, AR> =>
@@ -174,8 +172,8 @@ export const makeUnsafe = <A>(
 }
 
 /**
- * Makes a cache. When its scope closes, so does the cache, its background loads, and what its adapter
- * opened, unless another cache still uses the adapter.
+ * Makes a cache. When its scope closes, its background loads end, and the adapter closes what it opened unless another cache
+ * still uses it.
  *
  * @example
  * ```ts
@@ -208,13 +206,13 @@ export const make: {
     )
   )
 
-/** A service that promises nothing which needs keys to be listed. */
+/** A service without methods that need keys to be listed. */
 interface Unlisted {
   readonly Service: { readonly clear?: never }
 }
 
 /**
- * A cache as a layer of a service of yours.
+ * Provides a cache as a service of yours.
  *
  * @example
  * ```ts
@@ -240,7 +238,7 @@ export const layer: {
   options: Options<A, HE, HR, AE, AR>
 ): Layer.Layer<I, InvalidOption | AE, AR> => Layer.effect(tag, make(options))
 
-/** What the one call takes. */
+/** The options of the one-shot call. */
 export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = never>
   extends CallOptions<A, HE, HR>,
     Formats<A> {
@@ -253,10 +251,10 @@ export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = ne
 
 const engines = new WeakMap<Adapter, WeakMap<object, Engine>>()
 
-/** Stands for the codec of those who give none. */
+/** Stands for the codec of callers that give none. */
 const noCodec = {}
 
-/** One engine per adapter and codec, so that repeated calls share everything but their options. */
+/** One engine for each adapter and codec, so that repeated calls share everything but their options. */
 const engineOf = (
   adapter: Adapter,
   codec: Codec.Codec<any> | undefined,
@@ -270,7 +268,7 @@ const engineOf = (
 }
 
 /**
- * Gives the value of a key: from the cache, or loaded by exactly one caller of all processes.
+ * Returns the value of a key: from the cache, or loaded by exactly one caller of all processes.
  *
  * Calls over the same adapter share flights as callers of one cache do. Fails with
  * `CacheLockingError`, or with what the fetcher or a hook failed with.

@@ -1,5 +1,5 @@
 /**
- * The cache for those who do not use Effect: the same laws, promises instead of effects.
+ * The cache with promises instead of effects, under the same laws.
  *
  * @example
  * ```ts
@@ -43,48 +43,48 @@ export type { Answer, Meta, Outcome, Uncached } from "./options/Answer.ts"
 export * as WaitStrategy from "./options/WaitStrategy.ts"
 export type { ErrorKind, Stats, Timing } from "./stats/Stats.ts"
 
-/** What one call may decide for itself. */
+/** The options of one call. */
 export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
   readonly hooks?: PromiseHooks<A> | undefined
-  /** When it fires the caller's promise rejects at once with the signal's own `reason`. The load goes on for others. */
+  /** When it fires, the promise rejects at once with the signal's `reason`. The load goes on for others. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Keeps work alive for which the request's answer does not wait: `(work) => ctx.waitUntil(work)` on Cloudflare Workers, made
-   * once per request. Without it nothing is begun there that could be cut off.
+   * Keeps work alive that the request's answer does not wait for. On Cloudflare Workers pass
+   * `(work) => ctx.waitUntil(work)`, made once per request. Without it nothing begins there that could be cut off.
    */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
 
-/** What `set` may decide for itself. */
+/** The options of `set`. */
 export interface PromiseSetOptions<in out A> extends Omit<Cache.SetOptions<A>, "origin"> {
-  /** Writes the value where it comes from, first: the cache changes only if that succeeds. */
+  /** Writes the value to its origin first. The cache changes only if that succeeds. */
   readonly origin?: ((key: string, value: A) => unknown) | undefined
 }
 
-/** What a cache is made of. */
+/** The options of a cache. */
 export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter" | "hooks"> {
   readonly adapter: Adapter | "memory"
   readonly hooks?: PromiseHooks<A> | undefined
 }
 
-/** The same over an adapter that lists its keys. */
+/** The options of a cache over an adapter that lists its keys. */
 export interface ListingCreateOptions<in out A> extends CreateOptions<A> {
   readonly adapter: ListingAdapter | "memory"
 }
 
 /** A cache of values of one type. Every method rejects with `CacheLockingError` when the store or an option fails it. */
 export interface PromiseCache<in out A> extends AsyncDisposable {
-  /** The fresh value, or `undefined`. A cache that keeps `undefined` tells the difference by `has`. */
+  /** Returns the fresh value, or `undefined`. If the cache keeps `undefined`, `has` tells the difference. */
   get(key: string): Promise<A | undefined>
-  /** The value: from the cache, or loaded by exactly one caller of all. */
+  /** Returns the value: from the cache, or loaded by exactly one caller of all. */
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A>
-  /** The same, telling how the answer came about. */
+  /** Returns the value, and how the answer came about. */
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
-  /** The fresh values that there are. Never waits for a load. */
+  /** Returns the fresh values that there are. Never waits for a load. */
   getMany(keys: Iterable<string>): Promise<Map<string, A>>
   /**
-   * The values of many keys: `fetchMany` is asked once, for just those that nobody has and nobody else is loading. Keys for
-   * which it gives no value are not in the answer, and not cached.
+   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody else
+   * is loading. Keys for which it gives no value are left out of the answer, and are not cached.
    */
   getOrSetMany(
     keys: Iterable<string>,
@@ -93,29 +93,29 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   ): Promise<Map<string, A>>
   /** Writes a value. A load that began before it can no longer fill. */
   set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void>
-  /** Removes the values of keys, and tells how many there were. */
+  /** Removes the values of keys; returns how many there were. */
   deleteMany(keys: Iterable<string>): Promise<number>
-  /** Invalidates every value that carries the tag, and the fill of every load that has begun. */
+  /** Invalidates every value that carries the tag, and voids every load that has begun. */
   invalidateTag(tag: string): Promise<void>
-  /** The same for several tags. */
+  /** Invalidates several tags at once. */
   invalidateTags(tags: Iterable<string>): Promise<void>
-  /** Removes a value, and tells whether there was one. A load that began before it can no longer fill. */
+  /** Removes a value; true when there was one. A load that began before it can no longer fill. */
   delete(key: string): Promise<boolean>
-  /** Whether there is a fresh value. */
+  /** True when there is a fresh value. */
   has(key: string): Promise<boolean>
-  /** Loads now, though the value may be fresh. */
+  /** Loads now, even if the value is fresh. */
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
   stats(): Stats
   explain(key: string): Promise<Cache.Explanation>
-  /** Ends background loads, and what the adapter opened unless another cache uses it. Safe to repeat. */
+  /** Ends background loads, and closes what the adapter opened unless another cache uses it. Safe to repeat. */
   close(): Promise<void>
 }
 
-/** A cache over an adapter that lists its keys: what is there can be removed by what it is called. */
+/** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
 export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
-  /** Removes every key that matches (`*` any text, `?` one character), or that begins with a prefix. */
+  /** Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns how many. */
   invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number>
-  /** Removes every key, or every key that begins with a prefix. */
+  /** Removes every key, or every key that begins with a prefix; returns how many. */
   clear(prefix?: string): Promise<number>
 }
 

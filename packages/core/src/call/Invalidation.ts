@@ -1,5 +1,5 @@
 /**
- * Invalidation of many keys at once: listed, by tag, by pattern. Every one voids the loads that are under way.
+ * Invalidation of many keys at once: given, by tag, by pattern. Each also voids the loads that are under way.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,13 +8,13 @@ import { CacheDeleteFailed, CacheGetFailed, CacheSetFailed, Unsupported } from "
 import type { Engine } from "../flight/Engine.ts"
 import * as Tags from "../tags/Tags.ts"
 
-/** How many keys are deleted at a time where keys are listed first. */
+/** Keys that are deleted at a time where keys are listed first. */
 const page = 500
 
-/** How many deletes are under way where the adapter has no batch. */
+/** Deletes under way at once where the adapter has no `deleteMany`. */
 const concurrency = 32
 
-/** Deletes keys, and answers how many had a value. */
+/** Deletes keys; returns how many had a value. */
 export const deleteMany = (
   { adapter, counters }: Engine,
   keys: ReadonlyArray<string>
@@ -44,10 +44,7 @@ export const invalidateTags = (
     )
   )
 
-/**
- * Deletes the keys that match: those that have a value, and those that are being loaded. Answers how many were
- * asked to go.
- */
+/** Deletes the keys that match, whether they have a value or are being loaded; returns how many were deleted. */
 export const deleteWhere = (
   engine: Engine,
   pattern: KeyPattern
@@ -80,17 +77,17 @@ type Part = string | typeof any | typeof one
 const any = Symbol("any text")
 const one = Symbol("one character")
 
-/** A pattern, read. */
+/** A parsed pattern. */
 export interface KeyPattern {
-  /** What every key that matches begins with. */
+  /** Every key that matches begins with it. */
   readonly prefix: string
   readonly matches: (key: string) => boolean
 }
 
-/** Every key that begins so. */
+/** Matches every key that begins with a prefix. */
 export const startingWith = (prefix: string): KeyPattern => ({ prefix, matches: (key) => key.startsWith(prefix) })
 
-/** Reads a pattern. */
+/** Parses a pattern. */
 export const parsePattern = (pattern: string): KeyPattern => {
   const parts: Array<Part> = []
   const characters = [...pattern]
@@ -105,7 +102,7 @@ export const parsePattern = (pattern: string): KeyPattern => {
   return { prefix, matches: (key) => match(parts, [...key]) }
 }
 
-/** Goes back to the last `*` only, so it takes at most the product of the lengths. */
+/** Backtracks to the last `*` only, so it takes at most the product of the lengths. */
 const match = (parts: ReadonlyArray<Part>, key: ReadonlyArray<string>): boolean => {
   let part = 0
   let at = 0

@@ -1,5 +1,5 @@
 /**
- * What is there, without loading anything.
+ * Reads that load nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,25 +17,25 @@ export interface Explanation {
   /** Since the value was filled. */
   readonly age: number | undefined
   readonly freshFor: number
-  /** Until the value is gone altogether. */
+  /** Until the store drops the value altogether. */
   readonly keptFor: number
-  /** Who loads it, by the name of its flight; it begins with the leader's `ownerId`. */
+  /** The owner of the lease: the name of the leader's flight, which begins with the leader's `ownerId`. */
   readonly holder: string | undefined
   readonly leaseEndsIn: number | undefined
-  /** Until a load may be tried again after a failed one. */
+  /** Until a load may be tried again after one that failed. */
   readonly coolingFor: number | undefined
   /** Callers of this process who wait for it now. */
   readonly waitersHere: number
 }
 
-/** What was found, with its fresh value opened. */
+/** A snapshot, with its fresh value decoded. */
 interface Found extends Snapshot {
   readonly fresh?: EncodedValue<unknown> | undefined
 }
 
 const nothing = { value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 } as const
 
-/** A value with an invalidated tag is none. */
+/** Reads a key. A value with an invalidated tag counts as absent. */
 export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLockingError> =>
   Effect.flatMap(
     ask(engine, key, "read", CacheGetFailed, (adapter) => adapter.read(key)),
@@ -43,9 +43,9 @@ export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLoc
       if (found.value === undefined) return Effect.succeed(found)
       return Effect.flatMap(
         engine.valueCodec.decode(key, found.value),
-        (opened): Effect.Effect<Found, CacheLockingError> => {
-          const tags = opened?.tags ?? []
-          const whole = found.freshFor > 0 ? { ...found, fresh: opened } : found
+        (decoded): Effect.Effect<Found, CacheLockingError> => {
+          const tags = decoded?.tags ?? []
+          const whole = found.freshFor > 0 ? { ...found, fresh: decoded } : found
           if (tags.length === 0) return Effect.succeed(whole)
           const valid = ask(engine, key, "read", CacheGetFailed, (adapter) => Tags.valid(adapter, tags))
           return Effect.map(valid, (yes) => (yes ? whole : { ...found, ...nothing }))
@@ -54,7 +54,7 @@ export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLoc
     }
   )
 
-/** The fresh value, counted as a hit or a miss. */
+/** Reads the fresh value, and counts a hit or a miss. */
 export const get = <A>(engine: Engine, key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
   Effect.map(peek(engine, key), ({ fresh }) => {
     const { counters } = engine

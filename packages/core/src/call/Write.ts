@@ -1,5 +1,5 @@
 /**
- * A value that a caller has, instead of one that is loaded.
+ * Writes of one key: a value that the caller has, or none.
  */
 import * as Effect from "effect/Effect"
 import { CacheDeleteFailed, type CacheLockingError, CacheSetFailed } from "../contract/CacheLockingError.ts"
@@ -11,10 +11,10 @@ import { ask, guard } from "./Preconditions.ts"
 
 const names: ReadonlySet<string> = new Set(["cacheTtl", "staleWhileRevalidate", "staleIfError", "tags", "origin"])
 
-/** What `set` may decide for itself. */
+/** The options of `set`. */
 export interface SetOptions<in out A, out E = never, out R = never>
   extends Pick<Policy.Options<A>, "cacheTtl" | "staleWhileRevalidate" | "staleIfError" | "tags"> {
-  /** Writes the value where it comes from, first: the cache changes only if that succeeds. */
+  /** Writes the value to its origin first. The cache changes only if that succeeds. */
   readonly origin?: ((key: string, value: A) => Effect.Effect<unknown, E, R>) | undefined
 }
 
@@ -34,10 +34,10 @@ export const set = <A, E, R>(
     const tags = Tags.of(policy.tags, key, value)
     const whole = Policy.lifetimeOf(policy, value, key, Math.random())
     const lifetime = tags.length === 0 ? whole : Tags.bounded(whole)
-    // Nothing to keep: what was there goes, as it would have been replaced.
+    // A value that may not be kept still replaces the old one, which goes.
     const kept = lifetime.fresh + lifetime.stale > 0
     const current = ask(engine, key, "read", CacheSetFailed, () => Tags.current(adapter, tags))
-    // Before the origin is told: what cannot be kept is written nowhere.
+    // Encoded before the origin is written: a value that cannot be kept is written nowhere.
     const ready = kept
       ? Effect.map(
           Effect.flatMap(current, (tags) => valueCodec.encode(key, value, { cost: 0, tags })),
@@ -53,7 +53,7 @@ export const set = <A, E, R>(
     })
   })
 
-/** Removes a value and voids the load that is under way; tells whether there was one. */
+/** Removes a value and voids the load that is under way; true when there was a value. */
 export const remove = (engine: Engine, key: string): Effect.Effect<boolean, CacheLockingError> =>
   guard(engine, key, () => {
     engine.counters.deletes++

@@ -10,8 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
-import type { Flight } from "./Flight.ts"
-import type { FlightEvent, FlightWaiter } from "./FlightEvent.ts"
+import type { Flight, FlightEvent, FlightWaiter } from "./Flight.ts"
 
 /** Looking is cheap, but needs a timer each time; a load that has just begun may be a short one. Milliseconds. */
 const firstPause = 5

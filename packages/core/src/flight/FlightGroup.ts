@@ -8,8 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
-import { Flight, type FlightOptions, type Group } from "./Flight.ts"
-import type { FlightWaiter } from "./FlightEvent.ts"
+import { Flight, type FlightOptions, type FlightWaiter, type Group } from "./Flight.ts"
 
 interface Timer {
   readonly until: number
