@@ -6,7 +6,7 @@ export const sourceCondition = "cache-locking-source"
 // Without "module": what packages have under it is for bundlers, and Node cannot always load it.
 const conditions = [sourceCondition, "node", "development|production"]
 
-/** What every package's `vitest.config.ts` starts from. */
+/** The part that all packages' `vitest.config.ts` have in common. */
 export const base = {
   resolve: { conditions },
   ssr: { resolve: { conditions } },

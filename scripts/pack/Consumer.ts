@@ -8,7 +8,7 @@ import { installedVersion, type Package } from "./Package.ts"
 export interface Consumer {
   readonly folder: string
   readonly packages: ReadonlyArray<Package>
-  /** What can be run in it: the examples of the READMEs that need no server, and one that imports everything. */
+  /** The programs in it: the examples of the READMEs that need no server, and one that imports everything. */
   readonly programs: ReadonlyArray<string>
 }
 

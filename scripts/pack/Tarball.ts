@@ -22,7 +22,7 @@ export const pack = async ({ folder, name }: Package, into: string): Promise<str
   return tarball
 }
 
-/** What publint and attw have to say against a tarball. */
+/** The complaints of publint and attw about a tarball. */
 export const lint = async (tarball: string): Promise<ReadonlyArray<string>> => {
   const results = [
     await run("publint", ["run", tarball, "--strict"], { quiet: true }),
