@@ -23,7 +23,7 @@ export interface Load {
   start(): void
 }
 
-/** How a background load begins. */
+/** The start of a background load. */
 export interface BackgroundLoad {
   /** Loads if at most this much freshness is left, in milliseconds. */
   readonly early: number

@@ -11,7 +11,7 @@ import type { RequestScope } from "../options/RequestScope.ts"
 import type { Counters } from "../stats/Stats.ts"
 import type { ErasedFetcher, StaleValue } from "./Fetcher.ts"
 
-/** How a load ended well. */
+/** The result of a load that did not fail. */
 export type LoadResult =
   /** Nothing was loaded: the load was put off, or somebody else does it. */
   | { readonly _tag: "Skipped" }
