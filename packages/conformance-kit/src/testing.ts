@@ -12,6 +12,7 @@ export {
   expectUnavailable,
   type FaultSetup,
   type Network,
+  stallOf,
   type UnderFaults,
   underFaults
 } from "./testing/UnderFaults.ts"

@@ -1,28 +1,20 @@
 /** The whole contract over a real server, as it is used: prepared and not, logged and not, with LISTEN and without. */
+
 import type { Claims, Records } from "@cache-locking/conformance-kit"
+import { run, stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import { FaultProxy, Unavailable } from "@cache-locking/test-servers"
+import { FaultProxy, Postgres } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import postgres from "postgres"
-import { afterAll, beforeAll, describe, it } from "vitest"
+import { beforeAll } from "vitest"
 import { PostgresAdapter } from "../src/index.ts"
 import * as Space from "../src/Space.ts"
 import { collectedAt } from "../src/Statements.ts"
-import { run, serverOf } from "./fixtures/Support.ts"
+import { claims } from "./fixtures/Support.ts"
 
 /** The largest values take twice their size on the wire, and on a busy machine more than the two seconds of the default. */
 const commandTimeout = 4_000
-
-const claims: Claims = {
-  watch: true,
-  keys: true,
-  acquireMany: true,
-  deleteMany: true,
-  changes: true,
-  hitUnsafe: false,
-  close: true,
-  clock: "store"
-}
 
 /** Rows, and when they may be collected. */
 const recordsOf =
@@ -36,11 +28,7 @@ const recordsOf =
       return rows.map(({ left }) => ({ name: key, expiresIn: Number(left) }))
     })
 
-const server = await serverOf({ own: false })
-if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
-else {
-  afterAll(() => server.stop())
-
+await overServer(Postgres.start(), (server) => {
   const over = (
     name: string,
     { client: clientOptions = {}, ...settings }: PostgresAdapter.Settings & { readonly client?: object },
@@ -57,13 +45,7 @@ else {
         name,
         claims: { ...claims, ...more },
         records: recordsOf(eye, names),
-        stall: {
-          begin: Effect.acquireRelease(
-            Effect.sync(() => proxy?.blackhole()),
-            () => Effect.promise(async () => proxy?.heal())
-          ),
-          within: 10_000
-        },
+        stall: stallOf(() => proxy!, 10_000),
         peers: async () => {
           proxy = await FaultProxy.start({ target: server })
           const clients = [connect(proxy.url()), connect(server.url)] as const
@@ -97,4 +79,4 @@ else {
     },
     { watch: false, changes: false }
   )
-}
+})

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process"
 import { inspect } from "node:util"
-import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
-import { Unavailable } from "@cache-locking/test-servers"
+import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
+import { Adapter, InvalidOption, ListingAdapter } from "@cache-locking/core"
+import { Postgres } from "@cache-locking/test-servers"
+import { expectToEnd, serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,16 +10,12 @@ import * as Redacted from "effect/Redacted"
 import postgres from "postgres"
 import { afterAll, describe, expect, it } from "vitest"
 import { PostgresAdapter } from "../src/index.ts"
-import { ask, clientOf, lifetime, minute, missing, run, serverOf, value } from "./fixtures/Support.ts"
+import { clientOf } from "./fixtures/Support.ts"
 
-const server = await serverOf()
-const there = !(server instanceof Unavailable)
-const url = there ? server.url : ""
-const eye = postgres(url || "postgres://127.0.0.1:1", { max: 1, onnotice: () => {} })
-afterAll(async () => {
-  await eye.end({ timeout: 1 })
-  if (there) await server.stop()
-})
+const server = await serverOfFile(Postgres.start({ own: true }))
+const { url } = server
+const eye = postgres(url, { max: 1, onnotice: () => {} })
+afterAll(() => eye.end({ timeout: 1 }))
 
 const connections = async (): Promise<number> => {
   const [row] = await eye`select count(*)::int as n from pg_stat_activity where backend_type = 'client backend'`
@@ -33,7 +30,7 @@ const use = Effect.gen(function* () {
   return (yield* adapter.acquire("k", ask("me")))._tag
 })
 
-describe.skipIf(!there)(`layer${missing(server)}`, () => {
+describe("layer", () => {
   it("closes what the adapter opened, and leaves the client open", async () => {
     const client = clientOf(url)
     await run(PostgresAdapter.setup({ client }))
@@ -45,17 +42,7 @@ describe.skipIf(!there)(`layer${missing(server)}`, () => {
   })
 })
 
-it("gives a listing adapter exactly where keys can be listed", async () => {
-  const client = clientOf("postgres://127.0.0.1:1/none")
-  const { keys: _, ...blind } = MemoryAdapter.make()
-  const found = async (layer: Layer.Layer<Adapter>) =>
-    (await run(Effect.provide(Effect.serviceOption(ListingAdapter), layer)))._tag
-  expect(await found(PostgresAdapter.layer({ client }))).toBe("Some")
-  expect(await found(PostgresAdapter.layer({ client, leases: MemoryAdapter.make() }))).toBe("Some")
-  expect(await found(PostgresAdapter.layer({ client, leases: blind as Adapter }))).toBe("None")
-})
-
-describe.skipIf(!there)(`layerConfig${missing(server)}`, () => {
+describe("layerConfig", () => {
   const config = { url: Config.succeed(Redacted.make(url)), table: Config.succeed("configured") }
 
   it("makes a client and the table, and closes the client", async () => {
@@ -101,26 +88,7 @@ describe.skipIf(!there)(`layerConfig${missing(server)}`, () => {
   })
 })
 
-describe.skipIf(!there)(`a process${missing(server)}`, () => {
-  const exits = () =>
-    new Promise<{ code: number | null; took: number; out: string }>((resolve) => {
-      const began = performance.now()
-      const file = new URL("./fixtures/Exits.ts", import.meta.url).pathname
-      const child = spawn(process.execPath, ["--conditions=cache-locking-source", file, url], {
-        stdio: ["ignore", "pipe", "pipe"]
-      })
-      let out = ""
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on("data", (data) => {
-          out += data
-        })
-      }
-      child.on("exit", (code) => resolve({ code, took: performance.now() - began, out }))
-    })
-
-  it("ends at once when the adapter and the client are closed", async () => {
-    const { code, out, took } = await exits()
-    expect({ code, out }).toEqual({ code: 0, out: "done\n" })
-    expect(took).toBeLessThan(6_000)
-  })
+describe("a process", () => {
+  it("ends at once when the adapter and the client are closed", () =>
+    expectToEnd(new URL("./fixtures/Exits.ts", import.meta.url), url))
 })

@@ -1,32 +1,25 @@
 /** Behind PgBouncer in transaction mode: every statement may run on another connection of Postgres. */
-import { suite } from "@cache-locking/conformance-kit/vitest"
-import { Cache } from "@cache-locking/core"
 import {
-  FaultProxy,
-  orUnavailable,
-  PgBouncer,
-  Postgres,
-  postgresCommands,
-  type Server,
-  Unavailable
-} from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import postgres from "postgres"
-import { afterAll, describe, expect, it, onTestFinished } from "vitest"
-import { PostgresAdapter } from "../src/index.ts"
-import {
-  adapterOf,
   ask,
-  clientOf,
   failureOf,
-  hit,
+  hitOf,
   lead,
   lifetime,
   minute,
+  put,
   run,
-  sleep,
+  stampede,
+  subscriptions,
   value
-} from "./fixtures/Support.ts"
+} from "@cache-locking/conformance-kit/testing"
+import { suite } from "@cache-locking/conformance-kit/vitest"
+import { orUnavailable, PgBouncer, Postgres, Unavailable } from "@cache-locking/test-servers"
+import { serverOfTest } from "@cache-locking/test-servers/vitest"
+import * as Effect from "effect/Effect"
+import postgres from "postgres"
+import { afterAll, describe, expect, it } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import { adapterOf, claims, clientOf, proxied } from "./fixtures/Support.ts"
 
 /** Fewer than there are clients, so that each statement gets whichever is free. */
 const poolSize = 3
@@ -57,16 +50,7 @@ else {
   suite(
     {
       name: "Postgres behind PgBouncer in transaction mode",
-      claims: {
-        watch: false,
-        keys: true,
-        acquireMany: true,
-        deleteMany: true,
-        changes: false,
-        hitUnsafe: false,
-        close: true,
-        clock: "store"
-      },
+      claims: { ...claims, watch: false, changes: false },
       peers: async () => {
         const clients = [1, 2].map(() => postgres(bouncer.url, { ...unprepared, onnotice: () => {} } as never))
         const [here, there] = clients as [PostgresAdapter.Client, PostgresAdapter.Client]
@@ -82,61 +66,30 @@ else {
     { concurrent: true }
   )
 
-  const through = async (to: Server, options: Partial<PostgresAdapter.Options> = polling) => {
-    const proxy = await FaultProxy.start({ target: to, reader: postgresCommands })
-    onTestFinished(async () => {
-      await proxy.heal()
-      await proxy.stop()
-    })
-    return { proxy, ...(await adapterOf(proxy.url(), options, unprepared)) }
-  }
+  const own = ["ACQUIRE", "PEEK", "FILL", "READ"]
 
-  const statements = (proxy: FaultProxy) =>
-    proxy
-      .commands()
-      .map(({ name }) => name)
-      .filter((name) => ["ACQUIRE", "PEEK", "FILL", "READ"].includes(name))
-
-  const stampede = async (options: Partial<PostgresAdapter.Options>, key: string) => {
-    const peers = await Promise.all(Array.from({ length: 4 }, () => through(bouncer, options)))
-    for (const { proxy } of peers) proxy.resetCommands()
-    let loads = 0
-    let loadedAt = 0
-    const fetcher = () =>
-      Effect.promise(async () => {
-        loads++
-        await sleep(200)
-        loadedAt = performance.now()
-        return "value"
-      })
-    const answers = await Promise.all(
-      peers.flatMap(({ adapter }) =>
-        Array.from({ length: 250 }, () =>
-          run(Effect.map(Cache.getOrSet({ adapter, key, fetcher, cacheTtl: "1 minute" }), ({ value }) => value))
-        )
-      )
+  const stampeded = async (options: Partial<PostgresAdapter.Options>, key: string) => {
+    const peers = await Promise.all(Array.from({ length: 4 }, () => proxied(bouncer, options, unprepared)))
+    return await stampede(
+      peers.map(({ adapter, sent }) => ({ adapter, sent: () => sent.take().filter((name) => own.includes(name)) })),
+      key
     )
-    expect(answers).toEqual(Array(1_000).fill("value"))
-    return { loads, late: performance.now() - loadedAt, sent: peers.map(({ proxy }) => statements(proxy)) }
   }
 
   describe("behind PgBouncer in transaction mode", () => {
     it("4 × 250 callers are one load, and as many statements as each process polls, however many ask", async () => {
-      const { late, loads, sent } = await stampede(polling, "polled")
-      expect(loads).toBe(1)
+      const { late, sent } = await stampeded(polling, "polled")
       expect(late).toBeLessThan(2_000)
       for (const names of sent) expect(names.length, names.join()).toBeLessThanOrEqual(16)
     })
 
     it("with `watch` left as it is, watching fails, typed, and followers poll meanwhile", async () => {
-      const { late, loads } = await stampede({ prefix: "left", commandTimeout: "1 second" }, "watched")
-      expect(loads).toBe(1)
+      const { late } = await stampeded({ prefix: "left", commandTimeout: "1 second" }, "watched")
       // Not after a watch that never becomes live.
       expect(late).toBeLessThan(900)
-      const { adapter } = await through(bouncer, { prefix: "left", commandTimeout: 300 })
-      const told = { changed: () => {}, lost: () => {}, restored: () => {} }
-      for (const verb of [Effect.scoped(adapter.watch!("k")), Effect.scoped(adapter.changes!(told))]) {
-        expect(await failureOf(verb)).toMatchObject({
+      const { adapter } = await proxied(bouncer, { prefix: "left", commandTimeout: 300 }, unprepared)
+      for (const [, call] of subscriptions(adapter)) {
+        expect(await failureOf(call)).toMatchObject({
           reason: "Unavailable",
           message: expect.stringContaining("pooler")
         })
@@ -154,8 +107,7 @@ else {
     })
 
     it("leaves nothing in a session: no lock, no listener, no prepared statement", async () => {
-      const own = await PgBouncer.start({ target: server, poolSize })
-      onTestFinished(() => own.stop())
+      const own = await serverOfTest(PgBouncer.start({ target: server, poolSize }))
       const { adapter, client } = await adapterOf(own.url, { ...polling, table: "sessions" }, unprepared)
       await Promise.all(
         Array.from({ length: 12 }, () =>
@@ -180,8 +132,7 @@ else {
     })
 
     it("in session mode, where a connection stays, all is as without it: who waits is woken", async () => {
-      const session = await PgBouncer.start({ target: server, poolMode: "session", poolSize: 20 })
-      onTestFinished(() => session.stop())
+      const session = await serverOfTest(PgBouncer.start({ target: server, poolMode: "session", poolSize: 20 }))
       const peers = await Promise.all([1, 2].map(() => adapterOf(session.url, { prefix: "session" })))
       const woken = Effect.flatten(peers[0]!.adapter.watch!("k"))
       const put = peers[1]!.adapter.put("k", { value: value(1), lifetime: lifetime(minute) })
@@ -202,18 +153,17 @@ else {
     })
 
     it("that is killed is unavailable, and found again when it is back, with what was there", async () => {
-      const own = await PgBouncer.start({ target: server, poolSize })
-      onTestFinished(() => own.stop())
+      const own = await serverOfTest(PgBouncer.start({ target: server, poolSize }))
       const { adapter } = await adapterOf(own.url, { ...polling, prefix: "killed", commandTimeout: 1_000 }, unprepared)
-      await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "k")
       const { token } = await lead(adapter, "led")
       await own.kill()
       for (const verb of [adapter.read("k"), adapter.renew("led", { token, leaseFor: minute })]) {
-        expect(await failureOf<unknown, unknown>(verb)).toMatchObject({ reason: "Unavailable", retryable: true })
+        expect(await failureOf(verb)).toMatchObject({ reason: "Unavailable", retryable: true })
       }
       await own.restart()
       await expect.poll(async () => (await run(Effect.result(adapter.read("k"))))._tag).toBe("Success")
-      expect(hit(await run(adapter.acquire("k", ask("you")))).value).toEqual(value(1))
+      expect((await hitOf(adapter, "k")).value).toEqual(value(1))
       expect(await run(adapter.fill("led", { token, value: value(2), lifetime: lifetime(minute) }))).toBe(true)
     })
   })

@@ -1,38 +1,30 @@
-import { InvalidOption } from "@cache-locking/core"
-import { Unavailable } from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
-import { afterAll, describe, expect, it } from "vitest"
-import { PostgresAdapter } from "../src/index.ts"
 import {
-  adapterOf,
   ask,
-  clientOf,
-  closing,
   failureOf,
   hit,
+  hitOf,
   lead,
   lifetime,
+  listed,
   minute,
-  missing,
-  proxyTo,
+  put,
   run,
-  sentThrough,
-  serverOf,
+  tagOf,
   text,
   value
-} from "./fixtures/Support.ts"
+} from "@cache-locking/conformance-kit/testing"
+import { Postgres } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { describe, expect, it } from "vitest"
+import { PostgresAdapter } from "../src/index.ts"
+import { adapterOf, clientOf, closing, proxied } from "./fixtures/Support.ts"
 
-const server = await serverOf()
-const there = !(server instanceof Unavailable)
-const url = there ? server.url : "postgres://127.0.0.1:1/none"
-afterAll(async () => {
-  if (there) await server.stop()
-})
+const server = await serverOfFile(Postgres.start({ own: true }))
+const { url } = server
 
-const keysOf = async (stream: Stream.Stream<string, unknown>) => [...(await run(Stream.runCollect(stream)))]
-
-describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
+describe("keys and values", () => {
   const keys = [
     ...["", "'", "''", '"', "\\", "\\x41", "$1", "$$", "%", "%s", "?", ";--", "{", "}", "*", "lease:x", "x:lease", "x"],
     ...["\u0000", "a\u0000b", "a", "a\r\nb", "é", "e\u0301", "😀", "日本", " ", "null", "x".repeat(10_240)]
@@ -40,19 +32,19 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
 
   it("takes any text as a key, and keeps keys apart", async () => {
     const { adapter, client } = await adapterOf(url, { prefix: "odd" })
-    for (const key of keys) await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
+    for (const key of keys) await put(adapter, key, text(key))
     for (const key of keys) {
-      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(text(key).bytes)
+      expect((await hitOf(adapter, key)).value.bytes).toEqual(text(key).bytes)
     }
     const many = await run(adapter.acquireMany!(keys, ask("you")))
     expect(many.map((found) => hit(found).value.bytes)).toEqual(keys.map((key) => text(key).bytes))
     const [row] = await client`select count(*)::int as rows from cache_locking where prefix = 'odd'`
     expect(row!["rows"]).toBe(keys.length)
-    expect((await keysOf(adapter.keys(""))).sort()).toEqual([...keys].sort())
-    expect(await keysOf(adapter.keys("%"))).toHaveLength(2)
-    expect((await keysOf(adapter.keys("a"))).sort()).toEqual(["a", "a\r\nb", "a\u0000b"].sort())
+    expect(await listed(adapter)).toEqual([...keys].sort())
+    expect(await listed(adapter, "%")).toHaveLength(2)
+    expect(await listed(adapter, "a")).toEqual(["a", "a\r\nb", "a\u0000b"].sort())
     expect(await run(adapter.deleteMany!([...keys, "none", "x"]))).toBe(keys.length)
-    expect(await keysOf(adapter.keys(""))).toEqual([])
+    expect(await listed(adapter)).toEqual([])
   })
 
   it("keeps every byte: none, one, all, and as many as the limit", async () => {
@@ -62,7 +54,7 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
     for (const bytes of [new Uint8Array(), Uint8Array.of(0), all, most]) {
       const { token } = await lead(adapter, "k", "me", { force: true })
       expect(await run(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
-      const found = hit(await run(adapter.acquire("k", ask("you")))).value.bytes
+      const found = (await hitOf(adapter, "k")).value.bytes
       // Element by element, a large one takes its time to compare.
       expect(Buffer.compare(found, bytes)).toBe(0)
       expect(found.constructor).toBe(Uint8Array)
@@ -80,8 +72,8 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
     const { adapter } = await adapterOf(url, { prefix: "views" })
     const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
     view.set([1, 2, 3])
-    await run(adapter.put("view", { value: { bytes: view }, lifetime: lifetime(minute) }))
-    expect(hit(await run(adapter.acquire("view", ask("you")))).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
+    await put(adapter, "view", { bytes: view })
+    expect((await hitOf(adapter, "view")).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
   })
 
   it("refuses keys that are too long, or not text, and changes nothing", async () => {
@@ -96,14 +88,14 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
         adapter.deleteMany!(["fine", key]),
         Effect.scoped(adapter.watch!(key))
       ]) {
-        expect(await failureOf<unknown, unknown>(effect)).toMatchObject({ reason: "Rejected", adapter: "postgres" })
+        expect(await failureOf(effect)).toMatchObject({ reason: "Rejected", adapter: "postgres" })
       }
     }
     // Nor where the first statement of several could be sent before the key is met.
     const many = [...Array.from({ length: 600 }, (_, i) => `k${i}`), "\ud800"]
     expect(await failureOf(adapter.acquireMany!(many, ask("me")))).toMatchObject({ reason: "Rejected" })
     expect(await failureOf(adapter.deleteMany!(many))).toMatchObject({ reason: "Rejected" })
-    expect(await keysOf(adapter.keys(""))).toEqual([])
+    expect(await listed(adapter)).toEqual([])
     await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
   })
 
@@ -120,12 +112,12 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
     const adapters = []
     for (const place of places) adapters.push((await adapterOf(url, { ...place, client })).adapter)
     for (const [i, adapter] of adapters.entries()) {
-      expect((await run(adapter.acquire("k", ask(`${i}`))))._tag).toBe("Leader")
-      await run(adapter.put("k", { value: value(i), lifetime: lifetime(minute) }))
+      expect(await tagOf(adapter, "k", `${i}`)).toBe("Leader")
+      await put(adapter, "k", value(i))
     }
     for (const [i, adapter] of adapters.entries()) {
-      expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(i))
-      expect(await keysOf(adapter.keys(""))).toEqual(["k"])
+      expect((await hitOf(adapter, "k")).value.bytes).toEqual(Uint8Array.of(i))
+      expect(await listed(adapter)).toEqual(["k"])
       await run(Effect.scoped(adapter.watch!("k")))
     }
   })
@@ -140,8 +132,8 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
       types: { ...types, numbers },
       transform: { undefined: null, column: { from: () => "c" }, value: { from: () => 0 } }
     } as never)
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
-    expect(hit(await run(adapter.acquire("k", ask("you"))))).toMatchObject({ value: value(1), took: 0 })
+    await put(adapter, "k")
+    expect(await hitOf(adapter, "k")).toMatchObject({ value: value(1), took: 0 })
   })
 
   it.each([
@@ -165,7 +157,7 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
       expect(hit(found[0]!).freshFor).toBeGreaterThan(minute - 10_000)
       expect(hit(found[0]!).freshFor).toBeLessThanOrEqual(minute)
     }
-    expect(await keysOf(adapter.keys(""))).toEqual(["\\x41 é"])
+    expect(await listed(adapter)).toEqual(["\\x41 é"])
     expect(await run(adapter.delete("\\x41 é"))).toBe(true)
   })
 
@@ -181,21 +173,21 @@ describe.skipIf(!there)(`keys and values${missing(server)}`, () => {
   it("takes lives without end, and of no time at all", async () => {
     const { adapter } = await adapterOf(url, { prefix: "lives" })
     const endless = lifetime(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
-    await run(adapter.put("k", { value: value(1), lifetime: endless }))
+    await put(adapter, "k", value(1), endless)
     expect(await run(adapter.read("k"))).toMatchObject({ freshFor: Infinity, keptFor: Infinity })
     expect(await run(adapter.touch("k", { freshFor: 0.9 }))).toBe(true)
     expect(await run(adapter.read("k"))).toMatchObject({ freshFor: 0, keptFor: Infinity })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(0.5) }))
+    await put(adapter, "k", value(1), lifetime(0.5))
     const found = await lead(adapter, "k", "me", { leaseFor: Number.POSITIVE_INFINITY })
     expect(found.stale).toBeUndefined()
     expect(await run(adapter.acquire("k", ask("you")))).toMatchObject({ _tag: "Follower", leaseEndsIn: Infinity })
   })
 })
 
-describe.skipIf(!there)(`a hit${missing(server)}`, () => {
+describe("a hit", () => {
   it("takes no row lock, and writes nothing", async () => {
     const { adapter, client } = await adapterOf(url, { prefix: "hits", table: "hits", commandTimeout: 1_000 })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     const state = async () => {
       const [row] = await client`select xmin::text, xmax::text, ctid::text from hits`
       const [next] =
@@ -224,33 +216,26 @@ describe.skipIf(!there)(`a hit${missing(server)}`, () => {
 
   it("goes on under another's refresh lease, and followers wait without a lock", async () => {
     const { adapter, client } = await adapterOf(url, { prefix: "hits", table: "hits", commandTimeout: 1_000 })
-    await run(adapter.put("refreshed", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "refreshed")
     await lead(adapter, "refreshed", "me", { refreshWithin: minute })
     await lead(adapter, "led")
     await client.begin(async (other) => {
       await other`select 1 from hits for update`
       const found = await run(adapter.acquire("refreshed", ask("you", { refreshWithin: minute })))
       expect(found._tag).toBe("Hit")
-      expect((await run(adapter.acquire("led", ask("you"))))._tag).toBe("Follower")
+      expect(await tagOf(adapter, "led")).toBe("Follower")
     })
   })
 })
 
-describe.skipIf(!there)(`statements${missing(server)}`, () => {
+describe("statements", () => {
   const counted = async (prepare: boolean) => {
-    if (!there) throw new Error("no server")
-    const proxy = await proxyTo(server)
-    const { adapter } = await adapterOf(
-      proxy.url(),
+    const { sent, ...more } = await proxied(
+      server,
       { prefix: `counted ${prepare}` },
       { max: 1, prepare, fetch_types: false }
     )
-    const sent = async (effect: Effect.Effect<unknown, unknown>) => {
-      proxy.resetCommands()
-      await run(effect)
-      return sentThrough(proxy)
-    }
-    return { adapter, proxy, sent }
+    return { ...more, sent: sent.of }
   }
 
   it.each([true, false])("one for every verb (prepared: %s)", async (prepare) => {
@@ -279,12 +264,12 @@ describe.skipIf(!there)(`statements${missing(server)}`, () => {
   it("one for a hit that was not seen before, and one more, once, for what somebody else removed", async () => {
     const { adapter, sent } = await counted(true)
     const other = (await adapterOf(url, { prefix: "counted true" })).adapter
-    await run(other.put("seen", { value: value(1), lifetime: lifetime(minute) }))
+    await put(other, "seen")
     expect(await sent(adapter.acquire("seen", ask("you")))).toEqual(["ACQUIRE"])
     expect(await sent(adapter.acquire("seen", ask("you")))).toEqual(["PEEK"])
     expect(await sent(adapter.acquire("seen", ask("you", { refreshWithin: 2 * minute })))).toEqual(["ACQUIRE"])
     await run(other.delete("seen"))
-    await run(other.put("seen", { value: value(1), lifetime: lifetime(minute) }))
+    await put(other, "seen")
     expect(await sent(adapter.acquire("seen", ask("me")))).toEqual(["ACQUIRE"])
     await run(other.delete("seen"))
     expect(await sent(adapter.acquire("seen", ask("me")))).toEqual(["PEEK", "ACQUIRE"])
@@ -294,7 +279,7 @@ describe.skipIf(!there)(`statements${missing(server)}`, () => {
   it("one for many hits, and one more for every key that is none", async () => {
     const { adapter, sent } = await counted(true)
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
-    for (const key of keys) await run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+    for (const key of keys) await put(adapter, key)
     await lead(adapter, "led", "another")
     const cooling = await lead(adapter, "cooling", "another")
     await run(adapter.abandon("cooling", { token: cooling.token, cooldown: minute }))
@@ -321,7 +306,7 @@ describe.skipIf(!there)(`statements${missing(server)}`, () => {
     const heard: Array<string> = []
     const client = clientOf(url)
     await client.listen((await channelOf(adapter))!, (message) => heard.push(message))
-    await run(adapter.put("a secret key", { value: text("a secret value"), lifetime: lifetime(minute) }))
+    await put(adapter, "a secret key", text("a secret value"))
     await expect.poll(() => heard.length).toBe(1)
     expect(heard[0]).toMatch(/^v[0-9a-f]{64}$/)
     expect(JSON.stringify(proxy.commands())).not.toContain("secret")
@@ -331,7 +316,7 @@ describe.skipIf(!there)(`statements${missing(server)}`, () => {
     (adapter.identity as { channel?: string }).channel
 })
 
-describe.skipIf(!there)(`collecting${missing(server)}`, () => {
+describe("collecting", () => {
   const aged = (client: PostgresAdapter.Client, table: string) =>
     client`update ${client(table)} set changed_at = changed_at - 3600000, filled_at = filled_at - 3600000,
       lease_until = lease_until - 3600000, cooling_until = cooling_until - 3600000`
@@ -345,21 +330,20 @@ describe.skipIf(!there)(`collecting${missing(server)}`, () => {
     const table = "collected"
     const { adapter, client } = await adapterOf(url, { table, collect: false })
     const other = await adapterOf(url, { table, prefix: "another", client })
-    const put = (key: string, fresh: number) =>
-      run(adapter.put(key, { value: value(1), lifetime: lifetime(fresh, fresh) }))
-    await put("ended", minute)
-    await put("stale", 70 * minute)
-    await put("endless", Number.POSITIVE_INFINITY)
-    await put("deleted", minute)
+    const keep = (key: string, fresh: number) => put(adapter, key, value(1), lifetime(fresh, fresh))
+    await keep("ended", minute)
+    await keep("stale", 70 * minute)
+    await keep("endless", Number.POSITIVE_INFINITY)
+    await keep("deleted", minute)
     await run(adapter.delete("deleted"))
     await lead(adapter, "crashed")
-    await run(other.adapter.put("of another prefix", { value: value(1), lifetime: lifetime(minute) }))
+    await put(other.adapter, "of another prefix")
     const cooled = await lead(adapter, "cooled")
     await run(adapter.abandon("cooled", { token: cooled.token, cooldown: minute }))
     expect(await run(PostgresAdapter.collect({ client, table }))).toBe(0)
     await aged(client, table)
     await lead(adapter, "led")
-    await put("ended and led", 0)
+    await keep("ended and led", 0)
     await aged(client, table)
     await lead(adapter, "led")
     await lead(adapter, "ended and led")
@@ -379,7 +363,7 @@ describe.skipIf(!there)(`collecting${missing(server)}`, () => {
     })
     expect(gone).toBe(2_499)
     expect(await rowsOf(client, table)).toEqual(["7"])
-    expect((await run(adapter.acquire("7", ask("me"))))._tag).toBe("Leader")
+    expect(await tagOf(adapter, "7", "me")).toBe("Leader")
   })
 
   it("goes on in the background, some rows for every write, unless told not to", async () => {
@@ -415,10 +399,10 @@ describe.skipIf(!there)(`collecting${missing(server)}`, () => {
   })
 })
 
-describe.skipIf(!there)(`a lease${missing(server)}`, () => {
+describe("a lease", () => {
   it("comes, is renewed and goes without touching an index", async () => {
     const { adapter, client } = await adapterOf(url, { table: "hot", collect: false })
-    await run(adapter.put("k", { value: { bytes: new Uint8Array(10_000) }, lifetime: lifetime(minute) }))
+    await put(adapter, "k", { bytes: new Uint8Array(10_000) })
     for (let i = 0; i < 20; i++) {
       const { token } = await lead(adapter, "k", "me", { force: true })
       await run(adapter.renew("k", { token, leaseFor: 10_000 }))
@@ -456,60 +440,7 @@ describe.skipIf(!there)(`a lease${missing(server)}`, () => {
   })
 })
 
-describe("options", () => {
-  const client = () => clientOf("postgres://user:secret@127.0.0.1:1/none")
-
-  it.each([
-    [{ client: undefined }, "client"],
-    [{ client: "postgres://user:secret@host/db" }, "client"],
-    [{ client: { host: "host", password: "secret" } }, "client"],
-    [{ schema: "" }, "schema"],
-    [{ table: "x".repeat(64) }, "table"],
-    [{ table: "a\u0000" }, "table"],
-    [{ prefix: "a\u0000" }, "prefix"],
-    [{ prefix: "\ud800" }, "prefix"],
-    [{ watch: "yes" }, "watch"],
-    [{ collect: 1 }, "collect"],
-    [{ unlogged: "no" }, "unlogged"],
-    [{ commandTimeout: 0 }, "commandTimeout"],
-    [{ commandTimeout: "1 fortnight" }, "commandTimeout"],
-    [{ tabel: "misspelled" }, "tabel"]
-  ])("%o is refused, and nothing secret is shown", (options, option) => {
-    const all = { client: client(), ...options } as never
-    for (const use of [PostgresAdapter.make, PostgresAdapter.setup, PostgresAdapter.collect, PostgresAdapter.layer]) {
-      let thrown: unknown
-      try {
-        use(all)
-      } catch (error) {
-        thrown = error
-      }
-      expect(thrown).toBeInstanceOf(InvalidOption)
-      expect(thrown).toMatchObject({ option })
-      expect(String((thrown as Error).message)).not.toContain("secret")
-    }
-  })
-
-  it("a client that transforms rows is refused", async () => {
-    const transforming = clientOf("postgres://127.0.0.1:1/none", { transform: { row: (row: unknown) => row } } as never)
-    expect(() => PostgresAdapter.make({ client: transforming })).toThrow(InvalidOption)
-  })
-
-  it("the same client, table and prefix are the same identity, whatever else is told", () => {
-    const same = client()
-    const identity = (options: object) => PostgresAdapter.make({ client: same, ...options }).identity
-    expect(identity({})).toBe(identity({ schema: "public", table: "cache_locking", prefix: "cache", watch: false }))
-    expect(identity({})).not.toBe(identity({ prefix: "other" }))
-    expect(identity({})).not.toBe(identity({ table: "other" }))
-    expect(identity({})).not.toBe(PostgresAdapter.make({ client: client() }).identity)
-  })
-
-  it("without watch there is neither watch nor changes", () => {
-    const adapter = PostgresAdapter.make({ client: client(), watch: false })
-    expect(adapter).toMatchObject({ watch: undefined, changes: undefined, name: "postgres" })
-  })
-})
-
-it.skipIf(!there)("adapters with the same client and prefix close only what is theirs", async () => {
+it("adapters with the same client and prefix close only what is theirs", async () => {
   const { adapter, client } = await adapterOf(url)
   const another = closing(PostgresAdapter.make({ client }))
   await run(Effect.scoped(adapter.watch!("k")))

@@ -1,22 +1,33 @@
-/** Fifty at once, over several connections and over several processes, two hundred times each: never two winners. */
-import { spawn } from "node:child_process"
-import { createInterface } from "node:readline"
-import { Unavailable } from "@cache-locking/test-servers"
+/** Many at once, over several connections and over several processes, two hundred times each: never two winners. */
+import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
+import { Contenders, races, racesOfProcesses } from "@cache-locking/conformance-kit/vitest"
+import { Postgres } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import { afterAll, describe, expect, it, onTestFinished } from "vitest"
+import postgres from "postgres"
+import { describe, expect, it } from "vitest"
 import { PostgresAdapter } from "../src/index.ts"
-import { adapterOf, ask, clientOf, lead, lifetime, minute, missing, run, serverOf, value } from "./fixtures/Support.ts"
+import { adapterOf, claims, clientOf } from "./fixtures/Support.ts"
 
 const rounds = 200
-const callers = 50
+const patient = { commandTimeout: 10_000 }
 
-const server = await serverOf()
-const url = server instanceof Unavailable ? "" : server.url
-afterAll(async () => {
-  if (!(server instanceof Unavailable)) await server.stop()
+const server = await serverOfFile(Postgres.start({ own: true }))
+const { url } = server
+const racer = new URL("./fixtures/Racer.ts", import.meta.url)
+
+races({
+  name: "Postgres",
+  claims,
+  peers: async () => {
+    const clients = Array.from({ length: 4 }, () => postgres(url, { max: 4, onnotice: () => {} }))
+    await run(PostgresAdapter.setup({ client: clients[0]!, table: "races" }))
+    const [here, there, ...more] = clients.map((client) => PostgresAdapter.make({ client, table: "races", ...patient }))
+    const close = async () => void (await Promise.all(clients.map((client) => client.end({ timeout: 1 }))))
+    return { here: here!, there: there!, more, close }
+  }
 })
 
-const keys = Array.from({ length: rounds }, (_, round) => `round ${round}`)
 const each = <A>(count: number, f: (i: number) => Effect.Effect<A, unknown>) =>
   run(
     Effect.all(
@@ -25,96 +36,10 @@ const each = <A>(count: number, f: (i: number) => Effect.Effect<A, unknown>) =>
     )
   )
 
-const peersOf = async (table: string, count = 4) =>
-  Promise.all(
-    Array.from({ length: count }, async () => (await adapterOf(url, { table, commandTimeout: 10_000 })).adapter)
-  )
+const peersOf = (table: string) =>
+  Promise.all(Array.from({ length: 4 }, async () => (await adapterOf(url, { table, ...patient })).adapter))
 
-describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => {
-  it("acquire: one leads, all others follow", async () => {
-    const peers = await peersOf("acquire")
-    for (const key of keys) {
-      const found = await each(callers, (i) => peers[i % peers.length]!.acquire(key, ask(`owner ${i}`)))
-      expect(found.filter(({ _tag }) => _tag === "Leader")).toHaveLength(1)
-      expect(found.filter(({ _tag }) => _tag === "Follower")).toHaveLength(callers - 1)
-    }
-  })
-
-  it("acquire of an abandoned, an expired and a deleted key: one leads", async () => {
-    const peers = await peersOf("again")
-    const [first] = peers
-    for (const [round, key] of keys.entries()) {
-      const { token } = await lead(first!, key, "before", { leaseFor: round % 3 === 1 ? 1 : 10_000 })
-      if (round % 3 === 0) await run(first!.abandon(key, { token }))
-      if (round % 3 === 2) await run(first!.delete(key))
-      const found = await each(callers, (i) => peers[i % peers.length]!.acquire(key, ask(`owner ${i}`)))
-      const leaders = found.filter(({ _tag }) => _tag === "Leader").length
-      // A lease of a millisecond may be over a moment later.
-      if (round % 3 !== 1) expect(leaders).toBe(1)
-      else expect(leaders).toBeLessThanOrEqual(1)
-    }
-  })
-
-  it("fill against delete: the fill is first and its value gone, or it is refused", async () => {
-    const peers = await peersOf("delete")
-    let held = 0
-    for (const key of keys) {
-      const { token } = await lead(peers[0]!, key)
-      const fill = (i: number) => peers[i % 4]!.fill(key, { token, value: value(i), lifetime: lifetime(minute) })
-      const answers = await each(callers, (i) => (i % 2 === 0 ? fill(i) : peers[i % 4]!.delete(key)))
-      const fills = answers.filter((answer, i) => i % 2 === 0 && answer).length
-      const deletes = answers.filter((answer, i) => i % 2 === 1 && answer).length
-      expect(fills).toBeLessThanOrEqual(1)
-      // What the fill brought exactly one delete took away.
-      expect(deletes).toBe(fills)
-      expect((await run(peers[1]!.read(key))).value).toBeUndefined()
-      held += fills
-    }
-    // Both happen, or this is no race.
-    expect(held).toBeGreaterThan(0)
-  })
-
-  it("fill against expiry: the fill is held, or another leads, never both", async () => {
-    const peers = await peersOf("expiry")
-    const outcomes = { fill: 0, lead: 0 }
-    const race = async (key: string, leaseFor: number) => {
-      const { token } = await lead(peers[0]!, key, "me", { leaseFor })
-      const pause = Effect.sleep(leaseFor - 2 + Math.random() * 3)
-      const fill = peers[1]!.fill(key, { token, value: value(1), lifetime: lifetime(minute) })
-      const others = Array.from({ length: 10 }, (_, i) =>
-        Effect.map(
-          Effect.andThen(Effect.sleep(leaseFor - 2 + i / 2), peers[i % 4]!.acquire(key, ask(`owner ${i}`))),
-          ({ _tag }) => _tag === "Leader"
-        )
-      )
-      const [held, ...led] = await run(
-        Effect.all([Effect.andThen(pause, fill), ...others], { concurrency: "unbounded" })
-      )
-      const leaders = led.filter(Boolean).length
-      expect(leaders + (held ? 1 : 0), key).toBeLessThanOrEqual(1)
-      const after = await run(peers[2]!.read(key))
-      expect(after.value !== undefined).toBe(held)
-      expect(after.lease !== undefined).toBe(leaders === 1)
-      if (held) outcomes.fill++
-      if (leaders > 0) outcomes.lead++
-    }
-    for (let i = 0; i < keys.length; i += 5) {
-      await Promise.all(keys.slice(i, i + 5).map((key) => race(key, 12)))
-    }
-    expect(outcomes.fill).toBeGreaterThan(0)
-    expect(outcomes.lead).toBeGreaterThan(0)
-  })
-
-  it("batches in any order never wait for each other", async () => {
-    const peers = await peersOf("batches")
-    const some = keys.slice(0, callers)
-    for (let round = 0; round < 20; round++) {
-      await each(some.length, (i) => peers[i % 4]!.put(some[i]!, { value: value(i), lifetime: lifetime(minute) }))
-      const gone = await each(8, (i) => peers[i % 4]!.deleteMany!(i % 2 === 0 ? some : some.toReversed()))
-      expect(gone.reduce((sum, one) => sum + one, 0)).toBe(some.length)
-    }
-  })
-
+describe("races", () => {
   it("collection against whoever takes what has ended: nothing that is led or kept is removed", async () => {
     const table = "collect"
     const peers = await peersOf(table)
@@ -129,7 +54,7 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
         from (select ${`round ${round}`} || ' ' || i as k from generate_series(1, ${ended}) i) t`
       const key = (i: number) => `round ${round} ${i + 1}`
       const collecting = Promise.all(
-        collectors.map((client) => run(PostgresAdapter.collect({ client, table, commandTimeout: 10_000 })))
+        collectors.map((client) => run(PostgresAdapter.collect({ client, table, ...patient })))
       )
       const taken = await each(ended, (i) =>
         i % 5 === 0
@@ -166,64 +91,20 @@ describe.skipIf(server instanceof Unavailable)(`races${missing(server)}`, () => 
   })
 })
 
-describe.skipIf(server instanceof Unavailable)(`races of processes${missing(server)}`, () => {
-  const start = async (task: object) => {
-    const child = spawn(
-      process.execPath,
-      [
-        "--conditions=cache-locking-source",
-        new URL("./fixtures/Racer.ts", import.meta.url).pathname,
-        JSON.stringify({ url, rounds, callers: 12, tokens: [], ...task })
-      ],
-      { stdio: ["pipe", "pipe", "inherit"] }
-    )
-    onTestFinished(() => void child.kill("SIGKILL"))
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-    expect((await lines.next()).value).toBe("ready")
-    return {
-      go: () => child.stdin.write("go\n"),
-      wins: async (): Promise<ReadonlyArray<number>> => JSON.parse(String((await lines.next()).value))
-    }
+racesOfProcesses({
+  name: "Postgres",
+  file: racer,
+  args: [url, "processes"],
+  adapter: async () => (await adapterOf(url, { table: "processes" })).adapter
+})
+
+it("races of processes: setup against setup: all succeed", async () => {
+  await using contenders = await Contenders.start(racer, [url, "none"], 2)
+  for (let round = 0; round < rounds; round++) {
+    const part = { task: "setup", key: `processes setup ${round}`, callers: 2 }
+    expect(await contenders.round([part, part])).toEqual([
+      ["done", "done"],
+      ["done", "done"]
+    ])
   }
-
-  const raceOf = async (tasks: ReadonlyArray<object>) => {
-    const processes = await Promise.all(tasks.map((task, i) => start({ name: `process ${i}`, ...task })))
-    for (const { go } of processes) go()
-    return Promise.all(processes.map(({ wins }) => wins()))
-  }
-
-  const sums = (wins: ReadonlyArray<ReadonlyArray<number>>) =>
-    keys.map((_, round) => wins.reduce((sum, won) => sum + won[round]!, 0))
-
-  it("acquire: one of forty-eight in four processes leads", async () => {
-    const table = "processes acquire"
-    await adapterOf(url, { table })
-    const wins = await raceOf(Array.from({ length: 4 }, () => ({ kind: "acquire", table })))
-    expect(sums(wins)).toEqual(keys.map(() => 1))
-  })
-
-  it("fill against delete: what was filled is taken away once, and nothing is left", async () => {
-    const table = "processes delete"
-    const { adapter } = await adapterOf(url, { table })
-    const tokens = await run(
-      Effect.forEach(keys, (key) =>
-        Effect.map(adapter.acquire(key, ask("me", { leaseFor: minute })), (found) => (found as { token: string }).token)
-      )
-    )
-    const wins = await raceOf(["fill", "fill", "delete", "delete"].map((kind) => ({ kind, table, tokens, callers: 6 })))
-    // They change their parts with every round.
-    const [even, odd] = [sums(wins.slice(0, 2)), sums(wins.slice(2))]
-    const filled = keys.map((_, round) => (round % 2 === 0 ? even : odd)[round]!)
-    const deleted = keys.map((_, round) => (round % 2 === 0 ? odd : even)[round]!)
-    expect(new Set(filled)).toEqual(new Set([0, 1]))
-    expect(deleted).toEqual(filled)
-    for (const key of keys) expect((await run(adapter.read(key))).value).toBeUndefined()
-  })
-
-  it("setup against setup: all succeed", async () => {
-    const wins = await raceOf(
-      Array.from({ length: 2 }, () => ({ kind: "setup", table: "processes setup", callers: 2 }))
-    )
-    expect(sums(wins)).toEqual(keys.map(() => 4))
-  })
 })

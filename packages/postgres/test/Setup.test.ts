@@ -1,26 +1,12 @@
-import { Unavailable } from "@cache-locking/test-servers"
-import { afterAll, describe, expect, it } from "vitest"
+import { failureOf, put, run, value } from "@cache-locking/conformance-kit/testing"
+import { Postgres, postgresCommands } from "@cache-locking/test-servers"
+import { proxyTo, serverOfFile } from "@cache-locking/test-servers/vitest"
+import { describe, expect, it } from "vitest"
 import { PostgresAdapter } from "../src/index.ts"
-import {
-  adapterOf,
-  clientOf,
-  failureOf,
-  lifetime,
-  minute,
-  missing,
-  proxyTo,
-  run,
-  sentThrough,
-  serverOf,
-  value
-} from "./fixtures/Support.ts"
+import { adapterOf, clientOf, sentThrough } from "./fixtures/Support.ts"
 
-const server = await serverOf()
-const there = !(server instanceof Unavailable)
-const url = there ? server.url : ""
-afterAll(async () => {
-  if (there) await server.stop()
-})
+const server = await serverOfFile(Postgres.start({ own: true }))
+const { url } = server
 
 const persistence = async (client: PostgresAdapter.Client, table: string) => {
   const [row] = await client`select relpersistence as p from pg_class where relname = ${table}`
@@ -37,15 +23,14 @@ describe("ddl", () => {
   })
 })
 
-describe.skipIf(!there)(`setup${missing(server)}`, () => {
+describe("setup", () => {
   it("makes the schema and the table, and the second time nothing", async () => {
-    if (!there) return
-    const proxy = await proxyTo(server)
+    const proxy = await proxyTo(server, postgresCommands)
     const client = clientOf(proxy.url(), { max: 1, fetch_types: false })
     const options = { client, schema: "fresh", table: "made" }
     await run(PostgresAdapter.setup(options))
     const { adapter } = await adapterOf(url, options)
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     proxy.resetCommands()
     await run(PostgresAdapter.setup(options))
     expect(sentThrough(proxy)).toEqual(["SELECT"])
@@ -103,7 +88,7 @@ describe.skipIf(!there)(`setup${missing(server)}`, () => {
     await client`grant select, insert, update, delete on theirs.made to guest`
     const guest = clientOf(url.replace("postgres@", "guest@"))
     const { adapter } = await adapterOf(url, { client: guest, schema: "theirs", table: "made" })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     expect(await run(adapter.delete("k"))).toBe(true)
     for (const place of [
       { schema: "theirs", table: "other" },

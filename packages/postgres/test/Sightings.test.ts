@@ -1,6 +1,6 @@
+import { sleep } from "@cache-locking/conformance-kit/testing"
 import { expect, it } from "vitest"
 import { Sightings } from "../src/Sightings.ts"
-import { sleep } from "./fixtures/Support.ts"
 
 it("remembers for as long as it is told, less what is wanted", async () => {
   const sightings = new Sightings()

@@ -1,81 +1,40 @@
-import type { Adapter, ChangeListener } from "@cache-locking/core"
-import { FaultProxy, postgresCommands, Unavailable } from "@cache-locking/test-servers"
+import {
+  failureOf,
+  lead,
+  lifetime,
+  listening,
+  minute,
+  put,
+  run,
+  sleep,
+  watching
+} from "@cache-locking/conformance-kit/testing"
+import { Postgres } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { Link } from "../src/Link.ts"
 import { Subscriber } from "../src/Subscriber.ts"
-import {
-  adapterOf,
-  clientOf,
-  failureOf,
-  lead,
-  lifetime,
-  minute,
-  missing,
-  run,
-  sentThrough,
-  serverOf,
-  sleep,
-  value
-} from "./fixtures/Support.ts"
+import { adapterOf, clientOf, proxied, sentThrough } from "./fixtures/Support.ts"
 
-const server = await serverOf()
-const there = !(server instanceof Unavailable)
-const url = there ? server.url : ""
-afterAll(async () => {
-  if (there) await server.stop()
-})
+const server = await serverOfFile(Postgres.start({ own: true }))
+const { url } = server
 
-const put = (adapter: Adapter, key: string) => run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
-
-/** A live watch, whose promise is kept at the next change. */
-const watching = async (adapter: Adapter, key: string) => {
-  const scope = Scope.makeUnsafe()
-  onTestFinished(() => run(Scope.close(scope, Exit.void)))
-  const waiting = await run(Scope.provide(adapter.watch!(key), scope))
-  const fiber = Effect.runFork(waiting)
-  let woken = false
-  fiber.addObserver(() => {
-    woken = true
-  })
-  return { woken: () => woken, done: run(Fiber.await(fiber)), leave: () => run(Scope.close(scope, Exit.void)) }
-}
-
-const listening = async (adapter: Adapter) => {
-  const told: Array<string> = []
-  const listener: ChangeListener = {
-    changed: (key) => told.push(key),
-    lost: () => told.push("<lost>"),
-    restored: () => told.push("<restored>")
-  }
-  const scope = Scope.makeUnsafe()
-  const leave = () => run(Scope.close(scope, Exit.void))
-  onTestFinished(leave)
-  await run(Scope.provide(adapter.changes!(listener), scope))
-  return { told, leave }
-}
-
-describe.skipIf(!there)(`watch${missing(server)}`, () => {
+describe("watch", () => {
   const opened = async (options: object = {}) => {
-    if (!there) throw new Error("no server")
-    const proxy = await FaultProxy.start({ target: server, reader: postgresCommands })
-    onTestFinished(async () => {
-      await proxy.heal()
-      await proxy.stop()
-    })
     const far = await adapterOf(url, { prefix: "watch" }, { max: 2 })
-    const here = await adapterOf(proxy.url(), { prefix: "watch", ...options }, { max: 1, fetch_types: false })
-    return { proxy, here: here.adapter, far: far.adapter, client: here.client }
+    const here = await proxied(server, { prefix: "watch", ...options }, { max: 1, fetch_types: false })
+    return { proxy: here.proxy, here: here.adapter, far: far.adapter }
   }
 
   it("is woken by every verb that changes its key, and by no other key, prefix or verb", async () => {
     const { far, here } = await opened()
     const other = (await adapterOf(url, { prefix: "another" })).adapter
     const woken = async (change: () => Promise<unknown>) => {
-      const { done } = await watching(here, "k")
+      const { woken: done } = await watching(here, "k")
       await change()
       await done
     }
@@ -86,7 +45,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     })
     await woken(async () => run(far.abandon("k", { token: (await lead(far, "k", "me", { force: true })).token })))
     await woken(() => run(far.delete("k")))
-    const { woken: isWoken, done } = await watching(here, "k")
+    const { isWoken, woken: done } = await watching(here, "k")
     await put(far, "K")
     await put(other, "k")
     await run(far.delete("none"))
@@ -96,7 +55,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     // Something that is told after all these.
     const last = await watching(here, "last")
     await put(far, "last")
-    await last.done
+    await last.woken
     expect(isWoken()).toBe(false)
     await run(far.deleteMany!(["k"]))
     await done
@@ -121,9 +80,9 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     await run(Effect.scoped(here.watch!("k")))
     proxy.delay(60)
     await put(far, "k")
-    const { woken, done } = await watching(here, "k")
+    const { isWoken, woken: done } = await watching(here, "k")
     await sleep(100)
-    expect(woken()).toBe(false)
+    expect(isWoken()).toBe(false)
     await put(far, "k")
     await done
   })
@@ -132,10 +91,10 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
     const { far, here, proxy } = await opened()
     const first = await watching(here, "k")
     proxy.cut()
-    await first.done
+    await first.woken
     const second = await watching(here, "k")
     await put(far, "k")
-    await second.done
+    await second.woken
   })
 
   describe("in time", () => {
@@ -182,7 +141,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
 
     it("is woken when its connection is dead without knowing it: that is asked every fifteen seconds", async () => {
       const { here, proxy } = await timed()
-      const { done, woken } = await passing(watching(here, "k"))
+      const { isWoken, woken: done } = await passing(watching(here, "k"))
       for (let i = 0; i < 3; i++) {
         proxy.resetCommands()
         vi.advanceTimersByTime(15_000)
@@ -192,7 +151,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
       proxy.blackhole()
       vi.advanceTimersByTime(15_000)
       await turns()
-      expect(woken()).toBe(false)
+      expect(isWoken()).toBe(false)
       vi.advanceTimersByTime(2_100)
       await passing(done)
     })
@@ -200,7 +159,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
 
   it("is woken when the adapter is closed", async () => {
     const { here } = await opened()
-    const { done } = await watching(here, "k")
+    const { woken: done } = await watching(here, "k")
     await run(here.close!)
     await done
   })
@@ -215,7 +174,7 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
       await run(Scope.close(scope, Exit.void))
       await run(Fiber.interrupt(joining))
     }
-    const { done } = await watching(here, "k")
+    const { woken: done } = await watching(here, "k")
     await put(far, "k")
     await done
     expect(proxy.stats.connections - connections).toBeLessThanOrEqual(2)
@@ -235,31 +194,19 @@ describe.skipIf(!there)(`watch${missing(server)}`, () => {
   })
 })
 
-describe.skipIf(!there)(`changes${missing(server)}`, () => {
+describe("changes", () => {
   const opened = async () => {
-    if (!there) throw new Error("no server")
-    const proxy = await FaultProxy.start({ target: server, reader: postgresCommands })
-    onTestFinished(async () => {
-      await proxy.heal()
-      await proxy.stop()
-    })
     const far = await adapterOf(url, { prefix: "changes" }, { max: 4 })
-    const here = await adapterOf(
-      proxy.url(),
-      { prefix: "changes", commandTimeout: 500 },
-      { max: 2, fetch_types: false }
-    )
-    return { proxy, here: here.adapter, far: far.adapter, client: far.client }
+    const here = await proxied(server, { prefix: "changes", commandTimeout: 500 }, { max: 2, fetch_types: false })
+    return { proxy: here.proxy, here: here.adapter, far: far.adapter, client: far.client }
   }
 
   it("are told by key, many looked up at once", async () => {
     const { far, here, proxy } = await opened()
-    const { told } = await listening(here)
+    const { heard: told } = await listening(here)
     proxy.resetCommands()
     const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
-    await run(
-      Effect.forEach(keys, (key) => far.put(key, { value: value(1), lifetime: lifetime(minute) }), { concurrency: 50 })
-    )
+    await Promise.all(keys.map((key) => put(far, key)))
     await expect.poll(() => new Set(told).size).toBe(300)
     expect([...new Set(told)].sort()).toEqual(keys.sort())
     const looked = sentThrough(proxy)
@@ -272,7 +219,7 @@ describe.skipIf(!there)(`changes${missing(server)}`, () => {
 
   it("are told at once, without a look-up, of keys that are used here", async () => {
     const { far, here, proxy } = await opened()
-    const { told } = await listening(here)
+    const { heard: told } = await listening(here)
     await run(here.read("read"))
     await lead(here, "led")
     await put(here, "put")
@@ -285,39 +232,39 @@ describe.skipIf(!there)(`changes${missing(server)}`, () => {
 
   it("tell the change of a key whose row is gone as a loss of everything", async () => {
     const { client, far, here } = await opened()
-    const { told } = await listening(here)
+    const { heard: told } = await listening(here)
     await put(far, "k")
     await expect.poll(() => told).toEqual(["k"])
     told.length = 0
     await client.begin(async (transaction) => {
       await transaction`select pg_notify(${(far.identity as { channel: string }).channel}, ${`v${"0".repeat(64)}`})`
     })
-    await expect.poll(() => told).toEqual(["<lost>", "<restored>"])
+    await expect.poll(() => told).toEqual(["lost", "restored"])
   })
 
   it("say lost when the connection is cut, come back by themselves, and say so", async () => {
     const { far, here, proxy } = await opened()
-    const { told } = await listening(here)
+    const { heard: told } = await listening(here)
     await proxy.refuse()
     proxy.cut()
-    await expect.poll(() => told).toEqual(["<lost>"])
+    await expect.poll(() => told).toEqual(["lost"])
     await put(far, "missed")
     await sleep(100)
-    expect(told).toEqual(["<lost>"])
+    expect(told).toEqual(["lost"])
     await proxy.heal()
-    await expect.poll(() => told).toEqual(["<lost>", "<restored>"])
+    await expect.poll(() => told).toEqual(["lost", "restored"])
     await put(far, "k")
-    await expect.poll(() => told).toEqual(["<lost>", "<restored>", "k"])
+    await expect.poll(() => told).toEqual(["lost", "restored", "k"])
   })
 
   it("say lost when keys cannot be looked up, and restored when they can be again", async () => {
     const { far, here, proxy } = await opened()
-    const { told } = await listening(here)
+    const { heard: told } = await listening(here)
     proxy.dropReplies(1, { after: "LOOKUP" })
     await put(far, "k")
-    await expect.poll(() => told).toEqual(["<lost>", "<restored>"])
+    await expect.poll(() => told).toEqual(["lost", "restored"])
     await put(far, "l")
-    await expect.poll(() => told).toEqual(["<lost>", "<restored>", "l"])
+    await expect.poll(() => told).toEqual(["lost", "restored", "l"])
   })
 
   it("end with their scope, and with close", async () => {
@@ -326,13 +273,13 @@ describe.skipIf(!there)(`changes${missing(server)}`, () => {
     const second = await listening(here)
     await first.leave()
     await put(far, "k")
-    await expect.poll(() => second.told).toEqual(["k"])
+    await expect.poll(() => second.heard).toEqual(["k"])
     await run(here.close!)
-    expect(first.told).toEqual([])
-    expect(second.told).toEqual(["k", "<lost>"])
+    expect(first.heard).toEqual([])
+    expect(second.heard).toEqual(["k", "lost"])
     await put(far, "l")
     await sleep(100)
-    expect(second.told).toEqual(["k", "<lost>"])
+    expect(second.heard).toEqual(["k", "lost"])
   })
 
   it("fail, typed, where there is no server", async () => {

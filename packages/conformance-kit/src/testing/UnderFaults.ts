@@ -6,6 +6,7 @@ import { type Adapter, AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { show } from "../world/Expect.ts"
+import type { Stall } from "../world/Setup.ts"
 import { NotApplicable, Violation } from "../world/Verdict.ts"
 import {
   allVerbs,
@@ -40,6 +41,15 @@ export interface Network {
   readonly stats?: { readonly open: number }
 }
 
+/** For law 14: `here` gets no answers while its network swallows everything. */
+export const stallOf = (network: () => Pick<Network, "blackhole" | "heal">, within: number): Stall => ({
+  begin: Effect.acquireRelease(
+    Effect.promise(async () => network().blackhole()),
+    () => Effect.promise(async () => network().heal())
+  ),
+  within
+})
+
 /** An adapter of one test, over a network of its own. */
 export interface UnderFaults {
   readonly adapter: Adapter
@@ -67,6 +77,8 @@ export interface FaultSetup {
   readonly granting?: string | undefined
   /** False where the backend refuses subscriptions: then only their failures are looked at. Default: true. */
   readonly subscribes?: boolean | undefined
+  /** True where a client takes in whatever is asked until a first call has failed, and cannot take all of it back. */
+  readonly keepsBackOnceFailed?: boolean | undefined
   /** Milliseconds in which a client would send what it kept back. Default: 600. */
   readonly lateness?: number | undefined
 }
@@ -193,6 +205,7 @@ export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
 
     check("sends nothing late for callers that leave", async (opened) => {
       await gone(opened)
+      if (setup.keepsBackOnceFailed) await run(Effect.ignore(opened.adapter.read("k")))
       const fibers = allVerbs(opened.adapter).map(([, call]) => Effect.runFork(call))
       await sleep(30)
       await run(Fiber.interruptAll(fibers))
