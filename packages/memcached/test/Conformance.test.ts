@@ -1,25 +1,17 @@
 /** The whole contract, over one server, over two, and with leases kept elsewhere. */
-import type { Claims, Records, Stall } from "@cache-locking/conformance-kit"
+
+import type { Records } from "@cache-locking/conformance-kit"
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { MemoryAdapter } from "@cache-locking/core"
-import { FaultProxy, Memcached, orUnavailable, Unavailable } from "@cache-locking/test-servers"
+import { FaultProxy, Memcached } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import { afterAll, describe, it } from "vitest"
+import { afterAll } from "vitest"
 import { MemcachedAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
-import { clientOf } from "./fixtures/Support.ts"
+import { claims, clientOf } from "./fixtures/Support.ts"
 import * as TextClient from "./fixtures/TextClient.ts"
-
-const claims: Claims = {
-  watch: false,
-  keys: false,
-  acquireMany: false,
-  deleteMany: false,
-  changes: false,
-  hitUnsafe: false,
-  close: true,
-  clock: "client"
-}
 
 const prefix = "conformance"
 
@@ -32,30 +24,19 @@ const recordsOf =
       return seconds.flatMap((each) => (each === undefined ? [] : [{ name, expiresIn: each * 1000 }]))
     })
 
-const stallOf = (proxy: FaultProxy): Stall => ({
-  begin: Effect.acquireRelease(
-    Effect.sync(() => proxy.blackhole()),
-    () => Effect.promise(() => proxy.heal())
-  ),
-  within: 5_000
-})
-
-const servers = await orUnavailable(Promise.all([Memcached.start(), Memcached.start({ own: true })]))
-
-if (servers instanceof Unavailable) describe(servers.kind, () => it.skip(servers.message))
-else {
-  const [one, two] = servers
+await overServer(Memcached.start(), async (one) => {
+  const two = await Memcached.start({ own: true })
   const proxy = await FaultProxy.start({ target: one })
   afterAll(async () => {
     await proxy.stop()
-    await Promise.all([one.stop(), two.stop()])
+    await two.stop()
   })
   suite(
     {
       name: "one server",
       claims,
       records: recordsOf(one.url),
-      stall: stallOf(proxy),
+      stall: stallOf(() => proxy, 5_000),
       peers: () => ({
         here: MemcachedAdapter.make({ client: clientOf(proxy.url()), prefix, commandTimeout: 1_000 }),
         there: MemcachedAdapter.make({ client: clientOf(one.url), prefix })
@@ -87,4 +68,4 @@ else {
     },
     { concurrent: true }
   )
-}
+})

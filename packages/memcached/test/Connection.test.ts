@@ -1,4 +1,5 @@
 /** What a server may do in the middle of a reply, which a real one does rarely. */
+import { ask, failureOf, hitOf, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Entry, EntryRecord } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { Client } from "memjs"
@@ -8,7 +9,7 @@ import { MemcachedAdapter } from "../src/index.ts"
 import { resolve } from "../src/Options.ts"
 import { Records } from "../src/Records.ts"
 import { imitate, type Request, reply } from "./fixtures/ImitatedServer.ts"
-import { ask as asking, clientOf, failureOf, hit, minute, open, run, value } from "./fixtures/Support.ts"
+import { clientOf, open } from "./fixtures/Support.ts"
 
 const record = (length: number): Buffer => {
   const bytes = new Uint8Array(length).fill(7)
@@ -34,7 +35,7 @@ describe("a connection", () => {
     })
     expect(performance.now() - began).toBeLessThan(2_000)
     for (let i = 0; i < 3; i++) {
-      expect(hit(await run(adapter.acquire("k", asking("me")))).value.bytes).toEqual(new Uint8Array(5_000).fill(7))
+      expect((await hitOf(adapter, "k", "me")).value.bytes).toEqual(new Uint8Array(5_000).fill(7))
     }
     expect(connections()).toBe(2)
   })
@@ -208,7 +209,7 @@ describe("a connection", () => {
 
   it("refuses a server that keeps no versions", async () => {
     const { url } = await imitate((request) => request.socket.write(reply(request, { cas: 0n, value: record(1) })))
-    expect(await failureOf(open(url).acquire("k", asking("me")))).toMatchObject({
+    expect(await failureOf(open(url).acquire("k", ask("me")))).toMatchObject({
       reason: "Rejected",
       operation: "acquire"
     })

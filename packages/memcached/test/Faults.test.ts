@@ -1,94 +1,67 @@
-import { type Adapter, AdapterError } from "@cache-locking/core"
-import { Memcached } from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest"
-import { MemcachedAdapter } from "../src/index.ts"
-import * as Keyspace from "../src/Keyspace.ts"
-import { consistent } from "../src/Routing.ts"
 import {
+  allVerbs,
   ask,
-  clientOf,
+  expectRecovery,
+  expectUnavailable,
   failureOf,
-  hit,
+  hitOf,
   lead,
   lifetime,
   minute,
-  open,
-  overServer,
-  proxyTo,
+  put,
+  recorded,
   run,
   sleep,
+  tagOf,
   text,
   value
-} from "./fixtures/Support.ts"
+} from "@cache-locking/conformance-kit/testing"
+import { failOnUnhandled, suiteUnderFaults } from "@cache-locking/conformance-kit/vitest"
+import type { Adapter, AdapterError } from "@cache-locking/core"
+import { Memcached } from "@cache-locking/test-servers"
+import { overServer, serverOfTest } from "@cache-locking/test-servers/vitest"
+import * as Effect from "effect/Effect"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { MemcachedAdapter } from "../src/index.ts"
+import * as Keyspace from "../src/Keyspace.ts"
+import { consistent } from "../src/Routing.ts"
+import { clientOf, open, proxyOf } from "./fixtures/Support.ts"
 import * as TextClient from "./fixtures/TextClient.ts"
 
-await overServer((server) => {
+await overServer(Memcached.start({ own: true }), (server) => {
   const commandTimeout = 200
 
-  const unhandled: Array<unknown> = []
-  const collect = (error: unknown) => unhandled.push(error)
-  beforeEach(() => {
-    unhandled.length = 0
-    process.on("unhandledRejection", collect)
-    process.on("uncaughtException", collect)
-  })
-  afterEach(async () => {
-    await sleep(20)
-    process.off("unhandledRejection", collect)
-    process.off("uncaughtException", collect)
-    expect(unhandled).toEqual([])
-  })
+  const within = 2 * commandTimeout + 1_000
+  failOnUnhandled()
 
-  const verbs = (adapter: Adapter, key = "k"): ReadonlyArray<Effect.Effect<unknown, AdapterError>> => [
-    adapter.acquire(key, ask("me")),
-    adapter.fill(key, { token: "t" as never, value: text("a secret"), lifetime: lifetime(minute) }),
-    adapter.abandon(key, { token: "t" as never }),
-    adapter.renew(key, { token: "t" as never, leaseFor: 1_000 }),
-    adapter.delete(key),
-    adapter.put(key, { value: text("a secret"), lifetime: lifetime(minute) }),
-    adapter.read(key),
-    adapter.touch(key, { freshFor: 1_000 })
-  ]
-
-  /** All verbs fail, typed, retryable and in time. */
-  const expectUnavailable = async (adapter: Adapter, key?: string) => {
-    const began = performance.now()
-    for (const error of await Promise.all(verbs(adapter, key).map(failureOf))) {
-      expect(error).toBeInstanceOf(AdapterError)
-      expect(error).toMatchObject({ adapter: "memcached", reason: "Unavailable", retryable: true })
-      expect(`${error.message} ${String(error.cause)}`).not.toContain("secret")
-    }
-    expect(performance.now() - began).toBeLessThan(2 * commandTimeout + 1_000)
-  }
+  const unavailable = (adapter: Adapter) => expectUnavailable(adapter, within)
 
   /** At once: no connection that was lost is asked. */
-  const works = async (adapter: Adapter) => {
-    await run(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }))
-    expect((await run(adapter.acquire("after", ask("you"))))._tag).toBe("Hit")
-  }
+  const works = (adapter: Adapter) => expectRecovery(adapter, false, 0)
 
   const opened = async () => {
-    const proxy = await proxyTo(server)
-    const adapter = open(proxy.url(), { prefix: `faults-${performance.now()}`, commandTimeout })
-    for (const verb of verbs(adapter)) await run(verb)
-    await run(adapter.delete("k"))
-    return { proxy, adapter }
+    const proxy = await proxyOf(server)
+    return { proxy, adapter: open(proxy.url(), { prefix: `faults-${performance.now()}`, commandTimeout }) }
   }
 
-  describe("a server", () => {
-    it("that stalls is bounded, and is found again", async () => {
-      const { adapter } = await opened()
-      await server.pause()
-      try {
-        await expectUnavailable(adapter)
-        await expectUnavailable(adapter)
-      } finally {
-        await server.resume()
-      }
-      await works(adapter)
-    })
+  suiteUnderFaults({
+    name: "Memcached",
+    within,
+    server,
+    granting: "ADD",
+    recoversAtOnce: true,
+    lateness: commandTimeout,
+    open: async () => {
+      const { adapter, proxy } = await opened()
+      return { adapter, network: proxy, sent: recorded(proxy).take }
+    },
+    emptied: async () => {
+      const own = await serverOfTest(Memcached.start({ own: true }))
+      return { adapter: open(own.url, { commandTimeout }), restart: () => own.restart() }
+    }
+  })
 
+  describe("a server", () => {
     it("that carries out late what was given up fills nothing that others lead", async () => {
       const { adapter } = await opened()
       const { token } = await lead(adapter, "late")
@@ -113,27 +86,25 @@ await overServer((server) => {
     })
 
     it("that came back empty has no value and no lease, and counts its versions anew", async () => {
-      const own = await Memcached.start({ own: true })
-      onTestFinished(() => own.stop())
+      const own = await serverOfTest(Memcached.start({ own: true }))
       const adapter = open(own.url, { commandTimeout })
       const other = open(own.url, { commandTimeout })
       const { token } = await lead(adapter, "k")
-      await run(adapter.put("value", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "value")
       await own.kill()
-      await expectUnavailable(adapter)
+      await unavailable(adapter)
       await own.restart()
       // The same number of writes as before: the other's lease has the version that the first one had.
       const next = await lead(other, "k", "you")
       expect(await run(adapter.renew("k", { token, leaseFor: 1_000 }))).toBe(false)
       expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
-      expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Follower")
+      expect(await tagOf(adapter, "k", "me")).toBe("Follower")
       expect(await run(other.fill("k", { token: next.token, value: value(2), lifetime: lifetime(minute) }))).toBe(true)
-      expect((await run(adapter.acquire("value", ask("me"))))._tag).toBe("Leader")
+      expect(await tagOf(adapter, "value", "me")).toBe("Leader")
     })
 
     it("that was restarted between a leader's acquire and its fill is not filled by version alone", async () => {
-      const own = await Memcached.start({ own: true })
-      onTestFinished(() => own.stop())
+      const own = await serverOfTest(Memcached.start({ own: true }))
       const adapter = open(own.url, { commandTimeout: 2_000 })
       const { token } = await lead(adapter, "k")
       await own.restart()
@@ -147,15 +118,15 @@ await overServer((server) => {
     it("that is flushed has lost its leases: a second load, never two fills", async () => {
       const { adapter } = await opened()
       const { token } = await lead(adapter, "flushed")
-      await run(adapter.put("value", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "value")
       await TextClient.flushAll(server.url)
-      expect((await run(adapter.acquire("value", ask("me"))))._tag).toBe("Leader")
+      expect(await tagOf(adapter, "value", "me")).toBe("Leader")
       const next = await lead(adapter, "flushed", "you")
       expect(await run(adapter.renew("flushed", { token, leaseFor: 1_000 }))).toBe(false)
       expect(await run(adapter.fill("flushed", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(false)
       const fill = { token: next.token, value: value(2), lifetime: lifetime(minute) }
       expect(await run(adapter.fill("flushed", fill))).toBe(true)
-      expect(hit(await run(adapter.acquire("flushed", ask("me")))).value.bytes).toEqual(value(2).bytes)
+      expect((await hitOf(adapter, "flushed", "me")).value.bytes).toEqual(value(2).bytes)
     })
 
     it("that is flushed, and nobody else leads: the fill is lost with the lease", async () => {
@@ -167,8 +138,7 @@ await overServer((server) => {
     })
 
     it("that evicts a lease: a second load, never two fills", async () => {
-      const small = await Memcached.start({ own: true, args: ["-m", "2"] })
-      onTestFinished(() => small.stop())
+      const small = await serverOfTest(Memcached.start({ own: true, args: ["-m", "2"] }))
       const adapter = open(small.url)
       const { token } = await lead(adapter, "evicted")
       // Leases too, with keys as long: the server evicts among items of one size.
@@ -185,8 +155,7 @@ await overServer((server) => {
     })
 
     it("that is out of memory says so, and may be asked again", async () => {
-      const full = await Memcached.start({ own: true, args: ["-m", "2", "-M"] })
-      onTestFinished(() => full.stop())
+      const full = await serverOfTest(Memcached.start({ own: true, args: ["-m", "2", "-M"] }))
       const adapter = open(full.url)
       const ballast = { value: { bytes: new Uint8Array(200_000) }, lifetime: lifetime(minute) }
       const put = (key: string) => run(Effect.result(adapter.put(key, ballast)))
@@ -199,15 +168,14 @@ await overServer((server) => {
     })
 
     it("that is one of several and is gone: its keys are a typed error, the others' go on", async () => {
-      const other = await Memcached.start({ own: true })
-      onTestFinished(() => other.stop())
+      const other = await serverOfTest(Memcached.start({ own: true }))
       const urls = [server.url, other.url]
       const adapter = MemcachedAdapter.make({ client: clientOf(...urls), prefix: "several", commandTimeout })
       onTestFinished(() => run(adapter.close!))
       const route = consistent(urls.map((url) => url.replace("memcached://", "")))
       const keys = Array.from({ length: 50 }, (_, i) => `k${i}`)
       const lives = (key: string) => route(Keyspace.nameOf("several", key)) === 0
-      for (const key of keys) await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
+      for (const key of keys) await put(adapter, key, text(key))
       await other.kill()
       const began = performance.now()
       const found = await Promise.all(keys.map((key) => run(Effect.result(adapter.acquire(key, ask("me"))))))
@@ -219,34 +187,12 @@ await overServer((server) => {
       expect(new Set(keys.map(lives)).size).toBe(2)
       await other.restart()
       for (const key of keys) {
-        expect((await run(adapter.acquire(key, ask("me"))))._tag).toBe(lives(key) ? "Hit" : "Leader")
+        expect(await tagOf(adapter, key, "me")).toBe(lives(key) ? "Hit" : "Leader")
       }
     })
   })
 
   describe("a network", () => {
-    it("that swallows everything is bounded", async () => {
-      const { adapter, proxy } = await opened()
-      proxy.blackhole()
-      await expectUnavailable(adapter)
-      await expectUnavailable(adapter)
-      await proxy.heal()
-      await works(adapter)
-    })
-
-    it("that refuses connections is told at once, and nothing is sent late", async () => {
-      const { adapter, proxy } = await opened()
-      await proxy.refuse()
-      proxy.cut()
-      await sleep(20)
-      await expectUnavailable(adapter)
-      proxy.resetCommands()
-      await proxy.heal()
-      await sleep(commandTimeout)
-      expect(proxy.commands()).toEqual([])
-      await works(adapter)
-    })
-
     it("that cuts connections costs at most the calls that were out", async () => {
       const { adapter, proxy } = await opened()
       for (let round = 0; round < 20; round++) {
@@ -255,7 +201,7 @@ await overServer((server) => {
         await works(adapter)
       }
       proxy.delay(50)
-      const out = Promise.all(verbs(adapter).map(failureOf))
+      const out = Promise.all(allVerbs(adapter).map(([, call]) => failureOf(call)))
       await sleep(20)
       proxy.cut()
       for (const error of await out) expect(error).toMatchObject({ reason: "Unavailable" })
@@ -266,23 +212,23 @@ await overServer((server) => {
     it("that cuts a large reply short leaves nothing of it to the next", async () => {
       const { adapter, proxy } = await opened()
       const bytes = new Uint8Array(300_000).fill(5)
-      await run(adapter.put("large", { value: { bytes }, lifetime: lifetime(minute) }))
+      await put(adapter, "large", { bytes })
       for (const most of [10, 24, 30, 100_000, 299_999]) {
         proxy.limitBytes(most)
         expect(await failureOf(adapter.read("large"))).toMatchObject({ reason: "Unavailable" })
         await proxy.heal()
-        const { value } = hit(await run(adapter.acquire("large", ask("me"))))
+        const { value } = await hitOf(adapter, "large", "me")
         expect(Buffer.compare(value.bytes, bytes)).toBe(0)
       }
     })
 
-    it.each(["ADD", "GET"])("that loses the reply to %s: who asks again has the same lease", async (after) => {
+    it("that loses the reply to GET: who asks again has the same lease", async () => {
       const { adapter, proxy } = await opened()
-      proxy.dropReplies(1, { after })
+      proxy.dropReplies(1, { after: "GET" })
       expect(await failureOf(adapter.acquire("lost", ask("me")))).toMatchObject({ reason: "Unavailable" })
       const { token } = await lead(adapter, "lost")
       expect((await lead(adapter, "lost")).token).toBe(token)
-      expect((await run(adapter.acquire("lost", ask("you"))))._tag).toBe("Follower")
+      expect(await tagOf(adapter, "lost")).toBe("Follower")
       expect(await run(adapter.fill("lost", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
     })
 
@@ -293,37 +239,15 @@ await overServer((server) => {
       proxy.dropReplies(1, { after: "REPLACE" })
       expect(await failureOf(fill)).toMatchObject({ reason: "Unavailable" })
       expect(await run(fill)).toBe(false)
-      expect(hit(await run(adapter.acquire("filled", ask("you")))).value.bytes).toEqual(value(7).bytes)
+      expect((await hitOf(adapter, "filled")).value.bytes).toEqual(value(7).bytes)
     })
   })
 
   describe("nothing is left behind", () => {
-    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
-
-    it("by what failed", async () => {
-      const { adapter, proxy } = await opened()
-      await run(adapter.close!)
-      await expect.poll(() => proxy.stats.open).toBe(0)
-      const before = timers()
-      for (let round = 0; round < 3; round++) {
-        proxy.blackhole()
-        await expectUnavailable(adapter)
-        await proxy.heal()
-        await works(adapter)
-        proxy.cut()
-        await sleep(5)
-      }
-      await works(adapter)
-      await expect.poll(() => proxy.stats.open).toBe(1)
-      await run(adapter.close!)
-      await expect.poll(() => proxy.stats.open).toBe(0)
-      expect(timers()).toBeLessThanOrEqual(before)
-    })
-
     it("by callers that leave", async () => {
       const { adapter, proxy } = await opened()
       proxy.blackhole()
-      for (const verb of verbs(adapter)) await run(Effect.timeoutOption(verb, 5))
+      for (const [, call] of allVerbs(adapter)) await run(Effect.timeoutOption(call, 5))
       await sleep(commandTimeout + 50)
       await proxy.heal()
       proxy.resetCommands()
@@ -345,7 +269,7 @@ await overServer((server) => {
 
     it("by a process that was busy for longer than its bound: the reply came in time", async () => {
       const adapter = open(server.url, { commandTimeout })
-      await run(adapter.put("busy", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "busy")
       const asking = run(adapter.acquire("busy", ask("me")))
       // It is sent, and nothing was read yet.
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => process.nextTick(resolve))
@@ -368,8 +292,8 @@ await overServer((server) => {
 
   it("sends nothing to a server that is not there, and says so", async () => {
     const adapter = open("memcached://127.0.0.1:1", { commandTimeout })
-    await expectUnavailable(adapter)
+    await unavailable(adapter)
     const nowhere = open("memcached://no.such.host.invalid:1", { commandTimeout })
-    await expectUnavailable(nowhere)
+    await unavailable(nowhere)
   })
 })

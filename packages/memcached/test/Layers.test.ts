@@ -1,16 +1,18 @@
-import { spawn } from "node:child_process"
+import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
 import type { FaultProxy } from "@cache-locking/test-servers"
+import { Memcached } from "@cache-locking/test-servers"
+import { expectToEnd, overServer } from "@cache-locking/test-servers/vitest"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
 import { MemcachedAdapter } from "../src/index.ts"
-import { ask, clientOf, lifetime, minute, overServer, proxyTo, run, value } from "./fixtures/Support.ts"
+import { clientOf, proxyOf } from "./fixtures/Support.ts"
 import * as TextClient from "./fixtures/TextClient.ts"
 
-await overServer((server) => {
+await overServer(Memcached.start({ own: true }), (server) => {
   /** Uses the adapter of the context, and tells how many connections there are then. */
   const use = (proxy: FaultProxy) =>
     Effect.gen(function* () {
@@ -21,7 +23,7 @@ await overServer((server) => {
 
   describe("layer", () => {
     it("closes what the adapter opened, and leaves the client open", async () => {
-      const proxy = await proxyTo(server)
+      const proxy = await proxyOf(server)
       const client = clientOf(proxy.url())
       await client.set("mine", "v", {})
       const layer = MemcachedAdapter.layer({ client, prefix: "layer" })
@@ -49,7 +51,7 @@ await overServer((server) => {
 
   describe("layerConfig", () => {
     it("makes a client of its own, and closes what it opened", async () => {
-      const proxy = await proxyTo(server)
+      const proxy = await proxyOf(server)
       const layer = MemcachedAdapter.layerConfig({
         url: Config.succeed(Redacted.make(proxy.url())),
         prefix: Config.succeed("config")
@@ -61,7 +63,7 @@ await overServer((server) => {
 
     it("closes no adapter that it was given", async () => {
       let closed = 0
-      const proxy = await proxyTo(server)
+      const proxy = await proxyOf(server)
       const leases = { ...MemoryAdapter.make(), close: Effect.sync(() => void closed++) }
       const layer = MemcachedAdapter.layerConfig({
         url: Config.succeed(Redacted.make(proxy.url())),
@@ -94,24 +96,8 @@ await overServer((server) => {
   })
 
   describe("a process", () => {
-    const exits = (name: string) =>
-      new Promise<{ code: number | null; out: string }>((resolve) => {
-        const file = new URL("./fixtures/Exits.ts", import.meta.url).pathname
-        const child = spawn(process.execPath, ["--conditions=cache-locking-source", file, server.url, name], {
-          stdio: ["ignore", "pipe", "pipe"],
-          timeout: 120_000
-        })
-        let out = ""
-        for (const stream of [child.stdout, child.stderr]) {
-          stream.on("data", (data) => {
-            out += data
-          })
-        }
-        child.on("exit", (code) => resolve({ code, out }))
-      })
-
-    it.each(["adapter", "nothing"])("ends when %s is closed", async (name) => {
-      expect(await exits(name)).toEqual({ code: 0, out: "done\n" })
-    })
+    it.each(["adapter", "nothing"])("ends when %s is closed", (name) =>
+      expectToEnd(new URL("./fixtures/Exits.ts", import.meta.url), server.url, name)
+    )
   })
 })

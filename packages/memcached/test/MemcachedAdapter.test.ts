@@ -1,48 +1,42 @@
-import { type Adapter, AdapterError, InvalidOption, MemoryAdapter } from "@cache-locking/core"
+import {
+  ask,
+  failureOf,
+  hit,
+  hitOf,
+  lead,
+  lifetime,
+  load,
+  minute,
+  put,
+  refusalOf,
+  run,
+  tagOf,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { AdapterError, MemoryAdapter } from "@cache-locking/core"
 import { type FaultProxy, Memcached, type Server } from "@cache-locking/test-servers"
+import { overServer, serverOfTest } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { Client } from "memjs"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { MemcachedAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
-import {
-  ask,
-  clientOf,
-  failureOf,
-  hit,
-  lead,
-  lifetime,
-  minute,
-  open,
-  overServer,
-  proxyTo,
-  run,
-  text,
-  value
-} from "./fixtures/Support.ts"
+import { clientOf, open, proxyOf } from "./fixtures/Support.ts"
 import * as TextClient from "./fixtures/TextClient.ts"
 
-await overServer((server) => {
-  const second = async (...args: ReadonlyArray<string>): Promise<Server> => {
-    const other = await Memcached.start({ own: true, args })
-    onTestFinished(() => other.stop())
-    return other
-  }
-
-  const fillWith = async (adapter: Adapter, key: string, bytes: Uint8Array, fresh = minute) => {
-    const { token } = await lead(adapter, key)
-    expect(await run(adapter.fill(key, { token, value: { bytes }, lifetime: lifetime(fresh) }))).toBe(true)
-  }
+await overServer(Memcached.start({ own: true }), (server) => {
+  const second = (...args: ReadonlyArray<string>): Promise<Server> => serverOfTest(Memcached.start({ own: true, args }))
 
   describe("keys and values", () => {
     it("keeps every byte, by fill and by put", async () => {
       const adapter = open(server.url, { prefix: "bytes" })
       const all = Uint8Array.from({ length: 512 }, (_, i) => i)
-      await fillWith(adapter, "all", all)
-      expect(hit(await run(adapter.acquire("all", ask("you")))).value.bytes).toEqual(all)
+      await load(adapter, "all", { bytes: all })
+      expect((await hitOf(adapter, "all")).value.bytes).toEqual(all)
       for (const bytes of [value().bytes, value(0).bytes]) {
-        await run(adapter.put("short", { value: { bytes }, lifetime: lifetime(minute) }))
-        expect(hit(await run(adapter.acquire("short", ask("you")))).value.bytes).toEqual(bytes)
+        await put(adapter, "short", { bytes })
+        expect((await hitOf(adapter, "short")).value.bytes).toEqual(bytes)
         expect((await run(adapter.read("short"))).value?.bytes).toEqual(bytes)
       }
     })
@@ -51,8 +45,8 @@ await overServer((server) => {
       const adapter = open(server.url, { prefix: "views" })
       const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
       view.set([1, 2, 3])
-      await fillWith(adapter, "view", view)
-      await run(adapter.put("large", { value: { bytes: new Uint8Array(50_000) }, lifetime: lifetime(minute) }))
+      await load(adapter, "view", { bytes: view })
+      await put(adapter, "large", { bytes: new Uint8Array(50_000) })
       const [large, small] = await Promise.all([
         run(adapter.acquire("large", ask("you"))),
         run(adapter.acquire("view", ask("you")))
@@ -88,11 +82,11 @@ await overServer((server) => {
       const adapter = open(server.url, { prefix: "keys" })
       const other = open(server.url, { prefix: "keys2" })
       for (const key of keys) {
-        await run(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))
-        await run(other.put(key, { value: text("other"), lifetime: lifetime(minute) }))
+        await put(adapter, key, text(key))
+        await put(other, key, text("other"))
       }
       for (const key of keys) {
-        expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(text(key).bytes)
+        expect((await hitOf(adapter, key)).value.bytes).toEqual(text(key).bytes)
       }
       expect(await TextClient.namesOf(server.url, "keys")).toHaveLength(keys.length * 2)
       for (const key of keys) expect(await run(adapter.delete(key))).toBe(true)
@@ -123,8 +117,8 @@ await overServer((server) => {
       await TextClient.write(server.url, "foreign{k}", "something else")
       expect((await run(adapter.read("k"))).value).toBeUndefined()
       expect(await run(adapter.delete("k"))).toBe(false)
-      await fillWith(adapter, "k", Uint8Array.of(1))
-      expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+      await load(adapter, "k")
+      expect(await tagOf(adapter, "k")).toBe("Hit")
     })
   })
 
@@ -139,19 +133,19 @@ await overServer((server) => {
       const key = "k".repeat(120)
       expect(Keyspace.nameOf("p".repeat(128), key)).toHaveLength(250)
       const bytes = new Uint8Array(adapter.limits.valueBytes).fill(9)
-      await fillWith(adapter, key, bytes)
-      expectSame(hit(await run(adapter.acquire(key, ask("you")))).value.bytes, bytes)
+      await load(adapter, key, { bytes })
+      expectSame((await hitOf(adapter, key)).value.bytes, bytes)
       // With a lease over it, whose owner has a long name.
       const refresh = await lead(adapter, key, "o".repeat(600), { refreshWithin: Number.POSITIVE_INFINITY })
       expectSame(refresh.stale?.value.bytes, bytes)
       expect(await run(adapter.fill(key, { token: refresh.token, lifetime: lifetime(minute) }))).toBe(true)
-      await run(adapter.put(key, { value: { bytes }, lifetime: lifetime(minute) }))
-      expectSame(hit(await run(adapter.acquire(key, ask("you")))).value.bytes, bytes)
+      await put(adapter, key, { bytes })
+      expectSame((await hitOf(adapter, key)).value.bytes, bytes)
       const over = { bytes: new Uint8Array(bytes.byteLength + 1) }
       expect(await failureOf(adapter.put(key, { value: over, lifetime: lifetime(minute) }))).toMatchObject({
         reason: "Rejected"
       })
-      expectSame(hit(await run(adapter.acquire(key, ask("you")))).value.bytes, bytes)
+      expectSame((await hitOf(adapter, key)).value.bytes, bytes)
       return adapter
     }
 
@@ -168,20 +162,20 @@ await overServer((server) => {
     it("is refused by a server with a lower limit, and what was there stays", async () => {
       const small = await second("-I", "512k")
       const adapter = open(small.url)
-      await fillWith(adapter, "k", Uint8Array.of(1))
+      await load(adapter, "k")
       const { token } = await lead(adapter, "k", "me", { refreshWithin: Number.POSITIVE_INFINITY })
       const bytes = new Uint8Array(adapter.limits.valueBytes)
       const error = await failureOf(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))
       expect(error).toMatchObject({ reason: "Rejected", operation: "fill" })
       expect(await run(adapter.renew("k", { token, leaseFor: 10_000 }))).toBe(true)
-      expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(1))
+      expect((await hitOf(adapter, "k")).value.bytes).toEqual(Uint8Array.of(1))
     })
 
     it("stays where the cause of a failure does not fit beside it, and the cause goes", async () => {
       const adapter = open(server.url, { prefix: "cause" })
       const bytes = new Uint8Array(adapter.limits.valueBytes)
       const cause = { bytes: new Uint8Array(600_000).fill(1) }
-      await run(adapter.put("k", { value: { bytes }, lifetime: lifetime(0, minute) }))
+      await put(adapter, "k", { bytes }, lifetime(0, minute))
       const { token } = await lead(adapter, "k")
       expect(await run(adapter.abandon("k", { token, cooldown: minute, cause }))).toBe(true)
       const found = await run(adapter.acquire("k", ask("you")))
@@ -208,18 +202,18 @@ await overServer((server) => {
 
     it.each(cases)("of $fresh ms is told to the server, neither less nor much more", async ({ fresh, seconds }) => {
       const adapter = open(server.url, { prefix: "expiry" })
-      await run(adapter.put("k", { value: value(1), lifetime: lifetime(fresh) }))
+      await put(adapter, "k", value(1), lifetime(fresh))
       const left = await TextClient.expiresIn(server.url, "expiry{k}")
       // The server's clock may lag behind by a second.
       if (seconds === Number.POSITIVE_INFINITY) expect(left).toBe(seconds)
       else expect(Math.abs(left! - seconds)).toBeLessThanOrEqual(3)
-      expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+      expect(await tagOf(adapter, "k")).toBe("Hit")
       await run(adapter.delete("k"))
     })
 
     it("is that of what lives longest", async () => {
       const adapter = open(server.url, { prefix: "longest" })
-      await run(adapter.put("k", { value: value(1), lifetime: lifetime(1_000, 1_000) }))
+      await put(adapter, "k", value(1), lifetime(1_000, 1_000))
       const { token } = await lead(adapter, "k", "me", { force: true, leaseFor: 100_000 })
       expect(await TextClient.expiresIn(server.url, "longest{k}")).toBeGreaterThan(95)
       expect(await run(adapter.abandon("k", { token }))).toBe(true)
@@ -228,8 +222,8 @@ await overServer((server) => {
 
     it("leaves no item of a value that lives no time at all, or of a lease given up", async () => {
       const adapter = open(server.url, { prefix: "none" })
-      await run(adapter.put("put", { value: value(1), lifetime: lifetime(minute) }))
-      await run(adapter.put("put", { value: value(1), lifetime: lifetime(0) }))
+      await put(adapter, "put")
+      await put(adapter, "put", value(1), lifetime(0))
       for (const key of ["filled", "abandoned"]) {
         const { token } = await lead(adapter, key)
         if (key === "abandoned") await run(adapter.abandon(key, { token }))
@@ -275,7 +269,7 @@ await overServer((server) => {
 
   it("lists what is there, to several who ask at once", async () => {
     const adapter = open(server.url, { prefix: "listed" })
-    for (const key of ["a", "b"]) await run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+    for (const key of ["a", "b"]) await put(adapter, key)
     const found = await Promise.all(Array.from({ length: 8 }, () => TextClient.namesOf(server.url, "listed{")))
     expect(found).toEqual(Array(8).fill(["listed{a}", "listed{b}"]))
   })
@@ -289,7 +283,7 @@ await overServer((server) => {
     }
 
     it("are few", async () => {
-      proxy = await proxyTo(server)
+      proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "count" })
       const life = { lifetime: lifetime(minute, minute) }
       let token = "" as never
@@ -322,7 +316,7 @@ await overServer((server) => {
       expect(await sent(leading)).toEqual(["GET", "ADD"])
       const cooled = Effect.suspend(() => adapter.abandon("k", { token, cooldown: minute }))
       expect(await sent(cooled)).toEqual(["REPLACE cas"])
-      expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Cooling")
+      expect(await tagOf(adapter, "k")).toBe("Cooling")
       await run(adapter.put("k", { value: value(9), ...life }))
       // Beside a value it has to be read: it travels on.
       expect(await sent(leading)).toEqual(["GET", "REPLACE cas"])
@@ -333,21 +327,21 @@ await overServer((server) => {
     })
 
     it("of a renewal that was overtaken are those of any other, and keep what came meanwhile", async () => {
-      proxy = await proxyTo(server)
+      proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "renewed" })
       const other = open(server.url, { prefix: "renewed" })
       const { token } = await lead(adapter, "k")
       expect(await run(other.renew("k", { token, leaseFor: 10_000 }))).toBe(true)
       expect(await sent(adapter.renew("k", { token, leaseFor: 20_000 }))).toEqual(["REPLACE cas", "GET", "REPLACE cas"])
       expect((await run(other.read("k"))).lease?.endsIn).toBeGreaterThan(15_000)
-      await run(other.put("k", { value: value(1), lifetime: lifetime(minute) }))
+      await put(other, "k")
       expect(await run(adapter.renew("k", { token, leaseFor: 20_000 }))).toBe(false)
       expect(await run(adapter.abandon("k", { token, cooldown: minute }))).toBe(false)
-      expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(value(1).bytes)
+      expect((await hitOf(adapter, "k")).value.bytes).toEqual(value(1).bytes)
     })
 
     it("of a fill that was overtaken are those of any other fill", async () => {
-      proxy = await proxyTo(server)
+      proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "overtaken" })
       const other = open(server.url, { prefix: "overtaken" })
       const { token } = await lead(adapter, "k")
@@ -363,7 +357,7 @@ await overServer((server) => {
     })
 
     it("of fifty that ask for one key at once are two looks each at most: nobody is overtaken twice", async () => {
-      proxy = await proxyTo(server)
+      proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "fifty" })
       for (let round = 0; round < 20; round++) {
         proxy.resetCommands()
@@ -376,7 +370,7 @@ await overServer((server) => {
     })
 
     it("go out together, over one connection", async () => {
-      proxy = await proxyTo(server)
+      proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "together" })
       await run(adapter.read("k"))
       proxy.delay(50)
@@ -403,15 +397,7 @@ await overServer((server) => {
       ["leases", () => ({ client: client(), leases: {} })],
       ["ttl", () => ({ client: client(), ttl: 5 })]
     ])("are refused by name: %s", (option, options) => {
-      let error: unknown
-      try {
-        MemcachedAdapter.make(options() as never)
-      } catch (caught) {
-        error = caught
-      }
-      expect(error).toBeInstanceOf(InvalidOption)
-      expect(error).toMatchObject({ option })
-      expect(`${(error as Error).message} ${JSON.stringify(error)}`).not.toContain("secret")
+      expect(refusalOf(() => MemcachedAdapter.make(options() as never)).option).toBe(option)
     })
 
     it("with the same client and prefix make one adapter of several", () => {
@@ -429,7 +415,7 @@ await overServer((server) => {
       const given = client()
       const before = JSON.stringify(given.servers)
       const adapter = MemcachedAdapter.make({ client: given })
-      await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "k")
       expect(JSON.stringify(given.servers)).toBe(before)
       expect((given as unknown as { seq: number }).seq).toBe(0)
       await run(adapter.close!)
@@ -443,8 +429,8 @@ await overServer((server) => {
       const there = MemcachedAdapter.make({ client: clientOf(other.url, server.url), prefix: "several" })
       onTestFinished(() => run(Effect.andThen(here.close!, there.close!)))
       const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
-      for (const key of keys) await run(here.put(key, { value: text(key), lifetime: lifetime(minute) }))
-      for (const key of keys) expect(hit(await run(there.acquire(key, ask("me")))).value.bytes).toEqual(text(key).bytes)
+      for (const key of keys) await put(here, key, text(key))
+      for (const key of keys) expect((await hitOf(there, key, "me")).value.bytes).toEqual(text(key).bytes)
       const counts = await Promise.all(
         [server, other].map(async ({ url }) => (await TextClient.namesOf(url, "several{")).length)
       )
@@ -467,7 +453,7 @@ await overServer((server) => {
       }
       for (const client of [own, new Hashing(clientOf(server.url, other.url).servers)]) {
         const adapter = MemcachedAdapter.make({ client, prefix: "hashing" })
-        for (const key of ["a", "b", "c"]) await run(adapter.put(key, { value: value(1), lifetime: lifetime(minute) }))
+        for (const key of ["a", "b", "c"]) await put(adapter, key)
         await run(adapter.close!)
         expect(await TextClient.namesOf(server.url, "hashing")).toEqual([])
         expect(await TextClient.namesOf(other.url, "hashing")).toHaveLength(3)
@@ -495,8 +481,8 @@ await overServer((server) => {
     it("values are here, leases there", async () => {
       const { adapter, leases } = memory()
       const bytes = new Uint8Array(adapter.limits.valueBytes).fill(3)
-      await fillWith(adapter, "k", bytes)
-      expectSame(hit(await run(adapter.acquire("k", ask("you")))).value.bytes, bytes)
+      await load(adapter, "k", { bytes })
+      expectSame((await hitOf(adapter, "k")).value.bytes, bytes)
       expect((await run(leases.read("k"))).value?.bytes.byteLength).toBeLessThan(200)
       const [name] = await TextClient.namesOf(server.url, "beside")
       expect(await TextClient.expiresIn(server.url, name!)).toBeGreaterThanOrEqual(60)
@@ -507,12 +493,12 @@ await overServer((server) => {
 
     it("a value that Memcached evicted is loaded again, by one, and a lease is not lost with it", async () => {
       const { adapter } = memory()
-      await fillWith(adapter, "evicted", Uint8Array.of(1))
+      await load(adapter, "evicted")
       const { token } = await lead(adapter, "leased")
       await TextClient.flushAll(server.url)
-      expect((await run(adapter.acquire("evicted", ask("a"))))._tag).toBe("Leader")
-      expect((await run(adapter.acquire("evicted", ask("b"))))._tag).toBe("Follower")
-      expect((await run(adapter.acquire("leased", ask("b"))))._tag).toBe("Follower")
+      expect(await tagOf(adapter, "evicted", "a")).toBe("Leader")
+      expect(await tagOf(adapter, "evicted", "b")).toBe("Follower")
+      expect(await tagOf(adapter, "leased", "b")).toBe("Follower")
       expect(await run(adapter.fill("leased", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
       await run(adapter.close!)
     })

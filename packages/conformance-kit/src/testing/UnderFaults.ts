@@ -79,6 +79,8 @@ export interface FaultSetup {
   readonly subscribes?: boolean | undefined
   /** True where a client takes in whatever is asked until a first call has failed, and cannot take all of it back. */
   readonly keepsBackOnceFailed?: boolean | undefined
+  /** True where the first call after a fault is answered: no connection that was lost is asked. */
+  readonly recoversAtOnce?: boolean | undefined
   /** Milliseconds in which a client would send what it kept back. Default: 600. */
   readonly lateness?: number | undefined
 }
@@ -126,10 +128,10 @@ export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within =
   }
 }
 
-/** The same adapter works again. */
-export const expectRecovery = async (adapter: Adapter, subscribes = true): Promise<void> => {
-  await answered(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }))
-  const found = await answered(adapter.acquire("after", ask("you")))
+/** The same adapter works again, within so many milliseconds. */
+export const expectRecovery = async (adapter: Adapter, subscribes = true, within = 120_000): Promise<void> => {
+  await answered(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }), within)
+  const found = await answered(adapter.acquire("after", ask("you")), within)
   ensure(found._tag === "Hit", `what was put after the fault is answered with ${show(found)}`)
   if (subscribes) for (const [, call] of subscriptions(adapter, "after")) await answered(call)
 }
@@ -138,7 +140,7 @@ export const expectRecovery = async (adapter: Adapter, subscribes = true): Promi
 export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
   const { lateness = 600, subscribes = true, within } = setup
   const unavailable = (adapter: Adapter) => expectUnavailable(adapter, within)
-  const recovers = (adapter: Adapter) => expectRecovery(adapter, subscribes)
+  const recovers = (adapter: Adapter) => expectRecovery(adapter, subscribes, setup.recoversAtOnce ? 0 : undefined)
 
   const check = (name: string, steps: (opened: UnderFaults) => Promise<void>): Check => ({
     name,
@@ -215,7 +217,7 @@ export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
     check("goes on as soon as it can connect again", async ({ adapter, ...opened }) => {
       await gone({ adapter, ...opened })
       const healed = sleep(60).then(() => opened.network.heal())
-      await recovers(adapter)
+      await expectRecovery(adapter, subscribes)
       await healed
     }),
 
