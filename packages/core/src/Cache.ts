@@ -10,9 +10,9 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CacheInstance } from "./call/CacheInstance.ts"
 import { type CallOptions, callNames, defaultPlan, planOf } from "./call/CallOptions.ts"
-import * as GetOrSet from "./call/GetOrSet.ts"
 import { admit, checked, validated } from "./call/Preconditions.ts"
 import type { Explanation } from "./call/Read.ts"
+import { answerInFiber } from "./call/Waiter.ts"
 import type { SetOptions } from "./call/Write.ts"
 import type * as Codec from "./codec/Codec.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
@@ -301,6 +301,6 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       admit(engine, key)
       Check.required("fetcher", fetcher)
       const request = requestOf(engine, key, fetcher, planOf(defaultPlan(), options, onceNames))
-      return GetOrSet.answer(request, fiber.context) as Effect.Effect<Answer<A>, E | HE>
+      return answerInFiber(request, fiber.context) as Effect.Effect<Answer<A>, E | HE>
     })
   )

@@ -23,13 +23,12 @@ import type { Stats } from "../stats/Stats.ts"
 import * as Tags from "../tags/Tags.ts"
 import { answerMany } from "./CallMany.ts"
 import { type CallOptions, callNames, planOf } from "./CallOptions.ts"
-import * as GetOrSet from "./GetOrSet.ts"
 import * as Invalidation from "./Invalidation.ts"
 import * as LocalHit from "./LocalHit.ts"
 import { admit, admitOpen, checked } from "./Preconditions.ts"
 import type { Explanation } from "./Read.ts"
 import * as Read from "./Read.ts"
-import type { Waiter } from "./Waiter.ts"
+import { answerInFiber, type Waiter } from "./Waiter.ts"
 import type { SetOptions } from "./Write.ts"
 import * as Write from "./Write.ts"
 
@@ -109,7 +108,7 @@ export class CacheInstance<A> {
     force: boolean,
     context: Context.Context<never>
   ): Effect.Effect<Answer<A>, any, any> {
-    return checked(() => GetOrSet.answer(this.request(key, fetcher, options, force), context)) as Effect.Effect<
+    return checked(() => answerInFiber(this.request(key, fetcher, options, force), context)) as Effect.Effect<
       Answer<A>,
       unknown
     >

@@ -16,6 +16,7 @@ import { leased, unleased } from "../flight/FirstAcquire.ts"
 import { type Flight, type FlightEvent, type FlightWaiter, Within } from "../flight/Flight.ts"
 import type { FlightGroup } from "../flight/FlightGroup.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
+import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import { inDifferentRequests, type RequestScope } from "../options/RequestScope.ts"
@@ -257,6 +258,31 @@ export abstract class Waiter implements FlightWaiter {
     const { key, plan } = this.request
     this.answer(Exit.isSuccess(exit) ? hooked(plan.hooks, key, exit.value) : exit)
   }
+}
+
+/** A caller that is a fiber. */
+class FiberWaiter extends Waiter {
+  private readonly resume: (answer: Answering) => void
+
+  constructor(resume: (answer: Answering) => void) {
+    super()
+    this.resume = resume
+  }
+
+  answer(answer: Answering): void {
+    this.resume(answer)
+  }
+}
+
+/** Answers from this process, or waits in the caller's fiber. */
+export const answerInFiber = (request: LoadRequest, context: Context.Context<never>): Answering => {
+  const hit = LocalHit.ofCall(request, context)
+  if (hit !== undefined) return hooked(request.plan.hooks, request.key, hit)
+  return Effect.callback((resume) => {
+    const waiter = new FiberWaiter(resume)
+    waiter.wait(request, context, withinOf(context))
+    return waiter.interrupt
+  })
 }
 
 const aborted = ({ engine, key, plan }: LoadRequest): Aborted =>

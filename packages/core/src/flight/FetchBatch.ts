@@ -8,7 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { BackgroundQueue } from "./BackgroundQueue.ts"
+import type { BackgroundQueue } from "./Engine.ts"
 
 /** Loads the values of keys, as far as there are any. */
 export type FetchMany<A, E, R> = (
