@@ -1,11 +1,11 @@
 /** What is done when others change a key whenever it is asked for. */
+import { ask, failureOf, run } from "@cache-locking/conformance-kit/testing"
 import type { Acquired } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
 import { Acquiring } from "../src/Acquiring.ts"
 import { Calls } from "../src/Calls.ts"
 import type { Documents } from "../src/Documents.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
-import { ask, failureOf, run } from "./fixtures/Support.ts"
 
 const led = (owner: string): StoredEntry => ({
   _id: "k",

@@ -1,14 +1,16 @@
 /** The whole contract. */
-import type { Claims } from "@cache-locking/conformance-kit"
+
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import type { ListingAdapter } from "@cache-locking/core"
-import { FaultProxy, mongoCommands, Unavailable } from "@cache-locking/test-servers"
+import { FaultProxy, MongoDb, mongoCommands } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { MongoClient } from "mongodb"
-import { afterAll, describe, it } from "vitest"
+import { afterAll } from "vitest"
 import { MongoDbAdapter } from "../src/index.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
-import { collectionName, direct, startServer, targetOf } from "./fixtures/Support.ts"
+import { claimsOf, collectionName, direct, targetOf } from "./fixtures/Support.ts"
 
 const database = "conformance"
 const collection = collectionName()
@@ -28,21 +30,9 @@ const patient = (options: MongoDbAdapter.Options & { readonly leases?: undefined
   return new Proxy(quick, { get: (_, name) => Reflect.get(stalled ? quick : slow, name) })
 }
 
-const server = await startServer()
-if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
-else {
-  // The stand-in has no change streams, and says so.
-  const watch = server.engine === "mongodb"
-  const claims: Claims = {
-    watch,
-    changes: watch,
-    keys: true,
-    acquireMany: true,
-    deleteMany: true,
-    hitUnsafe: false,
-    close: true,
-    clock: "store"
-  }
+await overServer(MongoDb.start(), async (server) => {
+  const claims = claimsOf(server)
+  const { watch } = claims
   const proxy = await FaultProxy.start({ target: targetOf(server), reader: mongoCommands })
   const clients = [proxy.url(), direct(server.url), direct(server.url)].map((url) => new MongoClient(url))
   const [here, there, eye] = clients as [MongoClient, MongoClient, MongoClient]
@@ -51,7 +41,6 @@ else {
     await documents.drop()
     await Promise.all(clients.map((client) => client.close()))
     await proxy.stop()
-    await server.stop()
   })
   await Effect.runPromise(MongoDbAdapter.setup({ client: eye, database, collection }))
   suite(
@@ -70,21 +59,20 @@ else {
             expiresIn: expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt.getTime() - now!.getTime()
           }))
         }),
-      stall: {
-        begin: Effect.acquireRelease(
-          Effect.sync(() => {
+      stall: stallOf(
+        () => ({
+          blackhole: () => {
             stalled = true
             proxy.blackhole()
-          }),
-          () =>
-            Effect.promise(() => {
-              stalled = false
-              return proxy.heal()
-            })
-        ),
-        within: 2 * commandTimeout
-      }
+          },
+          heal: () => {
+            stalled = false
+            return proxy.heal()
+          }
+        }),
+        2 * commandTimeout
+      )
     },
     { concurrent: true }
   )
-}
+})

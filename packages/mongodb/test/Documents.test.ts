@@ -1,10 +1,10 @@
 /** What is done about answers that a real server gives rarely. */
+import { failureOf, run, sleep } from "@cache-locking/conformance-kit/testing"
 import { MongoNetworkError, MongoServerError } from "mongodb"
 import { describe, expect, it } from "vitest"
 import { Calls } from "../src/Calls.ts"
 import { Documents } from "../src/Documents.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
-import { failureOf, run, sleep } from "./fixtures/Support.ts"
 
 const duplicate = () => new MongoServerError({ ok: 0, code: 11_000, errmsg: "E11000 duplicate key error" })
 

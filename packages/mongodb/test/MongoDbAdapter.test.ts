@@ -1,68 +1,55 @@
-import { InvalidOption, type ListingAdapter, Token } from "@cache-locking/core"
-import { type MongoDb, Unavailable } from "@cache-locking/test-servers"
+import {
+  ask,
+  failureOf,
+  hit,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  load,
+  minute,
+  put,
+  refusalOf,
+  run,
+  sleep,
+  tagOf,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { type ListingAdapter, Token } from "@cache-locking/core"
+import { MongoDb } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Binary, type Document } from "mongodb"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { MongoDbAdapter } from "../src/index.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
-import {
-  ask,
-  clientOf,
-  collectionName,
-  commandsOf,
-  failureOf,
-  hit,
-  lead,
-  lifetime,
-  minute,
-  proxyTo,
-  run,
-  sleep,
-  startServer,
-  text,
-  value
-} from "./fixtures/Support.ts"
+import { clientOf, collectionName, proxyOf, sentTo } from "./fixtures/Support.ts"
 
-let server: MongoDb | Unavailable
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(async () => {
-  if (!(server instanceof Unavailable)) await server?.stop()
-})
-beforeEach((context) => {
-  if (server instanceof Unavailable) context.skip(server.message)
-})
+const server = await serverOfFile(MongoDb.start())
 
 const database = "adapter"
 
-const mongo = (): MongoDb => server as MongoDb
-
 const open = (options: Partial<MongoDbAdapter.Options & { leases: undefined }> = {}) => {
-  const client = options.client ?? clientOf(mongo().url)
+  const client = options.client ?? clientOf(server.url)
   const collection = options.collection ?? collectionName()
   const adapter = MongoDbAdapter.make({ commandTimeout: 30_000, database, ...options, client, collection })
   return { client, adapter, collection, documents: client.db(database).collection<StoredEntry>(collection) }
 }
 
 const keep = (adapter: ListingAdapter, key: string, bytes: Uint8Array, fresh = minute, stale = 0) =>
-  run(adapter.put(key, { value: { bytes }, lifetime: lifetime(fresh, stale) }))
-
-const list = async (adapter: ListingAdapter, prefix: string) => [
-  ...(await run(Stream.runCollect(adapter.keys(prefix))))
-]
+  put(adapter, key, { bytes }, lifetime(fresh, stale))
 
 describe("keys and values", () => {
   it("keeps every byte, by fill and by put", async () => {
     const { adapter } = open()
     const all = Uint8Array.from({ length: 512 }, (_, i) => i)
-    const { token } = await lead(adapter, "all")
-    expect(await run(adapter.fill("all", { token, value: { bytes: all }, lifetime: lifetime(minute) }))).toBe(true)
-    expect(hit(await run(adapter.acquire("all", ask("you")))).value.bytes).toEqual(all)
+    await load(adapter, "all", { bytes: all })
+    expect((await hitOf(adapter, "all")).value.bytes).toEqual(all)
     for (const bytes of [value().bytes, value(0).bytes, value(255).bytes]) {
       await keep(adapter, "few", bytes)
-      expect(hit(await run(adapter.acquire("few", ask("you")))).value.bytes).toEqual(bytes)
+      expect((await hitOf(adapter, "few")).value.bytes).toEqual(bytes)
       expect((await run(adapter.read("few"))).value?.bytes).toEqual(bytes)
     }
   })
@@ -72,7 +59,7 @@ describe("keys and values", () => {
     const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
     view.set([1, 2, 3])
     await keep(adapter, "view", view)
-    expect(hit(await run(adapter.acquire("view", ask("you")))).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
+    expect((await hitOf(adapter, "view")).value.bytes).toEqual(Uint8Array.of(1, 2, 3))
   })
 
   it("keeps a value at the limit, beside a key, an owner and a cause as long as they come, and refuses one over", async () => {
@@ -104,7 +91,7 @@ describe("keys and values", () => {
     const { token } = await lead(adapter, "k", "me", { force: true })
     const cause = { bytes: new Uint8Array(128 * 1024) }
     const error = await failureOf(adapter.abandon("k", { token, cooldown: minute, cause }))
-    if (mongo().engine === "mongodb") expect(error.reason).toBe("Rejected")
+    if (server.engine === "mongodb") expect(error.reason).toBe("Rejected")
     expect((await run(adapter.read("k"))).lease).toMatchObject({ owner: "me" })
   })
 
@@ -133,18 +120,18 @@ describe("keys and values", () => {
     const { adapter, documents } = open()
     for (const key of ["", ...odd]) await keep(adapter, key, text(`value of ${key}`).bytes)
     for (const key of ["", ...odd]) {
-      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(text(`value of ${key}`).bytes)
+      expect((await hitOf(adapter, key)).value.bytes).toEqual(text(`value of ${key}`).bytes)
     }
     const all = await run(adapter.acquireMany!(odd, ask("you")))
     expect(all.map((found) => hit(found).value)).toEqual(odd.map((key) => text(`value of ${key}`)))
     expect(await documents.countDocuments()).toBe(odd.length + 1)
-    expect((await list(adapter, "")).sort()).toEqual(["", ...odd].sort())
+    expect(await listed(adapter, "")).toEqual(["", ...odd].sort())
     for (const prefix of ["$", "*", "a", "x", "\u0000", "e", "é", "😀", "\uffff", "\u{10ffff}", "{", "^"]) {
-      expect((await list(adapter, prefix)).sort()).toEqual(odd.filter((key) => key.startsWith(prefix)).sort())
+      expect(await listed(adapter, prefix)).toEqual(odd.filter((key) => key.startsWith(prefix)).sort())
     }
-    expect(await list(adapter, "\ud800")).toEqual([])
+    expect(await listed(adapter, "\ud800")).toEqual([])
     expect(await run(adapter.deleteMany!([...odd, ...odd, "none"]))).toBe(odd.length)
-    expect(await list(adapter, "")).toEqual([""])
+    expect(await listed(adapter, "")).toEqual([""])
   })
 
   it("takes owners, tokens and causes as they are written", async () => {
@@ -152,7 +139,7 @@ describe("keys and values", () => {
     for (const owner of ["$$ROOT", "$lease.owner", "", "{$ne: 1}", "\u0000"]) {
       const key = `of ${owner}`
       const { token } = await lead(adapter, key, owner)
-      expect((await run(adapter.acquire(key, ask("other"))))._tag).toBe("Follower")
+      expect(await tagOf(adapter, key, "other")).toBe("Follower")
       expect((await run(adapter.read(key))).lease?.owner).toBe(owner)
       for (const wrong of ["$lease.token", "$$REMOVE", "", { $ne: "" }]) {
         expect(await run(adapter.renew(key, { token: wrong as Token, leaseFor: minute }))).toBe(false)
@@ -204,9 +191,9 @@ describe("listing", () => {
     await keep(adapter, "k-deleted", value(1).bytes)
     await run(adapter.delete("k-deleted"))
     await sleep(10)
-    expect((await list(adapter, "k")).sort()).toEqual([...many, "k-led"].sort())
+    expect(await listed(adapter, "k")).toEqual([...many, "k-led"].sort())
     expect(await run(adapter.deleteMany!(many))).toBe(2_500)
-    expect(await list(adapter, "")).toEqual(["k-led", "template"])
+    expect(await listed(adapter, "")).toEqual(["k-led", "template"])
   })
 })
 
@@ -234,7 +221,7 @@ describe("the document", () => {
     await about("k", 4 * minute)
     await run(adapter.abandon("k", { token: refresh.token, cooldown: 9 * minute }))
     await about("k", 9 * minute)
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(Number.POSITIVE_INFINITY) }))
+    await put(adapter, "k", value(1), lifetime(Number.POSITIVE_INFINITY))
     expect(await endsIn("k")).toBeUndefined()
     await run(adapter.delete("k"))
     await about("k", 0)
@@ -262,11 +249,11 @@ describe("the document", () => {
   it("keeps values as binary data, and numbers that no client's options change", async () => {
     const { adapter, collection, documents } = open()
     const options = { promoteLongs: false, promoteBuffers: false, promoteValues: false, readPreference: "secondary" }
-    const strange = clientOf(mongo().url, options as never)
+    const strange = clientOf(server.url, options as never)
     const other = MongoDbAdapter.make({ client: strange, database, collection })
     await keep(other, "k", value(1, 2).bytes, minute, minute)
-    expect(hit(await run(other.acquire("k", ask("you")))).value.bytes).toEqual(Uint8Array.of(1, 2))
-    expect(hit(await run(adapter.acquire("k", ask("you")))).freshFor).toBeGreaterThan(minute - 5_000)
+    expect((await hitOf(other, "k")).value.bytes).toEqual(Uint8Array.of(1, 2))
+    expect((await hitOf(adapter, "k")).freshFor).toBeGreaterThan(minute - 5_000)
     const raw = await documents.findOne({ _id: "k" })
     expect(raw?.kept?.bytes).toBeInstanceOf(Binary)
     await lead(other, "led")
@@ -274,34 +261,29 @@ describe("the document", () => {
       "Follower",
       "Hit"
     ])
-    expect(await list(other, "")).toEqual(["k", "led"])
+    expect(await listed(other, "")).toEqual(["k", "led"])
     expect(await run(other.deleteMany!(["k", "led"]))).toBe(1)
   })
 
   it("takes no durations longer than there is time", async () => {
     const { adapter } = open()
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(1e300, 1e300) }))
+    await put(adapter, "k", value(1), lifetime(1e300, 1e300))
     expect(await run(adapter.read("k"))).toMatchObject({ freshFor: Infinity, keptFor: Infinity })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(9e14, 9e14) }))
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Hit")
+    await put(adapter, "k", value(1), lifetime(9e14, 9e14))
+    expect(await tagOf(adapter, "k")).toBe("Hit")
     expect(await run(adapter.touch("k", { freshFor: Infinity }))).toBe(true)
     expect(await run(adapter.read("k"))).toMatchObject({ freshFor: Infinity, keptFor: Infinity })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(0.9, 0) }))
-    expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Leader")
+    await put(adapter, "k", value(1), lifetime(0.9, 0))
+    expect(await tagOf(adapter, "k", "me")).toBe("Leader")
   })
 })
 
 describe("what is sent", () => {
   const counted = async () => {
-    const proxy = await proxyTo(mongo())
+    const proxy = await proxyOf(server)
     const { adapter } = open({ client: clientOf(proxy.url()) })
     await run(adapter.read("warm"))
-    const sent = async (verb: Effect.Effect<unknown, unknown>) => {
-      proxy.resetCommands()
-      await run(verb)
-      return commandsOf(proxy)
-    }
-    return { adapter, proxy, sent }
+    return { adapter, proxy, sent: sentTo(proxy).of }
   }
 
   it("is one command for each verb, two for a miss, and a read for a hit", async () => {
@@ -350,7 +332,7 @@ describe("what is sent", () => {
   })
 
   it("asks a majority, or as many members as it is told", async () => {
-    const client = clientOf(mongo().url, { monitorCommands: true, writeConcern: { w: 1 } })
+    const client = clientOf(server.url, { monitorCommands: true, writeConcern: { w: 1 } })
     const concerns: Array<unknown> = []
     client.on("commandStarted", ({ command }) => {
       if (command["writeConcern"] !== undefined) concerns.push(command["writeConcern"].w)
@@ -386,7 +368,7 @@ describe("a batch", () => {
 
 describe("adapters over one client", () => {
   it("are one for the same collection, and apart for others", async () => {
-    const client = clientOf(mongo().url)
+    const client = clientOf(server.url)
     const collection = collectionName()
     const at = (options: { database?: string; collection?: string }) => MongoDbAdapter.make({ client, ...options })
     const one = at({ database, collection })
@@ -394,7 +376,7 @@ describe("adapters over one client", () => {
     expect(at({ database: "other", collection }).identity).not.toBe(one.identity)
     expect(at({ database }).identity).not.toBe(one.identity)
     expect(at({ database: "test" }).identity).toBe(at({}).identity)
-    const strange = clientOf(mongo().url)
+    const strange = clientOf(server.url)
     expect(MongoDbAdapter.make({ client: strange, database, collection }).identity).not.toBe(one.identity)
     await keep(one, "k", value(1).bytes)
     expect((await run(at({ database: "other", collection }).acquire("k", ask("me"))))._tag).toBe("Leader")
@@ -406,7 +388,7 @@ describe("adapters over one client", () => {
     await keep(adapter, "k", value(1).bytes)
     await run(adapter.close!)
     await run(adapter.close!)
-    expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Hit")
+    expect(await tagOf(adapter, "k", "me")).toBe("Hit")
     expect(await client.db("admin").command({ ping: 1 })).toMatchObject({ ok: 1 })
   })
 })
@@ -436,15 +418,7 @@ describe("options", () => {
     [{ leases: {} }, "leases"],
     [{ prefix: "app" }, "prefix"]
   ])("refuses %o", (options, option) => {
-    let thrown: unknown
-    try {
-      make(options)()
-    } catch (error) {
-      thrown = error
-    }
-    expect(thrown).toBeInstanceOf(InvalidOption)
-    expect(thrown).toMatchObject({ option })
-    expect(JSON.stringify(thrown) + String(thrown)).not.toContain("secret")
+    expect(refusalOf(make(options)).option).toBe(option)
   })
 
   it("leaves watching out where it is told to", () => {

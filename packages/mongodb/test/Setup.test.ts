@@ -1,46 +1,34 @@
+import {
+  ask,
+  failureOf,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  minute,
+  put,
+  run,
+  tagOf,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
-import { type MongoDb, Unavailable } from "@cache-locking/test-servers"
+import { MongoDb } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { MongoDbAdapter } from "../src/index.ts"
-import {
-  ask,
-  clientOf,
-  collectionName,
-  commandsOf,
-  failureOf,
-  hit,
-  lead,
-  lifetime,
-  minute,
-  proxyTo,
-  run,
-  startServer,
-  text,
-  value
-} from "./fixtures/Support.ts"
+import { clientOf, collectionName, proxyOf, sentTo } from "./fixtures/Support.ts"
 
-let server: MongoDb | Unavailable
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(async () => {
-  if (!(server instanceof Unavailable)) await server?.stop()
-})
-beforeEach((context) => {
-  if (server instanceof Unavailable) context.skip(server.message)
-})
+const server = await serverOfFile(MongoDb.start())
 
 const database = "setup"
-const mongo = () => server as MongoDb
-
 const place = () => {
-  const client = clientOf(mongo().url)
+  const client = clientOf(server.url)
   const collection = collectionName()
   return { client, collection, at: { client, database, collection }, raw: client.db(database).collection(collection) }
 }
@@ -68,11 +56,11 @@ describe("setup", () => {
   it("may come after the cache is in use", async () => {
     const { at } = place()
     const adapter = MongoDbAdapter.make(at)
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     await lead(adapter, "led")
     await run(adapter.delete("k"))
     expect(await run(MongoDbAdapter.setup(at))).toHaveLength(1)
-    expect((await run(adapter.acquire("led", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "led")).toBe("Follower")
   })
 
   it("refuses a collection with other documents, and changes nothing", async () => {
@@ -190,7 +178,7 @@ describe("layer", () => {
 
 describe("layerConfig", () => {
   it("makes a client of its own, and closes it", async () => {
-    const proxy = await proxyTo(mongo())
+    const proxy = await proxyOf(server)
     const collection = collectionName()
     const layer = MongoDbAdapter.layerConfig({
       url: Config.succeed(Redacted.make(proxy.url())),
@@ -222,7 +210,7 @@ describe("layerConfig", () => {
 
 describe("leases in another adapter", () => {
   const paired = async () => {
-    const proxy = await proxyTo(mongo())
+    const proxy = await proxyOf(server)
     const collection = collectionName()
     const client = clientOf(proxy.url())
     const leases = MemoryAdapter.make()
@@ -233,16 +221,15 @@ describe("leases in another adapter", () => {
   it("keeps values here and nothing else, each under a name of its own, with the server's expiry", async () => {
     const { adapter, proxy, raw } = await paired()
     const { token } = await lead(adapter, "k")
-    proxy.resetCommands()
-    expect(await run(adapter.fill("k", { token, value: text("v"), lifetime: lifetime(minute) }))).toBe(true)
-    expect(commandsOf(proxy)).toEqual(["UPDATE"])
-    proxy.resetCommands()
-    expect(hit(await run(adapter.acquire("k", ask("you")))).value).toEqual(text("v"))
-    expect(commandsOf(proxy)).toEqual(["FIND"])
+    const sent = sentTo(proxy)
+    const fill = adapter.fill("k", { token, value: text("v"), lifetime: lifetime(minute) })
+    expect(await sent.of(fill)).toEqual(["UPDATE"])
+    expect((await hitOf(adapter, "k")).value).toEqual(text("v"))
+    expect(sent.take()).toEqual(["FIND"])
     const [found] = await raw.find().toArray()
     expect(found).toMatchObject({ by: "v", expiresAt: expect.any(Date) })
     expect(String(found?._id)).not.toContain("k")
-    await run(adapter.put("k", { value: text("w"), lifetime: lifetime(Number.POSITIVE_INFINITY) }))
+    await put(adapter, "k", text("w"), lifetime(Number.POSITIVE_INFINITY))
     const [next, ...others] = await raw.find().toArray()
     expect(others).toEqual([])
     expect(next?.["expiresAt"]).toBeUndefined()
@@ -261,12 +248,12 @@ describe("leases in another adapter", () => {
     expect((await run(adapter.read("k"))).value).toBeUndefined()
     const again = MongoDbAdapter.make({ client, database, collection, leases })
     expect(again.identity).toBe(adapter.identity)
-    expect(await run(Stream.runCollect(again.keys!("")))).toEqual(["k"])
+    expect(await listed(again)).toEqual(["k"])
   })
 
   it("is set up like any other", async () => {
     const { adapter, client, collection } = await paired()
-    await run(adapter.put("k", { value: text("v"), lifetime: lifetime(minute) }))
+    await put(adapter, "k", text("v"))
     expect(await run(MongoDbAdapter.setup({ client, database, collection }))).toHaveLength(1)
   })
 })

@@ -2,32 +2,31 @@
  * Watching. Over a change stream of the driver's where there is one (`MONGODB_URL`, or `mongod` on PATH); its logic over
  * one that is made up, since the stand-in has none.
  */
+
 import { EventEmitter } from "node:events"
-import type { Adapter } from "@cache-locking/core"
-import { type MongoDb, Unavailable } from "@cache-locking/test-servers"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import type { MongoClient } from "mongodb"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
-import { ChangeSubscriber, type Changes, NoChangeStreams, type Watched } from "../src/ChangeSubscriber.ts"
-import { MongoDbAdapter } from "../src/index.ts"
-import { following } from "../src/Statements.ts"
 import {
-  ask,
-  clientOf,
-  collectionName,
-  commandsOf,
   failureOf,
   lead,
   lifetime,
+  listening,
   minute,
-  proxyTo,
+  put,
   run,
   sleep,
-  startServer,
-  value
-} from "./fixtures/Support.ts"
+  subscriptions,
+  tagOf,
+  until,
+  value,
+  watching
+} from "@cache-locking/conformance-kit/testing"
+import { MongoDb } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
+import type { MongoClient } from "mongodb"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { ChangeSubscriber, type Changes, NoChangeStreams, type Watched } from "../src/ChangeSubscriber.ts"
+import { MongoDbAdapter } from "../src/index.ts"
+import { following } from "../src/Statements.ts"
+import { clientOf, collectionName, proxyOf, sentTo } from "./fixtures/Support.ts"
 
 class MadeUpStream extends EventEmitter implements Changes {
   closed = 0
@@ -258,12 +257,6 @@ const overMadeUp = () => {
   return { ...made, adapter }
 }
 
-const watching = async (adapter: Adapter, key: string) => {
-  const scope = Scope.makeUnsafe()
-  onTestFinished(() => run(Scope.close(scope, Exit.void)))
-  return { scope, woken: await run(Scope.provide(adapter.watch!(key), scope)) }
-}
-
 describe("an adapter over a made-up stream", () => {
   const liveSoon = async (streams: ReadonlyArray<MadeUpStream>, index = 0) => {
     await expect.poll(() => streams.length).toBeGreaterThan(index)
@@ -278,10 +271,11 @@ describe("an adapter over a made-up stream", () => {
     await liveSoon(streams)
     const [first, second] = await Promise.all([one, two])
     streams[0]!.tell("one", "f-mark")
-    await run(first.woken)
-    expect(await settledWithin(run(second.woken))).toBe(false)
+    await first.woken
+    await turn()
+    expect(second.isWoken()).toBe(false)
     streams[0]!.emit("error", new Error("gone"))
-    await run(second.woken)
+    await second.woken
     await run(adapter.close!)
   })
 
@@ -291,27 +285,15 @@ describe("an adapter over a made-up stream", () => {
     await liveSoon(streams)
     const { woken } = await one
     await run(adapter.close!)
-    await run(woken)
+    await woken
     expect(streams[0]!.closed).toBe(1)
   })
 
-  const feeding = async (adapter: Adapter) => {
-    const events: Array<string> = []
-    const scope = Scope.makeUnsafe()
-    const feed = adapter.changes!({
-      changed: (key) => events.push(key),
-      lost: () => events.push("lost"),
-      restored: () => events.push("restored")
-    })
-    onTestFinished(() => run(Scope.close(scope, Exit.void)))
-    return { events, scope, live: run(Scope.provide(feed, scope)) }
-  }
-
   it("tells changes of values, not of leases; joins again when it is lost, and says both", async () => {
     const { adapter, streams } = overMadeUp()
-    const { events, live, scope } = await feeding(adapter)
+    const listener = listening(adapter)
     await liveSoon(streams)
-    await live
+    const { heard: events, leave } = await listener
     for (const [key, by] of [
       ["a", "f"],
       ["b", "p"],
@@ -326,7 +308,7 @@ describe("an adapter over a made-up stream", () => {
     await expect.poll(() => events.at(-1)).toBe("restored")
     streams[1]!.tell("e", "f-mark")
     expect(events.slice(3)).toEqual(["lost", "restored", "e"])
-    await run(Scope.close(scope, Exit.void))
+    await leave()
     streams[1]!.tell("f", "f-mark")
     expect(events.at(-1)).toBe("e")
     await run(adapter.close!)
@@ -335,12 +317,12 @@ describe("an adapter over a made-up stream", () => {
 
   it("says lost also when the stream ends in the very moment it is live", async () => {
     const { adapter, streams } = overMadeUp()
-    const { events, live } = await feeding(adapter)
+    const listener = listening(adapter)
     await expect.poll(() => streams).toHaveLength(1)
     await turn()
     streams[0]!.live()
     streams[0]!.emit("end")
-    await live
+    const { heard: events } = await listener
     expect(events).toEqual(["lost"])
     await liveSoon(streams, 1)
     await expect.poll(() => events).toEqual(["lost", "restored"])
@@ -350,9 +332,9 @@ describe("an adapter over a made-up stream", () => {
 
   it("goes on trying where the next stream does not open", async () => {
     const { adapter, answerWith, streams } = overMadeUp()
-    const { events, live } = await feeding(adapter)
+    const listener = listening(adapter)
     await liveSoon(streams)
-    await live
+    const { heard: events } = await listener
     let tries = 0
     answerWith(async () => {
       if (++tries < 3) throw new Error("not yet")
@@ -366,54 +348,43 @@ describe("an adapter over a made-up stream", () => {
   })
 })
 
-describe("over a server", () => {
-  let server: MongoDb | Unavailable
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(async () => {
-    if (!(server instanceof Unavailable)) await server?.stop()
-  })
+await overServer(MongoDb.start(), (server) => {
+  const streams = server.engine === "mongodb"
 
-  it("without change streams it fails, typed, asks once, and the cache goes on", async (context) => {
-    if (server instanceof Unavailable) return context.skip(server.message)
-    if (server.engine === "mongodb") return context.skip("this one has change streams")
-    const proxy = await proxyTo(server)
+  it.skipIf(streams)("without change streams it fails, typed, asks once, and the cache goes on", async () => {
+    const proxy = await proxyOf(server)
     const client = clientOf(proxy.url())
     const adapter = MongoDbAdapter.make({ client, database: "watch", collection: collectionName() })
     await run(adapter.read("warm"))
-    const told = { changed: () => {}, lost: () => {}, restored: () => {} }
-    for (const verb of [adapter.watch!("k"), adapter.changes!(told), adapter.watch!("k")]) {
-      expect(await failureOf(Effect.scoped(verb as Effect.Effect<unknown, unknown, Scope.Scope>))).toMatchObject({
+    for (const [, call] of [...subscriptions(adapter), ...subscriptions(adapter)]) {
+      expect(await failureOf(call)).toMatchObject({
         reason: "Rejected",
         message: expect.stringContaining("replica set")
       })
     }
-    expect(commandsOf(proxy).filter((name) => name !== "FIND")).toEqual([])
-    expect((await run(adapter.acquire("k", ask("me"))))._tag).toBe("Leader")
+    const sent = sentTo(proxy).take()
+    expect(sent.filter((name) => name !== "FIND")).toEqual([])
+    expect(await tagOf(adapter, "k", "me")).toBe("Leader")
   })
 
-  it("with change streams it wakes, tells and forgets", async (context) => {
-    if (server instanceof Unavailable) return context.skip(server.message)
-    if (server.engine !== "mongodb") return context.skip("the stand-in has no change streams: set MONGODB_URL")
+  const title = streams ? "" : " (the stand-in has none: set MONGODB_URL)"
+  it.skipIf(!streams)(`with change streams it wakes, tells and forgets${title}`, async () => {
     const clients = [clientOf(server.url), clientOf(server.url)] as const
     const collection = collectionName()
     const [here, there] = clients.map((client) => MongoDbAdapter.make({ client, database: "watch", collection }))
     const { token } = await lead(there!, "k")
-    const events: Array<string> = []
-    const scope = Scope.makeUnsafe()
-    const feed = here!.changes!({ changed: (key) => events.push(key), lost: () => {}, restored: () => {} })
-    await run(Scope.provide(feed, scope))
-    const { woken } = await watching(here!, "k")
+    const { heard, leave } = await listening(here!)
+    const { isWoken, woken } = await watching(here!, "k")
     await run(there!.renew("k", { token, leaseFor: minute }))
-    expect(await settledWithin(run(woken))).toBe(false)
+    await turn()
+    expect(isWoken()).toBe(false)
     await run(there!.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))
-    await run(woken)
-    await run(there!.put("large", { value: { bytes: new Uint8Array(here!.limits.valueBytes) }, lifetime: lifetime(1) }))
+    await woken
+    await put(there!, "large", { bytes: new Uint8Array(here!.limits.valueBytes) }, lifetime(1))
     await run(there!.deleteMany!(["k", "large"]))
-    await expect.poll(() => events.filter((key) => key === "large").length).toBeGreaterThanOrEqual(2)
-    expect(new Set(events)).toEqual(new Set(["k", "large"]))
-    await run(Scope.close(scope, Exit.void))
+    await until("both changes", () => heard.filter((key) => key === "large").length >= 2)
+    expect(new Set(heard)).toEqual(new Set(["k", "large"]))
+    await leave()
     await run(here!.close!)
     await sleep(0)
     await clients[0].db("watch").collection(collection).drop()
