@@ -16,7 +16,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { ClusterCache, type Dumped, type FetchOptions, type Options, type SetOptions } from "./cache/ClusterCache.ts"
-import { Opened } from "./cache/Opener.ts"
+import { Decoded } from "./cache/Decoder.ts"
 import { missed, type Read } from "./cache/Reader.ts"
 import { ClusterError } from "./client/ClusterError.ts"
 import type { SpaceStats } from "./primary/Space.ts"
@@ -78,19 +78,19 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
   /** The value, or `undefined`. A cache that keeps `undefined` tells the difference by `has`; `null` is a value. */
   get(key: string): Promise<A | undefined> {
     const read = this.effects.getUnsafe(key)
-    if (read instanceof Opened) return Promise.resolve(read.value)
+    if (read instanceof Decoded) return Promise.resolve(read.value)
     return read instanceof Promise ? this.later(read) : this.told(read)
   }
 
   private async told(read: Read<A>): Promise<A | undefined> {
-    if (read instanceof Opened) return read.value
+    if (read instanceof Decoded) return read.value
     return read === missed ? undefined : this.optional(read)
   }
 
   private async later(reading: Promise<Read<A>>): Promise<A | undefined> {
     try {
       const read = await reading
-      return read instanceof Opened ? read.value : await this.told(read)
+      return read instanceof Decoded ? read.value : await this.told(read)
     } catch (error) {
       if (this.silences(error)) return undefined
       throw error

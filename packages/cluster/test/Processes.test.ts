@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
 import { createClusterCache } from "../src/promise.ts"
-import { Crew } from "./fixtures/Crew.ts"
+import { Workers } from "./fixtures/Workers.ts"
 
 const script = (name: string) => new URL(`./fixtures/${name}.ts`, import.meta.url)
 let keys = 0
@@ -16,30 +16,30 @@ const newKey = () => `key ${++keys}`
 
 afterAll(() => Cluster.bootstrap().close())
 
-const fetchesOf = (crew: Crew) => crew.hands.flatMap((hand) => hand.fetches)
+const fetchesOf = (workers: Workers) => workers.handles.flatMap((handle) => handle.fetches)
 
 describe.each(["advanced", "json"] as const)("over a channel with %s serialization", (serialization) => {
   it("8 workers with 100 callers each fetch once, over the adapter and by `fetch`", async () => {
     // The workers are there first: whichever side begins, they find each other.
-    await using crew = new Crew(8, serialization)
+    await using workers = new Workers(8, serialization)
     Cluster.bootstrap()
     for (const [i, of] of ["adapter", "cache"].entries()) {
       const key = newKey()
       const ask = { key, callers: 100, fetcher: "quick", of }
-      const answers = await Promise.all(crew.hands.map((hand) => hand.job<Array<string>>("ask", ask)))
+      const answers = await Promise.all(workers.handles.map((handle) => handle.job<Array<string>>("ask", ask)))
       expect(answers.flat()).toEqual(Array.from({ length: 800 }, () => "value"))
       // It was kept, too.
-      await crew.hands[0]!.job("ask", ask)
-      expect(fetchesOf(crew)).toHaveLength(i + 1)
+      await workers.handles[0]!.job("ask", ask)
+      expect(fetchesOf(workers)).toHaveLength(i + 1)
     }
   })
 
   it("2 workers × 5,000 incr without waiting: none is lost", async () => {
     Cluster.bootstrap()
-    await using crew = new Crew(2, serialization)
+    await using workers = new Workers(2, serialization)
     const counters = createClusterCache<number>({ namespace: "counters" })
     await counters.clear()
-    const done = await Promise.all(crew.hands.map((hand) => hand.job<number>("count", { times: 5_000 })))
+    const done = await Promise.all(workers.handles.map((handle) => handle.job<number>("count", { times: 5_000 })))
     expect(done).toEqual([5_000, 5_000])
     expect(await counters.get("n")).toBe(10_000)
   })
@@ -47,18 +47,18 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
 
 describe("workers that die or fail", () => {
   /** Kills a worker in its fetch, for which all later ones wait. Answers the milliseconds from its exit to the next fetch. */
-  const succession = async (crew: Crew, at: number, of: string): Promise<number> => {
+  const succession = async (workers: Workers, at: number, of: string): Promise<number> => {
     const key = newKey()
-    const [owner, ...others] = crew.hands.slice(at)
-    for (const hand of crew.hands) hand.fetches.length = 0
+    const [owner, ...others] = workers.handles.slice(at)
+    for (const handle of workers.handles) handle.fetches.length = 0
     void owner!.job("ask", { key, callers: 1, fetcher: "endless", of })
     await owner!.fetching()
-    const served = others.map((hand) => hand.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick", of }))
-    const began = () => others.flatMap((hand) => hand.fetches)
+    const served = others.map((handle) => handle.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick", of }))
+    const began = () => others.flatMap((handle) => handle.fetches)
     // They wait: nobody fetches.
     await sleep(200)
     expect(began()).toEqual([])
-    const worker = crew.workers[at]!
+    const worker = workers.workers[at]!
     worker.process.kill("SIGKILL")
     await once(worker, "exit")
     const exited = performance.now()
@@ -70,9 +70,9 @@ describe("workers that die or fail", () => {
   const killed = "the owner killed in its fetch: one successor within 50 ms of the exit, all are served (%s)"
   it.each(["adapter", "cache"])(killed, async (of) => {
     Cluster.bootstrap()
-    await using crew = new Crew(4)
+    await using workers = new Workers(4)
     const took: Array<number> = []
-    for (const at of [0, 1, 2]) took.push(await succession(crew, at, of))
+    for (const at of [0, 1, 2]) took.push(await succession(workers, at, of))
     // The lease would have lasted for thirty seconds.
     expect(Math.max(...took)).toBeLessThan(5_000)
     // What else the machine does may delay one of them, and not all.
@@ -81,14 +81,14 @@ describe("workers that die or fail", () => {
 
   it.each(["adapter", "cache"])("the owner's fetch fails: its one error is everybody's (%s)", async (of) => {
     Cluster.bootstrap()
-    await using crew = new Crew(4)
+    await using workers = new Workers(4)
     // One that came a second later would rightly try again.
-    await crew.ready()
+    await workers.ready()
     const key = newKey()
     const answers = await Promise.all(
-      crew.hands.map((hand) => hand.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
+      workers.handles.map((handle) => handle.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
     )
-    expect(fetchesOf(crew)).toHaveLength(1)
+    expect(fetchesOf(workers)).toHaveLength(1)
     expect(answers.flat()).toHaveLength(40)
     for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
   })
@@ -120,8 +120,8 @@ describe("threads", () => {
 describe("a primary that is busy or gone", () => {
   it("blocked for a second: typed timeouts, then all is well, and no key is stalled", async () => {
     Cluster.bootstrap()
-    await using crew = new Crew(2, "advanced", { CREW_TIMEOUT: "300" })
-    const [one, two] = crew.hands
+    await using workers = new Workers(2, "advanced", { WORKER_TIMEOUT: "300" })
+    const [one, two] = workers.handles
     const [blocked, key] = [newKey(), newKey()]
     expect((await one!.job<{ answer: string }>("get", { key })).answer).toBe("nothing")
     await two!.job("get", { key })
@@ -136,12 +136,12 @@ describe("a primary that is busy or gone", () => {
     expect(took).toBeGreaterThan(250)
     expect(took).toBeLessThan(950)
     expect(await asked).toEqual(Array.from({ length: 5 }, () => "failed: CACHE_GET_FAILED"))
-    expect(crew.hands.flatMap((hand) => hand.fetches)).toEqual([])
+    expect(workers.handles.flatMap((handle) => handle.fetches)).toEqual([])
     // The lease that was granted to nobody any more is given back: the next caller need not wait for its end.
     const since = performance.now()
     expect(await one!.job("ask", { key: blocked, callers: 3, fetcher: "quick" })).toEqual(["value", "value", "value"])
     expect(performance.now() - since).toBeLessThan(5_000)
-    expect(fetchesOf(crew)).toHaveLength(1)
+    expect(fetchesOf(workers)).toHaveLength(1)
   })
 
   it("killed: calls under way and calls to come are refused at once", async () => {

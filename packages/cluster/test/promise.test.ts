@@ -5,7 +5,7 @@ import type { Codec } from "@cache-locking/core"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Cluster } from "../src/index.ts"
 import { ClusterError, createClusterCache, getInstance, memoize, type RejectingOptions, wrap } from "../src/promise.ts"
-import { collected, made as madeOver } from "./fixtures/Made.ts"
+import { made as cachesOver, collected } from "./fixtures/Caches.ts"
 
 afterEach(() => {
   Cluster.bootstrap().close()
@@ -21,7 +21,7 @@ const elapse = (ms: number): void => {
 const stopClock = () => vi.useFakeTimers({ toFake: ["performance"] })
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
-  const made = <A = any>(options: RejectingOptions<A> = {}) => madeOver<A>(options, serialization)
+  const made = <A = any>(options: RejectingOptions<A> = {}) => cachesOver<A>(options, serialization)
 
   describe("values", () => {
     it("structured values arrive as they were", async () => {

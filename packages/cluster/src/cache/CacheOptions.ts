@@ -3,11 +3,11 @@
  */
 import { type Cache, Check, type Codec, type Tiered } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
-import { type BackendOptions, backendNames } from "../client/Backend.ts"
-import type { Way } from "./Bridge.ts"
+import { clientOptionNames, type SpaceClientOptions } from "../client/SpaceClient.ts"
+import type { CallContext } from "./CacheAdapter.ts"
 
 /** How a cache is made. */
-export interface Options<in out A> extends BackendOptions {
+export interface Options<in out A> extends SpaceClientOptions {
   /** How values become bytes. `Codec.default` unless given, which keeps Map, Set, Date, BigInt and bytes. */
   readonly codec?: Codec.Codec<A> | undefined
   /**
@@ -44,7 +44,7 @@ export interface Dumped {
   readonly size: number
 }
 
-const optionNames: ReadonlySet<string> = new Set([...backendNames, "codec", "near", "load"])
+const optionNames: ReadonlySet<string> = new Set([...clientOptionNames, "codec", "near", "load"])
 const setNames: ReadonlySet<string> = new Set(["ttl", "size"])
 const fetchNames: ReadonlySet<string> = new Set([...setNames, "forceRefresh"])
 
@@ -60,16 +60,16 @@ export const checkOptions = (options: object): void => Check.known(options, opti
  *
  * @throws InvalidOption
  */
-export const wayOf = (options: SetOptions | undefined): Way => resolve(options, setNames)
+export const writeContextOf = (options: SetOptions | undefined): CallContext => resolve(options, setNames)
 
 /**
  * What a load's fill is told.
  *
  * @throws InvalidOption
  */
-export const fetchWayOf = (options: FetchOptions | undefined): Way => resolve(options, fetchNames)
+export const fetchContextOf = (options: FetchOptions | undefined): CallContext => resolve(options, fetchNames)
 
-const resolve = (options: SetOptions | undefined, names: ReadonlySet<string>): Way => {
+const resolve = (options: SetOptions | undefined, names: ReadonlySet<string>): CallContext => {
   if (options === undefined) return {}
   Check.known(options, names)
   const { size, ttl } = options

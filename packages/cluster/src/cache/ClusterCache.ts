@@ -9,24 +9,24 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Backend, open } from "../client/Backend.ts"
 import * as ClusterAdapter from "../client/ClusterAdapter.ts"
 import { ClusterError, ofCore } from "../client/ClusterError.ts"
+import { open, type SpaceClient } from "../client/SpaceClient.ts"
 import type { SpaceStats } from "../primary/Space.ts"
-import { failureCodec } from "../wire/Thrown.ts"
-import { bridge, Way } from "./Bridge.ts"
+import { failureCodec } from "../wire/SerializedError.ts"
+import { CallContext, cacheAdapter } from "./CacheAdapter.ts"
 import {
   checkOptions,
   type Dumped,
   type FetchOptions,
-  fetchWayOf,
+  fetchContextOf,
   type Options,
   type SetOptions,
-  wayOf
+  writeContextOf
 } from "./CacheOptions.ts"
+import { Decoded, Decoder } from "./Decoder.ts"
 import * as Dump from "./Dump.ts"
-import { Forcing } from "./Forcing.ts"
-import { Opened, Opener } from "./Opener.ts"
+import { ForcedLoads } from "./ForcedLoads.ts"
 import { type ByCore, effectOf, type Read, Reader } from "./Reader.ts"
 
 export type { Dumped, FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
@@ -38,26 +38,26 @@ const counterHeader = Envelope.encode(new Uint8Array(), Codec.default.name, { co
 
 export class ClusterCache<in out A> {
   readonly options: Options<A>
-  private readonly backend: Backend
+  private readonly client: SpaceClient
   private readonly cache: ReturnType<typeof Cache.makeUnsafe<A>>
   /** None where there are near copies, and none any more once it is destroyed: then core knows more. */
   private reader: Reader<A> | undefined
-  private readonly forcing = new Forcing()
+  private readonly forcedLoads = new ForcedLoads()
 
   /** @throws InvalidOption */
-  constructor(options: Options<A> = {}, backend?: Backend) {
+  constructor(options: Options<A> = {}, client?: SpaceClient) {
     checkOptions(options)
     const { codec, load, near, ...place } = options
     this.options = options
-    this.backend = backend ?? open(place)
-    const far = bridge(this.backend)
+    this.client = client ?? open(place)
+    const far = cacheAdapter(this.client)
     const adapter = near === undefined ? far : Tiered.make([near, far])
     this.cache = Cache.makeUnsafe<A>({ ...load, codec, failureCodec, adapter })
-    if (near === undefined) this.reader = new Reader(this.backend, new Opener(codec), this.byCore)
+    if (near === undefined) this.reader = new Reader(this.client, new Decoder(codec), this.byCore)
   }
 
   private call<B>(verb: string, args: ReadonlyArray<unknown>, key?: string): Effect.Effect<B, ClusterError> {
-    return Effect.mapError(this.backend.call<B>(verb, args), ofCore(key))
+    return Effect.mapError(this.client.call<B>(verb, args), ofCore(key))
   }
 
   /** The value. What is kept may be `null` or `undefined`: `None` says that nothing is. */
@@ -75,11 +75,11 @@ export class ClusterCache<in out A> {
   private read(key: string, peek: boolean, clock: Clock.Clock): Read<A> {
     if (this.reader !== undefined) return this.reader.get(key, peek)
     const near = this.cache.valueUnsafe(key, clock)
-    return near === undefined ? this.byCore(key, peek, undefined) : new Opened(near.value)
+    return near === undefined ? this.byCore(key, peek, undefined) : new Decoded(near.value)
   }
 
   private readonly byCore: ByCore<A> = (key, peek, found) =>
-    Effect.provideService(Effect.mapError(this.cache.get(key), ofCore(key)), Way, { peek, found })
+    Effect.provideService(Effect.mapError(this.cache.get(key), ofCore(key)), CallContext, { peek, found })
 
   /** The same, without it counting as use: neither order, ages nor figures change. */
   peek(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
@@ -93,19 +93,19 @@ export class ClusterCache<in out A> {
 
   /** Keeps a value. A load that began before can no longer fill. */
   set(key: string, value: A, options?: SetOptions): Effect.Effect<void, ClusterError> {
-    return Effect.suspend(() => this.write(key, value, wayOf(options)))
+    return Effect.suspend(() => this.write(key, value, writeContextOf(options)))
   }
 
-  private write(key: string, value: A, way: Way): Effect.Effect<void, ClusterError> {
+  private write(key: string, value: A, way: CallContext): Effect.Effect<void, ClusterError> {
     const set = this.cache.set(key, value) as Effect.Effect<void, CacheLockingError>
-    return Effect.mapError(Effect.provideService(set, Way, way), ofCore(key))
+    return Effect.mapError(Effect.provideService(set, CallContext, way), ofCore(key))
   }
 
   /** Keeps a value if there is none; tells whether it did. */
   setIfAbsent(key: string, value: A, options?: SetOptions): Effect.Effect<boolean, ClusterError> {
     return Effect.suspend(() => {
       const absent = { refused: false }
-      return Effect.map(this.write(key, value, { ...wayOf(options), absent }), () => !absent.refused)
+      return Effect.map(this.write(key, value, { ...writeContextOf(options), absent }), () => !absent.refused)
     })
   }
 
@@ -122,14 +122,14 @@ export class ClusterCache<in out A> {
     return Effect.withFiber((fiber) => {
       const { reader } = this
       if (reader === undefined) return Effect.mapError(this.cache.getMany(keys), ofCore())
-      return reader.getMany([...new Set(keys)], fiber.getRef(Way).peek === true)
+      return reader.getMany([...new Set(keys)], fiber.getRef(CallContext).peek === true)
     })
   }
 
   /** Keeps values. One message each way; each value by itself. */
   mSet(entries: Iterable<readonly [key: string, value: A]>, options?: SetOptions): Effect.Effect<void, ClusterError> {
     return Effect.suspend(() => {
-      const way = wayOf(options)
+      const way = writeContextOf(options)
       const write = ([key, value]: readonly [string, A]) => this.write(key, value, way)
       return Effect.forEach(entries, write, { concurrency: "unbounded", discard: true })
     })
@@ -150,16 +150,16 @@ export class ClusterCache<in out A> {
     options?: FetchOptions
   ): Effect.Effect<A, CacheLockingError | E, R> {
     return Effect.suspend(() => {
-      const way = fetchWayOf(options)
+      const way = fetchContextOf(options)
       const force = options?.forceRefresh === true
-      const forced = () => this.forcing.counted(key, this.cache.refresh(key, fetcher))
+      const forced = () => this.forcedLoads.counted(key, this.cache.refresh(key, fetcher))
       const plain = () => this.cache.getOrSet(key, fetcher)
       // Who comes later than a forced load joins it, and is content with what is there if it fails.
       const joined = () => Effect.catch(forced(), plain)
-      const answer = force ? forced() : this.forcing.has(key) ? joined() : plain()
+      const answer = force ? forced() : this.forcedLoads.has(key) ? joined() : plain()
       return Effect.provideService(
         Effect.map(answer as Effect.Effect<{ readonly value: A }, CacheLockingError | E, R>, ({ value }) => value),
-        Way,
+        CallContext,
         way
       )
     })
@@ -175,7 +175,7 @@ export class ClusterCache<in out A> {
       return Effect.fail(new ClusterError({ reason: "NotANumber", message, key }))
     }
     return Effect.suspend(() => {
-      const { ttl } = wayOf(options)
+      const { ttl } = writeContextOf(options)
       return this.call<number>("count", [key, by, counterHeader, ttl], key)
     })
   }
@@ -187,12 +187,12 @@ export class ClusterCache<in out A> {
 
   /** The keys, the most recently used first, page by page. */
   keys(prefix = ""): Stream.Stream<string, ClusterError> {
-    return ClusterAdapter.pages<string>(this.backend, prefix, "keys")
+    return ClusterAdapter.pages<string>(this.client, prefix, "keys")
   }
 
   /** Keys and values, page by page. What is removed meanwhile is left out. */
   entries(prefix = ""): Stream.Stream<readonly [key: string, value: A], ClusterError> {
-    const values = (keys: ReadonlyArray<string>) => Effect.provideService(this.mGet(keys), Way, { peek: true })
+    const values = (keys: ReadonlyArray<string>) => Effect.provideService(this.mGet(keys), CallContext, { peek: true })
     return this.keys(prefix).pipe(
       Stream.grouped(1_000),
       Stream.mapEffect((keys) => Effect.map(values(keys), (found) => [...found])),
@@ -206,11 +206,11 @@ export class ClusterCache<in out A> {
   }
 
   /** Everything as it is kept, the least recently used first. */
-  readonly dump: Effect.Effect<ReadonlyArray<Dumped>, ClusterError> = Effect.suspend(() => Dump.read(this.backend))
+  readonly dump: Effect.Effect<ReadonlyArray<Dumped>, ClusterError> = Effect.suspend(() => Dump.read(this.client))
 
   /** Keeps what a `dump` gave, in its order. */
   load(dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> {
-    return Dump.write(this.backend, dumped)
+    return Dump.write(this.client, dumped)
   }
 
   /** Milliseconds that a value has left; `Infinity` if it has no end, `undefined` if it is not there. */
@@ -240,7 +240,7 @@ export class ClusterCache<in out A> {
 
   /** The ttl of values that are set without one, in milliseconds; with an argument, that is changed for those to come. */
   ttl(next?: Duration.Input): Effect.Effect<number, ClusterError> {
-    return Effect.suspend(() => this.bound<number>("ttl", wayOf({ ttl: next }).ttl))
+    return Effect.suspend(() => this.bound<number>("ttl", writeContextOf({ ttl: next }).ttl))
   }
 
   /** Whether an expired value is given once more; with an argument, that is changed for values to come. */
@@ -259,7 +259,7 @@ export class ClusterCache<in out A> {
   /** The same namespace with values written in another way: compressed, MessagePack. */
   wrap<B>(codec: Codec.Codec<B>): ClusterCache<B> {
     const { codec: _, load: __, near, ...place } = this.options
-    return new ClusterCache<B>({ ...place, near, codec }, this.backend)
+    return new ClusterCache<B>({ ...place, near, codec }, this.client)
   }
 
   /** Ends this cache's own work. The values stay in the primary. */

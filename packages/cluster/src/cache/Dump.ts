@@ -3,27 +3,27 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Backend } from "../client/Backend.ts"
 import * as ClusterAdapter from "../client/ClusterAdapter.ts"
 import type { ClusterError } from "../client/ClusterError.ts"
+import type { SpaceClient } from "../client/SpaceClient.ts"
 import type { Dumped } from "./CacheOptions.ts"
 
 /** Values that are written in one call. */
 const atOnce = 500
 
 /** Everything, the least recently used first. */
-export const read = (backend: Backend): Effect.Effect<ReadonlyArray<Dumped>, ClusterError> => {
-  const all = ClusterAdapter.pages<readonly [string, Uint8Array, number, number]>(backend, "", "entries")
+export const read = (client: SpaceClient): Effect.Effect<ReadonlyArray<Dumped>, ClusterError> => {
+  const all = ClusterAdapter.pages<readonly [string, Uint8Array, number, number]>(client, "", "entries")
   return Effect.map(Stream.runCollect(all), (rows) =>
     [...rows].reverse().flatMap(([key, bytes, ttl, size]) => (ttl > 0 ? [{ key, bytes, ttl, size }] : []))
   )
 }
 
 /** Keeps what `read` gave, in its order. */
-export const write = (backend: Backend, dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> => {
+export const write = (client: SpaceClient, dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> => {
   const parts: Array<ReadonlyArray<Dumped>> = []
   for (let i = 0; i < dumped.length; i += atOnce) parts.push(dumped.slice(i, i + atOnce))
   const send = (part: ReadonlyArray<Dumped>) =>
-    backend.call("setMany", [part.map(({ bytes, key, size, ttl }) => [key, bytes, ttl, size])])
+    client.call("setMany", [part.map(({ bytes, key, size, ttl }) => [key, bytes, ttl, size])])
   return Effect.forEach(parts, send, { discard: true })
 }

@@ -4,10 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Backend } from "../client/Backend.ts"
 import { type ClusterError, ofCore } from "../client/ClusterError.ts"
+import type { SpaceClient } from "../client/SpaceClient.ts"
 import type { Payload } from "../wire/Compact.ts"
-import { Opened, type Opener } from "./Opener.ts"
+import { Decoded, type Decoder } from "./Decoder.ts"
 
 /** What the primary found: the value, and the milliseconds for which it is fresh. */
 export type Found = readonly [value: Payload, freshFor: number]
@@ -20,14 +20,14 @@ export type ByCore<A> = (
 ) => Effect.Effect<Option.Option<A>, ClusterError>
 
 /** What is there at once, or an effect that tells. */
-export type Read<A> = Opened<A> | typeof missed | Effect.Effect<Option.Option<A>, ClusterError>
+export type Read<A> = Decoded<A> | typeof missed | Effect.Effect<Option.Option<A>, ClusterError>
 
 /** There is nothing. */
 export const missed = Symbol("missed")
 
 /** As Effect has it. */
 export const effectOf = <A>(read: Read<A>): Effect.Effect<Option.Option<A>, ClusterError> =>
-  read instanceof Opened ? Effect.succeedSome(read.value) : read === missed ? none : read
+  read instanceof Decoded ? Effect.succeedSome(read.value) : read === missed ? none : read
 
 /** Keys in one ask. */
 const page = 1_000
@@ -44,29 +44,29 @@ const isPlain = (key: unknown): boolean =>
   typeof key === "string" && key !== "" && key.length <= surelyShort && key.charCodeAt(0) !== 1
 
 export class Reader<A> {
-  private readonly backend: Backend
-  private readonly opener: Opener<A>
+  private readonly client: SpaceClient
+  private readonly decoder: Decoder<A>
   private readonly byCore: ByCore<A>
 
-  constructor(backend: Backend, opener: Opener<A>, byCore: ByCore<A>) {
-    this.backend = backend
-    this.opener = opener
+  constructor(client: SpaceClient, decoder: Decoder<A>, byCore: ByCore<A>) {
+    this.client = client
+    this.decoder = decoder
     this.byCore = byCore
   }
 
   /** Begins at once; in the primary the answer is there when it returns. */
   get(key: string, peek: boolean): Read<A> {
     if (!isPlain(key)) return this.byCore(key, peek, undefined)
-    const { backend } = this
+    const { client } = this
     const verb = peek ? "peek" : "get"
-    if (backend.now === undefined) {
-      const asked = backend.call<Found | undefined | null>(verb, [key])
+    if (client.now === undefined) {
+      const asked = client.call<Found | undefined | null>(verb, [key])
       const answer = (found: Found | undefined | null) => effectOf(this.opened(key, peek, found, false))
       return Effect.flatMap(Effect.mapError(asked, ofCore(key)), answer)
     }
     let found: Found | undefined
     try {
-      found = backend.now(verb, [key]) as Found | undefined
+      found = client.now(verb, [key]) as Found | undefined
     } catch {
       return this.byCore(key, peek, undefined)
     }
@@ -75,7 +75,7 @@ export class Reader<A> {
 
   /** The same for those who use promises. */
   begin(key: string): Read<A> | Promise<Read<A>> {
-    const { ask } = this.backend
+    const { ask } = this.client
     if (ask === undefined || !isPlain(key)) return this.get(key, false)
     return new Promise((resolve, reject) =>
       ask("get", [key], {
@@ -87,7 +87,7 @@ export class Reader<A> {
 
   private opened(key: string, peek: boolean, found: Found | undefined | null, kept: boolean): Read<A> {
     if (found === undefined || found === null) return missed
-    return this.opener.open(found[0], kept) ?? this.byCore(key, peek, found)
+    return this.decoder.open(found[0], kept) ?? this.byCore(key, peek, found)
   }
 
   /** The values that there are, in the order of the keys. */
@@ -104,14 +104,14 @@ export class Reader<A> {
         keys.map((key) => [key, undefined]),
         peek
       )
-    const asked = this.backend.call<ReadonlyArray<Payload | undefined | null>>(peek ? "peekMany" : "getMany", [keys])
+    const asked = this.client.call<ReadonlyArray<Payload | undefined | null>>(peek ? "peekMany" : "getMany", [keys])
     return Effect.flatMap(Effect.mapError(asked, ofCore()), (found) => {
       const values = new Map<string, A>()
       const odd: Array<readonly [string, Found]> = []
       for (let i = 0; i < keys.length; i++) {
         const [key, payload] = [keys[i]!, found[i]]
         if (payload === undefined || payload === null) continue
-        const opened = this.opener.open(payload, false)
+        const opened = this.decoder.open(payload, false)
         if (opened === undefined) odd.push([key, [payload, 1]])
         else values.set(key, opened.value)
       }

@@ -22,13 +22,13 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { boundsOf } from "../primary/SpaceOptions.ts"
-import { type Backend, type BackendOptions, backendNames, open } from "./Backend.ts"
 import { type ClusterError, toAdapterError } from "./ClusterError.ts"
+import { clientOptionNames, open, type SpaceClient, type SpaceClientOptions } from "./SpaceClient.ts"
 
 /** What the adapter is told. */
-export interface Options extends BackendOptions {}
+export interface Options extends SpaceClientOptions {}
 
-const names: ReadonlySet<string> = new Set(backendNames)
+const names: ReadonlySet<string> = new Set(clientOptionNames)
 
 const name = "cluster"
 
@@ -50,7 +50,7 @@ const withValue = <A extends { readonly value?: unknown }>(part: A): A =>
 const mostAsking = 10_000
 
 /** The adapter over a namespace that is open already, which keeps values of at most `valueBytes`. */
-export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingAdapter => {
+export const over = (client: SpaceClient, valueBytes = limits.valueBytes): ListingAdapter => {
   const here = { name, limits: { ...limits, valueBytes } }
   /** One call, typed as the contract has it. */
   const call = <A>(
@@ -61,7 +61,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
   ): Effect.Effect<A, AdapterError> => {
     const refused = key === undefined ? undefined : Limits.refusal(here, operation, key)
     if (refused !== undefined) return Effect.fail(refused)
-    return Effect.mapError(backend.call<A>(operation, args, late), failure(operation, key))
+    return Effect.mapError(client.call<A>(operation, args, late), failure(operation, key))
   }
   const failure = (operation: Operation, key: string | undefined) => (error: ClusterError) =>
     toAdapterError(operation, key, error)
@@ -89,12 +89,12 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
     })
 
   const giveBack = (key: string, answer: Acquired): void => {
-    if (answer._tag === "Leader") Effect.runFork(Effect.ignore(backend.call("abandon", [key, answer.token])))
+    if (answer._tag === "Leader") Effect.runFork(Effect.ignore(client.call("abandon", [key, answer.token])))
   }
 
   return {
     ...here,
-    identity: backend.identity,
+    identity: client.identity,
     acquire,
     acquireMany: (keys, options) => {
       const refused = Limits.refusalOfAny(here, "acquireMany", keys)
@@ -135,7 +135,7 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
           latch.openUnsafe()
         }
         return Effect.acquireRelease(
-          Effect.mapError(backend.subscribe("watch", [key], { told: opened, lost: opened }), failure("watch", key)),
+          Effect.mapError(client.subscribe("watch", [key], { told: opened, lost: opened }), failure("watch", key)),
           (end) => Effect.sync(end)
         ).pipe(Effect.as(latch.await))
       }),
@@ -143,13 +143,13 @@ export const over = (backend: Backend, valueBytes = limits.valueBytes): ListingA
       Effect.asVoid(
         Effect.acquireRelease(
           Effect.mapError(
-            backend.subscribe("changes", [], { told: listener.changed, lost: listener.lost }),
+            client.subscribe("changes", [], { told: listener.changed, lost: listener.lost }),
             failure("changes", undefined)
           ),
           (end) => Effect.sync(end)
         )
       ),
-    keys: (prefix) => Stream.mapError(pages<string>(backend, prefix, "leased"), failure("keys", undefined))
+    keys: (prefix) => Stream.mapError(pages<string>(client, prefix, "leased"), failure("keys", undefined))
   }
 }
 
@@ -160,21 +160,21 @@ interface Page<A> {
 
 /** A listing, page by page. */
 export const pages = <A>(
-  backend: Backend,
+  client: SpaceClient,
   prefix: string,
   what: "keys" | "leased" | "entries"
 ): Stream.Stream<A, ClusterError> =>
   Stream.unwrap(
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => ({ id: backend.number(), begun: false, done: false })),
-        ({ begun, done, id }) => (begun && !done ? Effect.ignore(backend.call("leave", [id])) : Effect.void)
+        Effect.sync(() => ({ id: client.number(), begun: false, done: false })),
+        ({ begun, done, id }) => (begun && !done ? Effect.ignore(client.call("leave", [id])) : Effect.void)
       ),
       (scan) =>
         Stream.paginate(0, () => {
           const page = scan.begun
-            ? backend.call<Page<A>>("next", [scan.id])
-            : backend.call<Page<A>>("scan", [scan.id, prefix, what])
+            ? client.call<Page<A>>("next", [scan.id])
+            : client.call<Page<A>>("scan", [scan.id, prefix, what])
           scan.begun = true
           return Effect.map(page, ({ done, items }) => {
             scan.done = done
@@ -198,9 +198,9 @@ export const pages = <A>(
  */
 export const make = (options: Options = {}): ListingAdapter => {
   Check.known(options, names)
-  const backend = open(options)
+  const client = open(options)
   const most = options.space === undefined ? Infinity : boundsOf(options.space).maxEntrySize
-  return over(backend, Math.min(most, limits.valueBytes))
+  return over(client, Math.min(most, limits.valueBytes))
 }
 
 /** The adapter as a layer. The channel stays the caller's. */

@@ -1,7 +1,7 @@
 /** What can go wrong between a worker and the primary. */
 import { AdapterError, type CacheLockingError, type Operation } from "@cache-locking/core"
 import * as Data from "effect/Data"
-import { revived } from "../wire/Thrown.ts"
+import { deserializeError } from "../wire/SerializedError.ts"
 import type { Fault } from "../wire/Wire.ts"
 
 /**
@@ -30,7 +30,7 @@ export class ClusterError extends Data.TaggedError("CLUSTER_ERROR")<{
 
 /** What the primary said, as an error here, with the name, code, stack and causes of what was thrown there. */
 export const ofFault = ({ cause, message, reason }: Fault): ClusterError =>
-  new ClusterError({ reason, message, cause: cause && revived(cause) })
+  new ClusterError({ reason, message, cause: cause && deserializeError(cause) })
 
 /** The same as the contract has it. */
 export const toAdapterError = (operation: Operation, key: string | undefined, error: ClusterError): AdapterError =>

@@ -2,9 +2,9 @@
  * A worker's end: asks, with an answer or a typed failure in bounded time, and subscriptions.
  */
 import { randomUUID } from "node:crypto"
-import { Outbox } from "../wire/Outbox.ts"
 import type { Port } from "../wire/Ports.ts"
-import { type Arrived, type Asking, arrivedOf, type Telling, tellingOf, version } from "../wire/Wire.ts"
+import { SendQueue } from "../wire/SendQueue.ts"
+import { type ClientItem, type PrimaryItem, primaryItemOf, type Received, readFrame, version } from "../wire/Wire.ts"
 import { ClusterError, ofFault } from "./ClusterError.ts"
 
 /** Who is told how an ask ended. */
@@ -43,14 +43,14 @@ const nobody =
 
 export class Link {
   readonly id: string = randomUUID()
-  private readonly outbox: Outbox<Asking>
+  private readonly queue: SendQueue<ClientItem>
   private readonly pending = new Map<number, Pending>()
   /** Asks that were given up, whose answers matter all the same. */
   private readonly givenUp = new Map<number, (answer: any) => void>()
   private readonly subscribers = new Map<number, Subscriber>()
   private readonly opened: Array<{ readonly name: string; readonly options: object | undefined }> = []
   /** Asks of the time before the welcome. */
-  private readonly unsent: Array<Asking> = []
+  private readonly unsent: Array<ClientItem> = []
   private hub: string | undefined
   private gone: ClusterError | undefined
   private knocking: NodeJS.Timeout | undefined
@@ -61,9 +61,9 @@ export class Link {
   private readonly unlisten: () => void
 
   constructor(port: Port) {
-    this.outbox = new Outbox(port, "hub", this.id, (item) => item[0] !== "ask" || this.isWanted(item[1]))
+    this.queue = new SendQueue(port, "primary", this.id, (item) => item[0] !== "ask" || this.isWanted(item[1]))
     this.unlisten = port.listen(
-      (message) => this.receive(arrivedOf(message, "link")),
+      (message) => this.receive(readFrame(message, "link")),
       () => this.end(new ClusterError({ reason: "Disconnected", message: "the primary is gone" }))
     )
   }
@@ -75,7 +75,7 @@ export class Link {
   /** A handle by which asks name the namespace. It costs no round trip: a refusal is the answer of the first ask. */
   open(name: string, options: object | undefined): number {
     const handle = this.opened.push({ name, options }) - 1
-    if (this.hub !== undefined) this.outbox.push(["open", handle, name, options ?? null])
+    if (this.hub !== undefined) this.queue.push(["open", handle, name, options ?? null])
     return handle
   }
 
@@ -95,9 +95,9 @@ export class Link {
     return () => this.giveUp(id)
   }
 
-  private send(item: Asking): void {
+  private send(item: ClientItem): void {
     if (this.hub === undefined) this.unsent.push(item)
-    else this.outbox.push(item)
+    else this.queue.push(item)
   }
 
   /** A number under which the subscriber is told; asking for the subscription is the caller's. */
@@ -108,12 +108,12 @@ export class Link {
   }
 
   unsubscribe(id: number): void {
-    if (this.subscribers.delete(id) && this.gone === undefined && this.hub !== undefined) this.outbox.push(["drop", id])
+    if (this.subscribers.delete(id) && this.gone === undefined && this.hub !== undefined) this.queue.push(["drop", id])
   }
 
   /** Ends this end: everything pending fails, and the primary frees what was held. */
   close(): void {
-    if (this.gone === undefined && this.hub !== undefined) this.outbox.sendNow(["bye"])
+    if (this.gone === undefined && this.hub !== undefined) this.queue.sendNow(["bye"])
     this.end(new ClusterError({ reason: "Disconnected", message: "the link was closed" }))
   }
 
@@ -130,7 +130,7 @@ export class Link {
     this.hub = undefined
     clearInterval(this.knocking)
     this.knocking = undefined
-    this.outbox.clear()
+    this.queue.clear()
     this.unsent.length = 0
     this.givenUp.clear()
     const pending = [...this.pending.values()]
@@ -144,9 +144,9 @@ export class Link {
   private knock(): void {
     if (this.knocking !== undefined) return
     const probe = new Uint8Array([1])
-    this.outbox.sendNow(["hello", probe])
+    this.queue.sendNow(["hello", probe])
     this.knocking = setInterval(() => {
-      if (this.pending.size > 0) this.outbox.sendNow(["hello", probe])
+      if (this.pending.size > 0) this.queue.sendNow(["hello", probe])
       else {
         clearInterval(this.knocking)
         this.knocking = undefined
@@ -157,25 +157,25 @@ export class Link {
     this.knocking.unref()
   }
 
-  private receive(arrived: Arrived): void {
+  private receive(arrived: Received): void {
     if (arrived === "version") {
       const message = `the primary speaks another version of the protocol than ${version}`
       this.end(new ClusterError({ reason: "Version", message }))
     } else if (arrived === "foreign") this.ignored++
     else if (arrived.link === "" || arrived.link === this.id) {
       for (const item of arrived.items) {
-        const telling = tellingOf(item)
+        const telling = primaryItemOf(item)
         if (telling === undefined) this.ignored++
         else this.hear(telling)
       }
     }
   }
 
-  private hear(item: Telling): void {
+  private hear(item: PrimaryItem): void {
     switch (item[0]) {
       case "here":
         if (this.hub !== undefined && this.hub !== item[1]) this.lose()
-        if (this.knocking !== undefined) this.outbox.sendNow(["hello", new Uint8Array([1])])
+        if (this.knocking !== undefined) this.queue.sendNow(["hello", new Uint8Array([1])])
         return
       case "welcome":
         if (this.hub !== item[1]) this.welcomed(item[1], item[2])
@@ -205,13 +205,13 @@ export class Link {
   private welcomed(hub: string, mode: "structured" | "text"): void {
     if (this.hub !== undefined) this.lose()
     this.hub = hub
-    this.outbox.mode = mode
+    this.queue.mode = mode
     clearInterval(this.knocking)
     this.knocking = undefined
     for (const [handle, { name, options }] of this.opened.entries()) {
-      this.outbox.push(["open", handle, name, options ?? null])
+      this.queue.push(["open", handle, name, options ?? null])
     }
-    for (const item of this.unsent.splice(0)) this.outbox.push(item)
+    for (const item of this.unsent.splice(0)) this.queue.push(item)
   }
 
   private answered(id: number, answer: unknown): void {

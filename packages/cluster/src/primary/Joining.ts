@@ -6,7 +6,7 @@
  * instead, and is answered with its value or its failure.
  */
 import { type Acquired, type AcquireOptions, Entry, Token } from "@cache-locking/core"
-import type { Holder } from "./Turns.ts"
+import type { Holder } from "./LeaseTable.ts"
 
 /** Comes with an `acquire`. `seen`: what `Joined` told when this flight was made a follower. */
 export interface Joining {

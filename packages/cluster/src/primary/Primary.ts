@@ -4,17 +4,17 @@
 import cluster, { type Worker } from "node:cluster"
 import { randomUUID } from "node:crypto"
 import { Check } from "@cache-locking/core"
-import { Outbox } from "../wire/Outbox.ts"
 import { isPort, type Port, type PortLike, portOf } from "../wire/Ports.ts"
-import { thrownOf } from "../wire/Thrown.ts"
+import { SendQueue } from "../wire/SendQueue.ts"
+import { serializeError } from "../wire/SerializedError.ts"
 import {
-  type Asking,
-  arrivedOf,
-  askingOf,
+  type ClientItem,
+  clientItemOf,
   type Fault,
   type Frame,
   type Mode,
-  type Telling,
+  type PrimaryItem,
+  readFrame,
   version
 } from "../wire/Wire.ts"
 import { Refused, Space } from "./Space.ts"
@@ -32,24 +32,24 @@ export interface PrimaryStats {
 }
 
 /** One link, as the primary sees it. */
-class Guest implements Asker {
+class ClientLink implements Asker {
   readonly link: string
-  readonly outbox: Outbox<Telling>
+  readonly queue: SendQueue<PrimaryItem>
   readonly spaces = new Map<number, Space | Fault>()
   readonly scans = new Map<number, Scan>()
   private readonly subscriptions = new Map<number, () => void>()
 
   constructor(link: string, port: Port, mode: Mode) {
     this.link = link
-    this.outbox = new Outbox<Telling>(port, "link", link, () => true)
-    this.outbox.mode = mode
+    this.queue = new SendQueue<PrimaryItem>(port, "link", link, () => true)
+    this.queue.mode = mode
   }
 
   readonly subscribe: Asker["subscribe"] = (id, begin) => {
     this.drop(id)
     this.subscriptions.set(
       id,
-      begin((key) => this.outbox.push(["told", id, key]))
+      begin((key) => this.queue.push(["told", id, key]))
     )
   }
 
@@ -61,7 +61,7 @@ class Guest implements Asker {
   /** Forgets all of it, and gives its leases back. */
   leave(): void {
     for (const id of [...this.subscriptions.keys()]) this.drop(id)
-    this.outbox.clear()
+    this.queue.clear()
     for (const space of new Set(this.spaces.values())) if (space instanceof Space) space.free(this.link)
   }
 }
@@ -69,14 +69,14 @@ class Guest implements Asker {
 /** A channel that is served. */
 interface Served {
   readonly port: Port
-  readonly guests: Map<string, Guest>
+  readonly guests: Map<string, ClientLink>
   unlisten: () => void
 }
 
 const faultOf = (error: unknown): Fault => {
   if (error instanceof Refused) return { reason: error.reason, message: error.message }
   if (!(error instanceof Error)) return { reason: "Failed", message: "the primary broke at it" }
-  return { reason: "Failed", message: "the primary broke at it", cause: thrownOf(error) }
+  return { reason: "Failed", message: "the primary broke at it", cause: serializeError(error) }
 }
 
 export class Primary {
@@ -122,8 +122,8 @@ export class Primary {
     return end
   }
 
-  private announce({ port }: Served, item: Telling): void {
-    const frame: Frame<Telling> = { cacheLocking: version, to: "link", link: "", items: [item] }
+  private announce({ port }: Served, item: PrimaryItem): void {
+    const frame: Frame<PrimaryItem> = { cacheLocking: version, to: "link", link: "", items: [item] }
     port.post(frame, () => {})
   }
 
@@ -136,7 +136,7 @@ export class Primary {
   }
 
   private receive(served: Served, message: unknown): void {
-    const frame = arrivedOf(message, "hub")
+    const frame = readFrame(message, "primary")
     if (frame === "foreign") this.ignored++
     else if (frame === "version") {
       this.ignored++
@@ -144,27 +144,27 @@ export class Primary {
       this.announce(served, ["here", this.id])
     } else {
       for (const item of frame.items) {
-        const asking = askingOf(item)
+        const asking = clientItemOf(item)
         if (asking === undefined) this.ignored++
         else this.hear(served, frame.link, asking)
       }
     }
   }
 
-  private hear(served: Served, link: string, item: Asking): void {
+  private hear(served: Served, link: string, item: ClientItem): void {
     const guest = served.guests.get(link)
     if (item[0] === "hello") {
       const mode = item[1] instanceof Uint8Array ? "structured" : "text"
-      const welcomed = guest ?? new Guest(link, served.port, mode)
+      const welcomed = guest ?? new ClientLink(link, served.port, mode)
       served.guests.set(link, welcomed)
-      welcomed.outbox.push(["welcome", this.id, mode])
+      welcomed.queue.push(["welcome", this.id, mode])
     } else if (guest === undefined) this.ignored++
     else if (item[0] === "open") guest.spaces.set(item[1], this.opened(item[2], item[3]))
     else if (item[0] === "drop") guest.drop(item[1])
     else if (item[0] === "bye") {
       served.guests.delete(link)
       guest.leave()
-    } else guest.outbox.push(this.answer(guest, item))
+    } else guest.queue.push(this.answer(guest, item))
   }
 
   private opened(name: string, options: object | null): Space | Fault {
@@ -175,7 +175,10 @@ export class Primary {
     }
   }
 
-  private answer(guest: Guest, [, id, handle, verb, args]: Extract<Asking, readonly ["ask", ...any]>): Telling {
+  private answer(
+    guest: ClientLink,
+    [, id, handle, verb, args]: Extract<ClientItem, readonly ["ask", ...any]>
+  ): PrimaryItem {
     const space = guest.spaces.get(handle)
     if (space === undefined) return ["no", id, { reason: "Malformed", message: "the namespace was not opened" }]
     if (!(space instanceof Space)) return ["no", id, space]

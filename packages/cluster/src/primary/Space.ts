@@ -8,8 +8,8 @@ import { LRUCache } from "lru-cache"
 import { compact } from "../wire/Compact.ts"
 import type { Fault } from "../wire/Wire.ts"
 import { type Joined, type Joining, join } from "./Joining.ts"
+import { LeaseTable } from "./LeaseTable.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
-import { Turns } from "./Turns.ts"
 import { Watchers } from "./Watchers.ts"
 
 /** A call that the primary refuses. */
@@ -58,7 +58,7 @@ export class Space {
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
   private values: LRUCache<string, Row>
-  private readonly turns = new Turns()
+  private readonly turns = new LeaseTable()
   readonly watchers = new Watchers()
   private purging: NodeJS.Timeout | undefined
   private purgeAt = Infinity

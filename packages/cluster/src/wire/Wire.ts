@@ -5,7 +5,7 @@
  * `MessagePort`) a frame travels as it is; where it knows only JSON, what that lacks is marked: bytes are base64.
  */
 
-import type { Thrown } from "./Thrown.ts"
+import type { SerializedError } from "./SerializedError.ts"
 
 /** Both ends must speak the same. */
 export const version = 1
@@ -18,11 +18,11 @@ export interface Fault {
   readonly reason: "NotANumber" | "TooLarge" | "Namespace" | "Malformed" | "Failed"
   readonly message: string
   /** What was thrown there. */
-  readonly cause?: Thrown | undefined
+  readonly cause?: SerializedError | undefined
 }
 
 /** From a worker to the primary. */
-export type Asking =
+export type ClientItem =
   /** The bytes come back as bytes only where the channel keeps structures. */
   | readonly ["hello", probe: Uint8Array]
   | readonly ["open", handle: number, name: string, options: object | null]
@@ -32,7 +32,7 @@ export type Asking =
   | readonly ["bye"]
 
 /** From the primary to a worker. */
-export type Telling =
+export type PrimaryItem =
   | readonly ["here", hub: string]
   | readonly ["welcome", hub: string, mode: Mode]
   | readonly ["ok", id: number, answer: unknown]
@@ -44,7 +44,7 @@ export type Telling =
 export interface Frame<Item> {
   /** The version; the name keeps foreign messages apart. */
   readonly cacheLocking: number
-  readonly to: "hub" | "link"
+  readonly to: "primary" | "link"
   /** Which link: several may share one channel. Empty: all of them. */
   readonly link: string
   readonly items: ReadonlyArray<Item>
@@ -53,10 +53,10 @@ export interface Frame<Item> {
 }
 
 /** What arrived: a frame, one of another version, or something that is not ours. */
-export type Arrived = Frame<unknown> | "foreign" | "version"
+export type Received = Frame<unknown> | "foreign" | "version"
 
 /** Reads whatever came out of a channel. Never throws. */
-export const arrivedOf = (message: unknown, to: "hub" | "link"): Arrived => {
+export const readFrame = (message: unknown, to: "primary" | "link"): Received => {
   if (typeof message !== "object" || message === null) return "foreign"
   const frame = message as Partial<Record<keyof Frame<unknown>, unknown>>
   const { cacheLocking, items, link, marked, to: side } = frame
@@ -72,7 +72,7 @@ export const arrivedOf = (message: unknown, to: "hub" | "link"): Arrived => {
 }
 
 /** A frame as the channel carries it. */
-export const packed = (frame: Frame<unknown>, mode: Mode): unknown =>
+export const writeFrame = (frame: Frame<unknown>, mode: Mode): unknown =>
   mode === "structured" ? frame : { ...frame, items: mark(frame.items), marked: true }
 
 /** User data is bytes, or text alone, so no other object can look like a mark. */
@@ -101,10 +101,10 @@ const isNumber = (value: unknown): value is number => Number.isSafeInteger(value
 const isText = (value: unknown): value is string => typeof value === "string"
 
 /** The item, if a link may say so. */
-export const askingOf = (item: unknown): Asking | undefined =>
-  Array.isArray(item) && isAsking(item) ? (item as unknown as Asking) : undefined
+export const clientItemOf = (item: unknown): ClientItem | undefined =>
+  Array.isArray(item) && isClientItem(item) ? (item as unknown as ClientItem) : undefined
 
-const isAsking = (item: ReadonlyArray<unknown>): boolean => {
+const isClientItem = (item: ReadonlyArray<unknown>): boolean => {
   switch (item[0]) {
     case "ask":
       return isNumber(item[1]) && isNumber(item[2]) && isText(item[3]) && Array.isArray(item[4])
@@ -121,10 +121,10 @@ const isAsking = (item: ReadonlyArray<unknown>): boolean => {
 }
 
 /** The item, if a hub may say so. */
-export const tellingOf = (item: unknown): Telling | undefined =>
-  Array.isArray(item) && isTelling(item) ? (item as unknown as Telling) : undefined
+export const primaryItemOf = (item: unknown): PrimaryItem | undefined =>
+  Array.isArray(item) && isPrimaryItem(item) ? (item as unknown as PrimaryItem) : undefined
 
-const isTelling = (item: ReadonlyArray<unknown>): boolean => {
+const isPrimaryItem = (item: ReadonlyArray<unknown>): boolean => {
   switch (item[0]) {
     case "ok":
       return isNumber(item[1])

@@ -2,7 +2,7 @@
 import { createCache } from "@cache-locking/core/promise"
 import { afterEach, describe, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../../src/index.ts"
-import { made } from "../fixtures/Made.ts"
+import { made } from "../fixtures/Caches.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 

@@ -4,11 +4,11 @@ import { MessageChannel } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { afterEach, describe, expect, it } from "vitest"
-import { linkOver } from "../../src/client/Backend.ts"
 import { ofFault } from "../../src/client/ClusterError.ts"
+import { linkOver } from "../../src/client/SpaceClient.ts"
 import { Cluster, ClusterAdapter } from "../../src/index.ts"
 import { verbs } from "../../src/primary/Verbs.ts"
-import { arrivedOf, packed } from "../../src/wire/Wire.ts"
+import { readFrame, writeFrame } from "../../src/wire/Wire.ts"
 import { pair } from "../fixtures/Pair.ts"
 
 const run = Effect.runPromise
@@ -206,7 +206,7 @@ describe("whatever comes out of a channel", () => {
       fc.constantFrom(...real).map((frame) => JSON.stringify(frame).slice(0, -3)),
       fc.record({
         cacheLocking: fc.constantFrom(1, 2, "1"),
-        to: fc.constantFrom("hub", "link"),
+        to: fc.constantFrom("primary", "link"),
         link: fc.constantFrom("another"),
         items: fc.array(item)
       })
@@ -235,7 +235,7 @@ describe("whatever comes out of a channel", () => {
     const told: Array<any> = []
     ends.worker.on("message", (frame) => told.push(...frame.items))
     const say = (...items: ReadonlyArray<unknown>) =>
-      ends.worker.send!({ cacheLocking: 1, to: "hub", link: "l", items }, undefined, undefined, () => {})
+      ends.worker.send!({ cacheLocking: 1, to: "primary", link: "l", items }, undefined, undefined, () => {})
     say(
       ["hello", new Uint8Array([1])],
       ["open", 0, "n", null],
@@ -256,7 +256,7 @@ describe("whatever comes out of a channel", () => {
     const told: Array<any> = []
     ends.worker.on("message", (frame) => told.push(...frame.items))
     const emit = (items: ReadonlyArray<unknown>) =>
-      ends.primary.emit("message", { cacheLocking: 1, to: "hub", link: "l", items })
+      ends.primary.emit("message", { cacheLocking: 1, to: "primary", link: "l", items })
     emit([
       ["hello", new Uint8Array([1])],
       ["open", 0, "fuzzed", null]
@@ -298,11 +298,11 @@ describe("whatever comes out of a channel", () => {
   it("text frames say the same as structured ones", () => {
     const frame = {
       cacheLocking: 1,
-      to: "hub",
+      to: "primary",
       link: "l",
       items: [["x", Buffer.from([1, 2]), Number.POSITIVE_INFINITY, "a"]]
     }
-    const arrived = arrivedOf(packed(frame as never, "text"), "hub")
+    const arrived = readFrame(writeFrame(frame as never, "text"), "primary")
     expect(arrived).toEqual({ ...frame, items: [["x", new Uint8Array([1, 2]), Number.POSITIVE_INFINITY, "a"]] })
   })
 })

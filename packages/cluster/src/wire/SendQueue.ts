@@ -4,14 +4,14 @@
  */
 
 import type { Port } from "./Ports.ts"
-import { type Frame, type Mode, packed, version } from "./Wire.ts"
+import { type Frame, type Mode, version, writeFrame } from "./Wire.ts"
 
 /** Messages that a channel may be busy with at once. */
 const mostUnderWay = 2
 /** Items in one message: a thousand small ones are sent as fast as one, and more would only make the other end wait. */
 const mostItems = 1_000
 
-export class Outbox<Item> {
+export class SendQueue<Item> {
   mode: Mode = "structured"
   private readonly port: Port
   private readonly to: Frame<Item>["to"]
@@ -60,7 +60,7 @@ export class Outbox<Item> {
     const frame: Frame<Item> = { cacheLocking: version, to: this.to, link: this.link, items }
     this.underWay++
     let done = false
-    this.port.post(packed(frame, mode), () => {
+    this.port.post(writeFrame(frame, mode), () => {
       if (done) return
       done = true
       this.underWay--

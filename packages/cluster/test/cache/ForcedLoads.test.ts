@@ -1,7 +1,7 @@
 /** `forceRefresh`: a new load, joined by whoever comes later, wherever they are. */
 import { afterEach, describe, expect, it } from "vitest"
 import { Cluster } from "../../src/index.ts"
-import { made as madeOver } from "../fixtures/Made.ts"
+import { made as cachesOver } from "../fixtures/Caches.ts"
 import type { Pair } from "../fixtures/Pair.ts"
 
 afterEach(() => Cluster.bootstrap().close())
@@ -29,7 +29,7 @@ const follows = ({ sent }: Pair) =>
   expect.poll(() => JSON.stringify(sent.primary).includes("Follower"), { interval: 2 }).toBe(true)
 
 describe.each(["advanced", "json"] as const)("a forced load, over %s,", (serialization) => {
-  const made = () => madeOver<string>({}, serialization)
+  const made = () => cachesOver<string>({}, serialization)
 
   it("is one for all who force it, in all workers, until it is over", async () => {
     const { direct, one, others, two } = made()

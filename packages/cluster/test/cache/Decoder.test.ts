@@ -1,6 +1,6 @@
 import { Codec, Envelope } from "@cache-locking/core"
 import { expect, it } from "vitest"
-import { Opened, Opener } from "../../src/cache/Opener.ts"
+import { Decoded, Decoder } from "../../src/cache/Decoder.ts"
 import { compact, payloadOf } from "../../src/wire/Compact.ts"
 
 const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
@@ -31,10 +31,10 @@ const values = ["", "text", "7", "ünïcode ✓", "x".repeat(2_000), 0, null, un
 it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) => {
   for (const value of values) {
     const bytes = written(value, Codec.default, cost)
-    const opener = new Opener<unknown>(undefined)
+    const decoder = new Decoder<unknown>(undefined)
     for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-      expect(opener.open(payload, true)).toEqual(new Opened(value))
-      expect(opener.open(payload, false)).toEqual(new Opened(value))
+      expect(decoder.open(payload, true)).toEqual(new Decoded(value))
+      expect(decoder.open(payload, false)).toEqual(new Decoded(value))
     }
   }
 })
@@ -42,8 +42,8 @@ it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) 
 it("and what an own codec wrote", () => {
   const bytes = written({ a: 1 }, Codec.json())
   for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-    expect(new Opener<unknown>(Codec.json()).open(payload, false)).toEqual(new Opened({ a: 1 }))
-    expect(new Opener<unknown>(undefined).open(payload, false)).toBeUndefined()
+    expect(new Decoder<unknown>(Codec.json()).open(payload, false)).toEqual(new Decoded({ a: 1 }))
+    expect(new Decoder<unknown>(undefined).open(payload, false)).toBeUndefined()
   }
 })
 
@@ -54,7 +54,7 @@ it("leaves to core whatever has more about it, is no value, or needs a promise",
     encode: async (value) => Codec.default.encode(value),
     decode: async (bytes) => Codec.default.decode(bytes)
   }
-  const opener = new Opener<unknown>(undefined)
+  const decoder = new Decoder<unknown>(undefined)
   const odd = [
     written("tagged", Codec.default, [0], 1),
     new Uint8Array(),
@@ -64,18 +64,18 @@ it("leaves to core whatever has more about it, is no value, or needs a promise",
   ]
   for (const bytes of odd) {
     for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-      expect(opener.open(payload, true)).toBeUndefined()
+      expect(decoder.open(payload, true)).toBeUndefined()
     }
   }
-  expect(new Opener<unknown>(slow).open(written("value"), false)).toBeUndefined()
+  expect(new Decoder<unknown>(slow).open(written("value"), false)).toBeUndefined()
 })
 
 it("gives no view of what is kept", () => {
   const kept = written(new Uint8Array([1, 2, 3]))
   const before = kept.slice()
-  const opened = new Opener<Uint8Array>(undefined).open(kept, true)!
+  const opened = new Decoder<Uint8Array>(undefined).open(kept, true)!
   opened.value.fill(9)
-  const own = new Opener<Uint8Array>(Codec.bytes).open(written(new Uint8Array([1]), Codec.bytes), true)!
+  const own = new Decoder<Uint8Array>(Codec.bytes).open(written(new Uint8Array([1]), Codec.bytes), true)!
   own.value.fill(9)
   expect(kept).toEqual(before)
 })

@@ -15,7 +15,7 @@ import { ClusterError, ofFault } from "./ClusterError.ts"
 import { type Asker, Link, type Subscriber } from "./Link.ts"
 
 /** Where a namespace is, and how long a call may take. */
-export interface BackendOptions {
+export interface SpaceClientOptions {
   /** Which namespace. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
@@ -32,10 +32,10 @@ export interface BackendOptions {
   readonly port?: PortLike | undefined
 }
 
-export const backendNames = ["namespace", "space", "commandTimeout", "port"] as const
+export const clientOptionNames = ["namespace", "space", "commandTimeout", "port"] as const
 
 /** One namespace. */
-export interface Backend {
+export interface SpaceClient {
   /** The same object for the same namespace of the same primary. */
   readonly identity: object
   readonly call: <A>(
@@ -106,7 +106,7 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
  *
  * @throws InvalidOption. That the namespace is open with other options is the answer of its calls.
  */
-export const open = (options: BackendOptions): Backend => {
+export const open = (options: SpaceClientOptions): SpaceClient => {
   const name = Check.text("namespace", options.namespace, "cache")
   const timeout = Check.duration("commandTimeout", options.commandTimeout ?? timeoutDefault, {
     min: 1,
@@ -120,7 +120,7 @@ export const open = (options: BackendOptions): Backend => {
 let numbers = 0
 const number = (): number => ++numbers
 
-const remote = (link: Link, name: string, bounds: object | undefined, timeout: number): Backend => {
+const remote = (link: Link, name: string, bounds: object | undefined, timeout: number): SpaceClient => {
   const handle = link.open(name, bounds)
   const call = <A>(
     verb: string,
@@ -152,7 +152,7 @@ const remote = (link: Link, name: string, bounds: object | undefined, timeout: n
   }
 }
 
-const direct = (primary: Primary, name: string, bounds: ReturnType<typeof boundsOf> | undefined): Backend => {
+const direct = (primary: Primary, name: string, bounds: ReturnType<typeof boundsOf> | undefined): SpaceClient => {
   let known: Space | undefined
   const spaceOf = (): Space => {
     if (known === undefined || known.closed) known = primary.space(name, bounds)

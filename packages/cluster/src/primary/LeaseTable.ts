@@ -18,10 +18,10 @@ interface Turn {
   readonly holder: Holder | undefined
 }
 
-export class Turns {
+export class LeaseTable {
   private readonly map = new Map<string, Turn>()
   /** Goes round and round: beginning anew each time would walk over the graves of all that were deleted. */
-  private hand = this.map.entries()
+  private cursor = this.map.entries()
 
   get(key: string): Entry.Entry | undefined {
     return this.map.get(key)?.entry
@@ -36,8 +36,8 @@ export class Turns {
   }
 
   private sweep(at: number): void {
-    const seen = this.hand.next()
-    if (seen.done) this.hand = this.map.entries()
+    const seen = this.cursor.next()
+    if (seen.done) this.cursor = this.map.entries()
     else if (at >= Entry.endsAt(seen.value[1].entry)) this.map.delete(seen.value[0])
   }
 

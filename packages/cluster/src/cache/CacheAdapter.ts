@@ -5,15 +5,15 @@
 import type { Acquired, AcquireOptions, Adapter, AdapterError, Snapshot } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Backend } from "../client/Backend.ts"
 import * as ClusterAdapter from "../client/ClusterAdapter.ts"
 import { type ClusterError, toAdapterError } from "../client/ClusterError.ts"
+import type { SpaceClient } from "../client/SpaceClient.ts"
 import type { Joined, Joining } from "../primary/Joining.ts"
 import { bytesOf } from "../wire/Compact.ts"
 import type { Found } from "./Reader.ts"
 
 /** What one call reads or writes beside its value; it travels with the fiber, because core's verbs know nothing of it. */
-export interface Way {
+export interface CallContext {
   readonly ttl?: number | undefined
   readonly size?: number | undefined
   readonly peek?: boolean | undefined
@@ -23,7 +23,9 @@ export interface Way {
   readonly absent?: { refused: boolean } | undefined
 }
 
-export const Way = Context.Reference<Way>("@cache-locking/cluster/Way", { defaultValue: () => ({}) })
+export const CallContext = Context.Reference<CallContext>("@cache-locking/cluster/CallContext", {
+  defaultValue: () => ({})
+})
 
 const nothing: Snapshot = { freshFor: 0, keptFor: 0, age: 0, took: 0 }
 
@@ -41,12 +43,12 @@ const reserved = "\u0001"
 const mostJoined = 10_000
 
 /** Over a namespace. Its loads are apart from the contract's, whose fills know of no sizes. */
-export const bridge = (backend: Backend): Adapter => {
-  const far = ClusterAdapter.over(backend)
+export const cacheAdapter = (client: SpaceClient): Adapter => {
+  const far = ClusterAdapter.over(client)
   const failure = (operation: "read" | "put" | "fill", key: string) => (error: ClusterError) =>
     toAdapterError(operation, key, error)
   const call = <A>(operation: "read" | "put" | "fill", verb: string, args: readonly [string, ...Array<unknown>]) =>
-    Effect.mapError(backend.call<A>(verb, args), failure(operation, args[0]))
+    Effect.mapError(client.call<A>(verb, args), failure(operation, args[0]))
 
   /** What flights were told that wait for a forced load, by owner and key. */
   const joined = new Map<string, number>()
@@ -72,7 +74,7 @@ export const bridge = (backend: Backend): Adapter => {
     read: (key) => {
       if (key.startsWith(reserved)) return far.read(key)
       return Effect.withFiber((fiber) => {
-        const { found, peek } = fiber.getRef(Way)
+        const { found, peek } = fiber.getRef(CallContext)
         if (found !== undefined) return Effect.succeed(snapshotOf(found))
         const verb = peek ? "peek" : "get"
         return Effect.map(call<Found | undefined | null>("read", verb, [key]), (found) =>
@@ -83,7 +85,7 @@ export const bridge = (backend: Backend): Adapter => {
     put: (key, options) => {
       if (key.startsWith(reserved)) return far.put(key, options)
       return Effect.withFiber((fiber) => {
-        const { absent, size, ttl } = fiber.getRef(Way)
+        const { absent, size, ttl } = fiber.getRef(CallContext)
         const bytes = ClusterAdapter.bytesOf(options.value)
         const verb = absent === undefined ? "set" : "setIfAbsent"
         return Effect.map(call<boolean | undefined>("put", verb, [key, bytes, ttl, size]), (done) => {
@@ -94,7 +96,7 @@ export const bridge = (backend: Backend): Adapter => {
     fill: (key, { token, value }) =>
       // The load's fiber has what the call was told that began it.
       Effect.withFiber((fiber) => {
-        const { size, ttl } = fiber.getRef(Way)
+        const { size, ttl } = fiber.getRef(CallContext)
         return call<boolean>("fill", "fill", [key, value && ClusterAdapter.bytesOf(value), token, ttl, size])
       })
   }

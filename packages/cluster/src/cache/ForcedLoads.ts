@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 
-export class Forcing {
+export class ForcedLoads {
   private readonly callers = new Map<string, number>()
 
   /** Whether a load of the key that was forced is waited for. */

@@ -2,11 +2,11 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { linkOver } from "../../src/client/Backend.ts"
+import { linkOver } from "../../src/client/SpaceClient.ts"
 import { Cluster, ClusterCache, type ClusterError } from "../../src/index.ts"
 import { verbs } from "../../src/primary/Verbs.ts"
-import { failureCodec, revived, thrownOf } from "../../src/wire/Thrown.ts"
-import { made } from "../fixtures/Made.ts"
+import { deserializeError, failureCodec, serializeError } from "../../src/wire/SerializedError.ts"
+import { made } from "../fixtures/Caches.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 
@@ -18,7 +18,7 @@ const failure = () => {
 }
 
 const crossed = (error: any) => ({
-  ...thrownOf(error),
+  ...serializeError(error),
   isError: error instanceof Error && error.cause instanceof Error
 })
 
@@ -36,7 +36,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
         linkOver(ends.worker)!.ask(0, "break", [], 1_000, { done: () => {}, failed })
       )
       expect(told).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
-      expect(crossed(told.cause)).toEqual({ ...thrownOf(error), isError: true })
+      expect(crossed(told.cause)).toEqual({ ...serializeError(error), isError: true })
     } finally {
       delete broken["break"]
     }
@@ -55,7 +55,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       [one, one, two, two, direct].map((cache) => cache.fetch("k", fetch).catch((error) => error))
     )
     expect(loads).toBe(1)
-    for (const answer of answers) expect(crossed(answer)).toEqual({ ...thrownOf(error), isError: true })
+    for (const answer of answers) expect(crossed(answer)).toEqual({ ...serializeError(error), isError: true })
     expect(answers.filter((answer) => answer === error).length).toBeGreaterThan(0)
   })
 })
@@ -77,7 +77,7 @@ describe("the codec of failures", () => {
   it("loses the fields that cannot be written, and no others", () => {
     const error = Object.assign(failure(), { _tag: "Broken", retry: () => 1 })
     const arrived = through(error)
-    expect(crossed(arrived)).toEqual({ ...thrownOf(error), isError: true })
+    expect(crossed(arrived)).toEqual({ ...serializeError(error), isError: true })
     expect(arrived).toMatchObject({ _tag: "Broken" })
     expect(arrived).not.toHaveProperty("retry")
     const hidden = new Error("outer", { cause: { at: Symbol("x") } })
@@ -102,7 +102,7 @@ describe("the codec of failures", () => {
     error.cause = error
     expect(() => through(error)).not.toThrow()
     let depth = 0
-    for (let at: unknown = revived(thrownOf(error)); at instanceof Error; at = at.cause) depth++
+    for (let at: unknown = deserializeError(serializeError(error)); at instanceof Error; at = at.cause) depth++
     expect(depth).toBe(9)
   })
 })

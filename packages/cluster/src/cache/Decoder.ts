@@ -6,7 +6,7 @@ import { Codec, Envelope } from "@cache-locking/core"
 import { ascii, bytesOf, headBytes, headText, type Payload } from "../wire/Compact.ts"
 
 /** A value that was opened. */
-export class Opened<out A> {
+export class Decoded<out A> {
   readonly value: A
 
   constructor(value: A) {
@@ -21,7 +21,7 @@ const binary = 0x62
 /** The character `7`: a byte that begins with a later digit has its high bit set. */
 const seven = 0x37
 
-export class Opener<A> {
+export class Decoder<A> {
   private readonly codec: Codec.Codec<A>
   private readonly isDefault: boolean
   /** What is before the milliseconds that the load took, in hexadecimal. */
@@ -35,7 +35,7 @@ export class Opener<A> {
   }
 
   /** `kept`: they are what the primary keeps, of which no value may be a view. */
-  open(payload: Payload, kept: boolean): Opened<A> | undefined {
+  open(payload: Payload, kept: boolean): Decoded<A> | undefined {
     const { codec } = this
     if (codec.async === true) return undefined
     try {
@@ -45,23 +45,23 @@ export class Opener<A> {
     }
   }
 
-  private ofText(payload: string): Opened<A> | undefined {
+  private ofText(payload: string): Decoded<A> | undefined {
     // Text in ASCII needs no bytes.
     if (this.isDefault && payload.charCodeAt(0) === ascii) {
       if (!payload.startsWith(this.head, 1)) return undefined
       let at = headText
       // The cost's first byte ends the head. It goes on behind it where that has the high bit, and ASCII has none: one byte.
       if (payload.charCodeAt(headText - 2) > seven) at++
-      if (payload.charCodeAt(at) === text) return new Opened(payload.slice(at + 1) as A)
+      if (payload.charCodeAt(at) === text) return new Decoded(payload.slice(at + 1) as A)
     }
     return this.ofBytes(bytesOf(payload), false)
   }
 
-  private ofBytes(bytes: Uint8Array, kept: boolean): Opened<A> | undefined {
+  private ofBytes(bytes: Uint8Array, kept: boolean): Decoded<A> | undefined {
     const opened = Envelope.decode(bytes, this.codec.name)
     if (opened === undefined || opened.tags.length > 0) return undefined
     const { payload } = opened
     const owned = kept && !(this.isDefault && payload[0] !== binary) ? payload.slice() : payload
-    return new Opened(this.codec.decode(owned) as A)
+    return new Decoded(this.codec.decode(owned) as A)
   }
 }
