@@ -59,7 +59,7 @@ export const deleteWhere = (
     counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
   )
   return listed.pipe(
-    Stream.filter((key) => !Tags.isOwn(key) && pattern.matches(key)),
+    Stream.filter((key) => !Tags.isReserved(key) && pattern.matches(key)),
     Stream.grouped(page),
     Stream.mapEffect((keys) => Effect.as(deleteMany(engine, [...keys]), keys.length)),
     Stream.runFold(

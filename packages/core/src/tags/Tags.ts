@@ -30,7 +30,7 @@ export const tagOf = (key: string): string | undefined =>
   key.startsWith(prefix) ? key.slice(prefix.length) : undefined
 
 /** True when a key is one of this library's own records. */
-export const isOwn = (key: string): boolean => key.startsWith(reserved)
+export const isReserved = (key: string): boolean => key.startsWith(reserved)
 
 /** The values of the option `tags`: the tags of every value, or a function that derives them from each. */
 export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => ReadonlyArray<string>)

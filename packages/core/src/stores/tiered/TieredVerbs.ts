@@ -16,7 +16,7 @@ import {
   type Snapshot,
   type Value
 } from "../../contract/Adapter.ts"
-import { isOwn, reserved, tagOf } from "../../tags/Tags.ts"
+import { isReserved, reserved, tagOf } from "../../tags/Tags.ts"
 import type { Bus } from "./Bus.ts"
 import type { FarRequest } from "./ChangeLog.ts"
 import { type ChangeSource, InvalidationFeed } from "./InvalidationFeed.ts"
@@ -134,7 +134,7 @@ export class TieredVerbs {
     request: FarRequest
   ): A {
     this.farHits++
-    if (!this.near.log.isCurrent(request, key) || isOwn(key)) return found
+    if (!this.near.log.isCurrent(request, key) || isReserved(key)) return found
     return { ...found, value: this.near.keep(request, key, value, found.age, found.freshFor) }
   }
 
@@ -150,7 +150,7 @@ export class TieredVerbs {
     const tag = tagOf(key)
     if (tag !== undefined) return this.readTag(key, tag)
     return this.asking(this.far.read(key), (found, request): Snapshot => {
-      if (isOwn(key)) return found
+      if (isReserved(key)) return found
       this.farAsked++
       if (found.value !== undefined && found.freshFor > 0) return this.keep(key, found, found.value, request)
       this.near.drop(key)
@@ -178,7 +178,7 @@ export class TieredVerbs {
 
   readonly put: Adapter["put"] = (key, options) =>
     this.writing("put", [key], this.far.put(key, options), (_, request) => {
-      if (isOwn(key)) return
+      if (isReserved(key)) return
       this.near.keep(request, key, asBytes(options.value, this.far), 0, options.lifetime.fresh)
     })
 
