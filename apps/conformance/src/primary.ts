@@ -9,7 +9,7 @@ parentPort?.on("message", (message: ToPrimary) => {
   if (message.name === "serve") primary.serve(message.port)
   else if (message.name === "look") {
     const { answer, key, namespace } = message
-    answer.postMessage(primary.space(namespace, undefined).held(key))
+    answer.postMessage(primary.space(namespace, undefined).recordsOf(key))
     answer.close()
   } else {
     // Nothing of this thread goes on until the flag is set again: no timer, no answer.

@@ -1,5 +1,5 @@
+export * as ClusterAdapter from "./ClusterAdapter.ts"
 export * as ClusterCache from "./cache/ClusterCache.ts"
-export * as ClusterAdapter from "./client/ClusterAdapter.ts"
 export { ClusterError } from "./client/ClusterError.ts"
 export * as Cluster from "./primary/Primary.ts"
 export type { SpaceOptions } from "./primary/SpaceOptions.ts"

@@ -49,7 +49,7 @@ const space = { ttlAutopurge: true }
 const recordsOf =
   (namespace: string): Records =>
   (key) =>
-    Effect.sync(() => primary.space(namespace, undefined).held(key))
+    Effect.sync(() => primary.space(namespace, undefined).recordsOf(key))
 
 /** The primary's answers to a link stay where they are; the test's own relay goes on. */
 const stallOf = (hold: () => () => void): Stall => ({

@@ -15,9 +15,9 @@ const worker = () => {
   return { cache, ends }
 }
 
-/** The verbs that a worker asked for. */
-const asked = (ends: Pair): Array<string> =>
-  ends.sent.worker.flatMap(({ items }) => items.filter((item: any) => item[0] === "ask").map((item: any) => item[3]))
+/** The verbs that a worker called for. */
+const called = (ends: Pair): Array<string> =>
+  ends.sent.worker.flatMap(({ items }) => items.filter((item: any) => item[0] === "call").map((item: any) => item[3]))
 
 it("a miss is two calls for the leader and four for another worker, however many callers; a hit is one", async () => {
   const [one, two] = [worker(), worker()]
@@ -28,16 +28,16 @@ it("a miss is two calls for the leader and four for another worker, however many
   })
   await begun.promise
   const following = Array.from({ length: 100 }, () => two.cache.getOrSet("k", () => "other"))
-  await expect.poll(() => asked(two.ends)).toEqual(["acquire", "watch", "acquire"])
+  await expect.poll(() => called(two.ends)).toEqual(["acquire", "watch", "acquire"])
   loaded.resolve("value")
   expect(await Promise.all([leading, ...following])).toEqual(Array.from({ length: 101 }, () => "value"))
-  expect(asked(one.ends)).toEqual(["acquire", "fill"])
-  expect(asked(two.ends)).toEqual(["acquire", "watch", "acquire", "acquire"])
+  expect(called(one.ends)).toEqual(["acquire", "fill"])
+  expect(called(two.ends)).toEqual(["acquire", "watch", "acquire", "acquire"])
   await one.cache.getOrSet("k", () => "other")
-  expect(asked(one.ends).slice(2)).toEqual(["acquire"])
+  expect(called(one.ends).slice(2)).toEqual(["acquire"])
 })
 
-it("many keys are asked for at once", async () => {
+it("many keys are called for at once", async () => {
   const { cache, ends } = worker()
   const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`)
   await cache.getOrSetMany(keys, (missing) => missing.map((key) => [key, key] as const))

@@ -16,7 +16,7 @@ const commandTimeout = "30 seconds"
 const commandsIn = (message: unknown): ReadonlyArray<string> => {
   const { items } = Object(message) as { readonly items?: unknown }
   if (!Array.isArray(items)) return []
-  return items.flatMap(([kind, , , verb]) => (kind === "ask" ? [verb] : kind === "drop" ? ["unwatch"] : []))
+  return items.flatMap(([kind, , , verb]) => (kind === "call" ? [verb] : kind === "unsubscribe" ? ["unwatch"] : []))
 }
 
 type Port = Parameters<ReturnType<typeof Cluster.bootstrap>["serve"]>[0]

@@ -1,31 +1,35 @@
 /**
- * The adapter as the cache by itself needs it: reading is `get`, writing knows of sizes and of the namespace's own ttl, and
- * a load that was forced is joined.
+ * The adapter of the cache by itself. Reading is `get`, writing knows sizes and the namespace's own ttl, and callers join a
+ * forced load.
  */
 import type { Acquired, AcquireOptions, Adapter, AdapterError, Snapshot } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as ClusterAdapter from "../client/ClusterAdapter.ts"
-import { type ClusterError, toAdapterError } from "../client/ClusterError.ts"
+import { toAdapterError } from "../client/ClusterError.ts"
+import { over } from "../client/SpaceAdapter.ts"
 import type { SpaceClient } from "../client/SpaceClient.ts"
 import type { Joined, Joining } from "../primary/Joining.ts"
-import { bytesOf } from "../wire/Compact.ts"
+import { bytesOf, ownBytes } from "../wire/Compact.ts"
 import type { Found } from "./Reader.ts"
 
-/** What one call reads or writes beside its value; it travels with the fiber, because core's verbs know nothing of it. */
+/** What a call decides beyond the contract. Core's verbs know nothing of it, so it travels with the fiber. */
 export interface CallContext {
   readonly ttl?: number | undefined
   readonly size?: number | undefined
   readonly peek?: boolean | undefined
   /** What a read found, where the primary was asked already. */
   readonly found?: Found | undefined
-  /** Only where nothing is; `refused` tells that something was. */
-  readonly absent?: { refused: boolean } | undefined
+  /** Writes only where there is no value. */
+  readonly ifAbsent?: boolean | undefined
 }
 
 export const CallContext = Context.Reference<CallContext>("@cache-locking/cluster/CallContext", {
   defaultValue: () => ({})
 })
+
+/** Core's own records begin with this. */
+const reserved = "\u0001"
+const isReserved = (key: string): boolean => key.startsWith(reserved)
 
 const nothing: Snapshot = { freshFor: 0, keptFor: 0, age: 0, took: 0 }
 
@@ -36,68 +40,59 @@ const snapshotOf = ([value, freshFor]: Found): Snapshot => ({
   keptFor: freshFor
 })
 
-/** Core's own records (of tags, of beats) are none of the user's values. */
-const reserved = "\u0001"
+/** Flights that are remembered as joined. Those that ended without another call make room for newer ones. */
+const maxJoined = 10_000
 
-/** Flights that wait for a forced load; those that left without an answer are forgotten for newer ones. */
-const mostJoined = 10_000
-
-/** Over a namespace. Its loads are apart from the contract's, whose fills know of no sizes. */
+/** The adapter over a namespace. Its identity is its own: its loads fill with sizes, which the contract's do not have. */
 export const cacheAdapter = (client: SpaceClient): Adapter => {
-  const far = ClusterAdapter.over(client)
-  const failure = (operation: "read" | "put" | "fill", key: string) => (error: ClusterError) =>
-    toAdapterError(operation, key, error)
+  const contract = over(client)
   const call = <A>(operation: "read" | "put" | "fill", verb: string, args: readonly [string, ...Array<unknown>]) =>
-    Effect.mapError(client.call<A>(verb, args), failure(operation, args[0]))
+    Effect.mapError(client.call<A>(verb, args), toAdapterError(operation, args[0]))
 
-  /** What flights were told that wait for a forced load, by owner and key. */
+  /** The `seen` of flights that wait for a forced load, by owner and key. */
   const joined = new Map<string, number>()
 
   const acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> => {
     const name = `${options.owner}\0${key}`
     const join: Joining = { seen: joined.get(name) }
-    const asked: AcquireOptions & { readonly join: Joining } = { ...options, join }
-    return Effect.map(far.acquire(key, asked), (found: Acquired & Joined) => {
+    const joining: AcquireOptions & { readonly join: Joining } = { ...options, join }
+    return Effect.map(contract.acquire(key, joining), (found: Acquired & Joined) => {
       joined.delete(name)
       if (options.force === true && found._tag === "Follower" && typeof found.seen === "number") {
         joined.set(name, found.seen)
-        if (joined.size > mostJoined) joined.delete(joined.keys().next().value!)
+        if (joined.size > maxJoined) joined.delete(joined.keys().next().value!)
       }
       return found
     })
   }
 
   return {
-    ...far,
+    ...contract,
     identity: {},
     acquire,
     read: (key) => {
-      if (key.startsWith(reserved)) return far.read(key)
+      if (isReserved(key)) return contract.read(key)
       return Effect.withFiber((fiber) => {
         const { found, peek } = fiber.getRef(CallContext)
         if (found !== undefined) return Effect.succeed(snapshotOf(found))
-        const verb = peek ? "peek" : "get"
-        return Effect.map(call<Found | undefined | null>("read", verb, [key]), (found) =>
-          found ? snapshotOf(found) : nothing
-        )
+        const read = call<Found | undefined | null>("read", peek ? "peek" : "get", [key])
+        return Effect.map(read, (found) => (found ? snapshotOf(found) : nothing))
       })
     },
     put: (key, options) => {
-      if (key.startsWith(reserved)) return far.put(key, options)
+      if (isReserved(key)) return contract.put(key, options)
       return Effect.withFiber((fiber) => {
-        const { absent, size, ttl } = fiber.getRef(CallContext)
-        const bytes = ClusterAdapter.bytesOf(options.value)
-        const verb = absent === undefined ? "set" : "setIfAbsent"
-        return Effect.map(call<boolean | undefined>("put", verb, [key, bytes, ttl, size]), (done) => {
-          if (absent !== undefined) absent.refused = done === false
-        })
+        const { ifAbsent, size, ttl } = fiber.getRef(CallContext)
+        const args = [key, ownBytes(options.value.bytes), ttl, size] as const
+        // Core's `set` hands on what this answers: false if `setIfAbsent` found a value.
+        return call<any>("put", ifAbsent ? "setIfAbsent" : "set", args)
       })
     },
+    // The fiber of a load has the context of the call that began it.
     fill: (key, { token, value }) =>
-      // The load's fiber has what the call was told that began it.
       Effect.withFiber((fiber) => {
         const { size, ttl } = fiber.getRef(CallContext)
-        return call<boolean>("fill", "fill", [key, value && ClusterAdapter.bytesOf(value), token, ttl, size])
+        return call<boolean>("fill", "fill", [key, value && ownBytes(value.bytes), token, ttl, size])
       })
   }
 }

@@ -1,17 +1,17 @@
 /**
- * What the cache by itself may be told, and how it is checked.
+ * The options of the cache by itself and of its calls, and their checks.
  */
 import { type Cache, Check, type Codec, type Tiered } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { clientOptionNames, type SpaceClientOptions } from "../client/SpaceClient.ts"
 import type { CallContext } from "./CacheAdapter.ts"
 
-/** How a cache is made. */
+/** The options of a cache. */
 export interface Options<in out A> extends SpaceClientOptions {
-  /** How values become bytes. `Codec.default` unless given, which keeps Map, Set, Date, BigInt and bytes. */
+  /** How values become bytes. Default `Codec.default`, which keeps Map, Set, Date, BigInt and bytes. */
   readonly codec?: Codec.Codec<A> | undefined
   /**
-   * Copies of what this worker read, dropped when the primary tells of a change: a hot read then sends nothing. None by
+   * Copies of what this worker read, dropped when the primary reports a change: a hot read then sends nothing. None by
    * default.
    */
   readonly near?: Tiered.Near | undefined
@@ -19,29 +19,20 @@ export interface Options<in out A> extends SpaceClientOptions {
   readonly load?: Omit<Cache.CallOptions<A>, "cacheTtl" | "hooks"> | undefined
 }
 
-/** What writing one value may decide. */
+/** The options of one write. */
 export interface SetOptions {
-  /** How long it lives. Default: the namespace's `ttl`. */
+  /** How long the value lives. Default: the namespace's `ttl`. */
   readonly ttl?: Duration.Input | undefined
-  /** What it counts against `maxSize`. Default: its bytes. */
+  /** How much the value counts against `maxSize`. Default: its bytes. */
   readonly size?: number | undefined
 }
 
-/** What `fetch` may decide. */
+/** The options of one `fetch`. */
 export interface FetchOptions extends SetOptions {
   /**
-   * Loads though there is a value. Whoever asks meanwhile joins, by force or not, and an older load can no longer fill.
+   * Loads even if there is a value. All who call meanwhile join, by force or not, and an older load can no longer fill.
    */
   readonly forceRefresh?: boolean | undefined
-}
-
-/** A value as it is kept, for `dump` and `load`. */
-export interface Dumped {
-  readonly key: string
-  readonly bytes: Uint8Array
-  /** Milliseconds left. */
-  readonly ttl: number
-  readonly size: number
 }
 
 const optionNames: ReadonlySet<string> = new Set([...clientOptionNames, "codec", "near", "load"])
@@ -49,25 +40,25 @@ const setNames: ReadonlySet<string> = new Set(["ttl", "size"])
 const fetchNames: ReadonlySet<string> = new Set([...setNames, "forceRefresh"])
 
 /**
- * Refuses options that there are not; what they may be is checked where they are used.
+ * Refuses options that do not exist. Their values are checked where they are used.
  *
  * @throws InvalidOption
  */
 export const checkOptions = (options: object): void => Check.known(options, optionNames)
 
 /**
- * What writing is told.
+ * What a write takes from its options.
  *
  * @throws InvalidOption
  */
-export const writeContextOf = (options: SetOptions | undefined): CallContext => resolve(options, setNames)
+export const ofSet = (options: SetOptions | undefined): CallContext => resolve(options, setNames)
 
 /**
- * What a load's fill is told.
+ * What the fill of a load takes from the options of its call.
  *
  * @throws InvalidOption
  */
-export const fetchContextOf = (options: FetchOptions | undefined): CallContext => resolve(options, fetchNames)
+export const ofFetch = (options: FetchOptions | undefined): CallContext => resolve(options, fetchNames)
 
 const resolve = (options: SetOptions | undefined, names: ReadonlySet<string>): CallContext => {
   if (options === undefined) return {}

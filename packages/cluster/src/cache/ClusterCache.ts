@@ -1,7 +1,7 @@
 /**
- * The cache by itself: what `lru-cache` offers in one process, for all workers, with loads that are one for all of them.
+ * The cache by itself: what `lru-cache` offers in one process, for all workers, with one load for all of them.
  *
- * It is core's `Cache` over this package's adapter, and the verbs that only the primary can carry out in one step.
+ * It is core's `Cache` over this package's adapter, with the verbs that only the primary can carry out in one step.
  */
 import { Cache, type CacheLockingError, Codec, Envelope, Tiered } from "@cache-locking/core"
 import * as Clock from "effect/Clock"
@@ -9,38 +9,31 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as ClusterAdapter from "../client/ClusterAdapter.ts"
 import { ClusterError, ofCore } from "../client/ClusterError.ts"
+import { pages } from "../client/Listing.ts"
 import { open, type SpaceClient } from "../client/SpaceClient.ts"
 import type { SpaceStats } from "../primary/Space.ts"
 import { failureCodec } from "../wire/SerializedError.ts"
 import { CallContext, cacheAdapter } from "./CacheAdapter.ts"
-import {
-  checkOptions,
-  type Dumped,
-  type FetchOptions,
-  fetchContextOf,
-  type Options,
-  type SetOptions,
-  writeContextOf
-} from "./CacheOptions.ts"
+import { checkOptions, type FetchOptions, type Options, ofFetch, ofSet, type SetOptions } from "./CacheOptions.ts"
 import { Decoded, Decoder } from "./Decoder.ts"
 import * as Dump from "./Dump.ts"
 import { ForcedLoads } from "./ForcedLoads.ts"
 import { type ByCore, effectOf, type Read, Reader } from "./Reader.ts"
 
-export type { Dumped, FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
+export type { FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
+export type { Dumped } from "./Dump.ts"
 
 const clock = Effect.runSync(Clock.Clock)
 
-/** What is before a number as core writes it: the primary counts in the payload alone. */
+/** What core writes before a number: the primary counts in the payload alone. */
 const counterHeader = Envelope.encode(new Uint8Array(), Codec.default.name, { cost: 0, tags: [] })
 
 export class ClusterCache<in out A> {
   readonly options: Options<A>
   private readonly client: SpaceClient
   private readonly cache: ReturnType<typeof Cache.makeUnsafe<A>>
-  /** None where there are near copies, and none any more once it is destroyed: then core knows more. */
+  /** None where there are near copies, and none after `destroy`: core reads then. */
   private reader: Reader<A> | undefined
   private readonly forcedLoads = new ForcedLoads()
 
@@ -60,16 +53,16 @@ export class ClusterCache<in out A> {
     return Effect.mapError(this.client.call<B>(verb, args), ofCore(key))
   }
 
-  /** The value. What is kept may be `null` or `undefined`: `None` says that nothing is. */
+  /** The value. `null` and `undefined` may be values: `None` says that there is none. */
   get(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
     return this.reader === undefined
       ? Effect.withFiber((fiber) => effectOf(this.read(key, false, fiber.getRef(Clock.Clock))))
       : Effect.suspend(() => effectOf(this.read(key, false, clock)))
   }
 
-  /** The same, begun at once. What is in this process, in the primary or in a near copy, is there when it returns. */
+  /** The same, begun at once. Returns the answer itself where the value is in this process, here or in a near copy. */
   getUnsafe(key: string): Read<A> | Promise<Read<A>> {
-    return this.reader?.begin(key) ?? this.read(key, false, clock)
+    return this.reader?.getUnsafe(key) ?? this.read(key, false, clock)
   }
 
   private read(key: string, peek: boolean, clock: Clock.Clock): Read<A> {
@@ -81,43 +74,42 @@ export class ClusterCache<in out A> {
   private readonly byCore: ByCore<A> = (key, peek, found) =>
     Effect.provideService(Effect.mapError(this.cache.get(key), ofCore(key)), CallContext, { peek, found })
 
-  /** The same, without it counting as use: neither order, ages nor figures change. */
+  /** The same, but it does not count as a use: order, ages and figures stay. */
   peek(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
     return Effect.withFiber((fiber) => effectOf(this.read(key, true, fiber.getRef(Clock.Clock))))
   }
 
-  /** Whether there is a value that is not expired. */
+  /** True when there is a value that has not expired. */
   has(key: string): Effect.Effect<boolean, ClusterError> {
     return this.call("has", [key], key)
   }
 
   /** Keeps a value. A load that began before can no longer fill. */
   set(key: string, value: A, options?: SetOptions): Effect.Effect<void, ClusterError> {
-    return Effect.suspend(() => this.write(key, value, writeContextOf(options)))
+    return Effect.suspend(() => Effect.asVoid(this.write(key, value, ofSet(options))))
   }
 
-  private write(key: string, value: A, way: CallContext): Effect.Effect<void, ClusterError> {
-    const set = this.cache.set(key, value) as Effect.Effect<void, CacheLockingError>
-    return Effect.mapError(Effect.provideService(set, CallContext, way), ofCore(key))
+  private write(key: string, value: A, context: CallContext): Effect.Effect<unknown, ClusterError> {
+    const set = this.cache.set(key, value) as Effect.Effect<unknown, CacheLockingError>
+    return Effect.mapError(Effect.provideService(set, CallContext, context), ofCore(key))
   }
 
-  /** Keeps a value if there is none; tells whether it did. */
+  /** Keeps a value if there is none. Returns true if it did. */
   setIfAbsent(key: string, value: A, options?: SetOptions): Effect.Effect<boolean, ClusterError> {
-    return Effect.suspend(() => {
-      const absent = { refused: false }
-      return Effect.map(this.write(key, value, { ...writeContextOf(options), absent }), () => !absent.refused)
-    })
+    return Effect.suspend(() =>
+      Effect.map(this.write(key, value, { ...ofSet(options), ifAbsent: true }), (written) => written === true)
+    )
   }
 
-  /** Removes a value; tells whether there was one. */
+  /** Removes a value. Returns true if there was one. */
   delete(key: string): Effect.Effect<boolean, ClusterError> {
     return Effect.mapError(this.cache.delete(key), ofCore(key))
   }
 
-  /** Removes everything; answers how many values there were. */
+  /** Removes everything. Returns the number of values. */
   readonly clear: Effect.Effect<number, ClusterError> = Effect.suspend(() => this.call<number>("clear", []))
 
-  /** The values that there are. One message each way. */
+  /** The values that exist. One message each way. */
   mGet(keys: Iterable<string>): Effect.Effect<ReadonlyMap<string, A>, ClusterError> {
     return Effect.withFiber((fiber) => {
       const { reader } = this
@@ -126,23 +118,23 @@ export class ClusterCache<in out A> {
     })
   }
 
-  /** Keeps values. One message each way; each value by itself. */
+  /** Keeps values, each by itself. One message each way. */
   mSet(entries: Iterable<readonly [key: string, value: A]>, options?: SetOptions): Effect.Effect<void, ClusterError> {
     return Effect.suspend(() => {
-      const way = writeContextOf(options)
-      const write = ([key, value]: readonly [string, A]) => this.write(key, value, way)
+      const context = ofSet(options)
+      const write = ([key, value]: readonly [string, A]) => this.write(key, value, context)
       return Effect.forEach(entries, write, { concurrency: "unbounded", discard: true })
     })
   }
 
-  /** Removes values; answers how many there were. */
+  /** Removes values. Returns how many there were. */
   mDelete(keys: Iterable<string>): Effect.Effect<number, ClusterError> {
     return Effect.mapError(this.cache.deleteMany(keys), ofCore())
   }
 
   /**
-   * The value, or the fetcher's, which one caller of all workers runs. Fails with what the fetcher fails with, or with
-   * core's errors.
+   * The value, or the result of the fetcher, which one caller of all workers runs. Fails with what the fetcher fails with,
+   * or with core's errors.
    */
   fetch<E = never, R = never>(
     key: string,
@@ -150,47 +142,43 @@ export class ClusterCache<in out A> {
     options?: FetchOptions
   ): Effect.Effect<A, CacheLockingError | E, R> {
     return Effect.suspend(() => {
-      const way = fetchContextOf(options)
-      const force = options?.forceRefresh === true
+      const context = ofFetch(options)
       const forced = () => this.forcedLoads.counted(key, this.cache.refresh(key, fetcher))
       const plain = () => this.cache.getOrSet(key, fetcher)
-      // Who comes later than a forced load joins it, and is content with what is there if it fails.
+      // A caller who comes after a forced load joins it. If the load fails, the value that is there will do.
       const joined = () => Effect.catch(forced(), plain)
-      const answer = force ? forced() : this.forcedLoads.has(key) ? joined() : plain()
+      const answer = options?.forceRefresh === true ? forced() : this.forcedLoads.has(key) ? joined() : plain()
       return Effect.provideService(
         Effect.map(answer as Effect.Effect<{ readonly value: A }, CacheLockingError | E, R>, ({ value }) => value),
         CallContext,
-        way
+        context
       )
     })
   }
 
   /**
-   * Adds to a number, in one step; 0 where nothing is. The ttl is that of the first. Fails with `NotANumber` where
-   * something else is.
+   * Adds to a number, in one step. A missing number is 0, and the call that creates it decides its ttl. Fails with
+   * `NotANumber` if the value is anything else.
    */
   incr(key: string, by = 1, options?: Pick<SetOptions, "ttl">): Effect.Effect<number, ClusterError> {
     if (this.options.codec !== undefined) {
-      const message = "only a cache without a codec of its own keeps counters"
+      const message = "a cache with a codec of its own keeps no counters"
       return Effect.fail(new ClusterError({ reason: "NotANumber", message, key }))
     }
-    return Effect.suspend(() => {
-      const { ttl } = writeContextOf(options)
-      return this.call<number>("count", [key, by, counterHeader, ttl], key)
-    })
+    return Effect.suspend(() => this.call<number>("count", [key, by, counterHeader, ofSet(options).ttl], key))
   }
 
-  /** Takes from a number. See `incr`. */
+  /** Subtracts from a number. See `incr`. */
   decr(key: string, by = 1, options?: Pick<SetOptions, "ttl">): Effect.Effect<number, ClusterError> {
     return this.incr(key, -by, options)
   }
 
   /** The keys, the most recently used first, page by page. */
   keys(prefix = ""): Stream.Stream<string, ClusterError> {
-    return ClusterAdapter.pages<string>(this.client, prefix, "keys")
+    return pages<string>(this.client, prefix, "keys")
   }
 
-  /** Keys and values, page by page. What is removed meanwhile is left out. */
+  /** Keys and values, page by page. Values that are removed meanwhile are left out. */
   entries(prefix = ""): Stream.Stream<readonly [key: string, value: A], ClusterError> {
     const values = (keys: ReadonlyArray<string>) => Effect.provideService(this.mGet(keys), CallContext, { peek: true })
     return this.keys(prefix).pipe(
@@ -205,26 +193,26 @@ export class ClusterCache<in out A> {
     return Stream.map(this.entries(prefix), ([, value]) => value)
   }
 
-  /** Everything as it is kept, the least recently used first. */
-  readonly dump: Effect.Effect<ReadonlyArray<Dumped>, ClusterError> = Effect.suspend(() => Dump.read(this.client))
+  /** All values as they are kept, the least recently used first. */
+  readonly dump: Effect.Effect<ReadonlyArray<Dump.Dumped>, ClusterError> = Effect.suspend(() => Dump.read(this.client))
 
-  /** Keeps what a `dump` gave, in its order. */
-  load(dumped: ReadonlyArray<Dumped>): Effect.Effect<void, ClusterError> {
+  /** Keeps what `dump` returned, in its order. */
+  load(dumped: ReadonlyArray<Dump.Dumped>): Effect.Effect<void, ClusterError> {
     return Dump.write(this.client, dumped)
   }
 
-  /** Milliseconds that a value has left; `Infinity` if it has no end, `undefined` if it is not there. */
+  /** The milliseconds that a value has left: `Infinity` if it has no end, `undefined` if there is no value. */
   getRemainingTTL(key: string): Effect.Effect<number | undefined, ClusterError> {
     return Effect.map(this.call<number | undefined | null>("remaining", [key], key), (left) => left ?? undefined)
   }
 
-  /** Removes what is expired; answers how many. */
+  /** Removes expired values. Returns how many. */
   readonly purgeStale: Effect.Effect<number, ClusterError> = Effect.suspend(() => this.call<number>("purge", []))
 
-  /** What the namespace has done, exactly, for all workers together. Reads of near copies are not among it. */
+  /** The namespace's exact figures, for all workers together. Reads of near copies are not among them. */
   readonly stats: Effect.Effect<SpaceStats, ClusterError> = Effect.suspend(() => this.call<SpaceStats>("stats", []))
 
-  /** How many values there are. */
+  /** The number of values. */
   readonly size: Effect.Effect<number, ClusterError> = Effect.suspend(() => Effect.map(this.stats, ({ size }) => size))
 
   /** The milliseconds that the primary took to answer. */
@@ -233,33 +221,33 @@ export class ClusterCache<in out A> {
     return Effect.map(this.call("ping", []), () => performance.now() - since)
   })
 
-  /** The most values kept; with an argument, that is changed. */
+  /** The most values kept. An argument changes it. */
   max(most?: number): Effect.Effect<number, ClusterError> {
     return this.bound("max", most)
   }
 
-  /** The ttl of values that are set without one, in milliseconds; with an argument, that is changed for those to come. */
+  /** The ttl of values that are set without one, in milliseconds. An argument changes it for later values. */
   ttl(next?: Duration.Input): Effect.Effect<number, ClusterError> {
-    return Effect.suspend(() => this.bound<number>("ttl", writeContextOf({ ttl: next }).ttl))
+    return Effect.suspend(() => this.bound<number>("ttl", ofSet({ ttl: next }).ttl))
   }
 
-  /** Whether an expired value is given once more; with an argument, that is changed for values to come. */
+  /** True when an expired value is returned once more. An argument changes it for later values. */
   allowStale(next?: boolean): Effect.Effect<boolean, ClusterError> {
     return this.bound("allowStale", next)
   }
 
   private bound<B>(name: string, next: B | undefined): Effect.Effect<B, ClusterError> {
-    const change = next === undefined ? Effect.void : this.call("rebound", [{ [name]: next }])
+    const change = next === undefined ? Effect.void : this.call("configure", [{ [name]: next }])
     return Effect.andThen(
       change,
       Effect.map(this.call<Record<string, B>>("bounds", []), (bounds) => bounds[name]!)
     )
   }
 
-  /** The same namespace with values written in another way: compressed, MessagePack. */
+  /** The same namespace with another codec: compressed values, MessagePack. */
   wrap<B>(codec: Codec.Codec<B>): ClusterCache<B> {
-    const { codec: _, load: __, near, ...place } = this.options
-    return new ClusterCache<B>({ ...place, near, codec }, this.client)
+    const { load: _, ...options } = this.options
+    return new ClusterCache<B>({ ...options, codec }, this.client)
   }
 
   /** Ends this cache's own work. The values stay in the primary. */
@@ -283,14 +271,14 @@ export class ClusterCache<in out A> {
  */
 export const make = <A = any>(options: Options<A> = {}): ClusterCache<A> => new ClusterCache(options)
 
-/** Makes a cache and waits until the primary has answered, so that a start-up fails at once. */
+/** Makes a cache and waits for the primary to answer, so that a start-up without one fails at once. */
 export const getInstance = <A = any>(options: Options<A> = {}): Effect.Effect<ClusterCache<A>, ClusterError> =>
   Effect.suspend(() => {
     const cache = make(options)
     return Effect.as(cache.healthCheck, cache)
   })
 
-/** A function whose answers are kept, under the keys that `keyOf` makes of its arguments. */
+/** A function whose results are kept, under the keys that `keyOf` makes of its arguments. */
 export const memoize =
   <Args extends ReadonlyArray<any>, A, E, R>(
     cache: ClusterCache<A>,

@@ -1,11 +1,11 @@
 /**
- * Opens what core wrote, for a cache whose values have nothing about them: no tags, no promise to decode them. Whatever looks
- * otherwise is core's to open.
+ * Decodes what core wrote, for a cache whose values are plain: no tags, and no promise to decode them. Core decodes
+ * everything else.
  */
 import { Codec, Envelope } from "@cache-locking/core"
 import { ascii, bytesOf, headBytes, headText, type Payload } from "../wire/Compact.ts"
 
-/** A value that was opened. */
+/** A value that was decoded. */
 export class Decoded<out A> {
   readonly value: A
 
@@ -14,17 +14,17 @@ export class Decoded<out A> {
   }
 }
 
-/** What core's default codec writes before text and before bytes. */
-const text = 0x73
-const binary = 0x62
+/** The byte that the default codec writes before text, and the one before bytes. What follows them is the value itself. */
+const textMark = 0x73
+const bytesMark = 0x62
 
-/** The character `7`: a byte that begins with a later digit has its high bit set. */
+/** The character `7`: the high bit of a byte is set if its first hexadecimal digit is greater. */
 const seven = 0x37
 
 export class Decoder<A> {
   private readonly codec: Codec.Codec<A>
   private readonly isDefault: boolean
-  /** What is before the milliseconds that the load took, in hexadecimal. */
+  /** The envelope up to the milliseconds that the load took, in hexadecimal. */
   private readonly head: string
 
   constructor(codec: Codec.Codec<A> | undefined) {
@@ -34,8 +34,8 @@ export class Decoder<A> {
     this.head = Buffer.from(header.subarray(0, headBytes - 1)).toString("hex")
   }
 
-  /** `kept`: they are what the primary keeps, of which no value may be a view. */
-  open(payload: Payload, kept: boolean): Decoded<A> | undefined {
+  /** With `kept`, the payload is what the primary keeps, and the value must not be a view of it. */
+  decode(payload: Payload, kept: boolean): Decoded<A> | undefined {
     const { codec } = this
     if (codec.async === true) return undefined
     try {
@@ -50,9 +50,10 @@ export class Decoder<A> {
     if (this.isDefault && payload.charCodeAt(0) === ascii) {
       if (!payload.startsWith(this.head, 1)) return undefined
       let at = headText
-      // The cost's first byte ends the head. It goes on behind it where that has the high bit, and ASCII has none: one byte.
+      // The head ends with the first byte of the load's time. A set high bit says that one more byte follows: not two,
+      // because the second would have its high bit set, and ASCII has none.
       if (payload.charCodeAt(headText - 2) > seven) at++
-      if (payload.charCodeAt(at) === text) return new Decoded(payload.slice(at + 1) as A)
+      if (payload.charCodeAt(at) === textMark) return new Decoded(payload.slice(at + 1) as A)
     }
     return this.ofBytes(bytesOf(payload), false)
   }
@@ -61,7 +62,7 @@ export class Decoder<A> {
     const opened = Envelope.decode(bytes, this.codec.name)
     if (opened === undefined || opened.tags.length > 0) return undefined
     const { payload } = opened
-    const owned = kept && !(this.isDefault && payload[0] !== binary) ? payload.slice() : payload
-    return new Decoded(this.codec.decode(owned) as A)
+    const mayBeView = kept && !(this.isDefault && payload[0] !== bytesMark)
+    return new Decoded(this.codec.decode(mayBeView ? payload.slice() : payload) as A)
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The forced loads that callers of this process wait for, by key: a load that began before may still be under way here, and
- * who comes later is not to join that.
+ * The forced loads that callers of this process wait for, by key. An older load may still run here, and later callers must
+ * not join that one.
  */
 import * as Effect from "effect/Effect"
 
 export class ForcedLoads {
   private readonly callers = new Map<string, number>()
 
-  /** Whether a load of the key that was forced is waited for. */
+  /** True while a caller waits for a forced load of the key. */
   has(key: string): boolean {
     return this.callers.has(key)
   }

@@ -1,4 +1,4 @@
-/** What can go wrong between a worker and the primary. */
+/** The errors of this package. */
 import { AdapterError, type CacheLockingError, type Operation } from "@cache-locking/core"
 import * as Data from "effect/Data"
 import { deserializeError } from "../wire/SerializedError.ts"
@@ -7,14 +7,14 @@ import type { Fault } from "../wire/Wire.ts"
 /**
  * A call failed.
  *
- * - `Timeout`: no answer in time; it may still have been carried out
+ * - `Timeout`: no answer in time; the call may still have been carried out
  * - `Disconnected`: the primary is gone
  * - `Version`: the primary speaks another version of the protocol
- * - `Namespace`: somebody opened the namespace with other options
- * - `NotANumber`: what `incr` found is not a number
+ * - `Namespace`: the namespace is open with other options
+ * - `NotANumber`: `incr` met a value that is not a number
  * - `TooLarge`: the value is larger than the namespace allows
  * - `Codec`: a value could not be encoded or decoded
- * - `Malformed`, `Failed`: the primary could not make sense of the call, or broke at it
+ * - `Malformed`, `Failed`: the primary could not read the call, or failed to carry it out
  */
 export class ClusterError extends Data.TaggedError("CLUSTER_ERROR")<{
   readonly reason: "Timeout" | "Disconnected" | "Version" | "Codec" | Fault["reason"]
@@ -22,28 +22,30 @@ export class ClusterError extends Data.TaggedError("CLUSTER_ERROR")<{
   readonly key?: string | undefined
   readonly cause?: unknown
 }> {
-  /** Whether asking again may help. */
+  /** True when the same call may succeed later. */
   get retryable(): boolean {
     return this.reason === "Timeout" || this.reason === "Disconnected"
   }
 }
 
-/** What the primary said, as an error here, with the name, code, stack and causes of what was thrown there. */
+/** The primary's fault as an error of this process. Its cause has the name, code, stack and causes of the original. */
 export const ofFault = ({ cause, message, reason }: Fault): ClusterError =>
   new ClusterError({ reason, message, cause: cause && deserializeError(cause) })
 
-/** The same as the contract has it. */
-export const toAdapterError = (operation: Operation, key: string | undefined, error: ClusterError): AdapterError =>
-  new AdapterError({
-    adapter: "cluster",
-    operation,
-    key,
-    reason: error.retryable ? "Unavailable" : "Rejected",
-    message: error.message,
-    cause: error
-  })
+/** The same error as the contract has it. */
+export const toAdapterError =
+  (operation: Operation, key: string | undefined) =>
+  (error: ClusterError): AdapterError =>
+    new AdapterError({
+      adapter: "cluster",
+      operation,
+      key,
+      reason: error.retryable ? "Unavailable" : "Rejected",
+      message: error.message,
+      cause: error
+    })
 
-/** The error of this package behind core's, or core's own as one of this package. */
+/** The error of this package that caused core's, or else core's own as one of this package. */
 export const ofCore =
   (key?: string) =>
   (error: unknown): ClusterError => {

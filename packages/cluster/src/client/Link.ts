@@ -1,120 +1,117 @@
 /**
- * A worker's end: asks, with an answer or a typed failure in bounded time, and subscriptions.
+ * The client's end of a link to the primary: calls, each with a result or a typed failure in bounded time, and
+ * subscriptions.
  */
 import { randomUUID } from "node:crypto"
 import type { Port } from "../wire/Ports.ts"
 import { SendQueue } from "../wire/SendQueue.ts"
-import { type ClientItem, type PrimaryItem, primaryItemOf, type Received, readFrame, version } from "../wire/Wire.ts"
+import {
+  type ClientItem,
+  type Mode,
+  type PrimaryItem,
+  primaryItemOf,
+  type Received,
+  readFrame,
+  version
+} from "../wire/Wire.ts"
 import { ClusterError, ofFault } from "./ClusterError.ts"
+import { type CallHandlers, PendingCalls } from "./PendingCalls.ts"
 
-/** Who is told how an ask ended. */
-export interface Asker {
-  readonly done: (answer: any) => void
-  readonly failed: (error: ClusterError) => void
-  /** The answer came when nobody waited for it any more. */
-  readonly late?: ((answer: any) => void) | undefined
-}
-
-interface Pending extends Asker {
-  readonly deadline: number
-  readonly timeout: number
-}
-
-/** Who is told of a subscription. */
+/** Called for a subscription. */
 export interface Subscriber {
-  readonly told: (key: string) => void
-  /** The channel is gone. */
+  readonly changed: (key: string) => void
+  /** The primary is gone, and the subscription with it. */
   readonly lost: () => void
 }
 
-/** What this end has seen. */
+/** Figures of a link. */
 export interface LinkStats {
-  /** Messages of others on the same channel, and of no known shape. */
+  /** Messages on the same channel that were not ours, or not well formed. */
   readonly ignored: number
   readonly pending: number
 }
 
-/** While nobody has welcomed us, so often (in milliseconds) it is tried again. */
-const knockEvery = 50
+/** Milliseconds after which a handshake that was not answered is repeated. */
+const handshakeEvery = 50
 
-const nobody =
+const noPrimary =
   "no primary answered: call Cluster.bootstrap() in the process that forked this one " +
-  "(a process manager whose own daemon forks the workers, as PM2's cluster mode, has no place for it)"
+  "(this is not possible where a process manager's own daemon forks the workers, as in PM2's cluster mode)"
 
 export class Link {
   readonly id: string = randomUUID()
   private readonly queue: SendQueue<ClientItem>
-  private readonly pending = new Map<number, Pending>()
-  /** Asks that were given up, whose answers matter all the same. */
-  private readonly givenUp = new Map<number, (answer: any) => void>()
+  private readonly calls = new PendingCalls(
+    (timeout) =>
+      new ClusterError({
+        reason: "Timeout",
+        message: this.primary === undefined ? noPrimary : `no answer within ${timeout} ms`
+      })
+  )
   private readonly subscribers = new Map<number, Subscriber>()
   private readonly opened: Array<{ readonly name: string; readonly options: object | undefined }> = []
-  /** Asks of the time before the welcome. */
+  /** What waits for the handshake. */
   private readonly unsent: Array<ClientItem> = []
-  private hub: string | undefined
+  /** The primary that answered the handshake. */
+  private primary: string | undefined
   private gone: ClusterError | undefined
-  private knocking: NodeJS.Timeout | undefined
-  private sweeping: NodeJS.Timeout | undefined
-  private sweepAt = Infinity
-  private numbers = 0
+  private handshaking: NodeJS.Timeout | undefined
+  private ids = 0
   private ignored = 0
   private readonly unlisten: () => void
 
   constructor(port: Port) {
-    this.queue = new SendQueue(port, "primary", this.id, (item) => item[0] !== "ask" || this.isWanted(item[1]))
+    this.queue = new SendQueue(port, "primary", this.id, (item) => item[0] !== "call" || this.calls.isWanted(item[1]))
     this.unlisten = port.listen(
-      (message) => this.receive(readFrame(message, "link")),
+      (message) => this.receive(readFrame(message, "client")),
       () => this.end(new ClusterError({ reason: "Disconnected", message: "the primary is gone" }))
     )
   }
 
   get stats(): LinkStats {
-    return { ignored: this.ignored, pending: this.pending.size }
+    return { ignored: this.ignored, pending: this.calls.size }
   }
 
-  /** A handle by which asks name the namespace. It costs no round trip: a refusal is the answer of the first ask. */
+  /** A handle by which calls name the namespace. It costs no round trip: the first call learns of a refusal. */
   open(name: string, options: object | undefined): number {
     const handle = this.opened.push({ name, options }) - 1
-    if (this.hub !== undefined) this.queue.push(["open", handle, name, options ?? null])
+    if (this.primary !== undefined) this.queue.push(["open", handle, name, options ?? null])
     return handle
   }
 
-  /** Asks. What it returns gives the ask up. */
-  ask(handle: number, verb: string, args: ReadonlyArray<unknown>, timeout: number, asker: Asker): () => void {
+  /** Makes a call. Returns the function that cancels it. */
+  call(
+    handle: number,
+    verb: string,
+    args: ReadonlyArray<unknown>,
+    timeout: number,
+    handlers: CallHandlers
+  ): () => void {
     if (this.gone !== undefined) {
-      asker.failed(this.gone)
+      handlers.failed(this.gone)
       return noop
     }
-    const id = ++this.numbers
-    const deadline = performance.now() + timeout
-    const { done, failed, late } = asker
-    this.pending.set(id, { done, failed, late, deadline, timeout })
-    if (this.hub === undefined) this.knock()
-    this.send(["ask", id, handle, verb, args])
-    this.sweepBy(deadline)
-    return () => this.giveUp(id)
+    const id = ++this.ids
+    this.calls.add(id, handlers, timeout)
+    const item = ["call", id, handle, verb, args] as const
+    if (this.primary !== undefined) this.queue.push(item)
+    else {
+      this.beginHandshake()
+      this.unsent.push(item)
+    }
+    return () => this.calls.cancel(id)
   }
 
-  private send(item: ClientItem): void {
-    if (this.hub === undefined) this.unsent.push(item)
-    else this.queue.push(item)
-  }
-
-  /** A number under which the subscriber is told; asking for the subscription is the caller's. */
+  /** Registers a subscriber. The caller then passes the number to the verb that subscribes. */
   subscribe(subscriber: Subscriber): number {
-    const id = ++this.numbers
+    const id = ++this.ids
     this.subscribers.set(id, subscriber)
     return id
   }
 
   unsubscribe(id: number): void {
-    if (this.subscribers.delete(id) && this.gone === undefined && this.hub !== undefined) this.queue.push(["drop", id])
-  }
-
-  /** Ends this end: everything pending fails, and the primary frees what was held. */
-  close(): void {
-    if (this.gone === undefined && this.hub !== undefined) this.queue.sendNow(["bye"])
-    this.end(new ClusterError({ reason: "Disconnected", message: "the link was closed" }))
+    if (this.subscribers.delete(id) && this.gone === undefined && this.primary !== undefined)
+      this.queue.push(["unsubscribe", id])
   }
 
   private end(error: ClusterError): void {
@@ -122,78 +119,77 @@ export class Link {
     this.gone = error
     this.unlisten()
     this.reset(error)
-    clearTimeout(this.sweeping)
+    this.calls.close()
   }
 
-  /** Whoever answered is not there any more. */
+  /** Fails all that the primary would have answered. */
   private reset(error: ClusterError): void {
-    this.hub = undefined
-    clearInterval(this.knocking)
-    this.knocking = undefined
+    this.primary = undefined
+    this.endHandshake()
     this.queue.clear()
     this.unsent.length = 0
-    this.givenUp.clear()
-    const pending = [...this.pending.values()]
     const subscribers = [...this.subscribers.values()]
-    this.pending.clear()
     this.subscribers.clear()
-    for (const { failed } of pending) failed(error)
+    this.calls.failAll(error)
     for (const { lost } of subscribers) lost()
   }
 
-  private knock(): void {
-    if (this.knocking !== undefined) return
-    const probe = new Uint8Array([1])
-    this.queue.sendNow(["hello", probe])
-    this.knocking = setInterval(() => {
-      if (this.pending.size > 0) this.queue.sendNow(["hello", probe])
+  /** Repeats the handshake as long as calls wait for it. */
+  private beginHandshake(): void {
+    if (this.handshaking !== undefined) return
+    this.sendHandshake()
+    this.handshaking = setInterval(() => {
+      if (this.calls.size > 0) this.sendHandshake()
       else {
-        clearInterval(this.knocking)
-        this.knocking = undefined
+        this.endHandshake()
         this.unsent.length = 0
-        this.givenUp.clear()
+        this.calls.dropLate()
       }
-    }, knockEvery)
-    this.knocking.unref()
+    }, handshakeEvery).unref()
   }
 
-  private receive(arrived: Received): void {
-    if (arrived === "version") {
+  private sendHandshake(): void {
+    this.queue.sendNow(["handshake", new Uint8Array([1])])
+  }
+
+  private endHandshake(): void {
+    clearInterval(this.handshaking)
+    this.handshaking = undefined
+  }
+
+  private receive(received: Received): void {
+    if (received === "version") {
       const message = `the primary speaks another version of the protocol than ${version}`
       this.end(new ClusterError({ reason: "Version", message }))
-    } else if (arrived === "foreign") this.ignored++
-    else if (arrived.link === "" || arrived.link === this.id) {
-      for (const item of arrived.items) {
-        const telling = primaryItemOf(item)
-        if (telling === undefined) this.ignored++
-        else this.hear(telling)
+    } else if (received === "foreign") this.ignored++
+    else if (received.link === "" || received.link === this.id) {
+      for (const each of received.items) {
+        const item = primaryItemOf(each)
+        if (item === undefined) this.ignored++
+        else this.handle(item)
       }
     }
   }
 
-  private hear(item: PrimaryItem): void {
+  private handle(item: PrimaryItem): void {
     switch (item[0]) {
-      case "here":
-        if (this.hub !== undefined && this.hub !== item[1]) this.lose()
-        if (this.knocking !== undefined) this.queue.sendNow(["hello", new Uint8Array([1])])
+      case "announce":
+        if (this.primary !== undefined && this.primary !== item[1]) this.lose()
+        if (this.handshaking !== undefined) this.sendHandshake()
         return
-      case "welcome":
-        if (this.hub !== item[1]) this.welcomed(item[1], item[2])
+      case "handshake":
+        if (this.primary !== item[1]) this.connect(item[1], item[2])
         return
-      case "ok":
-        this.answered(item[1], item[2])
+      case "result":
+        this.calls.succeed(item[1], item[2])
         return
-      case "no": {
-        const pending = this.pending.get(item[1])
-        this.pending.delete(item[1])
-        this.givenUp.delete(item[1])
-        pending?.failed(ofFault(item[2]))
+      case "fault":
+        this.calls.fail(item[1], ofFault(item[2]))
         return
-      }
-      case "told":
-        this.subscribers.get(item[1])?.told(item[2])
+      case "changed":
+        this.subscribers.get(item[1])?.changed(item[2])
         return
-      case "bye":
+      case "close":
         this.lose()
     }
   }
@@ -202,69 +198,15 @@ export class Link {
     this.reset(new ClusterError({ reason: "Disconnected", message: "the primary closed its side" }))
   }
 
-  private welcomed(hub: string, mode: "structured" | "text"): void {
-    if (this.hub !== undefined) this.lose()
-    this.hub = hub
+  private connect(primary: string, mode: Mode): void {
+    if (this.primary !== undefined) this.lose()
+    this.primary = primary
     this.queue.mode = mode
-    clearInterval(this.knocking)
-    this.knocking = undefined
+    this.endHandshake()
     for (const [handle, { name, options }] of this.opened.entries()) {
       this.queue.push(["open", handle, name, options ?? null])
     }
     for (const item of this.unsent.splice(0)) this.queue.push(item)
-  }
-
-  private answered(id: number, answer: unknown): void {
-    const pending = this.pending.get(id)
-    if (pending !== undefined) {
-      this.pending.delete(id)
-      pending.done(answer)
-      return
-    }
-    const late = this.givenUp.get(id)
-    this.givenUp.delete(id)
-    late?.(answer)
-  }
-
-  private giveUp(id: number): void {
-    const pending = this.pending.get(id)
-    if (pending === undefined) return
-    this.pending.delete(id)
-    if (pending.late !== undefined) this.givenUp.set(id, pending.late)
-  }
-
-  /** What nobody waits for is never sent, and so never answered. */
-  private isWanted(id: number): boolean {
-    if (this.pending.has(id)) return true
-    this.givenUp.delete(id)
-    return false
-  }
-
-  /** One timer for all asks: the earliest deadline. */
-  private sweepBy(deadline: number): void {
-    if (deadline >= this.sweepAt) return
-    clearTimeout(this.sweeping)
-    this.sweepAt = deadline
-    this.sweeping = setTimeout(this.sweep, Math.max(1, deadline - performance.now())).unref()
-  }
-
-  private readonly sweep = (): void => {
-    this.sweepAt = Infinity
-    const now = performance.now()
-    let next = Infinity
-    const late: Array<Pending> = []
-    for (const [id, pending] of this.pending) {
-      if (pending.deadline > now) next = Math.min(next, pending.deadline)
-      else {
-        this.giveUp(id)
-        late.push(pending)
-      }
-    }
-    for (const { failed, timeout } of late) {
-      const message = this.hub === undefined ? nobody : `no answer within ${timeout} ms`
-      failed(new ClusterError({ reason: "Timeout", message }))
-    }
-    if (next !== Infinity) this.sweepBy(next)
   }
 }
 

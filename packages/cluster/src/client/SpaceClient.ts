@@ -1,26 +1,29 @@
 /**
- * A namespace as a process reaches it: the primary directly, everyone else over a link.
+ * Access to a namespace: directly in the primary, over a link everywhere else.
  */
 import cluster from "node:cluster"
 import { isMainThread, parentPort } from "node:worker_threads"
 import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { Listings } from "../primary/Listings.ts"
 import { bootstrap, ofProcess, type Primary } from "../primary/Primary.ts"
-import { Refused, type Space } from "../primary/Space.ts"
-import { boundsOf, type SpaceOptions } from "../primary/SpaceOptions.ts"
-import { run, type Scan } from "../primary/Verbs.ts"
+import { reasonOf } from "../primary/Refused.ts"
+import type { Space } from "../primary/Space.ts"
+import { boundsOf, type SpaceBounds, type SpaceOptions } from "../primary/SpaceOptions.ts"
+import { run } from "../primary/Verbs.ts"
 import { isPort, type PortLike, portOf } from "../wire/Ports.ts"
-import { ClusterError, ofFault } from "./ClusterError.ts"
-import { type Asker, Link, type Subscriber } from "./Link.ts"
+import { ClusterError } from "./ClusterError.ts"
+import { Link, type Subscriber } from "./Link.ts"
+import type { CallHandlers } from "./PendingCalls.ts"
 
 /** Where a namespace is, and how long a call may take. */
 export interface SpaceClientOptions {
-  /** Which namespace. Default `"cache"`. */
+  /** The name of the namespace. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
-   * How the namespace keeps its values. Whoever opens it first decides; options that are given and differ from those are
-   * refused, and none are asked of those who give none.
+   * How the namespace keeps its values. The first to open it decides. Options that differ from those are refused; without
+   * options, whatever it has is accepted.
    */
   readonly space?: SpaceOptions | undefined
   /** How long a call may take. Default 2 seconds. */
@@ -34,33 +37,29 @@ export interface SpaceClientOptions {
 
 export const clientOptionNames = ["namespace", "space", "commandTimeout", "port"] as const
 
-/** One namespace. */
+/** The verbs of one namespace. */
 export interface SpaceClient {
   /** The same object for the same namespace of the same primary. */
   readonly identity: object
+  /** Calls a verb. `late` gets a result that comes after the call was interrupted or timed out. */
   readonly call: <A>(
     verb: string,
     args: ReadonlyArray<unknown>,
-    late?: (answer: A) => void
+    late?: (result: A) => void
   ) => Effect.Effect<A, ClusterError>
-  /** Subscribes under a number that `verb` is called with. */
+  /** Calls a verb that subscribes; its last argument is the number of the subscription. Returns what unsubscribes. */
   readonly subscribe: (
     verb: string,
     args: ReadonlyArray<unknown>,
     subscriber: Subscriber
   ) => Effect.Effect<() => void, ClusterError>
-  /**
-   * Present in the primary: the same as `call`, at once, and what is kept is not copied. Throws what a call fails with, or
-   * anything.
-   */
-  readonly now?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
-  /** Present elsewhere: the same as `call`, for those who need no Effect. */
-  readonly ask?: ((verb: string, args: ReadonlyArray<unknown>, asker: Asker) => void) | undefined
-  /** A number that no other listing of this process has. */
-  readonly number: () => number
+  /** Only in the primary: `call` at once, and without a copy of what is kept. Throws anything. */
+  readonly callSync?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
+  /** Only elsewhere: `call` without an Effect. */
+  readonly callUnsafe?: ((verb: string, args: ReadonlyArray<unknown>, handlers: CallHandlers) => void) | undefined
 }
 
-const timeoutDefault = 2_000
+const defaultTimeout = 2_000
 
 const links = new WeakMap<object, Link>()
 const identities = new WeakMap<object, Map<string, object>>()
@@ -73,27 +72,25 @@ const identityOf = (owner: object, name: string): object => {
   return identity
 }
 
-/** The link of this process over a port: one, however many adapters. */
-const linkOf = (given: PortLike): Link => {
-  const known = links.get(given)
-  if (known !== undefined) return known
-  const link = new Link(portOf(given))
-  links.set(given, link)
+/** The one link of this process over a port, however many adapters use it. */
+const linkOf = (port: PortLike): Link => {
+  const link = links.get(port) ?? new Link(portOf(port))
+  links.set(port, link)
   return link
 }
 
-/** The link over a port, for what it has seen. */
-export const linkOver = (given: PortLike): Link | undefined => links.get(given)
+/** The link over a port, if there is one, for its figures. */
+export const linkOver = (port: PortLike): Link | undefined => links.get(port)
 
 const placeOf = (port: PortLike | undefined): Link | Primary => {
   if (port !== undefined) {
     if (!isPort(port)) throw Check.invalid("port", typeof port, "a MessagePort, or a process with an IPC channel")
     return linkOf(port)
   }
-  const here = ofProcess()
-  if (here !== undefined) return here
+  const primary = ofProcess()
+  if (primary !== undefined) return primary
   if (cluster.isWorker) return linkOf(process)
-  // Each thread would have a cache of its own, and nobody would know.
+  // A primary here would give each thread a cache of its own, without a sign of it.
   if (!isMainThread) {
     const hint = parentPort === null ? "" : ": a MessagePort whose other end the primary serves"
     throw Check.invalid("port", port, `a port, in a worker thread${hint}`)
@@ -102,13 +99,13 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
 }
 
 /**
- * Reaches a namespace.
+ * Gives access to a namespace.
  *
- * @throws InvalidOption. That the namespace is open with other options is the answer of its calls.
+ * @throws InvalidOption. A namespace that is open with other options fails the calls instead.
  */
 export const open = (options: SpaceClientOptions): SpaceClient => {
   const name = Check.text("namespace", options.namespace, "cache")
-  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? timeoutDefault, {
+  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? defaultTimeout, {
     min: 1,
     infinite: false
   })
@@ -117,28 +114,25 @@ export const open = (options: SpaceClientOptions): SpaceClient => {
   return place instanceof Link ? remote(place, name, bounds, timeout) : direct(place, name, bounds)
 }
 
-let numbers = 0
-const number = (): number => ++numbers
-
-const remote = (link: Link, name: string, bounds: object | undefined, timeout: number): SpaceClient => {
+const remote = (link: Link, name: string, bounds: SpaceBounds | undefined, timeout: number): SpaceClient => {
   const handle = link.open(name, bounds)
   const call = <A>(
     verb: string,
     args: ReadonlyArray<unknown>,
-    late?: (answer: A) => void
+    late?: (result: A) => void
   ): Effect.Effect<A, ClusterError> =>
     Effect.callback((resume) => {
-      const giveUp = link.ask(handle, verb, args, timeout, {
-        done: (answer) => resume(Effect.succeed(answer)),
+      const cancel = link.call(handle, verb, args, timeout, {
+        succeeded: (result) => resume(Effect.succeed(result)),
         failed: (error) => resume(Effect.fail(error)),
         late
       })
-      return Effect.sync(giveUp)
+      return Effect.sync(cancel)
     })
   return {
     identity: identityOf(link, name),
-    ask: (verb, args, asker) => void link.ask(handle, verb, args, timeout, asker),
     call,
+    callUnsafe: (verb, args, handlers) => void link.call(handle, verb, args, timeout, handlers),
     subscribe: (verb, args, subscriber) =>
       Effect.suspend(() => {
         const id = link.subscribe(subscriber)
@@ -147,58 +141,47 @@ const remote = (link: Link, name: string, bounds: object | undefined, timeout: n
           Effect.as(end),
           Effect.onExit((exit) => Effect.sync(() => exit._tag === "Failure" && end()))
         )
-      }),
-    number
+      })
   }
 }
 
-const direct = (primary: Primary, name: string, bounds: ReturnType<typeof boundsOf> | undefined): SpaceClient => {
-  let known: Space | undefined
-  const spaceOf = (): Space => {
-    if (known === undefined || known.closed) known = primary.space(name, bounds)
-    return known
+const direct = (primary: Primary, name: string, bounds: SpaceBounds | undefined): SpaceClient => {
+  let space: Space | undefined
+  const spaceNow = (): Space => {
+    if (space === undefined || space.closed) space = primary.space(name, bounds)
+    return space
   }
-  const scans = new Map<number, Scan>()
+  const caller = { link: "", subscribe: () => {}, listings: new Listings() }
   const attempt = <A>(f: () => A): Effect.Effect<A, ClusterError> =>
     Effect.suspend(() => {
       try {
         return Effect.succeed(f())
       } catch (error) {
-        const refused = error instanceof Refused
-        const message = "the primary broke at it"
-        return Effect.fail(
-          refused
-            ? ofFault({ reason: error.reason, message: error.message })
-            : new ClusterError({ reason: "Failed", message, cause: error })
-        )
+        return Effect.fail(new ClusterError(reasonOf(error)))
       }
     })
-  const asker = { link: "", subscribe: () => {}, scans }
   return {
     identity: identityOf(primary, name),
-    now: (verb, args) => run(spaceOf(), verb, args, asker),
-    call: (verb, args) => attempt(() => copied(run(spaceOf(), verb, copied(args), asker)) as never),
-    subscribe: (verb, args, subscriber) =>
+    call: (verb, args) => attempt(() => copied(run(spaceNow(), verb, copied(args), caller)) as never),
+    callSync: (verb, args) => run(spaceNow(), verb, args, caller),
+    subscribe: (verb, args, { changed }) =>
       attempt(() => {
         let end = () => {}
-        run(spaceOf(), verb, [...args, 0], {
-          ...asker,
+        run(spaceNow(), verb, [...args, 0], {
+          ...caller,
           subscribe: (_, begin) => {
-            end = begin(subscriber.told)
+            end = begin(changed)
           }
         })
         return end
-      }),
-    number
+      })
   }
 }
 
-/** Bytes of one's own, on both ways, as a channel gives: whoever changes a value does not change what is kept. */
+/** Copies bytes both ways, as a channel does: a caller who changes a value must not change what is kept. */
 const copied = <A>(part: A): A => {
   if (typeof part !== "object" || part === null) return part
   if (part instanceof Uint8Array) return new Uint8Array(part) as A
   if (Array.isArray(part)) return part.map(copied) as A
-  const copy: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(part)) copy[name] = copied(value)
-  return copy as A
+  return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, copied(value)])) as A
 }

@@ -1,55 +1,63 @@
-/** What came over a channel, checked before it is used: a malformed ask is refused, and never breaks the primary. */
+/** Checks what came over a channel before it is used: a malformed call is refused, and never breaks the primary. */
 import type { AcquireOptions, Lifetime, Token, Value } from "@cache-locking/core"
+import { ownBytes } from "../wire/Compact.ts"
 import type { Joining } from "./Joining.ts"
-import { Refused } from "./Space.ts"
+import { Refused } from "./Refused.ts"
 
-const malformed = (what: string): never => {
-  throw new Refused("Malformed", `the call is malformed: ${what}`)
+const malformed = (problem: string): never => {
+  throw new Refused("Malformed", `the call is malformed: ${problem}`)
 }
+
+/** A check that lets `undefined` pass. JSON has null for it. */
+const optional =
+  <A>(check: (value: unknown) => A) =>
+  (value: unknown): A | undefined =>
+    value === undefined || value === null ? undefined : check(value)
 
 export const text = (value: unknown): string => (typeof value === "string" ? value : malformed("text is missing"))
 
 export const texts = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value) && value.every((each) => typeof each === "string") ? value : malformed("texts are missing")
 
+export const finite = (value: unknown): number =>
+  typeof value === "number" && Number.isFinite(value) ? value : malformed("a number is missing")
+
 /** Milliseconds, or a count. */
 export const amount = (value: unknown): number =>
   typeof value === "number" && value >= 0 ? value : malformed("a number is missing")
 
-export const optionalAmount = (value: unknown): number | undefined =>
-  value === undefined || value === null ? undefined : amount(value)
+export const optionalAmount = optional(amount)
 
-/** A size of at least 1, for what the LRU counts. */
-export const optionalSize = (value: unknown): number | undefined => {
-  const size = optionalAmount(value)
-  return size === undefined || (Number.isSafeInteger(size) && size >= 1) ? size : malformed("a size is a whole number")
-}
+/** What a bound counts: a whole number of at least 1. */
+export const size = (value: unknown): number =>
+  Number.isSafeInteger(value) && (value as number) >= 1
+    ? (value as number)
+    : malformed("a size is a whole number of at least 1")
 
-export const finite = (value: unknown): number =>
-  typeof value === "number" && Number.isFinite(value) ? value : malformed("a number is missing")
+export const optionalSize = optional(size)
 
 /** Bytes of their own: a view would keep the whole message in memory. */
-export const bytes = (value: unknown): Uint8Array => {
-  if (!(value instanceof Uint8Array)) return malformed("bytes are missing")
-  const whole = value.constructor === Uint8Array && value.byteLength === value.buffer.byteLength
-  return whole
-    ? value
-    : Uint8Array.prototype.slice.call(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-}
+export const bytes = (value: unknown): Uint8Array =>
+  value instanceof Uint8Array ? ownBytes(value) : malformed("bytes are missing")
 
 export const value = (given: unknown): Value => ({ bytes: bytes(given) })
 
-export const optionalValue = (given: unknown): Value | undefined =>
-  given === undefined || given === null ? undefined : value(given)
+export const optionalValue = optional(value)
 
 export const token = (given: unknown): Token => text(given) as Token
+
+export const list = (given: unknown): ReadonlyArray<unknown> =>
+  Array.isArray(given) ? given : malformed("a list is missing")
+
+export const record = (given: unknown): Record<string, unknown> =>
+  typeof given === "object" && given !== null ? (given as Record<string, unknown>) : malformed("an object is missing")
 
 export const lifetime = (given: unknown): Lifetime => {
   const { fresh, stale } = record(given)
   return { fresh: amount(fresh), stale: amount(stale) }
 }
 
-export const acquire = (given: unknown): AcquireOptions => {
+export const acquireOptions = (given: unknown): AcquireOptions => {
   const { force, leaseFor, owner, refreshWithin } = record(given)
   return {
     owner: text(owner),
@@ -59,14 +67,6 @@ export const acquire = (given: unknown): AcquireOptions => {
   }
 }
 
-/** What comes with an `acquire` of the cache by itself. */
-export const joining = (given: unknown): Joining | undefined => {
-  const { join } = record(given)
-  return join === undefined || join === null ? undefined : { seen: optionalAmount(record(join)["seen"]) }
-}
-
-export const list = (given: unknown): ReadonlyArray<unknown> =>
-  Array.isArray(given) ? given : malformed("a list is missing")
-
-export const record = (given: unknown): Record<string, unknown> =>
-  typeof given === "object" && given !== null ? (given as Record<string, unknown>) : malformed("an object is missing")
+/** What the cache by itself sends along with an `acquire`. */
+export const joining = (given: unknown): Joining | undefined =>
+  optional((join) => ({ seen: optionalAmount(record(join)["seen"]) }))(record(given)["join"])

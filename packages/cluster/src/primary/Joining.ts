@@ -1,19 +1,19 @@
 /**
- * What the cache by itself asks for beyond the contract: a load that was forced is one that later callers join, whoever they
- * are, and be it that they force one themselves.
+ * The rule of the cache by itself that goes beyond the contract: later callers join a forced load, whether they force one
+ * themselves or not.
  *
- * To the contract a fresh value is a hit, and whoever forces leads. Whoever joins is a follower of the forced load
- * instead, and is answered with its value or its failure.
+ * By the contract a fresh value is a hit, and a caller who forces leads. A caller who joins is a follower of the forced
+ * load instead, and gets its value or its failure.
  */
 import { type Acquired, type AcquireOptions, Entry, Token } from "@cache-locking/core"
 import type { Holder } from "./LeaseTable.ts"
 
-/** Comes with an `acquire`. `seen`: what `Joined` told when this flight was made a follower. */
+/** Comes with an `acquire`. `seen` is from the `Joined` that made this flight a follower. */
 export interface Joining {
   readonly seen: number | undefined
 }
 
-/** Told with `Follower`: the last write of the key. What is written later is newer than the asking. */
+/** Comes with a `Follower`: the key's last write. A later write is newer than the call. */
 export interface Joined {
   readonly seen?: number | undefined
 }
@@ -25,10 +25,10 @@ export interface Known {
   readonly write: number
 }
 
-/** No lease is granted here. */
-const nobody = (): Token => Token("")
+/** For a look at what the contract would answer: no lease is granted. */
+const noToken = (): Token => Token("")
 
-/** The answer to one who joins, unless it is the contract's. */
+/** The answer to a caller who joins; `undefined` where the contract's answer holds. */
 export const join = (
   { entry, holder, write }: Known,
   at: number,
@@ -36,7 +36,7 @@ export const join = (
   { seen }: Joining
 ): (Acquired & Joined) | undefined => {
   const { cooldown, lease } = entry ?? {}
-  const [plain] = Entry.acquire(entry, at, { ...options, force: false }, nobody)
+  const [plain] = Entry.acquire(entry, at, { ...options, force: false }, noToken)
   if (lease !== undefined && at < lease.until && holder?.forced && lease.owner !== options.owner) {
     const stale = plain._tag === "Follower" ? plain.stale : undefined
     return { _tag: "Follower", leaseEndsIn: lease.until - at, stale, seen: write }

@@ -1,80 +1,80 @@
 /**
- * The leases and cooldowns of a namespace, and which link holds which: beside the values, so that no traffic pushes a
- * live lease out.
+ * The leases and cooldowns of a namespace, and which link holds which lease. They are kept apart from the values, so that
+ * no traffic evicts a lease that still holds.
  */
 import { Entry, type Token } from "@cache-locking/core"
 
-/** Who holds the lease of a key. */
+/** The holder of a key's lease. */
 export interface Holder {
   readonly link: string
   readonly token: Token
-  /** It was taken by force: whoever joins waits for this load, though an older value may be fresh. */
+  /** The lease was taken by force: callers who join wait for this load, even though an older value may be fresh. */
   readonly forced: boolean
 }
 
-/** What is known of a key but its value. */
-interface Turn {
+/** All that is known of a key except its value. */
+interface Row {
   readonly entry: Entry.Entry
   readonly holder: Holder | undefined
 }
 
 export class LeaseTable {
-  private readonly map = new Map<string, Turn>()
-  /** Goes round and round: beginning anew each time would walk over the graves of all that were deleted. */
-  private cursor = this.map.entries()
+  private readonly rows = new Map<string, Row>()
+  /** The sweep goes round and round: from the start it would pass over all that was deleted, each time. */
+  private cursor = this.rows.entries()
 
   get(key: string): Entry.Entry | undefined {
-    return this.map.get(key)?.entry
+    return this.rows.get(key)?.entry
   }
 
-  /** Keeps a lease or a cooldown. A lease that is renewed stays its holder's. */
+  /** Keeps a lease or a cooldown. A lease that is renewed keeps its holder. */
   set(key: string, entry: Entry.Entry, at: number): void {
-    // Each addition looks at two that are there and forgets what is over.
+    // Each addition looks at two rows and removes those that have expired.
     for (let i = 0; i < 2; i++) this.sweep(at)
-    const holder = this.map.get(key)?.holder
-    this.map.set(key, { entry, holder: holder?.token === entry.lease?.token ? holder : undefined })
+    const holder = this.rows.get(key)?.holder
+    this.rows.set(key, { entry, holder: holder?.token === entry.lease?.token ? holder : undefined })
   }
 
   private sweep(at: number): void {
-    const seen = this.cursor.next()
-    if (seen.done) this.cursor = this.map.entries()
-    else if (at >= Entry.endsAt(seen.value[1].entry)) this.map.delete(seen.value[0])
+    const next = this.cursor.next()
+    if (next.done) this.cursor = this.rows.entries()
+    else if (at >= Entry.endsAt(next.value[1].entry)) this.rows.delete(next.value[0])
   }
 
   delete(key: string): void {
-    this.map.delete(key)
+    this.rows.delete(key)
   }
 
-  /** Notes whose the lease of a key is. */
-  hold(key: string, holder: Holder): void {
-    const turn = this.map.get(key)
-    if (turn !== undefined) this.map.set(key, { ...turn, holder })
+  /** Records the holder of a key's lease. */
+  setHolder(key: string, holder: Holder): void {
+    const row = this.rows.get(key)
+    if (row !== undefined) this.rows.set(key, { ...row, holder })
   }
 
   holderOf(key: string): Holder | undefined {
-    return this.map.get(key)?.holder
+    return this.rows.get(key)?.holder
   }
 
   /** The leases of a link. */
   ofLink(link: string): ReadonlyArray<readonly [key: string, token: Token]> {
-    return [...this.map].flatMap(([key, { holder }]) => (holder?.link === link ? [[key, holder.token] as const] : []))
+    return [...this.rows].flatMap(([key, { holder }]) => (holder?.link === link ? [[key, holder.token] as const] : []))
   }
 
   /** The keys that are leased. */
   *leased(at: number): Iterable<string> {
-    for (const [key, { entry }] of this.map) if (entry.lease !== undefined && at < entry.lease.until) yield key
+    for (const [key, { entry }] of this.rows) if (entry.lease !== undefined && at < entry.lease.until) yield key
   }
 
   keys(): Iterable<string> {
-    return this.map.keys()
+    return this.rows.keys()
   }
 
-  /** Forgets what is over; answers when the next will be. */
+  /** Removes what has expired. Returns when the next row expires. */
   purge(at: number): number {
     let next = Infinity
-    for (const [key, { entry }] of this.map) {
+    for (const [key, { entry }] of this.rows) {
       const until = Entry.endsAt(entry)
-      if (at >= until) this.map.delete(key)
+      if (at >= until) this.rows.delete(key)
       else next = Math.min(next, until)
     }
     return next

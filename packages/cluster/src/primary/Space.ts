@@ -1,80 +1,72 @@
 /**
- * One namespace in the primary: core's state machine over an LRU, with leases that know which link holds them.
+ * One namespace in the primary: core's state machine over an LRU, with leases that belong to links.
  *
- * All of it is synchronous, so that every verb is atomic, and the primary answers a batch in one turn of its event loop.
+ * All of it is synchronous. Every verb is therefore atomic, and the primary answers a batch in one turn of its event loop.
  */
 import { type Acquired, type AcquireOptions, Entry, type Lifetime, Token, type Value } from "@cache-locking/core"
 import { LRUCache } from "lru-cache"
 import { compact } from "../wire/Compact.ts"
-import type { Fault } from "../wire/Wire.ts"
 import { type Joined, type Joining, join } from "./Joining.ts"
 import { LeaseTable } from "./LeaseTable.ts"
+import { PurgeTimer } from "./PurgeTimer.ts"
+import { Refused } from "./Refused.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
 import { Watchers } from "./Watchers.ts"
 
-/** A call that the primary refuses. */
-export class Refused extends Error {
-  readonly reason: Fault["reason"]
-
-  constructor(reason: Fault["reason"], message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
-
-/** A value, what it counts, and which of the namespace's writes brought it. */
+/** A value, its size, and the number of the write that brought it. */
 interface Row extends Entry.Kept {
   readonly size: number
   readonly write: number
 }
 
 /** A part of what is kept of a key. */
-export interface Held {
+export interface KeptRecord {
   readonly name: string
-  /** Milliseconds until a timer removes it; `Infinity` if only being met, or pushed out, does. */
+  /** Milliseconds until a timer removes it; `Infinity` if no timer does. */
   readonly expiresIn: number
 }
 
-/** What a namespace has done, exactly. */
+/** Exact figures of a namespace. */
 export interface SpaceStats {
   readonly hits: number
   readonly misses: number
   readonly sets: number
   readonly deletes: number
-  /** Values that a bound pushed out. */
+  /** Values that a bound evicted. */
   readonly evictions: number
-  /** Values that are there. */
+  /** Values that the namespace has. */
   readonly size: number
 }
 
-/** Milliseconds that nobody sets back. */
+/** Tells a key's watchers of a change: after every move, after none, or after those that return true. */
+type Notify = "always" | "never" | "if true"
+
+/** Milliseconds of a clock that never goes back. */
 export const now = (): number => Math.floor(performance.now())
 
 export class Space {
   readonly name: string
-  /** As it was opened: what others are compared with. */
+  /** The bounds that the namespace was opened with, which later ones are compared with. */
   readonly declared: SpaceBounds
-  /** As it is now. */
+  /** The bounds of now. */
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
-  private values: LRUCache<string, Row>
-  private readonly turns = new LeaseTable()
   readonly watchers = new Watchers()
-  private purging: NodeJS.Timeout | undefined
-  private purgeAt = Infinity
-  /** Milliseconds that the last look for what is expired took. */
-  private purgeTook = 0
-  /** Its primary was closed. */
+  /** The primary was closed. */
   closed = false
+  private values: LRUCache<string, Row>
+  private readonly leases = new LeaseTable()
+  private readonly purgeTimer: PurgeTimer | undefined
   private grants = 0
-  private lifetime: Lifetime = { fresh: Infinity, stale: 0 }
   private writes = 0
+  private lifetime: Lifetime = { fresh: Infinity, stale: 0 }
 
   constructor(name: string, bounds: SpaceBounds) {
     this.name = name
     this.declared = bounds
     this.bounds = bounds
     this.values = this.lru(bounds)
+    this.purgeTimer = bounds.ttlAutopurge ? new PurgeTimer(() => this.removeExpired().next) : undefined
   }
 
   private lru({ max, maxSize }: SpaceBounds): LRUCache<string, Row> {
@@ -85,37 +77,33 @@ export class Space {
     return new LRUCache({ max, ...sizes, dispose })
   }
 
-  /** Runs one move on what is there. `wakes` says whether the answer means that the key changed. */
+  /** Makes one move of core's state machine on a key. */
   move<A>(
     key: string,
     f: (entry: Entry.Entry | undefined, at: number) => Entry.Move<A>,
-    wakes: (answer: A) => boolean,
+    notify: Notify,
     size?: number
   ): A {
     const at = now()
     const row = this.values.get(key)
-    const turn = this.turns.get(key)
-    const entry = row === undefined ? turn : { kept: row, lease: turn?.lease, cooldown: turn?.cooldown }
+    const leased = this.leases.get(key)
+    const entry = row === undefined ? leased : { kept: row, lease: leased?.lease, cooldown: leased?.cooldown }
     const [answer, next] = f(entry, at)
     if (next !== entry) {
       if (next?.kept !== row) this.keep(key, next?.kept, row, size)
-      const turns = next?.lease !== undefined || next?.cooldown !== undefined
-      if (turns) this.setTurn(key, { kept: undefined, lease: next.lease, cooldown: next.cooldown }, at)
-      else this.turns.delete(key)
+      if (next?.lease === undefined && next?.cooldown === undefined) this.leases.delete(key)
+      else this.keepLease(key, { kept: undefined, lease: next.lease, cooldown: next.cooldown }, at)
     }
-    if (wakes(answer)) this.watchers.wake(key)
+    if (notify === "always" || (notify === "if true" && answer === true)) this.watchers.notify(key)
     return answer
   }
 
-  /** How a value that is about to be kept counts; refuses what is too large. */
-  sized(value: Value, size: number | undefined): number {
-    const counted = size ?? Math.max(1, value.bytes.byteLength)
-    const { maxEntrySize, maxSize } = this.bounds
-    if (counted <= maxEntrySize && counted <= maxSize) return counted
-    throw new Refused(
-      "TooLarge",
-      `the value counts ${counted}, and ${Math.min(maxEntrySize, maxSize)} is the most here`
-    )
+  /** The size of a value that is about to be kept. Refuses a value that is too large. */
+  sizeOf(value: Value, given: number | undefined): number {
+    const size = given ?? Math.max(1, value.bytes.byteLength)
+    const max = Math.min(this.bounds.maxEntrySize, this.bounds.maxSize)
+    if (size <= max) return size
+    throw new Refused("TooLarge", `the value has size ${size}, and the most here is ${max}`)
   }
 
   private keep(key: string, kept: Entry.Kept | undefined, before: Row | undefined, size: number | undefined): void {
@@ -131,62 +119,63 @@ export class Space {
         size: size ?? same ?? 1,
         write: ++this.writes
       })
-      this.purgeBy(this.over(kept))
+      this.purgeTimer?.setFor(this.expiryOf(kept))
     }
   }
 
-  /** Most values of a namespace live equally long: they have one object for it. */
+  /** Most values of a namespace live equally long: they share one object for it. */
   private shared(lifetime: Lifetime): Lifetime {
     const { fresh, stale } = this.lifetime
     if (lifetime.fresh !== fresh || lifetime.stale !== stale) this.lifetime = lifetime
     return this.lifetime
   }
 
-  private setTurn(key: string, turn: Entry.Entry, at: number): void {
-    this.turns.set(key, turn, at)
-    this.purgeBy(Entry.endsAt(turn))
+  private keepLease(key: string, entry: Entry.Entry, at: number): void {
+    this.leases.set(key, entry, at)
+    this.purgeTimer?.setFor(Entry.endsAt(entry))
   }
 
-  readonly grant = (): Token => Token(`${++this.grants}`)
+  private readonly grant = (): Token => Token(`${++this.grants}`)
 
-  /** The contract's `acquire`, for a link, which loses the lease when it is gone. */
+  /** The contract's `acquire`, for a link that loses the lease when it is closed. */
   acquire(link: string, key: string, options: AcquireOptions, joining?: Joining): Acquired & Joined {
     const move = (entry: Entry.Entry | undefined, at: number): Entry.Move<Acquired & Joined> => {
-      const known = { entry, holder: this.turns.holderOf(key), write: this.values.peek(key)?.write ?? 0 }
+      const known = { entry, holder: this.leases.holderOf(key), write: this.values.peek(key)?.write ?? 0 }
       const joined = joining && join(known, at, options, joining)
       return joined === undefined ? Entry.acquire(entry, at, options, this.grant) : [joined, entry]
     }
-    const answer = this.move(key, move, never)
-    if (answer._tag === "Leader") this.turns.hold(key, { link, token: answer.token, forced: options.force === true })
-    if (answer._tag === "Hit") this.counts.hits++
-    else if (answer._tag === "Leader") this.counts.misses++
+    const answer = this.move(key, move, "never")
+    if (answer._tag === "Leader") {
+      this.leases.setHolder(key, { link, token: answer.token, forced: options.force === true })
+      this.counts.misses++
+    } else if (answer._tag === "Hit") this.counts.hits++
     return answer
   }
 
-  /** Frees at once what a link held. */
-  free(link: string): void {
-    for (const [key, token] of this.turns.ofLink(link)) {
-      this.move(key, (entry, at) => Entry.abandon(entry, at, { token }), yes)
+  /** Gives back at once the leases of a link. */
+  releaseLink(link: string): void {
+    for (const [key, token] of this.leases.ofLink(link)) {
+      this.move(key, (entry, at) => Entry.abandon(entry, at, { token }), "if true")
     }
   }
 
-  /** The value if it is not expired, without any effect but that it was used lately. */
-  kept(key: string, peek = false): Row | undefined {
+  /** The value, unless it has expired. Counts as a use, except for a peek, and changes nothing else. */
+  find(key: string, peek = false): Row | undefined {
     const row = peek ? this.values.peek(key) : this.values.get(key)
     if (row === undefined || row.lifetime.fresh === Infinity) return row
     return now() < Entry.keptUntil(row) ? row : undefined
   }
 
-  /** Replaces a value by itself with other times. Wakes nobody. */
-  restamp(key: string, filledAt: number, lifetime: Lifetime): void {
+  /** Starts the time of a value anew. Notifies nobody. */
+  renewAge(key: string, filledAt: number): void {
     const row = this.values.get(key)
     if (row === undefined) return
-    const next = { ...row, filledAt, lifetime }
+    const next = { ...row, filledAt }
     this.values.set(key, next)
-    this.purgeBy(this.over(next))
+    this.purgeTimer?.setFor(this.expiryOf(next))
   }
 
-  /** The keys that have a value, the most recently used first, then those that are only leased, if they are wanted. */
+  /** The keys that have a value, the most recently used first; with `leased`, then those that have only a lease. */
   keys(prefix: string, leased: boolean): Array<string> {
     const at = now()
     const keys = new Set<string>()
@@ -194,73 +183,61 @@ export class Space {
       if (key.startsWith(prefix) && at < Entry.keptUntil(this.values.peek(key)!)) keys.add(key)
     }
     if (!leased) return [...keys]
-    for (const key of this.turns.leased(at)) if (key.startsWith(prefix)) keys.add(key)
+    for (const key of this.leases.leased(at)) if (key.startsWith(prefix)) keys.add(key)
     return [...keys]
   }
 
-  /** Removes every value, lease and cooldown; answers how many values there were. */
+  /** Removes every value, lease and cooldown. Returns the number of values. */
   clear(): number {
     let count = 0
-    for (const key of new Set([...this.values.keys(), ...this.turns.keys()])) {
-      if (this.move(key, Entry.remove, always)) count++
+    for (const key of new Set([...this.values.keys(), ...this.leases.keys()])) {
+      if (this.move(key, Entry.remove, "always")) count++
     }
     return count
   }
 
-  /** When a value is expired. What is kept without an end, to be given as stale, is expired all the same. */
-  private over(kept: Entry.Kept): number {
+  /** When a value expires. A value that is kept without an end, to be served stale, expires all the same. */
+  private expiryOf(kept: Entry.Kept): number {
     const { allowStale, noDeleteOnStaleGet } = this.bounds
-    const lenient = (allowStale || noDeleteOnStaleGet) && kept.lifetime.stale === Infinity
-    return lenient ? Entry.freshUntil(kept) : Entry.keptUntil(kept)
+    const endless = (allowStale || noDeleteOnStaleGet) && kept.lifetime.stale === Infinity
+    return endless ? Entry.freshUntil(kept) : Entry.keptUntil(kept)
   }
 
-  /** Removes expired values, leases and cooldowns; answers how many values. */
+  /** Removes expired values, leases and cooldowns. Returns the number of values. */
   purge(): number {
-    const began = performance.now()
+    return this.removeExpired().count
+  }
+
+  private removeExpired(): { readonly count: number; readonly next: number } {
     const at = now()
-    let purged = 0
-    let next = this.turns.purge(at)
+    let count = 0
+    let next = this.leases.purge(at)
     for (const [key, row] of [...this.values.entries()]) {
-      const until = this.over(row)
+      const until = this.expiryOf(row)
       if (at >= until) {
         this.values.delete(key)
-        purged++
+        count++
       } else next = Math.min(next, until)
     }
-    this.purgeTook = performance.now() - began
-    this.purgeBy(next)
-    return purged
+    return { count, next }
   }
 
-  private purgeBy(at: number): void {
-    if (!this.bounds.ttlAutopurge || at >= this.purgeAt || at === Infinity) return
-    clearTimeout(this.purging)
-    this.purgeAt = at
-    const fire = () => {
-      this.purgeAt = Infinity
-      this.purge()
-    }
-    // However many ends there are, looking for them takes a twentieth of the primary's time at most.
-    const pause = Math.max(1, at - now(), this.purgeTook * 20)
-    this.purging = setTimeout(fire, Math.min(pause, 2 ** 31 - 1)).unref()
-  }
-
-  /** Everything that is kept of a key, over or not: for those who look behind the verbs. */
-  held(key: string): ReadonlyArray<Held> {
-    const [row, turn] = [this.values.peek(key), this.turns.get(key)]
+  /** All that is kept of a key, expired or not, for tests that look behind the verbs. */
+  recordsOf(key: string): ReadonlyArray<KeptRecord> {
+    const [row, leased] = [this.values.peek(key), this.leases.get(key)]
     const at = now()
-    const held = (name: string, until: number): Held => ({
+    const record = (name: string, until: number): KeptRecord => ({
       name,
-      expiresIn: this.purgeAt <= until ? until - at : Infinity
+      expiresIn: this.purgeTimer?.covers(until) ? until - at : Infinity
     })
     return [
-      ...(row === undefined ? [] : [held("value", this.over(row))]),
-      ...(turn === undefined ? [] : [held("turn", Entry.endsAt(turn))])
+      ...(row === undefined ? [] : [record("value", this.expiryOf(row))]),
+      ...(leased === undefined ? [] : [record("lease", Entry.endsAt(leased))])
     ]
   }
 
-  /** Changes a bound. Entries, their order and their remaining times stay, as many as there is room for. */
-  rebound(change: Partial<SpaceBounds>): void {
+  /** Changes bounds. Entries, their order and their remaining times stay, as many as there is room for. */
+  configure(change: Partial<SpaceBounds>): void {
     this.bounds = { ...this.bounds, ...change }
     if (change.max === undefined) return
     const before = [...this.values.rentries()] as Array<[string, Row]>
@@ -274,10 +251,6 @@ export class Space {
 
   close(): void {
     this.closed = true
-    clearTimeout(this.purging)
+    this.purgeTimer?.clear()
   }
 }
-
-const never = (): boolean => false
-const always = (): boolean => true
-const yes = (answer: boolean): boolean => answer

@@ -1,5 +1,5 @@
 /**
- * The two ends of a channel, made alike: cluster IPC, a child process's IPC, a `MessagePort`.
+ * One interface for the ends of all channels: cluster IPC, a child process's IPC, a `MessagePort`.
  */
 
 /** The part of `process`, of a `ChildProcess` and of a cluster `Worker` that is needed. */
@@ -20,65 +20,59 @@ export interface MessagePortLike {
   off(event: "close" | "exit", listener: () => void): unknown
 }
 
-/** What links and hubs may be given. */
+/** The channels that the primary and its clients accept. */
 export type PortLike = IpcPort | MessagePortLike
 
-/** One end. */
+/** One end of a channel. */
 export interface Port {
-  /** Hands a message over; `done` is called once the channel has taken it, or at once when it is gone. */
-  readonly post: (message: unknown, done: (error?: unknown) => void) => void
-  /** Begins to listen; what it returns ends that. */
-  readonly listen: (message: (message: unknown) => void, closed: () => void) => () => void
+  /** Sends a message. Calls `done` when the channel has taken it, or at once when the channel is closed. */
+  readonly send: (message: unknown, done: () => void) => void
+  /** Listens until the function that it returns is called. */
+  readonly listen: (received: (message: unknown) => void, closed: () => void) => () => void
 }
 
-/** Whether something is a port at all. */
+/** True when the value has the methods of a port. */
 export const isPort = (value: unknown): value is PortLike => {
   const { on, off, postMessage, send } = (value ?? {}) as Record<string, unknown>
   const sends = typeof postMessage === "function" || typeof send === "function"
   return sends && typeof on === "function" && typeof off === "function"
 }
 
-/** The same for every kind. */
-export const portOf = (given: PortLike): Port => ("postMessage" in given ? messagePort(given) : ipcPort(given))
+/** What every port has; the types of Node's own events do not meet in one. */
+interface Emitter {
+  on(event: string, listener: (message: unknown) => void): unknown
+  off(event: string, listener: (message: unknown) => void): unknown
+}
 
-const ipcPort = (ipc: IpcPort): Port => ({
-  post: (message, done) => {
-    try {
-      // `false` only says that the channel is full for now: the message is not lost, and the callback tells when it left.
-      if (ipc.send === undefined) done(new Error("the channel is closed"))
-      else ipc.send(message, undefined, undefined, done)
-    } catch (error) {
-      done(error)
+/** The same interface for every kind of channel. */
+export const portOf = (port: PortLike): Port => {
+  const emitter = port as Emitter
+  // A port closes, a thread exits, a process disconnects.
+  const ends = "postMessage" in port ? ["close", "exit"] : ["disconnect"]
+  const send = (message: unknown, done: () => void): void => {
+    if ("postMessage" in port) port.postMessage(message)
+    else if (port.send !== undefined) {
+      // It returns false only to say that the channel is full: the message is not lost, and `done` is called when it left.
+      port.send(message, undefined, undefined, done)
+      return
     }
-  },
-  listen: (message, closed) => {
-    ipc.on("message", message)
-    ipc.on("disconnect", closed)
-    return () => {
-      ipc.off("message", message)
-      ipc.off("disconnect", closed)
+    done()
+  }
+  return {
+    send: (message, done) => {
+      try {
+        send(message, done)
+      } catch {
+        done()
+      }
+    },
+    listen: (received, closed) => {
+      emitter.on("message", received)
+      for (const end of ends) emitter.on(end, closed)
+      return () => {
+        emitter.off("message", received)
+        for (const end of ends) emitter.off(end, closed)
+      }
     }
   }
-})
-
-const messagePort = (port: MessagePortLike): Port => ({
-  post: (message, done) => {
-    try {
-      port.postMessage(message)
-      done()
-    } catch (error) {
-      done(error)
-    }
-  },
-  listen: (message, closed) => {
-    port.on("message", message)
-    // A port closes, a thread exits.
-    port.on("close", closed)
-    port.on("exit", closed)
-    return () => {
-      port.off("message", message)
-      port.off("close", closed)
-      port.off("exit", closed)
-    }
-  }
-})
+}

@@ -1,7 +1,7 @@
 /**
- * Errors on their way from one process to another, with their name, message, code, stack and causes.
+ * Errors on their way from one process to another: name, message, code, stack and causes.
  *
- * A class is not known at the other end: match by name, code or tag, not by `instanceof`.
+ * The other end does not know their classes. Match such an error by name, code or tag, not by `instanceof`.
  */
 import { Codec } from "@cache-locking/core"
 
@@ -14,10 +14,9 @@ export interface SerializedError {
   readonly cause?: SerializedError | undefined
 }
 
-/** Causes of causes that travel; a cause may be its own. */
-const deepest = 8
+/** Causes of causes that travel. A limit is needed, because an error may be its own cause. */
+const maxCauses = 8
 
-/** What travels of an error. */
 export const serializeError = (error: Error, depth = 0): SerializedError => {
   const { cause, code, message, name, stack } = error as Error & { readonly code?: unknown }
   return {
@@ -25,21 +24,22 @@ export const serializeError = (error: Error, depth = 0): SerializedError => {
     message,
     ...((typeof code === "string" || typeof code === "number") && { code }),
     ...(typeof stack === "string" && { stack }),
-    ...(cause instanceof Error && depth < deepest && { cause: serializeError(cause, depth + 1) })
+    ...(cause instanceof Error && depth < maxCauses && { cause: serializeError(cause, depth + 1) })
   }
 }
 
-/** The error that travelled. Whatever came, this does not throw. */
-export const deserializeError = (thrown: SerializedError, depth = 0): Error => {
-  const { cause, code, message, name } = thrown
+/** The inverse. Never throws, whatever arrived. */
+export const deserializeError = (serialized: SerializedError, depth = 0): Error => {
+  const { cause, code, message, name } = serialized
   const error = new Error(String(message))
   define(error, "name", String(name))
-  setStack(error, thrown)
-  if (typeof cause === "object" && cause !== null && depth < deepest)
+  setStack(error, serialized)
+  if (typeof cause === "object" && cause !== null && depth < maxCauses)
     define(error, "cause", deserializeError(cause, depth + 1))
   return code === undefined ? error : Object.assign(error, { code })
 }
 
+/** Sets a property as errors have theirs: not enumerable. */
 const define = (error: Error, key: string, value: unknown): void => {
   Object.defineProperty(error, key, { value, enumerable: false, writable: true, configurable: true })
 }
@@ -49,23 +49,23 @@ const setStack = (error: Error, { stack }: SerializedError): void => {
 }
 
 /**
- * How a load's failure reaches the workers that wait for it: whole, as core's own codec has it, and with its stacks, for all
- * workers are one service on one machine. What cannot be encoded loses the fields at fault.
+ * Carries a load's failure to the workers that wait for it, as core's default codec does, and with its stacks: all workers
+ * are one service on one machine. Fields that cannot be encoded are left out.
  */
 export const failureCodec: Codec.SyncCodec<any> = {
   name: "cluster-failure",
   encode: (failure) => {
-    const thrown = failure instanceof Error ? serializeError(failure) : undefined
+    const serialized = failure instanceof Error ? serializeError(failure) : undefined
     for (const each of [failure, withoutUnencodable(failure)])
-      if (encodes(each)) return Codec.default.encode([each, thrown])
-    return Codec.default.encode([undefined, thrown])
+      if (encodes(each)) return Codec.default.encode([each, serialized])
+    return Codec.default.encode([undefined, serialized])
   },
   decode: (bytes) => {
-    const [failure, thrown]: readonly [unknown, SerializedError | undefined] = Codec.default.decode(bytes)
+    const [failure, serialized]: readonly [unknown, SerializedError | undefined] = Codec.default.decode(bytes)
     if (!(failure instanceof Error))
-      return failure === undefined && thrown !== undefined ? deserializeError(thrown) : failure
+      return failure === undefined && serialized !== undefined ? deserializeError(serialized) : failure
     let at: unknown = failure
-    for (let sent = thrown; sent !== undefined && at instanceof Error; sent = sent.cause, at = at.cause)
+    for (let sent = serialized; sent !== undefined && at instanceof Error; sent = sent.cause, at = at.cause)
       setStack(at, sent)
     return failure
   }
@@ -80,7 +80,6 @@ const encodes = (value: unknown): boolean => {
   }
 }
 
-/** A failure without the fields that cannot be encoded. */
 const withoutUnencodable = (failure: unknown): unknown => {
   if (typeof failure !== "object" || failure === null) return undefined
   try {
@@ -91,7 +90,7 @@ const withoutUnencodable = (failure: unknown): unknown => {
     if (encodes(failure.cause)) define(error, "cause", failure.cause)
     return error
   } catch {
-    // A getter of the failure's own that throws.
+    // A getter of the failure throws.
     return undefined
   }
 }

@@ -33,8 +33,8 @@ it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) 
     const bytes = written(value, Codec.default, cost)
     const decoder = new Decoder<unknown>(undefined)
     for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-      expect(decoder.open(payload, true)).toEqual(new Decoded(value))
-      expect(decoder.open(payload, false)).toEqual(new Decoded(value))
+      expect(decoder.decode(payload, true)).toEqual(new Decoded(value))
+      expect(decoder.decode(payload, false)).toEqual(new Decoded(value))
     }
   }
 })
@@ -42,8 +42,8 @@ it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) 
 it("and what an own codec wrote", () => {
   const bytes = written({ a: 1 }, Codec.json())
   for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-    expect(new Decoder<unknown>(Codec.json()).open(payload, false)).toEqual(new Decoded({ a: 1 }))
-    expect(new Decoder<unknown>(undefined).open(payload, false)).toBeUndefined()
+    expect(new Decoder<unknown>(Codec.json()).decode(payload, false)).toEqual(new Decoded({ a: 1 }))
+    expect(new Decoder<unknown>(undefined).decode(payload, false)).toBeUndefined()
   }
 })
 
@@ -64,18 +64,18 @@ it("leaves to core whatever has more about it, is no value, or needs a promise",
   ]
   for (const bytes of odd) {
     for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
-      expect(decoder.open(payload, true)).toBeUndefined()
+      expect(decoder.decode(payload, true)).toBeUndefined()
     }
   }
-  expect(new Decoder<unknown>(slow).open(written("value"), false)).toBeUndefined()
+  expect(new Decoder<unknown>(slow).decode(written("value"), false)).toBeUndefined()
 })
 
 it("gives no view of what is kept", () => {
   const kept = written(new Uint8Array([1, 2, 3]))
   const before = kept.slice()
-  const opened = new Decoder<Uint8Array>(undefined).open(kept, true)!
+  const opened = new Decoder<Uint8Array>(undefined).decode(kept, true)!
   opened.value.fill(9)
-  const own = new Decoder<Uint8Array>(Codec.bytes).open(written(new Uint8Array([1]), Codec.bytes), true)!
+  const own = new Decoder<Uint8Array>(Codec.bytes).decode(written(new Uint8Array([1]), Codec.bytes), true)!
   own.value.fill(9)
   expect(kept).toEqual(before)
 })

@@ -15,7 +15,7 @@ const run = Effect.runPromise
 const fail = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => run(Effect.flip(effect))
 const text = (words: string) => ({ bytes: new TextEncoder().encode(words) })
 const lifetime = { fresh: 60_000, stale: 0 }
-const ask = (owner: string) => ({ owner, leaseFor: 20_000 })
+const claim = (owner: string) => ({ owner, leaseFor: 20_000 })
 
 afterEach(() => Cluster.bootstrap().close())
 
@@ -87,19 +87,19 @@ describe("claims", () => {
     const { adapter, direct, hold } = linked("advanced", 50)
     await run(adapter.read("warm"))
     const release = hold("primary")
-    expect((await fail(adapter.acquire("k", ask("one")))).message).toBe("no answer within 50 ms")
-    expect((await run(direct.acquire("k", ask("two"))))._tag).toBe("Follower")
+    expect((await fail(adapter.acquire("k", claim("one")))).message).toBe("no answer within 50 ms")
+    expect((await run(direct.acquire("k", claim("two"))))._tag).toBe("Follower")
     release()
     await expect.poll(async () => (await run(direct.read("k"))).lease).toBeUndefined()
-    expect((await run(direct.acquire("k", ask("two"))))._tag).toBe("Leader")
+    expect((await run(direct.acquire("k", claim("two"))))._tag).toBe("Leader")
   })
 
   it("but not if its owner asked again and leads", async () => {
     const { adapter, direct, hold } = linked("advanced", 100)
     await run(adapter.read("warm"))
     const release = hold("primary")
-    await fail(adapter.acquire("k", ask("one")))
-    const again = run(adapter.acquire("k", ask("one")))
+    await fail(adapter.acquire("k", claim("one")))
+    const again = run(adapter.acquire("k", claim("one")))
     await sleep(20)
     release()
     const found = await again
@@ -110,12 +110,12 @@ describe("claims", () => {
 
   it("an end that is cut loses all its leases at once, and wakes who watches them", async () => {
     const { adapter, cut, direct, primary } = linked()
-    for (const key of ["a", "b"]) await run(adapter.acquire(key, ask(key)))
+    for (const key of ["a", "b"]) await run(adapter.acquire(key, claim(key)))
     const woken = run(Effect.scoped(Effect.flatMap(direct.watch!("a"), (changed) => changed)))
     await sleep(10)
     cut()
     await woken
-    for (const key of ["a", "b"]) expect((await run(direct.acquire(key, ask("next"))))._tag).toBe("Leader")
+    for (const key of ["a", "b"]) expect((await run(direct.acquire(key, claim("next"))))._tag).toBe("Leader")
     expect(primary.stats.links).toBe(0)
     expect((await fail(adapter.read("a"))).message).toBe("the primary is gone")
   })
@@ -124,10 +124,10 @@ describe("claims", () => {
     const { port1, port2 } = new MessageChannel()
     Cluster.bootstrap().serve(port1)
     const [adapter, direct] = [ClusterAdapter.make({ port: port2 }), ClusterAdapter.make()]
-    await run(adapter.acquire("k", ask("thread")))
-    expect((await run(direct.acquire("k", ask("other"))))._tag).toBe("Follower")
+    await run(adapter.acquire("k", claim("thread")))
+    expect((await run(direct.acquire("k", claim("other"))))._tag).toBe("Follower")
     port2.close()
-    await expect.poll(async () => (await run(direct.acquire("k", ask("other"))))._tag).toBe("Leader")
+    await expect.poll(async () => (await run(direct.acquire("k", claim("other"))))._tag).toBe("Leader")
   })
 })
 
@@ -167,7 +167,7 @@ describe("whatever comes out of a channel", () => {
     const ends = pair()
     const adapter = ClusterAdapter.make({ port: ends.worker, commandTimeout: 500 })
     ends.primary.on("message", () =>
-      ends.primary.send!({ cacheLocking: 99, to: "link", link: "", items: [] }, undefined, undefined, () => {})
+      ends.primary.send!({ cacheLocking: 99, to: "client", link: "", items: [] }, undefined, undefined, () => {})
     )
     expect((await fail(adapter.read("k"))).message).toContain("version")
   })
@@ -181,21 +181,21 @@ describe("whatever comes out of a channel", () => {
       fc.anything(),
       fc.tuple(
         fc.constantFrom(
-          "hello",
+          "handshake",
           "open",
-          "ask",
-          "drop",
-          "bye?",
-          "here?",
-          "ok",
-          "no",
-          "told",
+          "call",
+          "unsubscribe",
+          "close?",
+          "announce?",
+          "result",
+          "fault",
+          "changed",
           "__proto__",
           "constructor"
         ),
         fc.anything(),
         fc.anything(),
-        fc.oneof(fc.constantFrom("acquire", "fill", "scan", "count", "rebound", "toString"), fc.anything()),
+        fc.oneof(fc.constantFrom("acquire", "fill", "list", "count", "configure", "toString"), fc.anything()),
         fc.oneof(fc.array(fc.anything()), fc.anything())
       )
     )
@@ -206,7 +206,7 @@ describe("whatever comes out of a channel", () => {
       fc.constantFrom(...real).map((frame) => JSON.stringify(frame).slice(0, -3)),
       fc.record({
         cacheLocking: fc.constantFrom(1, 2, "1"),
-        to: fc.constantFrom("primary", "link"),
+        to: fc.constantFrom("primary", "client"),
         link: fc.constantFrom("another"),
         items: fc.array(item)
       })
@@ -215,7 +215,7 @@ describe("whatever comes out of a channel", () => {
       fc.asyncProperty(fc.array(message, { maxLength: 20 }), async (messages) => {
         // Past the channel's own copying, which functions and symbols would not survive.
         for (const each of messages) {
-          if ((each as any)?.cacheLocking === 2 && (each as any)?.to === "link") continue
+          if ((each as any)?.cacheLocking === 2 && (each as any)?.to === "client") continue
           for (const end of ends) end.emit("message", each)
         }
         const { value } = await run(adapter.read("mine"))
@@ -237,15 +237,15 @@ describe("whatever comes out of a channel", () => {
     const say = (...items: ReadonlyArray<unknown>) =>
       ends.worker.send!({ cacheLocking: 1, to: "primary", link: "l", items }, undefined, undefined, () => {})
     say(
-      ["hello", new Uint8Array([1])],
+      ["handshake", new Uint8Array([1])],
       ["open", 0, "n", null],
-      ["ask", 1, 0, "acquire", [1, {}]],
-      ["ask", 2, 0, "toString", []]
+      ["call", 1, 0, "acquire", [1, {}]],
+      ["call", 2, 0, "toString", []]
     )
-    say(["ask", 3, 7, "read", ["k"]], ["ask", 4, 0, "fill", []], ["ask", 5, 0, "rebound", [{ max: -1 }]])
-    say(["open", 1, "m", { max: "many" }], ["ask", 6, 1, "read", ["k"]], ["ask", 7, 0, "ping", []])
-    await expect.poll(() => told.find((item) => item[1] === 7)).toEqual(["ok", 7, true])
-    const refused = told.filter((item) => item[0] === "no")
+    say(["call", 3, 7, "read", ["k"]], ["call", 4, 0, "fill", []], ["call", 5, 0, "configure", [{ max: -1 }]])
+    say(["open", 1, "m", { max: "many" }], ["call", 6, 1, "read", ["k"]], ["call", 7, 0, "ping", []])
+    await expect.poll(() => told.find((item) => item[1] === 7)).toEqual(["result", 7, true])
+    const refused = told.filter((item) => item[0] === "fault")
     expect(refused.map((item) => [item[1], item[2].reason])).toEqual([1, 2, 3, 4, 5, 6].map((id) => [id, "Malformed"]))
   })
 
@@ -258,7 +258,7 @@ describe("whatever comes out of a channel", () => {
     const emit = (items: ReadonlyArray<unknown>) =>
       ends.primary.emit("message", { cacheLocking: 1, to: "primary", link: "l", items })
     emit([
-      ["hello", new Uint8Array([1])],
+      ["handshake", new Uint8Array([1])],
       ["open", 0, "fuzzed", null]
     ])
     const likely = fc.constantFrom<unknown>(
@@ -277,12 +277,12 @@ describe("whatever comes out of a channel", () => {
     await run(adapter.put("mine", { value: text("value"), lifetime }))
     fc.assert(
       fc.property(fc.array(call, { maxLength: 30 }), (calls) => {
-        emit(calls.map(([verb, args]) => ["ask", ++ids, 0, verb, args]))
+        emit(calls.map(([verb, args]) => ["call", ++ids, 0, verb, args]))
       }),
       { numRuns: 300 }
     )
-    await expect.poll(() => told.filter(([kind]) => kind === "ok" || kind === "no").length).toBe(ids)
-    for (const [kind, , fault] of told) if (kind === "no") expect(fault.cause).toBeUndefined()
+    await expect.poll(() => told.filter(([kind]) => kind === "result" || kind === "fault").length).toBe(ids)
+    for (const [kind, , fault] of told) if (kind === "fault") expect(fault.cause).toBeUndefined()
     expect((await run(adapter.read("mine"))).value).toBeDefined()
   })
 

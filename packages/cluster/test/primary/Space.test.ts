@@ -1,5 +1,6 @@
 /** One namespace by itself: what is left behind, and what is removed by whom. */
 import { afterEach, describe, expect, it } from "vitest"
+import { Listings } from "../../src/primary/Listings.ts"
 import { Space } from "../../src/primary/Space.ts"
 import { boundsOf, type SpaceOptions } from "../../src/primary/SpaceOptions.ts"
 import { run } from "../../src/primary/Verbs.ts"
@@ -12,102 +13,102 @@ afterEach(() => {
 const opened = (options: SpaceOptions = {}) => {
   const space = new Space("space", boundsOf(options))
   spaces.push(space)
-  const asker = { link: "link", subscribe: () => {}, scans: new Map() }
-  const ask = <A = any>(verb: string, ...args: ReadonlyArray<unknown>): A => run(space, verb, args, asker) as A
-  return { space, ask }
+  const caller = { link: "link", subscribe: () => {}, listings: new Listings() }
+  const call = <A = any>(verb: string, ...args: ReadonlyArray<unknown>): A => run(space, verb, args, caller) as A
+  return { space, call }
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
-const left = (space: Space, keys: ReadonlyArray<string>) => keys.filter((key) => space.held(key).length > 0).length
+const left = (space: Space, keys: ReadonlyArray<string>) => keys.filter((key) => space.recordsOf(key).length > 0).length
 
 describe("what is over", () => {
   it.each(["values", "leases", "cooldowns"])("is removed by a timer with ttlAutopurge: %s", async (what) => {
-    const { ask, space } = opened({ ttlAutopurge: true })
+    const { call, space } = opened({ ttlAutopurge: true })
     const [all, life] = [names("k", 500), 300]
     for (const key of all) {
-      if (what === "values") ask("set", key, bytes("v"), life)
+      if (what === "values") call("set", key, bytes("v"), life)
       else {
-        const { token } = ask("acquire", key, { owner: key, leaseFor: life })
-        if (what === "cooldowns") ask("abandon", key, token, life)
+        const { token } = call("acquire", key, { owner: key, leaseFor: life })
+        if (what === "cooldowns") call("abandon", key, token, life)
       }
     }
     expect(left(space, all)).toBe(500)
-    for (const key of all) for (const { expiresIn } of space.held(key)) expect(expiresIn).toBeLessThanOrEqual(life)
+    for (const key of all) for (const { expiresIn } of space.recordsOf(key)) expect(expiresIn).toBeLessThanOrEqual(life)
     await expect.poll(() => left(space, all)).toBe(0)
   })
 
   it("is removed by a timer with ttlAutopurge, be it that expired values may be given as stale", async () => {
     for (const option of ["allowStale", "noDeleteOnStaleGet"] as const) {
-      const { ask, space } = opened({ ttlAutopurge: true, [option]: true })
-      ask("set", "k", bytes("v"), 20)
-      await expect.poll(() => space.held("k")).toEqual([])
+      const { call, space } = opened({ ttlAutopurge: true, [option]: true })
+      call("set", "k", bytes("v"), 20)
+      await expect.poll(() => space.recordsOf("k")).toEqual([])
     }
   })
 
   it("is removed as others come: leases and cooldowns two at a time, values by the bound", async () => {
-    const { ask, space } = opened({ max: 100 })
+    const { call, space } = opened({ max: 100 })
     const [leases, values] = [names("lease ", 400), names("value ", 400)]
-    for (const key of leases) ask("acquire", key, { owner: key, leaseFor: 1 })
-    for (const key of values) ask("set", key, bytes("v"), 1)
+    for (const key of leases) call("acquire", key, { owner: key, leaseFor: 1 })
+    for (const key of values) call("set", key, bytes("v"), 1)
     expect(left(space, values)).toBe(100)
     await new Promise((resolve) => setTimeout(resolve, 5))
-    for (const key of names("other ", 400)) ask("acquire", key, { owner: key, leaseFor: 60_000 })
+    for (const key of names("other ", 400)) call("acquire", key, { owner: key, leaseFor: 60_000 })
     expect(left(space, leases)).toBe(0)
-    expect(ask("purge")).toBe(100)
+    expect(call("purge")).toBe(100)
     expect(left(space, values)).toBe(0)
   })
 
   it("is removed by purgeStale: not the stale window that the contract asked for", async () => {
-    const { ask, space } = opened({ allowStale: true })
-    ask("set", "own", bytes("v"), 1)
-    ask("put", "contract", bytes("v"), { fresh: 1, stale: 60_000 })
+    const { call, space } = opened({ allowStale: true })
+    call("set", "own", bytes("v"), 1)
+    call("put", "contract", bytes("v"), { fresh: 1, stale: 60_000 })
     await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(ask("purge")).toBe(1)
-    expect(space.held("own")).toEqual([])
-    expect(ask("acquire", "contract", { owner: "o", leaseFor: 1_000 }).stale).toBeDefined()
+    expect(call("purge")).toBe(1)
+    expect(space.recordsOf("own")).toEqual([])
+    expect(call("acquire", "contract", { owner: "o", leaseFor: 1_000 }).stale).toBeDefined()
   })
 })
 
 describe("a link that is gone", () => {
   it("gives back what it holds, renewed or not, and nothing else", () => {
-    const { ask, space } = opened()
+    const { call, space } = opened()
     const lead = (link: string, key: string) =>
       run(space, "acquire", [key, { owner: `${link} ${key}`, leaseFor: 60_000 }], {
         link,
         subscribe: () => {},
-        scans: new Map()
+        listings: new Listings()
       }) as { readonly token: string }
     lead("gone", "a")
     const { token } = lead("gone", "b")
-    expect(ask("renew", "b", token, 60_000)).toBe(true)
+    expect(call("renew", "b", token, 60_000)).toBe(true)
     lead("stays", "c")
-    const woken: Array<string> = []
-    for (const key of ["a", "b", "c"]) space.watchers.watch(key, () => woken.push(key))
-    space.free("gone")
-    expect(woken).toEqual(["a", "b"])
-    expect(["a", "b", "c"].map((key) => space.held(key).length)).toEqual([0, 0, 1])
+    const notified: Array<string> = []
+    for (const key of ["a", "b", "c"]) space.watchers.watch(key, () => notified.push(key))
+    space.releaseLink("gone")
+    expect(notified).toEqual(["a", "b"])
+    expect(["a", "b", "c"].map((key) => space.recordsOf(key).length)).toEqual([0, 0, 1])
   })
 })
 
 describe("a smaller bound", () => {
   it("keeps the most recently used, with their order, times and sizes; other setters keep all", () => {
-    const { ask, space } = opened({ maxSize: 100, max: 10 })
-    for (const [i, key] of names("k", 6).entries()) ask("set", key, bytes("v"), 60_000 + i * 1_000, 10 + i)
-    ask("get", "k0")
-    const keys = () => ask<{ readonly items: ReadonlyArray<string> }>("scan", 1, "", "keys").items
-    const times = () => keys().map((key) => Math.round(ask<number>("remaining", key) / 1_000))
+    const { call, space } = opened({ maxSize: 100, max: 10 })
+    for (const [i, key] of names("k", 6).entries()) call("set", key, bytes("v"), 60_000 + i * 1_000, 10 + i)
+    call("get", "k0")
+    const keys = () => call<{ readonly items: ReadonlyArray<string> }>("list", 1, "", "keys").items
+    const times = () => keys().map((key) => Math.round(call<number>("remaining", key) / 1_000))
     const before = { keys: keys(), times: times() }
-    ask("rebound", { ttl: 5 })
-    ask("rebound", { allowStale: true })
-    ask("rebound", { max: 8 })
+    call("configure", { ttl: 5 })
+    call("configure", { allowStale: true })
+    call("configure", { max: 8 })
     expect({ keys: keys(), times: times() }).toEqual(before)
-    ask("rebound", { max: 3 })
+    call("configure", { max: 3 })
     expect(keys()).toEqual(["k0", "k5", "k4"])
     expect(times()).toEqual([60, 65, 64])
     expect(space.stats).toMatchObject({ evictions: 3, size: 3 })
     // Sizes still count: of 100, 10 + 15 + 14 are taken.
-    ask("set", "large", bytes("v"), undefined, 62)
+    call("set", "large", bytes("v"), undefined, 62)
     expect(keys()).toEqual(["large", "k0", "k5"])
   })
 })

@@ -33,7 +33,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     }
     try {
       const told = await new Promise<ClusterError>((failed) =>
-        linkOver(ends.worker)!.ask(0, "break", [], 1_000, { done: () => {}, failed })
+        linkOver(ends.worker)!.call(0, "break", [], 1_000, { succeeded: () => {}, failed })
       )
       expect(told).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
       expect(crossed(told.cause)).toEqual({ ...serializeError(error), isError: true })
