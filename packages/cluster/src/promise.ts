@@ -1,5 +1,5 @@
 /**
- * The cache for those who do not use Effect: the same, with promises.
+ * The cache by itself with promises, for code without Effect.
  *
  * @example
  * ```ts
@@ -19,31 +19,30 @@ import { ClusterCache, type Dumped, type FetchOptions, type Options, type SetOpt
 import { Decoded } from "./cache/Decoder.ts"
 import { missed, type Read } from "./cache/Reader.ts"
 import { ClusterError } from "./client/ClusterError.ts"
-import type { SpaceStats } from "./primary/Space.ts"
 
 export type { Dumped, FetchOptions, SetOptions } from "./cache/ClusterCache.ts"
 export { ClusterError } from "./client/ClusterError.ts"
 export { bootstrap } from "./primary/Primary.ts"
 export type { SpaceOptions } from "./primary/SpaceOptions.ts"
 
-/** How a cache is made. */
+/** The options of a cache. */
 export interface CreateOptions<in out A> extends Options<A> {
   /**
-   * What calls do when the primary does not answer in time, or is gone: `"reject"` (the default) with a `ClusterError`, or
-   * `"resolve"` with `undefined`; a listing ends there. `fetch` is not among them: see `load.onAdapterError`; nor is
-   * `healthCheck`.
+   * How calls end when the primary does not answer in time, or is gone: `"reject"` (the default) with a `ClusterError`, or
+   * `"resolve"` with `undefined`, where a listing just ends. `healthCheck` always rejects, and `fetch` has
+   * `load.onAdapterError`.
    */
   readonly failsafe?: "reject" | "resolve" | undefined
 }
 
-/** As most are made: what fails rejects. */
+/** The options of a cache whose failures reject. */
 export interface RejectingOptions<in out A> extends CreateOptions<A> {
   readonly failsafe?: "reject" | undefined
 }
 
-/** See `ClusterCache` for what the methods mean. `Silence`: what is answered where the primary does not, by `failsafe`. */
+/** See `ClusterCache` for the methods. `Silence` is the result, by `failsafe`, where the primary does not answer. */
 export class PromiseClusterCache<in out A, out Silence = never> implements AsyncDisposable {
-  /** The same cache for those who use Effect. */
+  /** The same cache with Effects. */
   readonly effects: ClusterCache<A>
   private readonly resolves: boolean
 
@@ -52,22 +51,23 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
     this.resolves = resolves
   }
 
-  /** `undefined` also where `failsafe` says so. */
   private async run<B>(effect: Effect.Effect<B, ClusterError>): Promise<B | Silence> {
     const exit = await Effect.runPromiseExit(effect)
     if (Exit.isSuccess(exit)) return exit.value
-    const error = Cause.squash(exit.cause)
-    if (this.silences(error)) return undefined as Silence
-    throw error
+    return this.silenced(Cause.squash(exit.cause)) as Silence
   }
 
-  private silences(error: unknown): boolean {
+  /** Throws the error, unless `failsafe` says to resolve with `undefined`. */
+  private silenced(error: unknown): undefined {
+    if (!this.isSilent(error)) throw error
+  }
+
+  private isSilent(error: unknown): boolean {
     return this.resolves && error instanceof ClusterError && error.retryable
   }
 
-  /** A listing, which ends early where `failsafe` says so. */
   private listed<B>(all: Stream.Stream<B, ClusterError>): AsyncIterable<B> {
-    const ended = Stream.catch(all, (error) => (this.silences(error) ? Stream.empty : Stream.fail(error)))
+    const ended = Stream.catch(all, (error) => (this.isSilent(error) ? Stream.empty : Stream.fail(error)))
     return Stream.toAsyncIterable(ended)
   }
 
@@ -78,70 +78,20 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
   /** The value, or `undefined`. A cache that keeps `undefined` tells the difference by `has`; `null` is a value. */
   get(key: string): Promise<A | undefined> {
     const read = this.effects.getUnsafe(key)
-    if (read instanceof Decoded) return Promise.resolve(read.value)
-    return read instanceof Promise ? this.later(read) : this.told(read)
+    return read instanceof Decoded ? Promise.resolve(read.value) : this.later(read)
   }
 
-  private async told(read: Read<A>): Promise<A | undefined> {
-    if (read instanceof Decoded) return read.value
-    return read === missed ? undefined : this.optional(read)
-  }
-
-  private async later(reading: Promise<Read<A>>): Promise<A | undefined> {
+  private async later(reading: Read<A> | Promise<Read<A>>): Promise<A | undefined> {
     try {
       const read = await reading
-      return read instanceof Decoded ? read.value : await this.told(read)
+      if (read instanceof Decoded) return read.value
+      return read === missed ? undefined : await this.optional(read)
     } catch (error) {
-      if (this.silences(error)) return undefined
-      throw error
+      return this.silenced(error)
     }
   }
 
-  peek(key: string): Promise<A | undefined> {
-    return this.optional(this.effects.peek(key))
-  }
-
-  has(key: string): Promise<boolean | Silence> {
-    return this.run(this.effects.has(key))
-  }
-
-  set(key: string, value: A, options?: SetOptions): Promise<void | Silence> {
-    return this.run(this.effects.set(key, value, options))
-  }
-
-  setIfAbsent(key: string, value: A, options?: SetOptions): Promise<boolean | Silence> {
-    return this.run(this.effects.setIfAbsent(key, value, options))
-  }
-
-  delete(key: string): Promise<boolean | Silence> {
-    return this.run(this.effects.delete(key))
-  }
-
-  clear(): Promise<number | Silence> {
-    return this.run(this.effects.clear)
-  }
-
-  mGet(keys: Iterable<string>): Promise<ReadonlyMap<string, A> | Silence> {
-    return this.run(this.effects.mGet(keys))
-  }
-
-  mSet(entries: Iterable<readonly [key: string, value: A]>, options?: SetOptions): Promise<void | Silence> {
-    return this.run(this.effects.mSet(entries, options))
-  }
-
-  mDelete(keys: Iterable<string>): Promise<number | Silence> {
-    return this.run(this.effects.mDelete(keys))
-  }
-
-  incr(key: string, by?: number, options?: Pick<SetOptions, "ttl">): Promise<number | Silence> {
-    return this.run(this.effects.incr(key, by, options))
-  }
-
-  decr(key: string, by?: number, options?: Pick<SetOptions, "ttl">): Promise<number | Silence> {
-    return this.run(this.effects.decr(key, by, options))
-  }
-
-  /** What the fetcher throws or rejects with reaches every caller; otherwise rejects with core's errors. */
+  /** Every caller gets what the fetcher throws or rejects with. Otherwise rejects with core's errors. */
   async fetch(
     key: string,
     fetcher: (context: { readonly key: string; readonly signal: AbortSignal }) => PromiseLike<A> | A,
@@ -154,71 +104,50 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
     throw Cause.squash(exit.cause)
   }
 
-  keys(prefix?: string): AsyncIterable<string> {
-    return this.listed(this.effects.keys(prefix))
-  }
+  readonly peek = (key: string) => this.optional(this.effects.peek(key))
+  readonly has = (key: string) => this.run(this.effects.has(key))
+  readonly set = (key: string, value: A, options?: SetOptions) => this.run(this.effects.set(key, value, options))
+  readonly setIfAbsent = (key: string, value: A, options?: SetOptions) =>
+    this.run(this.effects.setIfAbsent(key, value, options))
+  readonly delete = (key: string) => this.run(this.effects.delete(key))
+  readonly clear = () => this.run(this.effects.clear)
 
-  values(prefix?: string): AsyncIterable<A> {
-    return this.listed(this.effects.values(prefix))
-  }
+  readonly mGet = (keys: Iterable<string>) => this.run(this.effects.mGet(keys))
+  readonly mSet = (entries: Iterable<readonly [key: string, value: A]>, options?: SetOptions) =>
+    this.run(this.effects.mSet(entries, options))
+  readonly mDelete = (keys: Iterable<string>) => this.run(this.effects.mDelete(keys))
 
-  entries(prefix?: string): AsyncIterable<readonly [key: string, value: A]> {
-    return this.listed(this.effects.entries(prefix))
-  }
+  readonly incr = (key: string, by?: number, options?: Pick<SetOptions, "ttl">) =>
+    this.run(this.effects.incr(key, by, options))
+  readonly decr = (key: string, by?: number, options?: Pick<SetOptions, "ttl">) =>
+    this.run(this.effects.decr(key, by, options))
 
+  readonly keys = (prefix?: string) => this.listed(this.effects.keys(prefix))
+  readonly values = (prefix?: string) => this.listed(this.effects.values(prefix))
+  readonly entries = (prefix?: string) => this.listed(this.effects.entries(prefix));
   [Symbol.asyncIterator](): AsyncIterator<readonly [key: string, value: A]> {
     return this.entries()[Symbol.asyncIterator]()
   }
 
-  dump(): Promise<ReadonlyArray<Dumped> | Silence> {
-    return this.run(this.effects.dump)
-  }
+  readonly dump = () => this.run(this.effects.dump)
+  readonly load = (dumped: ReadonlyArray<Dumped>) => this.run(this.effects.load(dumped))
 
-  load(dumped: ReadonlyArray<Dumped>): Promise<void | Silence> {
-    return this.run(this.effects.load(dumped))
-  }
+  readonly size = () => this.run(this.effects.size)
+  readonly stats = () => this.run(this.effects.stats)
+  readonly getRemainingTTL = (key: string) => this.run(this.effects.getRemainingTTL(key)) as Promise<number | undefined>
+  readonly purgeStale = () => this.run(this.effects.purgeStale)
+  /** The milliseconds that the primary took to answer. Rejects in spite of `failsafe`. */
+  readonly healthCheck = () => Effect.runPromise(this.effects.healthCheck)
 
-  size(): Promise<number | Silence> {
-    return this.run(this.effects.size)
-  }
-
-  stats(): Promise<SpaceStats | Silence> {
-    return this.run(this.effects.stats)
-  }
-
-  getRemainingTTL(key: string): Promise<number | undefined> {
-    return this.run(this.effects.getRemainingTTL(key)) as Promise<number | undefined>
-  }
-
-  purgeStale(): Promise<number | Silence> {
-    return this.run(this.effects.purgeStale)
-  }
-
-  /** Milliseconds. Rejects whatever `failsafe` says. */
-  healthCheck(): Promise<number> {
-    return Effect.runPromise(this.effects.healthCheck)
-  }
-
-  max(most?: number): Promise<number | Silence> {
-    return this.run(this.effects.max(most))
-  }
-
-  ttl(next?: SetOptions["ttl"]): Promise<number | Silence> {
-    return this.run(this.effects.ttl(next))
-  }
-
-  allowStale(next?: boolean): Promise<boolean | Silence> {
-    return this.run(this.effects.allowStale(next))
-  }
+  readonly max = (most?: number) => this.run(this.effects.max(most))
+  readonly ttl = (next?: SetOptions["ttl"]) => this.run(this.effects.ttl(next))
+  readonly allowStale = (next?: boolean) => this.run(this.effects.allowStale(next))
 
   wrap<B>(codec: Codec.Codec<B>): PromiseClusterCache<B, Silence> {
     return new PromiseClusterCache(this.effects.wrap(codec), this.resolves)
   }
 
-  destroy(): Promise<void> {
-    return Effect.runPromise(this.effects.destroy)
-  }
-
+  readonly destroy = () => Effect.runPromise(this.effects.destroy);
   [Symbol.asyncDispose](): Promise<void> {
     return this.destroy()
   }
@@ -238,7 +167,7 @@ export const createClusterCache: {
   return new PromiseClusterCache(new ClusterCache(own), resolves)
 }
 
-/** Makes a cache and waits until the primary has answered; rejects when it does not, whatever `failsafe` says. */
+/** Makes a cache and waits for the primary to answer. Rejects when it does not, in spite of `failsafe`. */
 export const getInstance: {
   <A = any>(options?: RejectingOptions<A>): Promise<PromiseClusterCache<A>>
   <A = any>(options: CreateOptions<A>): Promise<PromiseClusterCache<A, undefined>>
@@ -248,13 +177,13 @@ export const getInstance: {
   return cache
 }
 
-/** The same namespace with values written in another way. */
+/** The same namespace with another codec. */
 export const wrap = <B, Silence = never>(
   cache: PromiseClusterCache<any, Silence>,
   codec: Codec.Codec<B>
 ): PromiseClusterCache<B, Silence> => cache.wrap(codec)
 
-/** A function whose answers are kept, under the keys that `keyOf` makes of its arguments. */
+/** A function whose results are kept, under the keys that `keyOf` makes of its arguments. */
 export const memoize =
   <Args extends ReadonlyArray<any>, A>(
     cache: PromiseClusterCache<A, unknown>,
