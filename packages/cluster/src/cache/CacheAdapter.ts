@@ -2,7 +2,14 @@
  * The adapter of the cache by itself. Reading is `get`, writing knows sizes and the namespace's own ttl, and callers join a
  * forced load.
  */
-import type { Acquired, AcquireOptions, Adapter, AdapterError, Snapshot } from "@cache-locking/core"
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Adapter,
+  type AdapterError,
+  isReserved,
+  type Snapshot
+} from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { toAdapterError } from "../client/ClusterError.ts"
@@ -26,10 +33,6 @@ export interface CallContext {
 export const CallContext = Context.Reference<CallContext>("@cache-locking/cluster/CallContext", {
   defaultValue: () => ({})
 })
-
-/** Core's own records begin with this. */
-const reserved = "\u0001"
-const isReserved = (key: string): boolean => key.startsWith(reserved)
 
 const nothing: Snapshot = { freshFor: 0, keptFor: 0, age: 0, took: 0 }
 

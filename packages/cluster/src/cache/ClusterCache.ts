@@ -3,7 +3,7 @@
  *
  * It is core's `Cache` over this package's adapter, with the verbs that only the primary can carry out in one step.
  */
-import { Cache, type CacheLockingError, Codec, Envelope, Tiered } from "@cache-locking/core"
+import { Cache, type CacheLockingError, type Codec, Tiered } from "@cache-locking/core"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,9 +25,6 @@ export type { FetchOptions, Options, SetOptions } from "./CacheOptions.ts"
 export type { Dumped } from "./Dump.ts"
 
 const clock = Effect.runSync(Clock.Clock)
-
-/** What core writes before a number: the primary counts in the payload alone. */
-const counterHeader = Envelope.encode(new Uint8Array(), Codec.default.name, { cost: 0, tags: [] })
 
 export class ClusterCache<in out A> {
   readonly options: Options<A>
@@ -165,7 +162,7 @@ export class ClusterCache<in out A> {
       const message = "a cache with a codec of its own keeps no counters"
       return Effect.fail(new ClusterError({ reason: "NotANumber", message, key }))
     }
-    return Effect.suspend(() => this.call<number>("count", [key, by, counterHeader, ofSet(options).ttl], key))
+    return Effect.suspend(() => this.call<number>("count", [key, by, ofSet(options).ttl], key))
   }
 
   /** Subtracts from a number. See `incr`. */

@@ -15,8 +15,8 @@ export class Decoded<out A> {
 }
 
 /** The byte that the default codec writes before text, and the one before bytes. What follows them is the value itself. */
-const textMark = 0x73
-const bytesMark = 0x62
+const textMark = Codec.default.encode("")[0]
+const bytesMark = Codec.default.encode(new Uint8Array())[0]
 
 /** The character `7`: the high bit of a byte is set if its first hexadecimal digit is greater. */
 const seven = 0x37

@@ -2,6 +2,7 @@
  * Reads that do not need core: one call, for one key or for many, and none in the primary. Core reads everything out of the
  * ordinary: a key that is not one, a value with tags or of another codec.
  */
+import { isReserved } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -45,7 +46,7 @@ const surelyShort = limits.keyBytes / 3
 const none = Effect.succeed(Option.none<never>())
 
 const isPlain = (key: unknown): boolean =>
-  typeof key === "string" && key !== "" && key.length <= surelyShort && key.charCodeAt(0) !== 1
+  typeof key === "string" && key !== "" && key.length <= surelyShort && !isReserved(key)
 
 export class Reader<A> {
   private readonly client: SpaceClient

@@ -1,19 +1,7 @@
 /** The verbs of the cache by itself: values as `lru-cache` treats them, by the namespace's bounds. */
-import { Entry, type Value } from "@cache-locking/core"
+import { Codec, Entry, Envelope, type Value } from "@cache-locking/core"
 import { type Payload, payloadOf } from "../wire/Compact.ts"
-import {
-  amount,
-  bytes,
-  finite,
-  list,
-  optionalAmount,
-  optionalSize,
-  record,
-  size,
-  text,
-  texts,
-  value
-} from "./Arguments.ts"
+import { amount, finite, list, optionalAmount, optionalSize, record, size, text, texts, value } from "./Arguments.ts"
 import { Refused } from "./Refused.ts"
 import { now, type Space } from "./Space.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
@@ -89,22 +77,16 @@ const findFresh = (space: Space, key: string, peek: boolean) => {
   return row !== undefined && now() < Entry.freshUntil(row) ? row : undefined
 }
 
-const decoder = new TextDecoder()
-const encoder = new TextEncoder()
+/** No number is longer. Decoding anything longer would only take the primary's time. */
+const maxNumberBytes = 32
 
-/**
- * The number in a value that core wrote with the default codec: a header, then `j` and its JSON. The header ends with the
- * time that the load took, whose length varies: every byte but its last has the high bit.
- */
-const numberIn = (bytes: Uint8Array, header: Uint8Array): number | undefined => {
-  const fixed = header.byteLength - 1
-  for (let i = 0; i < fixed; i++) if (bytes[i] !== header[i]) return undefined
-  let at = fixed
-  while (bytes[at]! > 127) at++
-  const payload = bytes.subarray(at + 1)
-  if (payload[0] !== 0x6a || payload.byteLength > 32) return undefined
+/** The number that core wrote with its default codec; `undefined` for any other value. */
+const numberIn = (bytes: Uint8Array): number | undefined => {
+  const envelope = Envelope.decode(bytes, Codec.default.name)
+  if (envelope === undefined || envelope.tags.length > 0 || envelope.payload.byteLength > maxNumberBytes)
+    return undefined
   try {
-    const number: unknown = JSON.parse(decoder.decode(payload.subarray(1)))
+    const number: unknown = Codec.default.decode(envelope.payload)
     return typeof number === "number" ? number : undefined
   } catch {
     return undefined
@@ -112,15 +94,16 @@ const numberIn = (bytes: Uint8Array, header: Uint8Array): number | undefined => 
 }
 
 /** Adds to a number. The first call decides its ttl. */
-const count = (space: Space, key: string, by: number, header: Uint8Array, ttl: number | undefined): number => {
+const count = (space: Space, key: string, by: number, ttl: number | undefined): number => {
   const row = findFresh(space, key, false)
-  const before = row === undefined ? 0 : numberIn(row.value.bytes, header)
+  const before = row === undefined ? 0 : numberIn(row.value.bytes)
   if (before === undefined) throw new Refused("NotANumber", "the value is not a number")
-  const sum = before + by
+  // Without `+ 0` the sum may be -0, which JSON does not have.
+  const sum = before + by + 0
   if (!Number.isFinite(sum)) throw new Refused("NotANumber", "the sum is not a finite number")
-  const payload = encoder.encode(`j${Object.is(sum, -0) ? 0 : sum}`)
+  const bytes = Envelope.encode(Codec.default.encode(sum), Codec.default.name, { cost: 0, tags: [] })
   const { filledAt, lifetime } = row ?? { filledAt: now(), lifetime: lifetimeOf(space.bounds, ttl) }
-  const kept = { value: value(Buffer.concat([header, payload])), filledAt, lifetime, took: 0 }
+  const kept = { value: { bytes }, filledAt, lifetime, took: 0 }
   const next = { kept, lease: undefined, cooldown: undefined }
   space.move(key, () => [undefined, next], "always", space.sizeOf(kept.value, undefined))
   space.counts.sets++
@@ -157,7 +140,7 @@ export const cacheVerbs = {
     space.counts.deletes += count
     return count
   },
-  count: (space, [key, by, header, ttl]) => count(space, text(key), finite(by), bytes(header), optionalAmount(ttl)),
+  count: (space, [key, by, ttl]) => count(space, text(key), finite(by), optionalAmount(ttl)),
   remaining: (space, [key]) => {
     const row = space.find(text(key), true)
     return row === undefined ? undefined : Math.max(0, Entry.freshUntil(row) - now())
