@@ -8,19 +8,19 @@ import { Redis } from "ioredis"
 
 const prefix = "users"
 
-/** The host's copies. Their ttl bounds how old one may be if nothing is heard of a change. */
+/** The host's copies. Their ttl bounds the age of a copy when no change is reported. */
 const openNear = (): PromiseClusterCache<string> =>
   createClusterCache<string>({ namespace: "users", space: { max: 10_000, ttl: "1 minute" } })
 
-/** What a worker does. */
+/** The users, as each worker reads them. */
 export const openUsers = (url: string, origin: (id: string) => Promise<string>) => {
   const client = new Redis(url)
   const near = openNear()
   const far = createCache<string>({ adapter: RedisAdapter.make({ client, prefix }), cacheTtl: "10 minutes" })
   return {
-    /** One of the host's workers asks Redis, and one of all hosts' asks the origin. */
+    /** Of a host's workers one asks Redis, and of all hosts' workers one asks the origin. */
     get: (id: string) => near.fetch(id, () => far.getOrSet(id, () => origin(id))),
-    /** This host knows it at once, the others as soon as Redis has told them. */
+    /** This host forgets its copy at once, the others as soon as Redis notifies them. */
     changed: async (id: string) => {
       await far.delete(id)
       await near.delete(id)
@@ -33,10 +33,10 @@ export const openUsers = (url: string, origin: (id: string) => Promise<string>) 
 }
 
 /**
- * What the primary does: whatever any host changes in Redis is forgotten here. A copy that is being made of what was there
- * before is not kept, because `delete` voids its load.
+ * The primary's part: it drops the copy of every key that any host changes in Redis. A load that began before the change
+ * leaves no copy, because `delete` voids it.
  *
- * @returns what ends it
+ * @returns the function that ends it
  */
 export const forgetChanges = async (url: string): Promise<() => Promise<void>> => {
   const client = new Redis(url)

@@ -1,14 +1,14 @@
-/** Rate limits that all workers share: counters that begin their time with the first count. */
+/** Rate limits that all workers share: counters whose ttl begins with the first count. */
 import type { PromiseClusterCache } from "@cache-locking/cluster/promise"
 
-/** So many in so much time. */
+/** The most requests in a window of time. */
 export interface Limit {
   readonly most: number
   /** Milliseconds. */
   readonly window: number
 }
 
-/** Whether a request may pass, in windows that begin at round times. A burst at a border may be twice the limit. */
+/** True when a request may pass. Windows begin at round times, so a burst around a border may be twice the limit. */
 export const fixedWindow = async (
   counters: PromiseClusterCache<number>,
   who: string,
@@ -20,8 +20,8 @@ export const fixedWindow = async (
 }
 
 /**
- * The same without the border: the window before counts by the part of it that the last `window` milliseconds still
- * cover. Refused requests are not counted.
+ * The same without borders: the previous window counts in part, as far as the last `window` milliseconds cover it. Refused
+ * requests do not count.
  */
 export const slidingWindow = async (
   counters: PromiseClusterCache<number>,
@@ -31,7 +31,7 @@ export const slidingWindow = async (
 ) => {
   const window = Math.floor(now / limit.window)
   const [current, before] = [`sliding:${who}:${window}`, `sliding:${who}:${window - 1}`]
-  // Counted first, so that of two at once only one is the last that may pass.
+  // The request counts first, so that of two at once only one gets the last place.
   const [count, past] = await Promise.all([counters.incr(current, 1, { ttl: 2 * limit.window }), counters.get(before)])
   const covered = 1 - (now % limit.window) / limit.window
   if (count + (past ?? 0) * covered <= limit.most) return true

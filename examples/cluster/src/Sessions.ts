@@ -1,4 +1,4 @@
-/** Sessions that any worker may serve, and that end when nobody has come for a while. */
+/** Sessions that any worker may serve, and that end after an idle time. */
 import { randomUUID } from "node:crypto"
 import { createClusterCache } from "@cache-locking/cluster/promise"
 
@@ -18,7 +18,7 @@ export const openSessions = (idle: number) => {
       await sessions.set(id, { user, since: new Date() })
       return id
     },
-    /** Each visit begins the idle time anew. */
+    /** Each visit starts the idle time anew. */
     visit: (id: string) => sessions.get(id),
     end: (id: string) => sessions.delete(id)
   }

@@ -1,28 +1,28 @@
-/** Workers, and what they did together. */
+/** Runs workers, and collects their reports. */
 import cluster, { type Worker } from "node:cluster"
 import { fileURLToPath } from "node:url"
 import { bootstrap } from "@cache-locking/cluster/promise"
 import { forgetChanges } from "./InFrontOfRedis.ts"
 
-/** What a worker tells of itself. */
-export interface Told {
+/** The report of a worker. */
+export interface Report {
   readonly passed: { readonly fixed: number; readonly sliding: number }
   readonly worked: number
   readonly visited: string
   readonly origins: number
 }
 
-const toldBy = (worker: Worker): Promise<Told> =>
+const reportOf = (worker: Worker): Promise<Report> =>
   new Promise((resolve, reject) => {
-    worker.on("message", (message: Partial<Told>) => {
+    worker.on("message", (message: Partial<Report>) => {
       // The cache's own messages take the same channel.
-      if (message?.passed !== undefined) resolve(message as Told)
+      if (message?.passed !== undefined) resolve(message as Report)
     })
-    worker.once("exit", (code) => reject(new Error(`the worker ended with ${code} and told nothing`)))
+    worker.once("exit", (code) => reject(new Error(`the worker ended with ${code} without a report`)))
   })
 
-/** Runs workers to their end. */
-export const runWorkers = async (count: number, env: Record<string, string> = {}): Promise<ReadonlyArray<Told>> => {
+/** Runs workers until they exit. */
+export const runWorkers = async (count: number, env: Record<string, string> = {}): Promise<ReadonlyArray<Report>> => {
   bootstrap()
   const url = env["REDIS_URL"] ?? process.env["REDIS_URL"]
   const end = url === undefined ? undefined : await forgetChanges(url)
@@ -33,7 +33,7 @@ export const runWorkers = async (count: number, env: Record<string, string> = {}
   })
   const now = String(Math.floor(Date.now() / 60_000) * 60_000)
   try {
-    return await Promise.all(Array.from({ length: count }, () => toldBy(cluster.fork({ ...env, NOW: now }))))
+    return await Promise.all(Array.from({ length: count }, () => reportOf(cluster.fork({ ...env, NOW: now }))))
   } finally {
     await end?.()
   }

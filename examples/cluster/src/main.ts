@@ -1,4 +1,4 @@
-/** Four workers, and what they did together. With `REDIS_URL` they use the tier behind, too. */
+/** Runs four workers and prints their reports. With `REDIS_URL` they also use the far tier. */
 import { runWorkers } from "./Workers.ts"
 
-for (const told of await runWorkers(4)) console.log(told)
+for (const report of await runWorkers(4)) console.log(report)

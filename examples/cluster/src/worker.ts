@@ -1,4 +1,4 @@
-/** A worker that runs each example beside the others and says how it went. */
+/** A worker that runs all examples, at the same time as other workers, and reports the results. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createClusterCache } from "@cache-locking/cluster/promise"
 import { openUsers } from "./InFrontOfRedis.ts"
@@ -10,7 +10,7 @@ const counters = createClusterCache<number>({ namespace: "limits" })
 const jobs = createClusterCache<Job>({ namespace: "jobs" })
 const sessions = openSessions(60_000)
 
-// One instant for all workers, so that they count in one window.
+// The same instant for all workers, so that they count in one window.
 const now = Number(process.env["NOW"])
 const limit = { most: 10, window: 60_000 }
 const times = <A>(count: number, each: () => Promise<A>) => Promise.all(Array.from({ length: count }, each))
@@ -19,7 +19,7 @@ const passed = {
   fixed: (await times(10, () => fixedWindow(counters, "ada", limit, now))).filter(Boolean).length,
   sliding: (await times(10, () => slidingWindow(counters, "ada", limit, now))).filter(Boolean).length
 }
-const taken = await times(5, () => take(jobs, "job 17", () => sleep(20, "worked")))
+const jobsTaken = await times(5, () => take(jobs, "job 17", () => sleep(20, "worked")))
 const mine = await sessions.begin(`user of ${process.pid}`)
 const visited = (await sessions.visit(mine))?.user
 
@@ -34,5 +34,5 @@ if (url !== undefined) {
   await users.close()
 }
 
-process.send!({ passed, worked: taken.filter((each) => each === "done").length, visited, origins })
+process.send!({ passed, worked: jobsTaken.filter((each) => each === "done").length, visited, origins })
 process.disconnect()

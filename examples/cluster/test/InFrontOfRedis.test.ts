@@ -14,7 +14,7 @@ afterAll(async () => {
 })
 
 describe.skipIf(url === undefined)(`before a real Redis${missing}`, () => {
-  it("what another host changes is forgotten here, long before the copy's time is over", async () => {
+  it("a copy goes when another host changes the key, long before its ttl", async () => {
     bootstrap()
     const end = await forgetChanges(url!)
     let names = "Ada"

@@ -5,7 +5,7 @@ import { type Job, take } from "../src/Jobs.ts"
 beforeEach(() => void bootstrap())
 afterEach(() => bootstrap().close())
 
-it("a job is done once, however often it is told, and its answer is kept", async () => {
+it("a job is done once, however often it is sent, and its answer is kept", async () => {
   const jobs = createClusterCache<Job>({ namespace: "jobs" })
   let works = 0
   const work = async () => `worked ${++works}`

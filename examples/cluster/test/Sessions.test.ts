@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("a session lasts from visit to visit, and ends when nobody comes, or is told to", async () => {
+it("a session lasts from visit to visit, and ends when it is idle, or ended", async () => {
   const sessions = openSessions(60_000)
   const [visited, left] = [await sessions.begin("ada"), await sessions.begin("ben")]
   for (let minute = 0; minute < 5; minute++) {
