@@ -44,20 +44,20 @@ const ended = async (...workers: ReadonlyArray<Worker>): Promise<void> => {
   }
 }
 
-/** What the primary keeps of a key. Timers are to remove it: nobody needs to come by. */
+/** What the primary keeps of a key. Timers remove it, without a call that meets it. */
 const space = { ttlAutopurge: true }
 const recordsOf =
   (namespace: string): Records =>
   (key) =>
     Effect.sync(() => primary.space(namespace, undefined).recordsOf(key))
 
-/** The primary's answers to a link stay where they are; the test's own relay goes on. */
+/** Holds back the primary's answers to a link. The test's own relay goes on. */
 const stallOf = (hold: () => () => void): Stall => ({
   within: 1_500,
   begin: Effect.asVoid(Effect.acquireRelease(Effect.sync(hold), (release) => Effect.sync(release)))
 })
 
-/** Keeps what is sent by that method, if it is the protocol's, until the answer is called. */
+/** Holds back the protocol's messages that this method sends, until the returned function is called. */
 const held = (end: object, method: string): (() => void) => {
   const methods = end as Record<string, (...args: ReadonlyArray<unknown>) => unknown>
   const send = methods[method]!
@@ -87,7 +87,7 @@ suite({
 })
 
 const { port1, port2 } = new MessageChannel()
-/** Small enough to be tried. */
+/** A bound small enough to be tested. */
 const small = { ...space, maxEntrySize: 1024 * 1024 }
 
 suite({

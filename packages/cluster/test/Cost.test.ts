@@ -1,4 +1,4 @@
-/** What a call costs in messages, as the README says. */
+/** The messages that a call costs, as the README says. */
 import { createCache } from "@cache-locking/core/promise"
 import { afterEach, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
@@ -10,12 +10,12 @@ const worker = () => {
   const ends = pair()
   Cluster.bootstrap().serve(ends.primary)
   const adapter = ClusterAdapter.make({ port: ends.worker })
-  // However slow the machine, nobody polls before the subscription is live.
+  // However slow the machine, no caller polls before the subscription is live.
   const cache = createCache<string>({ adapter, cacheTtl: "1 minute", waitStep: "5 seconds", waitMax: "20 seconds" })
   return { cache, ends }
 }
 
-/** The verbs that a worker called for. */
+/** The verbs that a worker called. */
 const called = (ends: Pair): Array<string> =>
   ends.sent.worker.flatMap(({ items }) => items.filter((item: any) => item[0] === "call").map((item: any) => item[3]))
 
@@ -37,7 +37,7 @@ it("a miss is two calls for the leader and four for another worker, however many
   expect(called(one.ends).slice(2)).toEqual(["acquire"])
 })
 
-it("many keys are called for at once", async () => {
+it("many keys are one message", async () => {
   const { cache, ends } = worker()
   const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`)
   await cache.getOrSetMany(keys, (missing) => missing.map((key) => [key, key] as const))

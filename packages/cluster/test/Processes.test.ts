@@ -20,7 +20,7 @@ const fetchesOf = (workers: Workers) => workers.handles.flatMap((handle) => hand
 
 describe.each(["advanced", "json"] as const)("over a channel with %s serialization", (serialization) => {
   it("8 workers with 100 callers each fetch once, over the adapter and by `fetch`", async () => {
-    // The workers are there first: whichever side begins, they find each other.
+    // The workers are there first: either side may begin.
     await using workers = new Workers(8, serialization)
     Cluster.bootstrap()
     for (const [i, of] of ["adapter", "cache"].entries()) {
@@ -28,13 +28,13 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
       const ask = { key, callers: 100, fetcher: "quick", of }
       const answers = await Promise.all(workers.handles.map((handle) => handle.job<Array<string>>("ask", ask)))
       expect(answers.flat()).toEqual(Array.from({ length: 800 }, () => "value"))
-      // It was kept, too.
+      // It was kept as well.
       await workers.handles[0]!.job("ask", ask)
       expect(fetchesOf(workers)).toHaveLength(i + 1)
     }
   })
 
-  it("2 workers × 5,000 incr without waiting: none is lost", async () => {
+  it("2 workers × 5,000 incr without waiting lose none", async () => {
     Cluster.bootstrap()
     await using workers = new Workers(2, serialization)
     const counters = createClusterCache<number>({ namespace: "counters" })
@@ -46,7 +46,7 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
 })
 
 describe("workers that die or fail", () => {
-  /** Kills a worker in its fetch, for which all later ones wait. Answers the milliseconds from its exit to the next fetch. */
+  /** Kills a worker during a fetch for which all others wait. Returns the milliseconds from its exit to the next fetch. */
   const succession = async (workers: Workers, at: number, of: string): Promise<number> => {
     const key = newKey()
     const [owner, ...others] = workers.handles.slice(at)
@@ -55,7 +55,7 @@ describe("workers that die or fail", () => {
     await owner!.fetching()
     const served = others.map((handle) => handle.job<Array<string>>("ask", { key, callers: 25, fetcher: "quick", of }))
     const began = () => others.flatMap((handle) => handle.fetches)
-    // They wait: nobody fetches.
+    // All wait, and none fetches.
     await sleep(200)
     expect(began()).toEqual([])
     const worker = workers.workers[at]!
@@ -75,14 +75,14 @@ describe("workers that die or fail", () => {
     for (const at of [0, 1, 2]) took.push(await succession(workers, at, of))
     // The lease would have lasted for thirty seconds.
     expect(Math.max(...took)).toBeLessThan(5_000)
-    // What else the machine does may delay one of them, and not all.
+    // Other work of the machine may delay one of them, but not all.
     expect(Math.min(...took)).toBeLessThan(50)
   })
 
-  it.each(["adapter", "cache"])("the owner's fetch fails: its one error is everybody's (%s)", async (of) => {
+  it.each(["adapter", "cache"])("the owner's fetch fails: all callers get its one error (%s)", async (of) => {
     Cluster.bootstrap()
     await using workers = new Workers(4)
-    // One that came a second later would rightly try again.
+    // A worker that comes after the cooldown would rightly try again.
     await workers.ready()
     const key = newKey()
     const answers = await Promise.all(
@@ -98,7 +98,7 @@ describe("threads", () => {
   const said = (thread: Thread, name: string) =>
     new Promise((resolve) => thread.on("message", (message) => name in Object(message) && resolve(message[name])))
 
-  it("are served over the port that they have anyway; one that ends gives back what it held", async () => {
+  it("are served over the port that they have anyway, and give back their leases when they end", async () => {
     const primary = Cluster.bootstrap()
     const before = primary.stats.links
     const [one, two] = [new Thread(script("thread")), new Thread(script("thread"))]
@@ -118,7 +118,7 @@ describe("threads", () => {
 })
 
 describe("a primary that is busy or gone", () => {
-  it("blocked for a second: typed timeouts, then all is well, and no key is stalled", async () => {
+  it("blocked for a second: typed timeouts, then normal service, and no key stays leased", async () => {
     Cluster.bootstrap()
     await using workers = new Workers(2, "advanced", { WORKER_TIMEOUT: "300" })
     const [one, two] = workers.handles
@@ -137,14 +137,14 @@ describe("a primary that is busy or gone", () => {
     expect(took).toBeLessThan(950)
     expect(await asked).toEqual(Array.from({ length: 5 }, () => "failed: CACHE_GET_FAILED"))
     expect(workers.handles.flatMap((handle) => handle.fetches)).toEqual([])
-    // The lease that was granted to nobody any more is given back: the next caller need not wait for its end.
+    // The lease that was granted after its caller was gone is given back: the next caller need not wait for its end.
     const since = performance.now()
     expect(await one!.job("ask", { key: blocked, callers: 3, fetcher: "quick" })).toEqual(["value", "value", "value"])
     expect(performance.now() - since).toBeLessThan(5_000)
     expect(fetchesOf(workers)).toHaveLength(1)
   })
 
-  it("killed: calls under way and calls to come are refused at once", async () => {
+  it("killed: pending and later calls fail at once", async () => {
     const primary = fork(fileURLToPath(script("primary")), {
       serialization: "advanced"
     })
@@ -166,7 +166,7 @@ describe("a primary that is busy or gone", () => {
     expect(performance.now() - exited).toBeLessThan(2_000)
   })
 
-  it("nobody answers as primary: the failure says what to do", async () => {
+  it("missing: the failure says what to do", async () => {
     const silent = { send: () => true, on: () => {}, off: () => {} }
     const adapter = ClusterAdapter.make({ port: silent, commandTimeout: 100 })
     const failure = await Effect.runPromise(Effect.flip(adapter.read("a")))

@@ -1,31 +1,31 @@
-/** The cache by itself, over a link and in the primary. */
+/** The cache by itself with promises, over a link and in the primary. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { gunzipSync, gzipSync } from "node:zlib"
 import type { Codec } from "@cache-locking/core"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Cluster } from "../src/index.ts"
 import { ClusterError, createClusterCache, getInstance, memoize, type RejectingOptions, wrap } from "../src/promise.ts"
-import { made as cachesOver, collected } from "./fixtures/Caches.ts"
+import { type Caches, cachesOver, collected } from "./fixtures/Caches.ts"
 
 afterEach(() => {
   Cluster.bootstrap().close()
   vi.useRealTimers()
 })
 
-/** After `stopClock`, the only way in which the primary's time goes by. */
+/** Moves the primary's time on, which `stopClock` has stopped. */
 const elapse = (ms: number): void => {
-  if (!vi.isFakeTimers()) throw new Error("time goes by itself")
+  if (!vi.isFakeTimers()) throw new Error("the clock is not stopped")
   vi.advanceTimersByTime(ms)
 }
 
 const stopClock = () => vi.useFakeTimers({ toFake: ["performance"] })
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
-  const made = <A = any>(options: RejectingOptions<A> = {}) => cachesOver<A>(options, serialization)
+  const openCaches = <A = any>(options: RejectingOptions<A> = {}) => cachesOver<A>(options, serialization)
 
   describe("values", () => {
-    it("structured values arrive as they were", async () => {
-      const { one, two } = made()
+    it("keep their structure", async () => {
+      const { one, two } = openCaches()
       const value = {
         map: new Map([["a", 1n]]),
         date: new Date(5),
@@ -62,8 +62,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
   })
 
-  it("in the primary, too, nobody changes what is kept by changing a value", async () => {
-    const { direct } = made<Uint8Array>()
+  it("the primary, too, keeps its own copy: changing a value does not change what is kept", async () => {
+    const { direct } = openCaches<Uint8Array>()
     const loaded = await direct.fetch("k", () => new Uint8Array([1, 2]))
     loaded[0] = 9
     const got = (await direct.get("k"))!
@@ -72,8 +72,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   })
 
   describe("the verbs", () => {
-    it("setIfAbsent is kept by one of many", async () => {
-      const { direct, one, two } = made<number>()
+    it("one of many setIfAbsent writes", async () => {
+      const { direct, one, two } = openCaches<number>()
       const caches = [one, two, direct]
       const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => caches[i % 3]!.setIfAbsent("k", i)))
       expect(answers.filter(Boolean)).toHaveLength(1)
@@ -81,7 +81,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
 
     it("delete, clear, mGet, mSet, mDelete, size", async () => {
-      const { ends, one, two } = made<number>()
+      const { ends, one, two } = openCaches<number>()
       await one.mSet([
         ["a", 1],
         ["b", 2],
@@ -103,8 +103,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.size()).toBe(0)
     })
 
-    it("keys, values and entries come in pages, and what was there from the beginning is listed", async () => {
-      const { ends, one, two } = made<number>()
+    it("keys, values and entries come in pages, and list all keys that existed from the beginning", async () => {
+      const { ends, one, two } = openCaches<number>()
       await one.mSet(Array.from({ length: 2_500 }, (_, i) => [`k${i}`, i] as const))
       await one.set("other", 1)
       const before = ends.sent.worker.length
@@ -123,9 +123,9 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       for await (const _ of two.keys()) break
     })
 
-    it("counters are atomic, keep the first ttl, and refuse what is no number", async () => {
+    it("counters are atomic, keep the first ttl, and refuse values that are not numbers", async () => {
       stopClock()
-      const { direct, one, two } = made<any>()
+      const { direct, one, two } = openCaches<any>()
       await Promise.all(Array.from({ length: 300 }, (_, i) => [one, two, direct][i % 3]!.incr("n")))
       expect(await one.get("n")).toBe(300)
       expect(await two.decr("n", 50)).toBe(250)
@@ -141,7 +141,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(failure).toBeInstanceOf(ClusterError)
       expect(failure).toMatchObject({ reason: "NotANumber", key: "s" })
       expect(await one.get("s")).toBe("text")
-      // What a load brought is a number as well, however long it took.
+      // A loaded number counts as well, however long its load took.
       await one.fetch("loaded", async () => {
         await sleep(150)
         return 41
@@ -150,7 +150,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
 
     it("dump and load keep values, times and order", async () => {
-      const { one } = made<number>()
+      const { one } = openCaches<number>()
       await one.set("a", 1, { ttl: "1 hour" })
       await one.set("b", 2)
       await one.set("c", 3)
@@ -167,8 +167,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   })
 
   describe("bounds", () => {
-    it("the least recently used goes; peek and has are no use; figures are exact", async () => {
-      const { one, two } = made<number>({ space: { max: 2 } })
+    it("the least recently used goes; peek and has do not count as a use; figures are exact", async () => {
+      const { one, two } = openCaches<number>({ space: { max: 2 } })
       await one.set("a", 1)
       await two.set("b", 2)
       expect(await two.get("a")).toBe(1)
@@ -181,8 +181,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await two.stats()).toEqual({ hits: 1, misses: 1, sets: 3, deletes: 1, evictions: 1, size: 1 })
     })
 
-    it("maxSize counts bytes or what size says; what is too large is refused and changes nothing", async () => {
-      const { one } = made<string>({ space: { maxSize: 1_000, maxEntrySize: 500 } })
+    it("maxSize counts bytes or the given size; a value that is too large is refused and changes nothing", async () => {
+      const { one } = openCaches<string>({ space: { maxSize: 1_000, maxEntrySize: 500 } })
       await one.set("a", "x", { size: 500 })
       await one.set("b", "x", { size: 400 })
       await one.set("c", "x", { size: 101 })
@@ -190,7 +190,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       const failure = await one.set("b", "y".repeat(600)).catch((error) => error)
       expect(failure).toMatchObject({ reason: "TooLarge", key: "b" })
       expect(await one.get("b")).toBe("x")
-      // A load that is too large is the caller's answer all the same.
+      // A loaded value that is too large still reaches its caller.
       expect(await one.fetch("d", () => "z".repeat(600))).toHaveLength(600)
       expect(await one.has("d")).toBe(false)
       await one.fetch("e", () => "z", { size: 500 })
@@ -199,7 +199,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
 
     it("ttl, updateAgeOnGet, updateAgeOnHas", async () => {
       stopClock()
-      const { one } = made<number>({ space: { ttl: 60, updateAgeOnGet: true } })
+      const { one } = openCaches<number>({ space: { ttl: 60, updateAgeOnGet: true } })
       await one.set("a", 1)
       await one.set("b", 1, { ttl: Number.POSITIVE_INFINITY })
       elapse(40)
@@ -210,7 +210,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.has("a")).toBe(false)
       expect(await one.get("b")).toBe(1)
       expect(await one.getRemainingTTL("absent")).toBeUndefined()
-      const { one: other } = made<number>({ namespace: "has", space: { ttl: 60, updateAgeOnHas: true } })
+      const { one: other } = openCaches<number>({ namespace: "has", space: { ttl: 60, updateAgeOnHas: true } })
       await other.set("a", 1)
       for (let i = 0; i < 3; i++) {
         elapse(30)
@@ -218,14 +218,14 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       }
     })
 
-    it("allowStale gives an expired value once; noDeleteOnStaleGet again and again", async () => {
+    it("allowStale returns an expired value once, and with noDeleteOnStaleGet again and again", async () => {
       stopClock()
-      const { one } = made<number>({ space: { ttl: 20, allowStale: true } })
+      const { one } = openCaches<number>({ space: { ttl: 20, allowStale: true } })
       await one.set("a", 1)
       elapse(30)
       expect(await one.has("a")).toBe(false)
       expect([await one.get("a"), await one.get("a")]).toEqual([1, undefined])
-      const { one: other } = made<number>({
+      const { one: other } = openCaches<number>({
         namespace: "kept",
         space: { ttl: 20, allowStale: true, noDeleteOnStaleGet: true }
       })
@@ -236,8 +236,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await other.get("a")).toBeUndefined()
     })
 
-    it("ttlAutopurge removes what nobody meets", async () => {
-      const { one } = made<number>({ space: { ttl: 20, ttlAutopurge: true } })
+    it("ttlAutopurge removes expired values that no call meets", async () => {
+      const { one } = openCaches<number>({ space: { ttl: 20, ttlAutopurge: true } })
       await one.set("a", 1)
       await one.set("b", 1, { ttl: "1 hour" })
       await sleep(60)
@@ -245,8 +245,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.size()).toBe(1)
     })
 
-    it("a value outlives a ttl or allowStale that is set later, and those to come obey it", async () => {
-      const { one, two } = made<number>({ space: { ttl: "1 hour" } })
+    it("a new ttl or allowStale holds for later values only", async () => {
+      const { one, two } = openCaches<number>({ space: { ttl: "1 hour" } })
       await one.mSet([
         ["a", 1],
         ["b", 2]
@@ -266,19 +266,19 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await expect.poll(() => one.get("d")).toBeUndefined()
     })
 
-    it("noDeleteOnStaleGet alone keeps what is expired, and gives it to nobody", async () => {
-      const { one } = made<number>({ space: { ttl: 20, noDeleteOnStaleGet: true } })
+    it("noDeleteOnStaleGet alone keeps expired values and returns them to no caller", async () => {
+      const { one } = openCaches<number>({ space: { ttl: 20, noDeleteOnStaleGet: true } })
       await one.set("a", 1)
       await expect.poll(() => one.has("a")).toBe(false)
       expect([await one.get("a"), await one.peek("a")]).toEqual([undefined, undefined])
       expect(await one.purgeStale()).toBe(1)
-      const { one: other } = made<number>({ namespace: "deleting", space: { ttl: 20 } })
+      const { one: other } = openCaches<number>({ namespace: "deleting", space: { ttl: 20 } })
       await other.set("a", 1)
       await expect.poll(() => other.get("a")).toBeUndefined()
     })
 
     it("setters keep entries, order and remaining times", async () => {
-      const { one, two } = made<number>({ space: { max: 5 } })
+      const { one, two } = openCaches<number>({ space: { max: 5 } })
       await one.mSet(
         [
           ["a", 1],
@@ -297,14 +297,14 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await one.set("d", 4)
       expect(await one.getRemainingTTL("d")).toBeLessThanOrEqual(5_000)
       expect(await one.allowStale(true)).toBe(true)
-      // Those that open it later are compared with what it was opened with.
+      // Later clients are compared with the options that it was opened with.
       expect(await createClusterCache<number>({ space: { max: 5 } }).size()).toBe(2)
     })
   })
 
   describe("fetch", () => {
-    it("is one load for two workers, and its error is everybody's", async () => {
-      const { direct, one, two } = made<string>()
+    it("is one load for two workers, and all callers get its error", async () => {
+      const { direct, one, two } = openCaches<string>()
       let loads = 0
       const slow = async () => {
         loads++
@@ -319,8 +319,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await expect(one.fetch("bad", () => Promise.reject(down))).rejects.toBe(down)
     })
 
-    it("a load's ttl and size are its own, whatever else is loaded or set meanwhile", async () => {
-      const { one } = made<string>({ space: { maxSize: 1_000 } })
+    it("a load keeps its own ttl and size, whatever is loaded or set meanwhile", async () => {
+      const { one } = openCaches<string>({ space: { maxSize: 1_000 } })
       const inner = () => one.fetch("inner", () => "value", { ttl: "1 hour", size: 20 })
       await one.fetch("outer", inner, { ttl: "1 minute", size: 10 })
       await one.fetch("plain", () => "value")
@@ -331,8 +331,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.getRemainingTTL("plain")).toBe(Number.POSITIVE_INFINITY)
     })
 
-    it("forceRefresh begins a load that later ones join, and an older result never overwrites it", async () => {
-      const { one, two } = made<string>()
+    it("forceRefresh begins a load that later callers join, and an older result never overwrites it", async () => {
+      const { one, two } = openCaches<string>()
       const old = one.fetch("k", () => sleep(150, "old"))
       await sleep(20)
       let loads = 0
@@ -347,8 +347,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await two.get("k")).toBe("new")
     })
 
-    it("what is written or removed meanwhile is not undone, however it is", async () => {
-      const { one, two } = made<any>()
+    it("a load never undoes what is written or removed meanwhile, by whatever call", async () => {
+      const { one, two } = openCaches<any>()
       const ways: Record<string, (key: string) => Promise<unknown>> = {
         set: (key) => two.set(key, "newer"),
         setIfAbsent: (key) => two.setIfAbsent(key, "newer"),
@@ -377,8 +377,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(left).toEqual({ ...newer, load: undefined, delete: undefined, mDelete: undefined, clear: undefined })
     })
 
-    it("memoize keeps a function's answers", async () => {
-      const { one, two } = made<number>()
+    it("memoize keeps a function's results", async () => {
+      const { one, two } = openCaches<number>()
       let calls = 0
       const square = (n: number) => {
         calls++
@@ -391,24 +391,28 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   })
 
   describe("near copies", () => {
-    it("a hot read sends nothing, and another's write is seen", async () => {
-      const { ends, one, two } = made<number>({ near: { maxEntries: 10 } })
-      await two.set("k", 1)
-      await expect
+    /** Waits until a read has this value and sends nothing. */
+    const hot = ({ ends, one }: Caches<number>, value: number) =>
+      expect
         .poll(async () => {
           const before = ends.sent.worker.length
-          const value = await one.get("k")
-          return [value, ends.sent.worker.length - before]
+          return [await one.get("k"), ends.sent.worker.length - before]
         })
-        .toEqual([1, 0])
+        .toEqual([value, 0])
+
+    it("a hot read sends nothing, and the writes of others are seen", async () => {
+      const all = openCaches<number>({ near: { maxEntries: 10 } })
+      const { one, two } = all
+      await two.set("k", 1)
+      await hot(all, 1)
       await two.set("k", 2)
       await expect.poll(() => one.get("k")).toBe(2)
       await two.delete("k")
       await expect.poll(() => one.get("k")).toBeUndefined()
     })
 
-    it("a busy primary: copies are served, and none outlives a write of its own worker, be it one that timed out", async () => {
-      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
+    it("a busy primary: copies are served, but no copy outlives a write of its own worker, not even one that timed out", async () => {
+      const { ends, one, two } = openCaches<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
       await two.set("k", 1)
       await two.set("own", 1)
       const warm = async () => {
@@ -421,7 +425,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.get("k")).toBe(1)
       const failure = await one.set("own", 2).catch((error) => error)
       expect(failure).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Timeout" })
-      // It may have been carried out: the copy of what was there before is no answer any more.
+      // The write may have been carried out, so the older copy is not served.
       expect((await one.get("own").catch((error) => error)).reason).toBe("Timeout")
       await two.set("k", 2)
       release()
@@ -429,8 +433,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.get("own")).toBe(2)
     })
 
-    it("a primary that goes away takes the copies with it", async () => {
-      const { ends, one, two } = made<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
+    it("without the primary no copy is served", async () => {
+      const { ends, one, two } = openCaches<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
       await two.set("k", 1)
       await expect.poll(() => one.get("k")).toBe(1)
       ends.cut()
@@ -449,8 +453,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
         : { name: "gzip", encode, decode }
     }
 
-    it.each([true, false])("wrap writes values in another way (async: %s)", async (asynchronous) => {
-      const { one, two } = made<string>()
+    it.each([true, false])("wrap writes values with another codec (async: %s)", async (asynchronous) => {
+      const { one, two } = openCaches<string>()
       const [here, there] = [wrap(one, gzip(asynchronous)), wrap(two, gzip(asynchronous))]
       await here.set("k", "x".repeat(10_000))
       expect(await there.get("k")).toBe("x".repeat(10_000))
@@ -458,20 +462,20 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await there.incr("k").catch((error) => error.reason)).toBe("NotANumber")
     })
 
-    it("a value that cannot be written is a typed error that does not quote it", async () => {
-      const { one } = made<any>()
+    it("a value that cannot be encoded is a typed error that does not quote it", async () => {
+      const { one } = openCaches<any>()
       const failure = await one.set("k", { secret: () => 1 }).catch((error) => error)
       expect(failure).toMatchObject({ reason: "Codec" })
       expect(failure.message).not.toContain("=> 1")
     })
 
-    it("getInstance fails at once where there is no primary, or another space", async () => {
+    it("getInstance fails at once without a primary, or with other options", async () => {
       const silent = { send: () => true, on: () => {}, off: () => {} }
       await expect(getInstance({ port: silent, commandTimeout: 30 })).rejects.toMatchObject({ reason: "Timeout" })
       const strict = createClusterCache({ port: { ...silent }, commandTimeout: 30 })
       await expect(strict.get("k")).rejects.toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Timeout", key: "k" })
       expect(() => createClusterCache({ failsafe: "perhaps" as never })).toThrow("failsafe")
-      const { ends, one } = made()
+      const { ends, one } = openCaches()
       expect(await one.healthCheck()).toBeGreaterThanOrEqual(0)
       const space = { max: 7 }
       for (const place of [{}, { port: ends.worker }]) {
@@ -482,7 +486,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await one.destroy()
     })
 
-    it("failsafe resolves every call whose answer is not there, and says so in its types", async () => {
+    it("failsafe resolves every call that gets no answer, and its types say so", async () => {
       const silent = () => ({ send: () => true, on: () => {}, off: () => {} })
       const safe = createClusterCache<number>({ port: silent(), commandTimeout: 20, failsafe: "resolve" })
       const answers = [
@@ -519,9 +523,9 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await expect(getInstance({ port: silent(), commandTimeout: 20, failsafe: "resolve" })).rejects.toMatchObject({
         reason: "Timeout"
       })
-      // What is wrong, and not only silent, rejects.
+      // Errors other than silence reject.
       await expect(safe.set("k", (() => 1) as never)).rejects.toMatchObject({ reason: "Codec" })
-      const { ends } = made<number>()
+      const { ends } = openCaches<number>()
       const gone = createClusterCache<number>({ port: ends.worker, failsafe: "resolve" })
       ends.cut()
       expect(await gone.get("k")).toBeUndefined()

@@ -1,4 +1,4 @@
-/** The cache by itself, for those who use Effect. */
+/** The cache by itself with Effect. */
 import type { CacheLockingError } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -18,7 +18,7 @@ const Origin = Context.Service<{ readonly load: (key: string) => Effect.Effect<s
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   /** Two workers. */
-  const made = <A = any>(options: ClusterCache.Options<A> = {}) => {
+  const openCaches = <A = any>(options: ClusterCache.Options<A> = {}) => {
     const primary = Cluster.bootstrap()
     const [one, two] = [pair(serialization), pair(serialization)].map((ends) => {
       primary.serve(ends.primary)
@@ -27,9 +27,9 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     return { one: one!.cache, two: two!.cache, ends: one!.ends }
   }
 
-  describe("what is kept", () => {
-    it("`null` and `undefined` are values, and `None` is nothing", async () => {
-      const { one, two } = made()
+  describe("values", () => {
+    it("`null` and `undefined` are values, and `None` means that there is none", async () => {
+      const { one, two } = openCaches()
       for (const value of [null, undefined, 0, "", false]) {
         await run(one.set("k", value))
         expect(await run(two.get("k"))).toEqual(Option.some(value))
@@ -41,7 +41,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     })
 
     it("keys, values and entries are streams in pages, the most recently used first", async () => {
-      const { ends, one, two } = made<number>()
+      const { ends, one, two } = openCaches<number>()
       await run(one.mSet(Array.from({ length: 2_500 }, (_, i) => [`k${i}`, i] as const)))
       await run(two.set("other", -1))
       const asked = async <B>(all: Stream.Stream<B, any>) => {
@@ -57,13 +57,13 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(values.messages).toBe(6)
       expect((await asked(one.entries())).found[0]).toEqual(["other", -1])
       expect([...(await run(Stream.runCollect(Stream.take(one.values(), 3))))]).toEqual([-1, 2_499, 2_498])
-      // Listing is no use: neither order nor figures change.
+      // Listing does not count as a use: neither order nor figures change.
       expect(await run(one.stats)).toMatchObject({ hits: 0, misses: 0, sets: 2_501 })
       expect((await asked(one.keys())).found[0]).toBe("other")
     })
 
-    it("what a broken worker wrote is a miss, and no number; it is loaded anew", async () => {
-      const { ends, one, two } = made<number>()
+    it("a value that cannot be read is a miss, and not a number; it is loaded anew", async () => {
+      const { ends, one, two } = openCaches<number>()
       const broken = ClusterAdapter.make({ port: ends.worker })
       const garbage = [[], [1, 0, 229, 200, 0, 106, 123], [255, 255, 255, 255, 255, 255]]
       for (const bytes of garbage) {
@@ -81,7 +81,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
 
   describe("loads", () => {
     it("have the errors and the requirements of their fetchers", async () => {
-      const { one, two } = made<string>()
+      const { one, two } = openCaches<string>()
       const load = ({ key }: { readonly key: string }) => Effect.flatMap(Origin, ({ load }) => load(key))
       const fetched: Effect.Effect<string, Down | CacheLockingError, { readonly load: any }> = one.fetch("k", load)
       const origin = (answer: Effect.Effect<string, Down>) =>
@@ -94,8 +94,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await run(two.get("k"))).toEqual(Option.some("up"))
     })
 
-    it("memoize keeps a function's answers, with its options", async () => {
-      const { one, two } = made<number>()
+    it("memoize keeps a function's results, with its options", async () => {
+      const { one, two } = openCaches<number>()
       let calls = 0
       const square = (n: number) => Effect.sync(() => ++calls && n * n)
       const [here, there] = [one, two].map((cache) =>
@@ -108,8 +108,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   })
 
   describe("start-up", () => {
-    it("getInstance succeeds where there is a primary, and fails where there is none or the space is another", async () => {
-      const { ends } = made()
+    it("getInstance succeeds with a primary, and fails without one or with other options", async () => {
+      const { ends } = openCaches()
       const cache = await run(ClusterCache.getInstance<number>({ port: ends.worker }))
       expect(await run(cache.incr("n"))).toBe(1)
       const silent = { send: () => true, on: () => {}, off: () => {} }

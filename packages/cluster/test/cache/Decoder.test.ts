@@ -9,12 +9,12 @@ const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
   return bytes.subarray(0, -1)
 }
 
-/** Milliseconds that a load took, as core writes them: seven bits a byte, the lowest first. */
+/** How core writes the milliseconds that a load took: seven bits a byte, the lowest first. */
 const costs = [
   { took: 0, cost: [0] },
   { took: 127, cost: [127] },
   { took: 300, cost: [0xac, 2] },
-  // Its last byte is what text begins with.
+  // Its last byte is also the mark of text.
   { took: 14_720, cost: [0x80, 0x73] },
   { took: 2_097_151, cost: [0xff, 0xff, 0x7f] }
 ]
@@ -28,7 +28,7 @@ const written = (
 
 const values = ["", "text", "7", "ünïcode ✓", "x".repeat(2_000), 0, null, undefined, { a: [1, "b"] }, new Map([[1, 2]])]
 
-it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) => {
+it.each(costs)("decodes what core wrote of a load that took $took ms", ({ cost }) => {
   for (const value of values) {
     const bytes = written(value, Codec.default, cost)
     const decoder = new Decoder<unknown>(undefined)
@@ -39,7 +39,7 @@ it.each(costs)("opens what core wrote of a load that took $took ms", ({ cost }) 
   }
 })
 
-it("and what an own codec wrote", () => {
+it("decodes what a codec of its own wrote", () => {
   const bytes = written({ a: 1 }, Codec.json())
   for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
     expect(new Decoder<unknown>(Codec.json()).decode(payload, false)).toEqual(new Decoded({ a: 1 }))
@@ -47,7 +47,7 @@ it("and what an own codec wrote", () => {
   }
 })
 
-it("leaves to core whatever has more about it, is no value, or needs a promise", () => {
+it("leaves to core values with tags, bytes that are no value, and codecs that need a promise", () => {
   const slow: Codec.AsyncCodec<any> = {
     name: "default",
     async: true,
@@ -70,7 +70,7 @@ it("leaves to core whatever has more about it, is no value, or needs a promise",
   expect(new Decoder<unknown>(slow).decode(written("value"), false)).toBeUndefined()
 })
 
-it("gives no view of what is kept", () => {
+it("returns no view of what is kept", () => {
   const kept = written(new Uint8Array([1, 2, 3]))
   const before = kept.slice()
   const opened = new Decoder<Uint8Array>(undefined).decode(kept, true)!

@@ -1,12 +1,12 @@
-/** `forceRefresh`: a new load, joined by whoever comes later, wherever they are. */
+/** `forceRefresh`: a new load, which all later callers of all workers join. */
 import { afterEach, describe, expect, it } from "vitest"
 import { Cluster } from "../../src/index.ts"
-import { made as cachesOver } from "../fixtures/Caches.ts"
+import { cachesOver } from "../fixtures/Caches.ts"
 import type { Pair } from "../fixtures/Pair.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 
-/** A fetcher that counts its loads, each of which waits for `end`. */
+/** A fetcher that counts its loads. Each waits for `end`. */
 const origin = (value: string, fails = false) => {
   const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const fetch = async () => {
@@ -24,15 +24,15 @@ const origin = (value: string, fails = false) => {
 
 const force = { forceRefresh: true }
 
-/** The worker was told that another leads. */
+/** Waits until the worker has learnt that another leads. */
 const follows = ({ sent }: Pair) =>
   expect.poll(() => JSON.stringify(sent.primary).includes("Follower"), { interval: 2 }).toBe(true)
 
 describe.each(["advanced", "json"] as const)("a forced load, over %s,", (serialization) => {
-  const made = () => cachesOver<string>({}, serialization)
+  const openCaches = () => cachesOver<string>({}, serialization)
 
-  it("is one for all who force it, in all workers, until it is over", async () => {
-    const { direct, one, others, two } = made()
+  it("is one for all who force it, in all workers, until it ends", async () => {
+    const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new")
     const first = one.fetch("k", load, force)
@@ -50,8 +50,8 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect(again.loads).toBe(1)
   })
 
-  it("is joined by whoever fetches later, though a fresh value is there; `get` gives that", async () => {
-    const { direct, one, others, two } = made()
+  it("is joined by all who fetch later, even beside a fresh value, which `get` still returns", async () => {
+    const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new")
     const first = one.fetch("k", load, force)
@@ -64,8 +64,8 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect(load.loads).toBe(1)
   })
 
-  it("is joined by later callers of a worker where an older load is under way, which fills nothing", async () => {
-    const { one, two } = made()
+  it("is joined by later callers of a worker that still runs an older load, which fills nothing", async () => {
+    const { one, two } = openCaches()
     const [older, newer] = [origin("old"), origin("new")]
     const before = one.fetch("k", older)
     await older.begun
@@ -80,8 +80,8 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect([older.loads, newer.loads]).toEqual([1, 1])
   })
 
-  it("that fails is one error for all who forced it; the value that was there stays, for those who did not", async () => {
-    const { direct, one, others, two } = made()
+  it("that fails is one error for all who forced it; the others get the value that was there", async () => {
+    const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new", true)
     const first = one.fetch("k", load, force)
@@ -97,8 +97,8 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect(await one.get("k")).toBe("old")
   })
 
-  it("whose worker dies has one successor", async () => {
-    const { direct, ends, one, others, two } = made()
+  it("has one successor when its worker dies", async () => {
+    const { direct, ends, one, others, two } = openCaches()
     await two.set("k", "old")
     const lost = origin("lost")
     void one.fetch("k", lost, force).catch(() => {})
@@ -114,7 +114,7 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
   })
 
   it("does not undo what is set or deleted meanwhile", async () => {
-    const { direct, one, others, two } = made()
+    const { direct, one, others, two } = openCaches()
     await two.set("set", "old")
     const load = origin("loaded")
     const first = one.fetch("set", load, force)

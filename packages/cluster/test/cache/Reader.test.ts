@@ -1,14 +1,14 @@
-/** Reads that go past core, and those that must not. */
+/** Reads without core, and reads that need it. */
 import { createCache } from "@cache-locking/core/promise"
 import { afterEach, describe, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../../src/index.ts"
-import { made } from "../fixtures/Caches.ts"
+import { cachesOver } from "../fixtures/Caches.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
-  it("many keys are one ask for each 1,000, in their order, without those that are not there", async () => {
-    const { ends, one } = made<number>({}, serialization)
+  it("many keys are one call for each 1,000, in their order, without missing ones", async () => {
+    const { ends, one } = cachesOver<number>({}, serialization)
     await one.mSet(Array.from({ length: 2_500 }, (_, i) => [`k${i}`, i] as const))
     const before = ends.sent.worker.length
     const keys = ["k2499", "absent", ...Array.from({ length: 2_499 }, (_, i) => `k${i}`), "k0"]
@@ -19,8 +19,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     expect(asked).toEqual(["getMany", "getMany", "getMany"])
   })
 
-  it("hits and misses are counted once, of one key and of many", async () => {
-    const { direct, one } = made<string>({}, serialization)
+  it("hits and misses are counted once, for one key and for many", async () => {
+    const { direct, one } = cachesOver<string>({}, serialization)
     await one.set("k", "value")
     for (const cache of [one, direct]) {
       const { hits, misses } = await one.stats()
@@ -32,8 +32,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     }
   })
 
-  it("a value with tags is core's to judge, and is counted once all the same", async () => {
-    const { direct, ends, one } = made<string>({ namespace: "tagged" }, serialization)
+  it("core judges a value with tags, which is counted once all the same", async () => {
+    const { direct, ends, one } = cachesOver<string>({ namespace: "tagged" }, serialization)
     const adapter = ClusterAdapter.make({ namespace: "tagged", port: ends.worker })
     const tagging = createCache<string>({ adapter, cacheTtl: "1 minute", tags: ["users"] })
     await tagging.getOrSet("k", () => "tagged")
@@ -54,8 +54,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     }
   })
 
-  it("what is no key is refused, and so is every read once the cache is destroyed", async () => {
-    const { direct, one } = made<string>({}, serialization)
+  it("invalid keys are refused, and so is every read after `destroy`", async () => {
+    const { direct, one } = cachesOver<string>({}, serialization)
     for (const cache of [one, direct]) {
       for (const key of ["", 1 as never, "x".repeat(65_537)]) {
         await expect(cache.get(key)).rejects.toThrow()
@@ -69,8 +69,8 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
   })
 })
 
-it("the primary reads at once what it has, and never by reference", async () => {
-  const { direct, ends } = made<any>()
+it("the primary reads at once, and never by reference", async () => {
+  const { direct, ends } = cachesOver<any>()
   await direct.set("k", { list: [1] })
   await direct.set("bytes", new Uint8Array([1, 2, 3]))
   const first = await direct.get("k")
@@ -81,8 +81,8 @@ it("the primary reads at once what it has, and never by reference", async () => 
   expect(ends.sent.worker).toEqual([])
 })
 
-it("a primary that was closed is not read", async () => {
-  const { direct } = made<string>()
+it("a closed primary is not read", async () => {
+  const { direct } = cachesOver<string>()
   await direct.set("k", "value")
   Cluster.bootstrap().close()
   await expect(direct.get("k")).rejects.toThrow("closed")

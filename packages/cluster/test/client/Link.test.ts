@@ -1,4 +1,4 @@
-/** The protocol: batches, backpressure, late answers, lost ends, and whatever else may come out of a channel. */
+/** The protocol: batches, backpressure, late answers, closed channels, and whatever else may come out of a channel. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { MessageChannel } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -29,7 +29,7 @@ const linked = (serialization: "advanced" | "json" = "advanced", commandTimeout 
 }
 
 describe("what is sent", () => {
-  it("what is asked in one turn travels as one message, and so do the answers", async () => {
+  it("all calls of one turn travel as one message, and so do their results", async () => {
     const { adapter, sent } = linked()
     await run(adapter.read("warm"))
     const before = { worker: sent.worker.length, primary: sent.primary.length }
@@ -38,7 +38,7 @@ describe("what is sent", () => {
     expect(sent.primary.length - before.primary).toBe(1)
   })
 
-  it("a channel that takes nothing is given two messages, not a thousand; none is lost", async () => {
+  it("a channel that takes nothing gets two messages, not a thousand; no call is lost", async () => {
     const { adapter, hold, sent } = linked()
     await run(adapter.read("warm"))
     const before = sent.worker.length
@@ -55,7 +55,7 @@ describe("what is sent", () => {
   })
 
   it.each(["advanced", "json"] as const)(
-    "bytes and endless lifetimes arrive as they are over %s",
+    "bytes and endless lifetimes arrive unchanged over %s",
     async (serialization) => {
       const { adapter, direct } = linked(serialization)
       const bytes = Uint8Array.from([0, 1, 255, 36, 10])
@@ -68,7 +68,7 @@ describe("what is sent", () => {
     }
   )
 
-  it("what was given up before it was sent is never sent", async () => {
+  it("a call that timed out before it was sent is never sent", async () => {
     const { adapter, direct, hold } = linked("advanced", 50)
     await run(adapter.read("warm"))
     const release = hold("worker")
@@ -82,8 +82,8 @@ describe("what is sent", () => {
   })
 })
 
-describe("claims", () => {
-  it("a lease that is granted when nobody waits any more is given back", async () => {
+describe("leases", () => {
+  it("are given back when they are granted after their caller is gone", async () => {
     const { adapter, direct, hold } = linked("advanced", 50)
     await run(adapter.read("warm"))
     const release = hold("primary")
@@ -94,7 +94,7 @@ describe("claims", () => {
     expect((await run(direct.acquire("k", claim("two"))))._tag).toBe("Leader")
   })
 
-  it("but not if its owner asked again and leads", async () => {
+  it("are not given back if their owner has asked again and leads", async () => {
     const { adapter, direct, hold } = linked("advanced", 100)
     await run(adapter.read("warm"))
     const release = hold("primary")
@@ -108,7 +108,7 @@ describe("claims", () => {
     expect((await run(direct.read("k"))).lease?.owner).toBe("one")
   })
 
-  it("an end that is cut loses all its leases at once, and wakes who watches them", async () => {
+  it("of a channel that is cut are freed at once, and their watchers are woken", async () => {
     const { adapter, cut, direct, primary } = linked()
     for (const key of ["a", "b"]) await run(adapter.acquire(key, claim(key)))
     const woken = run(Effect.scoped(Effect.flatMap(direct.watch!("a"), (changed) => changed)))
@@ -120,7 +120,7 @@ describe("claims", () => {
     expect((await fail(adapter.read("a"))).message).toBe("the primary is gone")
   })
 
-  it("a thread's port that closes frees what it held", async () => {
+  it("of a thread are freed when its port closes", async () => {
     const { port1, port2 } = new MessageChannel()
     Cluster.bootstrap().serve(port1)
     const [adapter, direct] = [ClusterAdapter.make({ port: port2 }), ClusterAdapter.make()]
@@ -132,7 +132,7 @@ describe("claims", () => {
 })
 
 describe("namespaces", () => {
-  it("other options than it was opened with are refused, by name; none are asked of who gives none", async () => {
+  it("refuse options that differ from their own, by name; no options are always accepted", async () => {
     const { worker } = linked()
     const open = (max?: number) =>
       ClusterAdapter.make({ namespace: "n", port: worker, ...(max !== undefined && { space: { max } }) })
@@ -145,7 +145,7 @@ describe("namespaces", () => {
     expect((await fail(ClusterAdapter.make({ namespace: "n", space: { max: 20 } }).read("k"))).reason).toBe("Rejected")
   })
 
-  it("keep their keys apart, and are one for flights only where they are one", async () => {
+  it("keep their keys apart, and share flights only with themselves", async () => {
     const { worker } = linked()
     const [a, b] = ["a", "b"].map((namespace) => ClusterAdapter.make({ namespace, port: worker }))
     await run(a!.put("k", { value: text("a"), lifetime }))
@@ -154,7 +154,7 @@ describe("namespaces", () => {
     expect(ClusterAdapter.make({ namespace: "a", port: worker }).identity).toBe(a!.identity)
   })
 
-  it("bad options are refused where they are given", () => {
+  it("refuse bad options at once", () => {
     expect(() => ClusterAdapter.make({ space: { max: 0 } })).toThrow("max")
     expect(() => ClusterAdapter.make({ maximum: 1 } as never)).toThrow("maximum")
     expect(() => ClusterAdapter.make({ commandTimeout: 0 })).toThrow("commandTimeout")
@@ -162,8 +162,8 @@ describe("namespaces", () => {
   })
 })
 
-describe("whatever comes out of a channel", () => {
-  it("another version of the protocol is told, not guessed at", async () => {
+describe("any message", () => {
+  it("of another version of the protocol is an error that says so", async () => {
     const ends = pair()
     const adapter = ClusterAdapter.make({ port: ends.worker, commandTimeout: 500 })
     ends.primary.on("message", () =>
@@ -172,27 +172,18 @@ describe("whatever comes out of a channel", () => {
     expect((await fail(adapter.read("k"))).message).toContain("version")
   })
 
-  it("foreign, truncated and random messages are ignored and counted, and no answer goes astray", async () => {
+  it("that is foreign, truncated or random is ignored and counted, and no answer is lost", async () => {
     const { adapter, end, primary, sent, worker } = linked()
     const ends = [worker, end]
     await run(adapter.put("mine", { value: text("value"), lifetime }))
     const real = [...sent.worker, ...sent.primary]
+    const kinds = "handshake open call unsubscribe close? announce? result fault changed __proto__ constructor".split(
+      " "
+    )
     const item = fc.oneof(
       fc.anything(),
       fc.tuple(
-        fc.constantFrom(
-          "handshake",
-          "open",
-          "call",
-          "unsubscribe",
-          "close?",
-          "announce?",
-          "result",
-          "fault",
-          "changed",
-          "__proto__",
-          "constructor"
-        ),
+        fc.constantFrom(...kinds),
         fc.anything(),
         fc.anything(),
         fc.oneof(fc.constantFrom("acquire", "fill", "list", "count", "configure", "toString"), fc.anything()),
@@ -228,65 +219,49 @@ describe("whatever comes out of a channel", () => {
     expect(linkOver(worker)!.stats.pending).toBe(0)
   })
 
-  it("a malformed call is refused by the one who made it", async () => {
-    const { primary } = linked()
+  /** A client without a link: it sends any items, in a namespace that it has opened, and keeps what it receives. */
+  const client = () => {
     const ends = pair()
-    primary.serve(ends.primary)
-    const told: Array<any> = []
-    ends.worker.on("message", (frame) => told.push(...frame.items))
-    const say = (...items: ReadonlyArray<unknown>) =>
-      ends.worker.send!({ cacheLocking: 1, to: "primary", link: "l", items }, undefined, undefined, () => {})
-    say(
-      ["handshake", new Uint8Array([1])],
-      ["open", 0, "n", null],
-      ["call", 1, 0, "acquire", [1, {}]],
-      ["call", 2, 0, "toString", []]
-    )
-    say(["call", 3, 7, "read", ["k"]], ["call", 4, 0, "fill", []], ["call", 5, 0, "configure", [{ max: -1 }]])
-    say(["open", 1, "m", { max: "many" }], ["call", 6, 1, "read", ["k"]], ["call", 7, 0, "ping", []])
-    await expect.poll(() => told.find((item) => item[1] === 7)).toEqual(["result", 7, true])
-    const refused = told.filter((item) => item[0] === "fault")
+    Cluster.bootstrap().serve(ends.primary)
+    const received: Array<any> = []
+    ends.worker.on("message", (frame) => received.push(...frame.items))
+    const send = (...items: ReadonlyArray<unknown>) =>
+      ends.primary.emit("message", { cacheLocking: 1, to: "primary", link: "l", items })
+    send(["handshake", new Uint8Array([1])], ["open", 0, "n", null])
+    return { received, send }
+  }
+
+  it("with a malformed call is refused", async () => {
+    const { received, send } = client()
+    send(["call", 1, 0, "acquire", [1, {}]], ["call", 2, 0, "toString", []])
+    send(["call", 3, 7, "read", ["k"]], ["call", 4, 0, "fill", []], ["call", 5, 0, "configure", [{ max: -1 }]])
+    send(["open", 1, "m", { max: "many" }], ["call", 6, 1, "read", ["k"]], ["call", 7, 0, "ping", []])
+    await expect.poll(() => received.find((item) => item[1] === 7)).toEqual(["result", 7, true])
+    const refused = received.filter((item) => item[0] === "fault")
     expect(refused.map((item) => [item[1], item[2].reason])).toEqual([1, 2, 3, 4, 5, 6].map((id) => [id, "Malformed"]))
   })
 
-  it("every verb with whatever arguments is answered or refused, and nothing breaks", async () => {
-    const { adapter, primary } = linked()
-    const ends = pair()
-    primary.serve(ends.primary)
-    const told: Array<any> = []
-    ends.worker.on("message", (frame) => told.push(...frame.items))
-    const emit = (items: ReadonlyArray<unknown>) =>
-      ends.primary.emit("message", { cacheLocking: 1, to: "primary", link: "l", items })
-    emit([
-      ["handshake", new Uint8Array([1])],
-      ["open", 0, "fuzzed", null]
-    ])
-    const likely = fc.constantFrom<unknown>(
-      "k",
-      1,
-      5,
-      "1",
-      new Uint8Array([1]),
-      ["k"],
-      { owner: "o", leaseFor: 5 },
-      null
-    )
+  it("with any verb and any arguments is answered or refused, and nothing breaks", async () => {
+    const { adapter } = linked()
+    const { received, send } = client()
+    const parts = ["k", 1, 5, "1", new Uint8Array([1]), ["k"], { owner: "o", leaseFor: 5 }, null]
+    const likely = fc.constantFrom<unknown>(...parts)
     const argument = fc.oneof(likely, fc.jsonValue(), fc.double(), fc.constant({ fresh: 5, stale: Number.NaN }))
     const call = fc.tuple(fc.constantFrom(...Object.keys(verbs)), fc.array(argument, { maxLength: 5 }))
     let ids = 0
     await run(adapter.put("mine", { value: text("value"), lifetime }))
     fc.assert(
       fc.property(fc.array(call, { maxLength: 30 }), (calls) => {
-        emit(calls.map(([verb, args]) => ["call", ++ids, 0, verb, args]))
+        send(...calls.map(([verb, args]) => ["call", ++ids, 0, verb, args]))
       }),
       { numRuns: 300 }
     )
-    await expect.poll(() => told.filter(([kind]) => kind === "result" || kind === "fault").length).toBe(ids)
-    for (const [kind, , fault] of told) if (kind === "fault") expect(fault.cause).toBeUndefined()
+    await expect.poll(() => received.filter(([kind]) => kind === "result" || kind === "fault").length).toBe(ids)
+    for (const [kind, , fault] of received) if (kind === "fault") expect(fault.cause).toBeUndefined()
     expect((await run(adapter.read("mine"))).value).toBeDefined()
   })
 
-  it("what was thrown in the primary arrives with its name, code and stack", () => {
+  it("with an error of the primary brings its name, code and stack", () => {
     const cause = { name: "RangeError", message: "far", code: "E_FAR", stack: "RangeError: far\n    at there" }
     const error = ofFault({ reason: "Failed", message: "the primary broke at it", cause })
     expect(error).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
@@ -295,7 +270,7 @@ describe("whatever comes out of a channel", () => {
     expect({ code, message, name, stack }).toEqual(cause)
   })
 
-  it("text frames say the same as structured ones", () => {
+  it("means the same as text and as a structure", () => {
     const frame = {
       cacheLocking: 1,
       to: "primary",

@@ -1,4 +1,4 @@
-/** One namespace by itself: what is left behind, and what is removed by whom. */
+/** One namespace by itself: what remains in it, and what removes it. */
 import { afterEach, describe, expect, it } from "vitest"
 import { Listings } from "../../src/primary/Listings.ts"
 import { Space } from "../../src/primary/Space.ts"
@@ -22,7 +22,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 const left = (space: Space, keys: ReadonlyArray<string>) => keys.filter((key) => space.recordsOf(key).length > 0).length
 
-describe("what is over", () => {
+describe("what has expired", () => {
   it.each(["values", "leases", "cooldowns"])("is removed by a timer with ttlAutopurge: %s", async (what) => {
     const { call, space } = opened({ ttlAutopurge: true })
     const [all, life] = [names("k", 500), 300]
@@ -38,7 +38,7 @@ describe("what is over", () => {
     await expect.poll(() => left(space, all)).toBe(0)
   })
 
-  it("is removed by a timer with ttlAutopurge, be it that expired values may be given as stale", async () => {
+  it("is removed by a timer with ttlAutopurge, even where expired values may be served stale", async () => {
     for (const option of ["allowStale", "noDeleteOnStaleGet"] as const) {
       const { call, space } = opened({ ttlAutopurge: true, [option]: true })
       call("set", "k", bytes("v"), 20)
@@ -46,7 +46,7 @@ describe("what is over", () => {
     }
   })
 
-  it("is removed as others come: leases and cooldowns two at a time, values by the bound", async () => {
+  it("is removed as others are added: leases and cooldowns two at a time, values by the bound", async () => {
     const { call, space } = opened({ max: 100 })
     const [leases, values] = [names("lease ", 400), names("value ", 400)]
     for (const key of leases) call("acquire", key, { owner: key, leaseFor: 1 })
@@ -59,7 +59,7 @@ describe("what is over", () => {
     expect(left(space, values)).toBe(0)
   })
 
-  it("is removed by purgeStale: not the stale window that the contract asked for", async () => {
+  it("is removed by purgeStale, but not within a stale window of the contract", async () => {
     const { call, space } = opened({ allowStale: true })
     call("set", "own", bytes("v"), 1)
     call("put", "contract", bytes("v"), { fresh: 1, stale: 60_000 })
@@ -70,8 +70,8 @@ describe("what is over", () => {
   })
 })
 
-describe("a link that is gone", () => {
-  it("gives back what it holds, renewed or not, and nothing else", () => {
+describe("a closed link", () => {
+  it("gives back its leases, renewed or not, and nothing else", () => {
     const { call, space } = opened()
     const lead = (link: string, key: string) =>
       run(space, "acquire", [key, { owner: `${link} ${key}`, leaseFor: 60_000 }], {

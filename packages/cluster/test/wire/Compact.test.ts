@@ -2,7 +2,7 @@ import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { bytesOf, compact, payloadOf } from "../../src/wire/Compact.ts"
 
-it("bytes come back as they were, whatever they are", () => {
+it("all bytes come back as they were", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 1_100 }), (bytes) => {
       const kept = compact({ bytes: bytes.slice() })
@@ -13,7 +13,7 @@ it("bytes come back as they were, whatever they are", () => {
   )
 })
 
-it("a small value is text, whose length is its own and a few characters, and it stays what it is", () => {
+it("a small value becomes text that is a few characters longer, and stays text", () => {
   const kept = compact({ bytes: new Uint8Array(100).fill(200) })
   expect(payloadOf(kept)).toHaveLength(106)
   expect(compact(kept)).toBe(kept)
@@ -23,12 +23,12 @@ it("a small value is text, whose length is its own and a few characters, and it 
   }
 })
 
-it("core's header has no character that JSON escapes", () => {
+it("the text of core's header has no character that JSON escapes", () => {
   const payload = payloadOf(compact({ bytes: new Uint8Array([1, 0, 200, 34, 0, 65, 66]) })) as string
   expect(JSON.stringify(payload)).toBe('"a0100c82200AB"')
 })
 
-it("nobody changes what is kept", () => {
+it("what is kept cannot be changed from outside", () => {
   const given = new Uint8Array([1, 2, 3, 4, 5, 6])
   const kept = compact({ bytes: given })
   given.fill(9)

@@ -1,4 +1,4 @@
-/** Errors that cross: those of the primary, and those of loads in other workers. */
+/** Errors of the primary, and of loads in other workers. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
@@ -6,7 +6,7 @@ import { linkOver } from "../../src/client/SpaceClient.ts"
 import { Cluster, ClusterCache, type ClusterError } from "../../src/index.ts"
 import { verbs } from "../../src/primary/Verbs.ts"
 import { deserializeError, failureCodec, serializeError } from "../../src/wire/SerializedError.ts"
-import { made } from "../fixtures/Caches.ts"
+import { cachesOver } from "../fixtures/Caches.ts"
 
 afterEach(() => Cluster.bootstrap().close())
 
@@ -23,8 +23,8 @@ const crossed = (error: any) => ({
 })
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
-  it("what breaks in the primary is told with name, message, code, stack and causes", async () => {
-    const { ends, one } = made({}, serialization)
+  it("a defect in the primary arrives with name, message, code, stack and causes", async () => {
+    const { ends, one } = cachesOver({}, serialization)
     await one.get("k")
     const error = failure()
     const broken = verbs as Record<string, unknown>
@@ -32,18 +32,18 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       throw error
     }
     try {
-      const told = await new Promise<ClusterError>((failed) =>
+      const received = await new Promise<ClusterError>((failed) =>
         linkOver(ends.worker)!.call(0, "break", [], 1_000, { succeeded: () => {}, failed })
       )
-      expect(told).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
-      expect(crossed(told.cause)).toEqual({ ...serializeError(error), isError: true })
+      expect(received).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
+      expect(crossed(received.cause)).toEqual({ ...serializeError(error), isError: true })
     } finally {
       delete broken["break"]
     }
   })
 
   it("a load that fails is one error for the workers that wait, with its stack and causes", async () => {
-    const { direct, one, two } = made<string>({}, serialization)
+    const { direct, one, two } = cachesOver<string>({}, serialization)
     const error = failure()
     let loads = 0
     const fetch = async () => {
@@ -61,7 +61,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
 })
 
 it("a typed failure keeps its tag and fields in the other worker", async () => {
-  const { ends, others } = made()
+  const { ends, others } = cachesOver()
   const [here, there] = [ends, others].map(({ worker }) => ClusterCache.make<string>({ port: worker }))
   const load = () => Effect.andThen(Effect.sleep(50), Effect.fail(new OutOfStock({ left: 3 })))
   const asked = [here!, there!].map((cache) => Effect.runPromise(Effect.flip(cache.fetch("k", load))))
@@ -74,7 +74,7 @@ it("a typed failure keeps its tag and fields in the other worker", async () => {
 describe("the codec of failures", () => {
   const through = (failure: unknown) => failureCodec.decode(failureCodec.encode(failure))
 
-  it("loses the fields that cannot be written, and no others", () => {
+  it("loses the fields that cannot be encoded, and no others", () => {
     const error = Object.assign(failure(), { _tag: "Broken", retry: () => 1 })
     const arrived = through(error)
     expect(crossed(arrived)).toEqual({ ...serializeError(error), isError: true })
@@ -84,7 +84,7 @@ describe("the codec of failures", () => {
     expect(through(hidden)).toMatchObject({ message: "outer", stack: hidden.stack })
   })
 
-  it("keeps what is no error as it was, and never fails", () => {
+  it("keeps values that are not errors as they were, and never fails", () => {
     for (const failure of ["text", undefined, null, 5n, { code: 1 }]) expect(through(failure)).toEqual(failure)
     expect(through({ at: Symbol("x"), code: 1 })).toEqual({ code: 1 })
     expect(through(() => 1)).toBeUndefined()
@@ -97,7 +97,7 @@ describe("the codec of failures", () => {
     expect(through(hostile)).toMatchObject({ message: "hostile", stack: hostile.stack })
   })
 
-  it("ends where causes go round", () => {
+  it("ends where an error is its own cause", () => {
     const error = new Error("round")
     error.cause = error
     expect(() => through(error)).not.toThrow()
