@@ -82,12 +82,12 @@ describe("workers that die or fail", () => {
   it.each(["adapter", "cache"])("the owner's fetch fails: all callers get its one error (%s)", async (of) => {
     Cluster.bootstrap()
     await using workers = new Workers(4)
-    // A worker that comes after the cooldown would rightly try again.
-    await workers.ready()
-    const key = newKey()
-    const answers = await Promise.all(
-      workers.handles.map((handle) => handle.job<Array<string>>("ask", { key, callers: 10, fetcher: "failing", of }))
-    )
+    const ask = { key: newKey(), callers: 10, fetcher: "failing", of }
+    const asked = workers.handles.map((handle) => handle.job<Array<string>>("ask", ask))
+    // All wait for the one load before it fails. A worker that comes later would rightly try again.
+    await Promise.all(workers.handles.map((handle) => handle.called("acquire")))
+    for (const handle of workers.handles) void handle.job("end")
+    const answers = await Promise.all(asked)
     expect(fetchesOf(workers)).toHaveLength(1)
     expect(answers.flat()).toHaveLength(40)
     for (const answer of answers.flat()) expect(answer).toContain("the origin is down")
