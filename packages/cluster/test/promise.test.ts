@@ -433,6 +433,14 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await one.get("own")).toBe(2)
     })
 
+    it("a setIfAbsent that is refused leaves no copy of its value", async () => {
+      const all = openCaches<number>({ near: { maxEntries: 10 } })
+      const { one, two } = all
+      await two.set("k", 1)
+      await hot(all, 1)
+      expect([await one.setIfAbsent("k", 2), await one.get("k")]).toEqual([false, 1])
+    })
+
     it("without the primary no copy is served", async () => {
       const { ends, one, two } = openCaches<number>({ near: { maxEntries: 10 }, commandTimeout: 100 })
       await two.set("k", 1)

@@ -7,6 +7,7 @@ import {
   type AcquireOptions,
   type Adapter,
   type AdapterError,
+  type ChangeListener,
   isReserved,
   type Snapshot
 } from "@cache-locking/core"
@@ -69,6 +70,17 @@ export const cacheAdapter = (client: SpaceClient): Adapter => {
     })
   }
 
+  /** Near copies listen here. */
+  const listeners = new Set<ChangeListener>()
+
+  /** Answers false if there was a value. Core's `set` hands that answer on. */
+  const putIfAbsent = (key: string, args: readonly [string, ...Array<unknown>]): Effect.Effect<any, AdapterError> =>
+    Effect.map(call<boolean>("put", "setIfAbsent", args), (written) => {
+      // To near copies a write that succeeds is the value, and this one is not.
+      if (!written) for (const { changed } of listeners) changed(key)
+      return written
+    })
+
   return {
     ...contract,
     identity: {},
@@ -87,8 +99,7 @@ export const cacheAdapter = (client: SpaceClient): Adapter => {
       return Effect.withFiber((fiber) => {
         const { ifAbsent, size, ttl } = fiber.getRef(CallContext)
         const args = [key, ownBytes(options.value.bytes), ttl, size] as const
-        // Core's `set` hands on what this answers: false if `setIfAbsent` found a value.
-        return call<any>("put", ifAbsent ? "setIfAbsent" : "set", args)
+        return ifAbsent ? putIfAbsent(key, args) : call<void>("put", "set", args)
       })
     },
     // The fiber of a load has the context of the call that began it.
@@ -96,6 +107,14 @@ export const cacheAdapter = (client: SpaceClient): Adapter => {
       Effect.withFiber((fiber) => {
         const { size, ttl } = fiber.getRef(CallContext)
         return call<boolean>("fill", "fill", [key, value && ownBytes(value.bytes), token, ttl, size])
-      })
+      }),
+    changes: (listener) =>
+      Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        ),
+        contract.changes!(listener)
+      )
   }
 }
