@@ -1,5 +1,5 @@
 /**
- * Fetchers, hooks and callers of promises, made those of the engine.
+ * Adapts fetchers, hooks and callers that use promises to the engine.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -23,8 +23,8 @@ import type { Stats } from "../stats/Stats.ts"
 import * as Tags from "../tags/Tags.ts"
 import { answerMany } from "./CallMany.ts"
 import { type CallOptions, callNames, planOf } from "./CallOptions.ts"
+import * as Hit from "./Hit.ts"
 import * as Invalidation from "./Invalidation.ts"
-import * as LocalHit from "./LocalHit.ts"
 import { admit, admitOpen, checked } from "./Preconditions.ts"
 import type { Explanation } from "./Read.ts"
 import * as Read from "./Read.ts"
@@ -69,16 +69,14 @@ export class CacheInstance<A> {
 
   /** A fresh value that is in this process, unless somebody wants to hear of hits: no Effect, no promise. */
   hitUnsafe(key: string, clock: LocalClock): Answer<A> | undefined {
-    return this.engine.closed || !this.plain
-      ? undefined
-      : (LocalHit.find(this.engine, key, clock) as Answer<A> | undefined)
+    return this.engine.closed || !this.plain ? undefined : (Hit.find(this.engine, key, clock) as Answer<A> | undefined)
   }
 
   /** The same, for callers that want nothing but the value. */
   valueUnsafe(key: string, clock: LocalClock): EncodedValue<A> | undefined {
     return this.engine.closed || !this.plain
       ? undefined
-      : (LocalHit.findValue(this.engine, key, clock) as EncodedValue<A> | undefined)
+      : (Hit.findValue(this.engine, key, clock) as EncodedValue<A> | undefined)
   }
 
   /** Answers a waiter, without a fiber unless a hook runs. The fetcher is one of the plan's face. */
@@ -96,7 +94,7 @@ export class CacheInstance<A> {
       waiter.answer(Exit.fail(error))
       return
     }
-    // Without options the face has looked for a hit already, if a hit is an answer and nothing more.
+    // In a plain cache the face has looked for a hit already, unless the call has options.
     if (options === undefined && this.plain) waiter.wait(request, this.context, withinNow())
     else waiter.begin(request, this.context, withinNow())
   }
@@ -133,7 +131,7 @@ export class CacheInstance<A> {
 
   readonly get = (key: string): Effect.Effect<Option.Option<A>, CacheLockingError> =>
     Effect.withFiber((fiber) => {
-      const hit = this.engine.closed ? undefined : LocalHit.find(this.engine, key, fiber.getRef(Clock.Clock))
+      const hit = this.engine.closed ? undefined : Hit.find(this.engine, key, fiber.getRef(Clock.Clock))
       return hit === undefined ? Read.get<A>(this.engine, key) : Effect.succeedSome(hit.value as A)
     })
 

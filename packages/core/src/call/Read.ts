@@ -22,7 +22,7 @@ export interface Explanation {
   /** The owner of the lease: the name of the leader's flight, which begins with the leader's `ownerId`. */
   readonly holder: string | undefined
   readonly leaseEndsIn: number | undefined
-  /** Until a load may be tried again after one that failed. */
+  /** Until the cooldown after a failed load is over. */
   readonly coolingFor: number | undefined
   /** Callers of this process who wait for it now. */
   readonly waitersHere: number

@@ -12,16 +12,16 @@ import * as Fiber from "effect/Fiber"
 import { Aborted, type CacheLockingError, ReentrantLoad, WaitTimeout } from "../contract/CacheLockingError.ts"
 import { CrossRequestWaiter } from "../flight/CrossRequestWaiter.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
-import { leased, unleased } from "../flight/FirstAcquire.ts"
 import { type Flight, type FlightEvent, type FlightWaiter, Within } from "../flight/Flight.ts"
 import type { FlightGroup } from "../flight/FlightGroup.ts"
+import { leased, unleased } from "../flight/FlightStart.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
 import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import { inDifferentRequests, type RequestScope } from "../options/RequestScope.ts"
-import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Answers.ts"
-import * as LocalHit from "./LocalHit.ts"
+import * as Hit from "./Hit.ts"
+import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Verdict.ts"
 
 /** The answer of a call. An `Exit`, unless a hook has to run first. */
 export type Answering = Effect.Effect<Answer<unknown>, unknown>
@@ -60,7 +60,7 @@ export abstract class Waiter implements FlightWaiter {
 
   /** Answers with a hit in this process, or begins to wait. */
   begin(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
-    const hit = LocalHit.ofCall(request, context)
+    const hit = Hit.ofCall(request, context)
     if (hit === undefined) this.wait(request, context, within)
     else {
       this.prepare(request, context, within)
@@ -68,7 +68,7 @@ export abstract class Waiter implements FlightWaiter {
     }
   }
 
-  /** Begins to wait, where a hit was looked for in vain. */
+  /** Begins to wait. The caller has looked for a hit. */
   wait(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
     this.prepare(request, context, within)
     const { signal } = request.plan
@@ -200,7 +200,7 @@ export abstract class Waiter implements FlightWaiter {
 
   private afterHit(event: Conclusion): void {
     const result = event._tag === "Settled" && Exit.isSuccess(event.exit) ? event.exit.value : undefined
-    if (result?._tag === "Found") LocalHit.afterHit(this.request, this.context, result.cost, result)
+    if (result?._tag === "Found") Hit.afterHit(this.request, this.context, result.cost, result)
   }
 
   private follow(): void {
@@ -276,7 +276,7 @@ class FiberWaiter extends Waiter {
 
 /** Answers from this process, or waits in the caller's fiber. */
 export const answerInFiber = (request: LoadRequest, context: Context.Context<never>): Answering => {
-  const hit = LocalHit.ofCall(request, context)
+  const hit = Hit.ofCall(request, context)
   if (hit !== undefined) return hooked(request.plan.hooks, request.key, hit)
   return Effect.callback((resume) => {
     const waiter = new FiberWaiter(resume)

@@ -1,8 +1,8 @@
 /**
  * A caller who waits for the flight of another request.
  *
- * To be notified would be to run inside that request, which may be cut off at any time, its timers with it. So events are
- * only put down here, and the caller looks for them by a timer of its own. It also looks whether the flight still lives.
+ * A notification would run inside that request, which the platform may cut off at any time, its timers with it. So events are
+ * only stored here, and the caller polls for them by a timer of its own. It also checks that the flight still lives.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
-import type { FlightEvents, LoadResult } from "./LoadContext.ts"
+import type { LoadEvents, LoadResult } from "./LoadContext.ts"
 
 /**
  * An event of a flight. `Following` (the load waits for another process) and `Joined` (another caller of this process
@@ -58,7 +58,7 @@ const acquireAllowance = 1_000
 let flightsNamed = 0
 let process: string | undefined
 
-/** Names a flight, and so the owner of its lease. Two processes that chose one name would be granted each other's lease. */
+/** Names a flight, and so the owner of its lease. The name is unique: an equal one would be granted the other's lease. */
 export const nameFlight = (ownerId: string): string => {
   // Not when the module loads: Workers have no random numbers then.
   process ??= `${Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("")}:`
@@ -84,8 +84,8 @@ export interface Group {
   readonly arm: (flight: Flight, waiter: FlightWaiter) => void
 }
 
-export class Flight implements FlightEvents {
-  /** True when it was ended because nobody waited. Then its result is no answer for a caller who came too late to keep it. */
+export class Flight implements LoadEvents {
+  /** True when it was ended because nobody waited. */
   ended = false
   private phase: "asking" | "leading" | "following" = "asking"
   /** True when it loads on without callers: behind a stale value that they took, or that nobody asked for. */

@@ -114,7 +114,7 @@ const byIdentity = new WeakMap<object, WeakMap<object, FlightGroups>>()
 export class FlightGroups {
   /** Loads under leases. */
   readonly flights = new FlightGroup()
-  /** Forced refreshes. Only other forced refreshes join them, for everybody else may have a fresh value meanwhile. */
+  /** Forced refreshes. Only other forced refreshes join them; any other caller may find a fresh value in the store. */
   readonly refreshes = new FlightGroup()
   /** Background loads: early refreshes, and loads that waited for a slot. */
   readonly background = new FlightGroup()

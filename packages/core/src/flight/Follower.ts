@@ -13,7 +13,7 @@ import type { AdapterError } from "../contract/Adapter.ts"
 import type { Pace } from "../options/WaitStrategy.ts"
 import type { LoadContext, Restore } from "./LoadContext.ts"
 
-/** So many wake-ups during one wait are false ones, or many short leases: then polling is steadier. */
+/** After so many wake-ups in one wait the follower polls: the pushes are false, or the leases very short. */
 const mostWakes = 3
 
 export class Follower {

@@ -55,7 +55,7 @@ class LeaseRenewal {
     this.until = clock.currentTimeMillisUnsafe() + load.policy.leaseTtl
   }
 
-  /** Never succeeds. Is interrupted, so as to interrupt the fetcher, when the lease is lost and the policy says so. */
+  /** Renews for ever. Ends by an interruption, which also ends the fetcher, if the lease is lost and the policy says so. */
   get untilLost(): Effect.Effect<never> {
     return Effect.flatMap(this.clock.sleep(Duration.millis(this.load.policy.leaseTtl / 3)), () => this.again)
   }

@@ -34,7 +34,7 @@ export type LoadResult =
     }
 
 /** Receives the progress of a load, and knows who waits for it. */
-export interface FlightEvents {
+export interface LoadEvents {
   /** The lease is ours: the fetcher begins. */
   readonly leading: () => void
   /** Another process leads, or the key cools down. */
@@ -57,7 +57,7 @@ export interface LoadContext {
   readonly valueCodec: ValueCodec<unknown>
   readonly policy: Policy
   readonly fetcher: ErasedFetcher
-  readonly events: FlightEvents
+  readonly events: LoadEvents
   readonly counters: Counters
   /** Reports an error that is nobody's answer. */
   readonly report: (error: CacheLockingError) => Effect.Effect<void>

@@ -1,7 +1,7 @@
 /**
  * The protocol of a load: acquire, then lead or follow, and acquire again until there is an answer.
  *
- * A load runs once for all callers of this process and knows none of them; it raises `FlightEvents` before it ends. It is
+ * A load runs once for all callers of this process and knows none of them; it raises `LoadEvents` before it ends. It is
  * uninterruptible except in the fetcher and in waits, so that a lease that was granted is always filled or given back.
  */
 import type * as Clock from "effect/Clock"

@@ -1,6 +1,6 @@
 /**
- * The start of a flight. A load under a lease asks the store first; a fresh value settles the flight without a fiber, and
- * any other answer goes to the load protocol. A load without a lease only fetches.
+ * The start of a flight. A load under a lease asks the store first (`FirstAcquire`): a fresh value settles the flight without
+ * a fiber, and any other answer goes to the load protocol. A load without a lease only fetches.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -84,9 +84,9 @@ class FirstAcquire implements Load {
   }
 
   /**
-   * Asks the store without the machinery of the protocol: most of the time the answer is a fresh value, and that is all.
-   * A failure that may pass is asked again, once, even if everybody has left: the same owner still leads if only the reply
-   * was lost, and its lease has to be given back.
+   * Asks the store without the machinery of the protocol, because most of the time the answer is a fresh value. After a
+   * failure that may pass it asks once more, even if everybody has left: if only the reply was lost, the same owner holds a
+   * lease that has to be given back.
    */
   start(again = true): void {
     const { acquireBatch, background, context, flight, owner, request } = this

@@ -38,7 +38,7 @@ export const verdictOf = (
 ): Verdict => {
   if (event._tag === "Stale") return Exit.succeed(ofStale(engine, event.stale, flight.now))
   if (event._tag === "TimedOut") return "late"
-  // A flight that was ended, not failed, is no answer for callers who came too late to keep it.
+  // The flight was ended because nobody waited. A caller that joined just then starts anew.
   if (flight.ended) return "again"
   const { exit } = event
   if (Exit.isSuccess(exit)) {

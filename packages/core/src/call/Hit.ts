@@ -1,5 +1,6 @@
 /**
- * Hits on fresh values that are in this process and need no decoding: no effect, no promise.
+ * Hits: fresh values that are in this process and need no decoding, found without an effect or a promise; and the work after
+ * any hit, wherever its value was.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -8,7 +9,7 @@ import * as Random from "effect/Random"
 import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { LocalClock, LocalHit } from "../contract/Adapter.ts"
 import type { Engine } from "../flight/Engine.ts"
-import { startInBackground } from "../flight/FirstAcquire.ts"
+import { startInBackground } from "../flight/FlightStart.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
 import type { Answer, Meta } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
