@@ -21,6 +21,7 @@ export { type Address, parseSentinelUrl, RedisSentinel, type RedisSentinelOption
 export { type Reply, RespClient, RespError } from "./redis/Resp.ts"
 export { Valkey } from "./redis/Valkey.ts"
 export * as R2Bridge from "./workers/R2Bridge.ts"
+export { WorkersBackend } from "./workers/WorkersBackend.ts"
 export * as WorkersBridge from "./workers/WorkersBridge.ts"
 export * as WorkersBundle from "./workers/WorkersBundle.ts"
 export * as WorkersRuntime from "./workers/WorkersRuntime.ts"

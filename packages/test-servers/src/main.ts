@@ -4,7 +4,7 @@ import type { Controls } from "./machine/Server.ts"
 
 /*
  * `main.ts redis redis-cluster` starts these, prints the environment variables that name them, and runs until Ctrl-C.
- * What is given by the environment already is printed as it is.
+ * A server that the environment gives is printed as it is.
  */
 
 const usage = `usage: main.ts <kind>...\nkinds: ${[...catalogue.keys()].join(" ")} (or all)`

@@ -5,13 +5,17 @@ import { runModule } from "./machine/ModuleProcess.ts"
 import { orUnavailable, Unavailable } from "./machine/Problem.ts"
 import { FaultProxy, type FaultProxyOptions } from "./proxy/FaultProxy.ts"
 
-export { type BundleRow, bundleSizes, effect } from "./workers/BundleSizes.ts"
+export { type BundleRow, bundleSizes, effectModules } from "./workers/BundleSizes.ts"
 
 /** A server for a whole file. Where none is to be had, each test of the file is a skip that says why. */
-export const serverOfFile = async <S extends { readonly stop: () => Promise<void> }>(start: Promise<S>): Promise<S> => {
+export const serverOfFile = async <S extends { readonly stop: () => Promise<void> }>(
+  start: Promise<S>,
+  prepare: (server: S) => Promise<unknown> = async () => {}
+): Promise<S> => {
   const server = await orUnavailable(start)
   if (!(server instanceof Unavailable)) {
     afterAll(() => server.stop())
+    await prepare(server)
     return server
   }
   beforeEach((context) => context.skip(server.message))

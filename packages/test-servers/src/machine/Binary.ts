@@ -7,7 +7,7 @@ import { Unavailable } from "./Problem.ts"
 
 type Environment = Readonly<Record<string, string>>
 
-/** Where the binary of a server may come from. */
+/** The sources of a server's binary. */
 export interface BinarySource {
   /** The file to run, e.g. `redis-server`. */
   readonly name: string
@@ -19,15 +19,15 @@ export interface BinarySource {
   readonly archive?: Archive
   /** Brings it in another way than by installing or unpacking the packages. */
   readonly bring?: () => Promise<{ readonly path: string; readonly env: Environment }>
-  /** What `--version` does not tell. */
+  /** The version, where `--version` does not tell it. */
   readonly version?: (path: string, env: Environment) => Promise<string>
-  /** Whether a version found on PATH will do. */
+  /** True for a version on PATH that will do. */
   readonly accepts?: (version: string) => boolean
 }
 
 export interface Binary {
   readonly path: string
-  /** What the process needs in its environment, e.g. where its libraries are. */
+  /** The environment that the process needs, e.g. the place of its libraries. */
   readonly env: Environment
   readonly how: "path" | "installed" | "unpacked"
   readonly version: string

@@ -37,11 +37,11 @@ const requireDebian = (): void => {
   if (!isDebian()) throw new Error("this is not a Debian-like system")
 }
 
-/** What of the system an installation touches besides the packages. */
+/** The parts of the system that an installation touches besides the packages. */
 export interface InstallPlaces {
   /** The file by which an administrator forbids packages to start their daemons. */
   readonly policy: string
-  /** Where the lock and the time of the last refresh of the package lists are kept, for all processes alike. */
+  /** The folder of the lock and of the time at which the package lists were last refreshed, the same for all processes. */
   readonly state: string
 }
 
@@ -87,7 +87,7 @@ export const cacheDirectory = (): string => {
 
 export interface Unpacked {
   readonly prefix: string
-  /** What a binary of the prefix needs in its environment. */
+  /** The environment that a binary of the prefix needs. */
   readonly env: Readonly<Record<string, string>>
   /** A file of that name in one of the prefix's directories of binaries. */
   readonly find: (name: string) => string | undefined
@@ -102,7 +102,7 @@ const suiteOf = (archive: Archive | undefined): string => {
 }
 
 /**
- * How much comes along with the named packages: what they need and the system does not have; nothing; or all they need
+ * The packages that come along with the named ones: those they need and the system does not have; none; or all they need
  * down to the C library, for packages of a release too new for the system's own.
  */
 export type Extent = "needed" | "alone" | "all"

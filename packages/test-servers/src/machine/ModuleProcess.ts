@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 
 export interface ModuleProcess {
   readonly child: ChildProcess
-  /** What it printed so far, errors included. */
+  /** Its output so far, errors included. */
   readonly output: () => string
   /** Its exit code. */
   readonly ended: Promise<number | null>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
 export interface PollOptions {
-  /** What is waited for, for the error message. */
+  /** Names the condition in the error message. */
   readonly what: string
   /** Give up after this many milliseconds. The default is two minutes, which only a hang takes. */
   readonly within?: number

@@ -33,7 +33,7 @@ const factsOf = (stat: string): ReadonlyArray<string> =>
     .replace(/^.*\) /s, "")
     .split(" ")
 
-/** Whether every thread of a process stands still, or it is gone: a signal has been sent before it is obeyed. */
+/** True when every thread of a process stands still, or the process is gone. A signal is sent before it is obeyed. */
 export const standsStill = (pid: number): boolean => {
   if (process.platform !== "linux") return true
   try {

@@ -4,13 +4,13 @@ import { freePort, releasePort } from "./Port.ts"
 import { NotControllable, ServerFailed, Unavailable } from "./Problem.ts"
 import { type Command, ServerProcess } from "./ServerProcess.ts"
 
-/** Where a server came from: given by an environment variable, or started from a binary found one way or another. */
+/** The origin of a server: an environment variable gives it, or it was started from a binary. */
 export interface Origin {
   readonly how: "environment" | "path" | "installed" | "unpacked"
   readonly version: string
 }
 
-/** What every server has, one process or many. */
+/** The controls of every server, whether it is one process or many. */
 export interface Controls extends AsyncDisposable {
   readonly kind: string
   readonly url: string
@@ -37,7 +37,7 @@ export interface StartOptions {
   readonly port?: number
 }
 
-/** How a process of our own is found, started and asked whether it serves. */
+/** The way to find and start a process of our own, and to ask it if it serves. */
 export interface Launcher {
   readonly kind: string
   readonly binary: BinarySource | Binary
@@ -48,7 +48,7 @@ export interface Launcher {
     readonly directory: string
     readonly args: ReadonlyArray<string>
   }) => Command | Promise<Command>
-  /** Whether the process `pid` itself serves at `url`, not another that took the port before it. */
+  /** True when the process `pid` itself serves at `url`, not another that took the port before it. */
   readonly ready: (url: string, pid: number, directory: string) => Promise<boolean>
   readonly stopSignal?: NodeJS.Signals
 }
@@ -136,7 +136,7 @@ export class Server implements Controls {
   }
 }
 
-/** What the environment variable says, if it says anything and the caller does not insist on a server of our own. */
+/** The value of the environment variable, unless it is empty or the caller insists on a server of our own. */
 export const fromEnvironment = (variable: string, options: { readonly own?: boolean }): string | undefined => {
   const value = process.env[variable]
   return value === undefined || value === "" || options.own === true ? undefined : value

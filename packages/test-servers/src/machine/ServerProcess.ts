@@ -20,7 +20,7 @@ export interface ServerProcessOptions {
   readonly launch: (directory: string) => Command | Promise<Command>
   /** Answers once the server serves; throws or answers false until then. Must recognise its own server by `pid`. */
   readonly ready: (pid: number, directory: string) => Promise<boolean>
-  /** What asks the server to end tidily. Most keep nothing worth it: `SIGKILL`. */
+  /** The signal that ends the server tidily. Most keep nothing that deserves it: `SIGKILL`. */
   readonly stopSignal?: NodeJS.Signals
 }
 

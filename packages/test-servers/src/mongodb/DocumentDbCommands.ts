@@ -11,7 +11,7 @@ export interface Command {
   readonly documents: Buffer | undefined
 }
 
-/** What is left to read of a cursor, and the connection that holds it open if there is one. */
+/** The unread part of a cursor, and the connection that holds it open, if any. */
 interface Cursor {
   readonly continuation: Buffer
   readonly connection: ReservedSql | undefined
@@ -21,7 +21,7 @@ interface Cursor {
 const bson = "::bytea::documentdb_core.bson"
 const cursorLifetime = 60_000
 
-/** What Postgres gives up to let another go on, and asks to be tried again. */
+/** The errors of a statement that Postgres gave up so that another could go on. It may be tried again. */
 const isTransient = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001")
 

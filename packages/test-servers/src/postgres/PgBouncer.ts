@@ -6,9 +6,9 @@ import { unprivileged } from "../machine/User.ts"
 export interface PgBouncerOptions {
   /** The Postgres server it stands before. */
   readonly target: Pick<Server, "url">
-  /** When a connection to Postgres goes back to the others. Default `"transaction"`. */
+  /** The moment at which a connection to Postgres returns to the pool. Default: `"transaction"`. */
   readonly poolMode?: "session" | "transaction" | "statement" | undefined
-  /** How many connections to Postgres there are, for all clients together. Default 4. */
+  /** The number of connections to Postgres for all clients together. Default: 4. */
   readonly poolSize?: number | undefined
 }
 

@@ -6,7 +6,7 @@ const keptBytes = 8_192
 const sslRequest = 80_877_103
 const cancelRequest = 80_877_102
 
-/** What a statement is called: the last word of the comment that it begins with, else its first word. */
+/** The name of a statement: the last word of the comment that it begins with, else its first word. */
 const nameOf = (statement: string): string =>
   (/^\s*\/\*(?:[^*]*\s)?(\S+)\s*\*\//.exec(statement)?.[1] ?? /\w+/.exec(statement)?.[0] ?? "").toUpperCase()
 
@@ -65,7 +65,7 @@ export class PostgresCommandReader {
 
   private endFirst(code: number): void {
     if (code === cancelRequest) this.onCommand("CANCEL", [])
-    // What is encrypted from here on begins with no type and length that make sense.
+    // Encrypted bytes from here on begin with no type and length that make sense.
     else if (code !== sslRequest) this.begun = true
   }
 

@@ -3,7 +3,7 @@ import type { Reader } from "./CommandLog.ts"
 
 export type Direction = "up" | "down"
 
-/** What the connections of one proxy are told to suffer right now. Shared by them all, changed by the proxy. */
+/** The faults of a proxy's connections at this moment. All of them share it, and the proxy changes it. */
 export interface Faults {
   readonly delay: Readonly<Record<Direction, number>>
   readonly jitter: number
@@ -19,7 +19,7 @@ export interface Observer {
   readonly closed: () => void
 }
 
-/** What waits to be written in one direction: a piece, or the end of the stream. */
+/** An item that waits to be written in one direction: a piece, or the end of the stream. */
 interface Item {
   readonly chunk: Buffer | undefined
   readonly due: number
@@ -34,7 +34,7 @@ interface Lane {
 
 /** One client's connection and the one to the server behind it, with what happens between them. */
 export class ProxiedConnection {
-  /** How many more bytes of replies pass before the connection ends. */
+  /** The number of bytes of replies that still pass before the connection ends. */
   replyBytesLeft = Number.POSITIVE_INFINITY
   private readonly lanes: Readonly<Record<Direction, Lane>>
   private readonly reader: ReturnType<Reader>

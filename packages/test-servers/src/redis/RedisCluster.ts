@@ -121,7 +121,7 @@ class Cluster extends ServerGroup {
     this.begin = begin
   }
 
-  /** Where to connect first. */
+  /** The nodes to connect to first. */
   get seeds(): ReadonlyArray<{ readonly host: string; readonly port: number }> {
     return this.url.split(",").map((url) => {
       const { hostname, port } = new URL(url)

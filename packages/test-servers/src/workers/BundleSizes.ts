@@ -1,14 +1,14 @@
-/** What a Worker carries: bundled without anything of Node's, minified, gzipped, and as large as a README says. */
+/** The size of a Worker: bundled without Node's modules, minified, gzipped, and as large as a README says. */
 import { readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
 import { expect, it } from "vitest"
 import { bundle } from "./WorkersBundle.ts"
 
-/** What stays outside when a bundle is measured without Effect. */
-export const effect = ["effect", "effect/*"]
+/** The modules that a bundle without Effect leaves out. */
+export const effectModules = ["effect", "effect/*"]
 
 export interface BundleRow {
-  /** How the row of the README's table begins, which tells the sizes in kB. */
+  /** The first words of the row in the README's table that tells the sizes in kB. */
   readonly row: string
   /** A module, as text beside the test file. */
   readonly entry: string

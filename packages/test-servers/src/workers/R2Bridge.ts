@@ -37,7 +37,7 @@ export default {
 }
 `
 
-/** What the binding tells of an object. */
+/** The description of an object, as the binding gives it. */
 export interface R2Head {
   readonly key: string
   readonly etag: string

@@ -65,7 +65,7 @@ class Statement {
   }
 }
 
-/** What D1 answers to a statement. */
+/** The answer of D1 to a statement. */
 export interface D1Answer {
   readonly results: Array<unknown>
   readonly meta: { readonly rows_read: number; readonly rows_written: number }

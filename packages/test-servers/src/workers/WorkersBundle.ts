@@ -2,7 +2,7 @@
 
 export interface Options {
   readonly minify?: boolean
-  /** What is left to be imported. */
+  /** The modules that stay imports. */
   readonly external?: Array<string>
 }
 

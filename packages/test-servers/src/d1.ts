@@ -1,0 +1,1 @@
+export { type D1Cost, metered } from "./workers/D1Meter.ts"
