@@ -57,6 +57,9 @@ export const batches = [
     "ten batches at once grant every key once",
     function* (w) {
       const keys = Array.from({ length: 20 }, () => w.name())
+      // Half of them have had a value.
+      const expired = { value: value("old"), lifetime: { fresh: 0, stale: 0 } }
+      yield* Effect.forEach(keys.slice(10), (key) => w.here.put(key, expired), { concurrency: "unbounded" })
       const found = yield* w.crowd(10, (peer) => askMany(w, peer, keys))
       same(count(found.flat(), "Leader"), 20, "leaders of twenty keys")
     },

@@ -241,7 +241,7 @@ export const changing = [
   prove("what changes no value is told to nobody", function* (w) {
     yield* w.filled(w.here, value("v"))
     const { told } = yield* listening(w.there)
-    // What was told is of before: a message may still be on its way.
+    // A message from before may still be on its way.
     yield* w.time.sleep(w.time.units(5))
     told.length = 0
     yield* w.here.read(w.key)

@@ -1,8 +1,4 @@
-/**
- * Law 13: whose clock it is. These cases set this process's clock ahead and back while one
- * peer is asked, so nothing else may run beside them.
- */
-import * as Effect from "effect/Effect"
+import { skewedBy } from "../testing/Calls.ts"
 import { prove } from "../world/Case.ts"
 import { between, cools, follows, hits, holds, leads } from "../world/Expect.ts"
 import { value, type World } from "../world/World.ts"
@@ -10,21 +6,6 @@ import { value, type World } from "../world/World.ts"
 const minutes = 60_000
 /** Far more than any tolerance, and more than the lifetimes used here. */
 const skews = [10 * minutes, -10 * minutes]
-
-/** Runs the effect with the process's clock off by so much. Effect's clock goes by `Date.now`, too. */
-export const skewed = <A, E, R>(skew: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => {
-      const real = Date.now
-      Date.now = () => real() + skew
-      return real
-    }),
-    () => effect,
-    (real) =>
-      Effect.sync(() => {
-        Date.now = real
-      })
-  )
 
 const alone = { needs: "a store's clock", alone: true } as const
 
@@ -46,9 +27,9 @@ export const clocks = [
       for (const skew of skews) {
         const { key, leaseFor } = brief(w)
         const token = yield* w.lead(w.here, key, { leaseFor })
-        const found = follows(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+        const found = follows(yield* skewedBy(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
         between(found.leaseEndsIn, minutes, leaseFor + w.time.tolerance, "leaseEndsIn")
-        holds(yield* skewed(skew, w.there.renew(key, { token, leaseFor })), "renewing through that peer")
+        holds(yield* skewedBy(skew, w.there.renew(key, { token, leaseFor })), "renewing through that peer")
         follows(yield* w.ask(w.here, key), "the other, after that peer renewed")
       }
     },
@@ -61,10 +42,10 @@ export const clocks = [
     function* (w) {
       for (const skew of skews) {
         const { key, leaseFor, lifetime } = brief(w)
-        const token = yield* skewed(skew, w.lead(w.there, key, { leaseFor }))
+        const token = yield* skewedBy(skew, w.lead(w.there, key, { leaseFor }))
         const found = follows(yield* w.ask(w.here, key), `the other, led by a peer ${skew / minutes} minutes off`)
         between(found.leaseEndsIn, minutes, leaseFor + w.time.tolerance, "leaseEndsIn")
-        yield* skewed(skew, w.fill(w.there, token, value("v"), lifetime, key))
+        yield* skewedBy(skew, w.fill(w.there, token, value("v"), lifetime, key))
         const hit = hits(yield* w.ask(w.here, key), value("v"), "the other")
         between(hit.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor")
         between(hit.age, 0, minutes, "age")
@@ -80,7 +61,7 @@ export const clocks = [
       for (const skew of skews) {
         const { key, lifetime } = brief(w)
         yield* w.filled(w.here, value("v"), lifetime, key)
-        const hit = hits(yield* skewed(skew, w.ask(w.there, key)), value("v"), `a peer ${skew / minutes} minutes off`)
+        const hit = hits(yield* skewedBy(skew, w.ask(w.there, key)), value("v"), `a peer ${skew / minutes} minutes off`)
         between(hit.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor")
         between(hit.age, 0, minutes, "age")
       }
@@ -95,12 +76,12 @@ export const clocks = [
       for (const skew of skews) {
         const { key, lifetime } = brief(w)
         yield* w.filled(w.here, value("v"), { fresh: 10 * minutes, stale: 0 }, key)
-        holds(yield* skewed(skew, w.there.touch(key, { freshFor: lifetime.fresh })), "touching through that peer")
+        holds(yield* skewedBy(skew, w.there.touch(key, { freshFor: lifetime.fresh })), "touching through that peer")
         const touched = hits(yield* w.ask(w.here, key), value("v"), `after a touch ${skew / minutes} minutes off`)
         between(touched.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor after a touch")
-        const token = yield* skewed(skew, w.lead(w.there, key, { refreshWithin: Infinity }))
+        const token = yield* skewedBy(skew, w.lead(w.there, key, { refreshWithin: Infinity }))
         yield* w.refill(w.here, token, lifetime, key)
-        const filled = hits(yield* skewed(skew, w.ask(w.there, key)), value("v"), "after the fill")
+        const filled = hits(yield* skewedBy(skew, w.ask(w.there, key)), value("v"), "after the fill")
         between(filled.freshFor, minutes, lifetime.fresh + w.time.tolerance, "freshFor after the fill")
         between(filled.took, 0, minutes, "took, by a lease of that peer and a fill of the other")
       }
@@ -117,7 +98,7 @@ export const clocks = [
         const fresh = w.time.units(2)
         yield* w.filled(w.here, value("v"), { fresh, stale: 0 }, key)
         yield* w.time.past(fresh)
-        leads(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+        leads(yield* skewedBy(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
       }
     },
     alone
@@ -131,7 +112,7 @@ export const clocks = [
         const key = w.name()
         const token = yield* w.lead(w.here, key)
         yield* w.here.abandon(key, { token, cooldown: 2 * minutes })
-        const found = cools(yield* skewed(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
+        const found = cools(yield* skewedBy(skew, w.ask(w.there, key)), `a peer ${skew / minutes} minutes off`)
         between(found.retryIn, minutes, 2 * minutes + w.time.tolerance, "retryIn")
       }
     },
@@ -144,7 +125,7 @@ export const clocks = [
     function* (w) {
       const { key, leaseFor } = brief(w)
       yield* w.lead(w.here, key, { leaseFor })
-      leads(yield* skewed(10 * minutes, w.ask(w.there, key)), "ten minutes later by this process's clock")
+      leads(yield* skewedBy(10 * minutes, w.ask(w.there, key)), "ten minutes later by this process's clock")
     },
     { needs: "the process's clock", alone: true }
   )

@@ -1,4 +1,4 @@
-/** What a failed load leaves for the others: `abandon` with a cooldown. */
+/** A failed load leaves the others a cooldown: `abandon` with `cooldown`. */
 import type { Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove } from "../world/Case.ts"

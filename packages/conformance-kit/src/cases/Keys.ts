@@ -39,7 +39,7 @@ const around = (w: World, odd: ReadonlyArray<string>): ReadonlyArray<string> => 
   return odd.map((text) => `${text}${one}${text}${two}${text}`)
 }
 
-/** What adapters put before or after a key, to keep the parts of it apart. */
+/** Text that adapters put before or after a key to keep its parts apart. */
 const parts = ["lease", "lock", "value", "v", "l", "t", "token", "owner", "cooldown", "stale", "meta", "data", "entry"]
 const separators = [":", "/", ".", "-", "_", "#", "@", "|"]
 
@@ -87,7 +87,7 @@ export const keys = [
   prove("9", "a key may hold quotes, dollars, percents and backslashes", function* (w) {
     const name = w.name()
     const odd = ["'", '"', "`", "$", "$1", "$$", "%", "%s", "%00", "%41", "\\", "\\n", "\\0", "''", ";--"]
-    // What these would be to whoever decodes or unescapes them.
+    // An adapter that decodes or unescapes its keys would take the ones above for these.
     const alike = ["%41", "A", "%2525", "%25", "\\n", "\n", "\\\\", "&amp;", "&", "+", "%20", " "]
     yield* allApart(w, [...around(w, odd), ...alike.map((text) => name + text)])
   }),

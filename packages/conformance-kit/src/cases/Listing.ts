@@ -8,7 +8,7 @@ import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("listing", name, steps, { needs: "keys" })
 
-/** What is listed, without the repetitions that listing without a snapshot may have. */
+/** The listed keys, without the repetitions that a listing without a snapshot may have. */
 const listed = (w: World, prefix: string) =>
   Effect.map(Stream.runCollect(w.there.keys!(prefix)), (found) => [...new Set(found)].sort())
 

@@ -1,4 +1,4 @@
-/** What `read` tells, and what `put` and `delete` answer. */
+/** The answers of `read`, `put` and `delete`. */
 import { prove } from "../world/Case.ts"
 import { between, hits, holds, same } from "../world/Expect.ts"
 import { now } from "../world/Time.ts"

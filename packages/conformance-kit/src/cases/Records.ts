@@ -20,7 +20,7 @@ const expiring = Effect.fnUntraced(function* (w: World, atMost: number, after: s
 
 const needs = { needs: "records" } as const
 
-/** What is closed is closed for every case that speaks to it. */
+/** Closing a peer closes it for every case that uses it. */
 const closing = { needs: "close", alone: true } as const
 
 export const records = [

@@ -8,7 +8,7 @@ import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("took", name, steps)
 
-/** What both peers tell of a fresh value, by `acquire` and by `read`: one number. */
+/** The age that both peers report of a fresh value, by `acquire` and by `read`: one number. */
 const toldOf = Effect.fnUntraced(function* (w: World, given: Value) {
   const took = hits(yield* w.ask(w.here), given, "asking").took
   for (const peer of w.both) {

@@ -1,4 +1,4 @@
-/** What several flights asked of one key, when, and what they were told. */
+/** The requests of several flights for one key: when each was sent, and its answer. */
 import type { Acquired, Lifetime, Snapshot, Token } from "@cache-locking/core"
 import { show } from "../world/Expect.ts"
 
@@ -33,7 +33,7 @@ export interface Event {
   readonly flight: string
   /** Milliseconds, of any origin. */
   readonly sent: number
-  /** When the reply, or the failure, came. */
+  /** The time at which the reply, or the failure, came. */
   readonly got: number
   readonly request: Request
   readonly reply: Reply

@@ -1,5 +1,5 @@
 /**
- * When each of many requests took effect, as far as that can be known: a system of bounds
+ * The instants at which many requests took effect, as far as they can be known: a system of bounds
  * between instants, solved by shortest paths (Bellman and Ford).
  */
 

@@ -1,5 +1,5 @@
 /**
- * Whether there is an order of a history's requests, and an instant for each between its
+ * Looks for an order of a history's requests, and an instant for each between its
  * sending and its reply, in which `Entry` gives the very replies that were observed.
  *
  * The search goes depth first through the orders that the times allow. Where a reply turns on
@@ -13,7 +13,7 @@ import { atLeast, atMost, type Bound, solve, within } from "./Instants.ts"
 import { Matcher, spansOf } from "./Match.ts"
 import { move, replay, type State, type Step } from "./Replay.ts"
 
-/** What the search found. */
+/** The result of the search. */
 export type Explanation =
   | { readonly found: "an order"; readonly steps: ReadonlyArray<Step>; readonly looked: number }
   /** `stuck`: the longest explained beginning, and the events of which none could be next. */
@@ -21,7 +21,7 @@ export type Explanation =
   | { readonly found: "no end"; readonly looked: number }
 
 export interface Options {
-  /** How far the backend's clock and the numbers that it tells may be off, in milliseconds. */
+  /** The allowed error of the backend's clock and of the numbers that it reports, in milliseconds. */
   readonly tolerance: number
   /** After so many looks at an event the search is given up. */
   readonly patience?: number | undefined
@@ -30,14 +30,14 @@ export interface Options {
 /** Instants closer than this are not told apart. */
 const instant = 0.001
 
-/** When an event had taken effect at the latest: what failed may still do so at any later time. */
+/** The latest time at which an event took effect. One that failed may still do so at any later time. */
 const latest = ({ got, reply }: Event): number => (reply.verb === "lost" ? Infinity : got)
 
 const unheard = "a token that nobody heard of "
 
 const isUnheard = (token: Token): boolean => token.startsWith(unheard)
 
-/** What the event is granted, if it is granted anything. */
+/** The token that the event was granted, if any. */
 const grantedTo = ({ reply }: Event, event: number): Token =>
   reply.verb === "acquire" && reply.answer._tag === "Leader" ? reply.answer.token : Token(`${unheard}${event}`)
 

@@ -1,5 +1,5 @@
 /**
- * Whether an observed reply is the one `Entry` gives; and, since its numbers tell how long
+ * Compares an observed reply with the one that `Entry` gives; and, since its numbers tell how long
  * ago or how long until something was, what they say about when the request took effect.
  */
 import type { Acquired, Snapshot, Stale } from "@cache-locking/core"
@@ -10,7 +10,7 @@ import { type State, textOf } from "./Replay.ts"
 /** The bounds that a matching reply implies; nothing when it does not match. */
 export type Matched = ReadonlyArray<Bound> | undefined
 
-/** How long the parts of an entry last, by the requests that began them. */
+/** The durations of the parts of an entry, from the requests that began them. */
 export interface Spans {
   readonly fresh: number
   readonly kept: number

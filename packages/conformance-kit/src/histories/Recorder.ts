@@ -21,7 +21,7 @@ export const randomOf = (seed: number): (() => number) => {
   }
 }
 
-/** What the flights are, and where they fly. */
+/** The flights of a history, and the key and peers that they use. */
 export interface Plan {
   readonly key: string
   readonly peers: ReadonlyArray<readonly [name: string, adapter: Adapter]>
@@ -29,13 +29,13 @@ export interface Plan {
   readonly requestsPerFlight: number
   readonly time: Time
   readonly seed: number
-  /** Whether failures of the backend are part of the plan. */
+  /** True where failures of the backend are part of the plan. */
   readonly failing: boolean
 }
 
 const pick = <A>(random: () => number, from: ReadonlyArray<A>): A => from[Math.floor(random() * from.length)]!
 
-/** How often each verb is asked, of 22. */
+/** The share of each verb, of 22. */
 const verbs: ReadonlyArray<Request["verb"]> = [
   ...Array<"acquire">(8).fill("acquire"),
   ...Array<"fill">(4).fill("fill"),

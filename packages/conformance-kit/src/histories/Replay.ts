@@ -18,11 +18,11 @@ export interface Step {
   readonly token: Token
 }
 
-/** Where a part of the entry came from: the event that began it. */
+/** The event that began each part of the entry. */
 export interface Origins {
-  /** What its age is counted from. */
+  /** The event from which its age counts. */
   readonly kept: number
-  /** What its freshness is counted from: a touch begins it anew, and the value is as old as before. */
+  /** The event from which its freshness counts: a touch begins it anew, and the value is as old as before. */
   readonly fresh: number
   /** The grant of the lease that filled the value; `-1` for what was put. */
   readonly took: number
@@ -45,7 +45,7 @@ export const nothing: State = {
   granted: new Set()
 }
 
-/** What `Entry` answers, as a reply; and whether it granted a new token. */
+/** The answer of `Entry` as a reply, and true where it granted a new token. */
 export interface Moved {
   readonly state: State
   readonly reply: Reply

@@ -9,9 +9,9 @@ import type { Judged, Report } from "./Report.ts"
 import * as Session from "./Session.ts"
 
 export interface CheckOptions {
-  /** Told of each case as it is judged. */
+  /** Called with each case as soon as it is judged. */
   readonly onJudged?: ((judged: Judged) => void) | undefined
-  /** So many cases at once, for backends whose tick is long; those that move the clock still run alone. Default 1. */
+  /** The number of cases that run at once, for backends with a long tick. Cases that move the clock still run alone. Default: 1. */
   readonly concurrency?: number | undefined
 }
 

@@ -1,4 +1,4 @@
-/** What a run of all cases found, as data and as text. */
+/** The results of a run of all cases, as data and as text. */
 import type { AdapterLimits } from "@cache-locking/core"
 import type { Facts } from "../world/Claims.ts"
 import { type LawId, laws, titleOf } from "../world/Law.ts"
@@ -30,7 +30,7 @@ export interface Counts {
   readonly skipped: number
 }
 
-/** How many cases ended how. */
+/** The number of cases with each result. */
 export const countsOf = (cases: ReadonlyArray<Judged>): Counts => {
   const of = (outcome: Verdict["outcome"]) => cases.filter(({ verdict }) => verdict.outcome === outcome).length
   return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") }
@@ -42,7 +42,25 @@ export const byLaw = (report: Report): ReadonlyArray<{ readonly law: LawId } & C
     .map(({ id }) => ({ law: id, ...countsOf(report.cases.filter(({ law }) => law === id)) }))
     .filter(({ failed, passed, skipped }) => passed + failed + skipped > 0)
 
-/** Whether no law was broken. */
+/** One case, judged, as JSON tells it: from a Worker, for one. */
+export interface PlainJudged {
+  readonly law: string
+  readonly name: string
+  readonly outcome: Verdict["outcome"]
+  /** Of a failure. */
+  readonly message: string
+}
+
+/** The cases, judged, as JSON tells them. */
+export const plain = (report: Report): ReadonlyArray<PlainJudged> =>
+  report.cases.map(({ law, name, verdict }) => ({
+    law,
+    name,
+    outcome: verdict.outcome,
+    message: verdict.outcome === "failed" ? verdict.error.message : ""
+  }))
+
+/** True when no law was broken. */
 export const conforms = (report: Report): boolean => countsOf(report.cases).failed === 0
 
 /** For people: the failures with their reasons, the skips with theirs, and the count. */

@@ -43,7 +43,7 @@ export const value = (...bytes: ReadonlyArray<number>): Value => ({ bytes: Uint8
 /** Text as a value. */
 export const text = (words: string): Value => ({ bytes: new TextEncoder().encode(words) })
 
-/** What a flight asks with: ten seconds of lease, unless it is told otherwise. */
+/** The options of an acquire: ten seconds of lease, unless `more` says otherwise. */
 export const ask = (owner: string, more: Partial<AcquireOptions> = {}): AcquireOptions => ({
   owner,
   leaseFor: 10_000,
@@ -91,7 +91,22 @@ export const load = async (adapter: Adapter, key: string, given: Value = value(1
 export const listed = async (adapter: Adapter, prefix = ""): Promise<Array<string>> =>
   [...(await run(Stream.runCollect(adapter.keys!(prefix))))].sort()
 
-/** How an adapter refuses its options. Fails where they are accepted, or where the error shows the word `secret`. */
+/** Runs the effect with the process's clock off by so much. Effect's clock goes by `Date.now`, too. */
+export const skewedBy = <A, E, R>(skew: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const real = Date.now
+      Date.now = () => real() + skew
+      return real
+    }),
+    () => effect,
+    (real) =>
+      Effect.sync(() => {
+        Date.now = real
+      })
+  )
+
+/** The error by which an adapter refuses its options. Throws where they are accepted, or where the error shows the word `secret`. */
 export const refusalOf = (make: () => unknown): InvalidOption => {
   try {
     make()

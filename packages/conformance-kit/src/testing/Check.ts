@@ -12,5 +12,5 @@ export function ensure(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Violation(what)
 }
 
-/** How many timers this process has. */
+/** The number of timers in this process. */
 export const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length

@@ -3,14 +3,14 @@ import type { Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { ask, lifetime, minute, run, sleep, value } from "./Calls.ts"
 
-/** What a process is to do in a round. */
+/** The part of one process in a round. */
 export interface Part {
   /** `acquire` (whoever leads also fills), `fill`, `delete`, or one of the tasks that `contend` was given. */
   readonly task: string
   readonly key: string
-  /** How many do it at once. Default: 1. */
+  /** The number of callers that do it at once. Default: 1. */
   readonly callers?: number | undefined
-  /** What to fill with. */
+  /** The token of a fill. */
   readonly token?: Token | undefined
   /** Milliseconds to wait before it. */
   readonly after?: number | undefined

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import type { Part } from "./Contend.ts"
 
-/** What came of a round: the outcomes of each process. */
+/** The result of a round: the outcomes of each process. */
 export type Outcomes = ReadonlyArray<ReadonlyArray<string>>
 
 /** Processes that take their parts in a race at the same moment. */

@@ -5,7 +5,7 @@
 import { type Adapter, AdapterError, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 
-/** What goes wrong with one call. */
+/** A fault of one call. */
 export type Fault =
   /** The verb never happens; the caller is told `Unavailable`. */
   | "lose-request"
@@ -24,7 +24,7 @@ export type Fault =
 export interface Call {
   readonly operation: Operation
   readonly key: string | undefined
-  /** How many calls of this operation came before it. */
+  /** The number of earlier calls of this operation. */
   readonly earlier: number
 }
 

@@ -10,7 +10,7 @@ export interface ProcessRaces {
   readonly name: string
   /** A module that ends with `contend(…)`. */
   readonly file: URL
-  /** What it finds as `process.argv.slice(2)`. */
+  /** The arguments of the module: its `process.argv.slice(2)`. */
   readonly args: ReadonlyArray<string>
   /** An adapter of this process over the same keys. */
   readonly adapter: () => Adapter | Promise<Adapter>

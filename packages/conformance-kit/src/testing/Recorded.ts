@@ -1,4 +1,4 @@
-/** What calls cost: the requests that a backend was sent. */
+/** The cost of calls: the requests that they send to a backend. */
 import type * as Effect from "effect/Effect"
 import { run } from "./Calls.ts"
 

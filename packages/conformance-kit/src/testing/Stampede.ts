@@ -1,4 +1,4 @@
-/** What a cache over the adapter is for: many callers in several processes, one cold key, one load. */
+/** A stampede: many callers in several processes ask for one cold key, and it is loaded once. */
 import { type Adapter, Cache } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { run } from "./Calls.ts"
@@ -13,7 +13,7 @@ export interface StampedePeer {
 export interface Stampede {
   /** Milliseconds from the end of the load to the last answer. */
   readonly late: number
-  /** What each peer sent. */
+  /** The requests of each peer. */
   readonly sent: ReadonlyArray<ReadonlyArray<string>>
 }
 
@@ -42,7 +42,7 @@ export const stampede = async (
     answers.every(({ value }) => value === "value"),
     "an answer is not the value that was loaded"
   )
-  // What follows the last answer, like leaving a subscription, counts too.
+  // Requests after the last answer, such as the end of a subscription, count too.
   await new Promise<void>((resolve) => setTimeout(resolve, 20))
   return { late, sent: peers.map(({ sent }) => sent()) }
 }

@@ -1,5 +1,5 @@
 /**
- * What every adapter must stand: a backend that does not answer, a network that breaks, replies that are lost, a store
+ * The faults that every adapter must stand: a backend that does not answer, a network that breaks, lost replies, a store
  * that comes back empty. Verbs fail as `Unavailable`, in time; then the same adapter goes on, and nothing is left behind.
  */
 import { type Adapter, AdapterError } from "@cache-locking/core"
@@ -117,7 +117,7 @@ export const expectUnavailable = async (adapter: Adapter, within: number): Promi
   ])
 }
 
-/** Asks until it is answered: a client takes a moment to connect again. Fails after two minutes, or with `Rejected`. */
+/** Repeats a call until it is answered, as a client takes a moment to connect again. Fails after two minutes, or with `Rejected`. */
 export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within = 120_000): Promise<A> => {
   const until = performance.now() + within
   for (;;) {

@@ -5,17 +5,17 @@ import type { Capability } from "./Claims.ts"
 import type { LawId } from "./Law.ts"
 import type { World } from "./World.ts"
 
-/** What a case needs besides the verbs that every adapter has. */
+/** A requirement of a case beyond the verbs that every adapter has. */
 export type Need = Capability | "records" | "stall" | "a store's clock" | "the process's clock" | "a clock that runs"
 
 export interface Case {
   readonly law: LawId
-  /** Unique in the kit: reports and tests go by it. */
+  /** Unique in the kit. Reports and tests use it. */
   readonly name: string
   readonly needs?: Need | undefined
-  /** It moves this process's clock or stalls the backend, so nothing else may run beside it. */
+  /** The case moves this process's clock or stalls the backend, so nothing else may run beside it. */
   readonly alone?: boolean | undefined
-  /** Its steps are a round, which may be run as often as one likes. */
+  /** The steps are one round of a race, which may run any number of times. */
   readonly race?: boolean | undefined
   readonly run: (world: World) => Effect.Effect<void, unknown, Scope.Scope>
 }
@@ -23,7 +23,7 @@ export interface Case {
 /** The steps of a case, as a generator of effects. */
 export type Steps = (world: World) => Effect.fn.Return<void, unknown, Scope.Scope>
 
-/** A case that proves a law by steps that throw where it is broken. */
+/** A case that proves a law by steps. They throw where the law is broken. */
 export const prove = (law: LawId, name: string, steps: Steps, options: Pick<Case, "needs" | "alone"> = {}): Case => ({
   law,
   name,
@@ -34,7 +34,7 @@ export const prove = (law: LawId, name: string, steps: Steps, options: Pick<Case
 /** The steps of one round of a race, on a key that no other round has. */
 export type RoundSteps = (world: World, key: string, round: number) => Effect.fn.Return<void, unknown, Scope.Scope>
 
-/** A case that proves a law by racing: once is no proof, so its steps run in rounds, twenty unless it is told otherwise. */
+/** A case that proves a law by a race. Once is no proof, so its steps run in rounds: twenty, unless the case says otherwise. */
 export const race = (
   law: LawId,
   name: string,
@@ -47,9 +47,11 @@ export const race = (
     name,
     race: true,
     run: (world) => {
-      const { atOnce, count } = world.rounds ?? { atOnce: 1, count: rounds }
+      // A crowd needs fewer rounds than two callers that must meet.
+      const share = rounds < 10 ? 4 : 1
+      const { atOnce, count } = world.rounds ?? { atOnce: 1, count: rounds * share }
       return Effect.forEach(
-        Array.from({ length: count }, (_, round) => round),
+        Array.from({ length: Math.ceil(count / share) }, (_, round) => round),
         (round) => Effect.scoped(one(world, world.name(), round)),
         { concurrency: atOnce, discard: true }
       )

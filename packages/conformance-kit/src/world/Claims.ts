@@ -1,5 +1,5 @@
 /**
- * What an author says of an adapter, to be compared with what it is.
+ * The abilities that an author claims for an adapter. The kit compares them with those it has.
  *
  * Every claim must be made: a capability that the adapter lacks is claimed `false`, its
  * cases are then visible skips, and that it is really absent is itself a case.
@@ -11,7 +11,7 @@ export const capabilities = ["watch", "keys", "changes", "acquireMany", "deleteM
 
 export type Capability = (typeof capabilities)[number]
 
-/** What the author says. */
+/** The author's claims. */
 export interface Claims {
   readonly watch: boolean
   readonly keys: boolean
@@ -31,7 +31,7 @@ export interface Claims {
   readonly clock: "store" | "client" | "process"
 }
 
-/** What the adapter has. */
+/** The abilities that the adapter has. */
 export type Facts = { readonly [C in Capability]: boolean } & { readonly clock: "store" | "client" }
 
 /** Reads the facts from an adapter. */
@@ -46,7 +46,7 @@ export const factsOf = (adapter: Adapter): Facts => ({
   clock: adapter.limits.clock
 })
 
-/** How long near hits may lag, or `undefined` when there are none. */
+/** Milliseconds by which near hits may lag, or `undefined` without near hits. */
 export const lagOf = (claims: Claims): number | undefined => {
   if (claims.hitUnsafe === false) return undefined
   return claims.hitUnsafe === true ? 0 : claims.hitUnsafe.lag

@@ -82,6 +82,6 @@ export const noStale = (found: Acquired, what: string): void => {
   if (found._tag !== "Hit") holds(found.stale === undefined, `${what}: expected no stale value, got ${show(found)}`)
 }
 
-/** How many of the answers have the tag. */
+/** The number of answers with the tag. */
 export const count = (found: ReadonlyArray<Acquired>, tag: Acquired["_tag"]): number =>
   found.filter((one) => one._tag === tag).length

@@ -1,5 +1,5 @@
 /**
- * What the cases prove: the numbered laws of `Adapter.ts`, word for word, then what the
+ * The laws that the cases prove: the numbered ones of `Adapter.ts`, word for word, then what the
  * contract says beside each verb, then what the kit itself adds.
  */
 

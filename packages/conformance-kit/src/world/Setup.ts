@@ -1,5 +1,5 @@
 /**
- * What an author gives to have an adapter judged: a name, two peers on one backend, and claims.
+ * The setup of a judgement: a name, two peers on one backend, and claims.
  */
 import { type Adapter, Adapter as AdapterService } from "@cache-locking/core"
 import * as Context from "effect/Context"
@@ -55,7 +55,7 @@ export interface Setup {
 
 /** Builds peers from layers: the backend once, the adapter twice. */
 export const peersOf = <R, E, E2>(layers: {
-  /** What the peers share: a container, a binding, an emulator. */
+  /** The part that the peers share: a container, a binding, an emulator. */
   readonly backend: Layer.Layer<R, E>
   /** One process's adapter on it. */
   readonly peer: Layer.Layer<Adapter, E2, R>

@@ -20,7 +20,7 @@ export class Time {
   readonly tick: number
   /** Milliseconds of one step in a case. */
   readonly unit: number
-  /** How far a number that the backend tells may be off. */
+  /** The allowed error of a number that the backend reports. */
   readonly tolerance: number
 
   constructor(tick: number, stretch: number) {

@@ -1,5 +1,5 @@
 /**
- * How a case ends other than well: the law was broken, the machine was too slow to tell, or
+ * The ways in which a case fails to pass: the law was broken, the machine was too slow to tell, or
  * the case does not apply. Cases throw these; the runner sorts them.
  */
 
@@ -18,7 +18,7 @@ export class NotApplicable extends Error {
   override readonly name = "NotApplicable"
 }
 
-/** What became of one case. */
+/** The result of one case. */
 export type Verdict =
   | { readonly outcome: "passed" }
   | { readonly outcome: "failed"; readonly error: Error }

@@ -1,5 +1,5 @@
 /**
- * What a case is given: two peers on one backend, a key that nobody else uses, and time;
+ * The surroundings of a case: two peers on one backend, a key that nobody else uses, and time;
  * and the small steps that most stories are made of.
  */
 import type { Acquired, AcquireOptions, Adapter, AdapterError, Lifetime, Token, Value } from "@cache-locking/core"
@@ -29,7 +29,7 @@ export class World {
   readonly stall: Stall | undefined
   /** All peers: these two, and any more for races. */
   readonly peers: ReadonlyArray<Adapter>
-  /** How often a race is run, where it is not left to the case, and how many of its rounds at once. */
+  /** The rounds of a race, where the case does not decide them. */
   readonly rounds: Rounds | undefined
   /** A key of this case alone. */
   readonly key: string
@@ -126,7 +126,7 @@ export class World {
   }
 }
 
-/** How a race is run. */
+/** The rounds of a race: how many there are, and how many run at once. */
 export interface Rounds {
   readonly count: number
   readonly atOnce: number
