@@ -1,31 +1,19 @@
 /** The whole contract, over both of the SDK's clients. */
+
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb"
-import type { Claims } from "@cache-locking/conformance-kit"
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { MemoryAdapter } from "@cache-locking/core"
-import { FaultProxy, httpCommands, Unavailable } from "@cache-locking/test-servers"
+import { FaultProxy, httpCommands } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
-import { afterAll, describe, it } from "vitest"
+import { afterAll } from "vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
-import { connect, recordsIn, serverWith } from "./fixtures/Support.ts"
-
-const claims: Claims = {
-  watch: false,
-  keys: true,
-  acquireMany: true,
-  deleteMany: true,
-  changes: false,
-  hitUnsafe: false,
-  close: false,
-  clock: "client"
-}
+import { claims, connect, overTable, recordsIn } from "./fixtures/Support.ts"
 
 const table = "conformance"
 const prefix = "kit"
 
-const server = await serverWith(table)
-if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
-else {
+await overTable(table, async (server) => {
   const proxy = await FaultProxy.start({ target: server, reader: httpCommands })
   const clients = [connect(proxy.url()), connect(server.url), connect(server.url)] as const
   afterAll(async () => {
@@ -39,13 +27,7 @@ else {
       name: "a document client, and a plain one",
       claims,
       records: (key) => Effect.promise(() => records(key)),
-      stall: {
-        begin: Effect.acquireRelease(
-          Effect.sync(() => proxy.blackhole()),
-          () => Effect.promise(() => proxy.heal())
-        ),
-        within: 4_000
-      },
+      stall: stallOf(() => proxy, 4_000),
       peers: () => ({
         here: DynamoDbAdapter.make({ client: DynamoDBDocumentClient.from(here), table, prefix }),
         there: DynamoDbAdapter.make({ client: there, table, prefix })
@@ -66,4 +48,4 @@ else {
     },
     { concurrent: true }
   )
-}
+})

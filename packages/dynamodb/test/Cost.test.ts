@@ -1,14 +1,14 @@
 /** What calls cost: requests counted by a proxy, and read and write units as DynamoDB itself tells them. */
+import { ask, lead, lifetime, minute, run } from "@cache-locking/conformance-kit/testing"
 import type { Adapter, Token } from "@cache-locking/core"
-import { type FaultProxy, type Server, Unavailable } from "@cache-locking/test-servers"
+import type { FaultProxy } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, expect, it } from "vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
-import { ask, clientOf, lead, lifetime, minute, proxyTo, run, serverWith } from "./fixtures/Support.ts"
+import { clientOf, overTable, proxyOf } from "./fixtures/Support.ts"
 
 const table = "cost"
-const server = await serverWith(table)
 
 interface Consumed {
   readonly ReadCapacityUnits?: number
@@ -39,14 +39,14 @@ const sized = (bytes: number) => ({ bytes: new Uint8Array(bytes).fill(7) })
 
 const long = lifetime(minute, minute)
 
-describe.skipIf(server instanceof Unavailable)("cost per call", () => {
+await overTable(table, (server) => {
   let proxy: FaultProxy
   let adapter: Adapter
   let units: ReadonlyArray<readonly [string, number]>
   const meter = { units: [] as Array<readonly [string, number]> }
 
   beforeEach(async () => {
-    proxy = await proxyTo(server as Server)
+    proxy = await proxyOf(server)
     const { client, units: told } = metered(proxy.url())
     meter.units = told
     units = told

@@ -1,17 +1,16 @@
+import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
-import { type Server, Unavailable } from "@cache-locking/test-servers"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { describe, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
-import { ask, clientOf, connect, lifetime, minute, proxyTo, run, serverWith, value } from "./fixtures/Support.ts"
+import { clientOf, connect, overTable, proxyOf } from "./fixtures/Support.ts"
 
 const table = "layers"
-const server = await serverWith(table)
 const idle = connect("http://127.0.0.1:1")
 
 const use = Effect.gen(function* () {
@@ -60,9 +59,9 @@ it("gives a listing adapter exactly where keys can be listed", async () => {
   expect([...(await services(blind)).keys()]).toContain(Adapter.key)
 })
 
-describe.skipIf(server instanceof Unavailable)("over a table", () => {
+await overTable(table, (server) => {
   it("layer leaves the client open", async () => {
-    const client = clientOf((server as Server).url)
+    const client = clientOf(server.url)
     const layer = DynamoDbAdapter.layer({ client, table, prefix: "layer", commandTimeout: "10 seconds" })
     expect(await run(Effect.provide(use, layer))).toBe("Hit")
     expect(await run(Effect.provide(list, layer))).toEqual(["k"])
@@ -70,7 +69,7 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
   })
 
   it("layerConfig makes a client of its own, and closes its connections", async () => {
-    const proxy = await proxyTo(server as Server)
+    const proxy = await proxyOf(server)
     const layer = DynamoDbAdapter.layerConfig({
       endpoint: Config.String("DYNAMODB_URL"),
       region: Config.succeed("local"),
@@ -94,7 +93,7 @@ describe.skipIf(server instanceof Unavailable)("over a table", () => {
 
   it("layerConfig takes one configuration, too", async () => {
     const config = Config.succeed({
-      endpoint: (server as Server).url,
+      endpoint: server.url,
       region: "local",
       accessKeyId: "local",
       secretAccessKey: Redacted.make("hidden"),

@@ -5,14 +5,15 @@ import {
   DescribeTimeToLiveCommand,
   UpdateTimeToLiveCommand
 } from "@aws-sdk/client-dynamodb"
+import { failureOf, put, run } from "@cache-locking/conformance-kit/testing"
 import { InvalidOption } from "@cache-locking/core"
-import { DynamoDbLocal, orUnavailable, type Server, Unavailable } from "@cache-locking/test-servers"
+import { DynamoDbLocal } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import { afterAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
-import { clientOf, connect, failureOf, lifetime, minute, proxyTo, run, value } from "./fixtures/Support.ts"
+import { clientOf, connect, proxyOf } from "./fixtures/Support.ts"
 
-const server = await orUnavailable(DynamoDbLocal.start({ own: true }))
 const idle = connect("http://127.0.0.1:1", { maxAttempts: 1 })
 
 describe("definition", () => {
@@ -49,20 +50,18 @@ describe("setup without a service", () => {
   })
 })
 
-describe.skipIf(server instanceof Unavailable)("setup", () => {
-  if (!(server instanceof Unavailable)) afterAll(() => server.stop())
-  const url = () => (server as Server).url
+await overServer(DynamoDbLocal.start({ own: true }), (server) => {
   const ours = (table: string) => DynamoDbAdapter.definition({ table }).table
 
   const stateOf = async (table: string) => {
-    const client = clientOf(url())
+    const client = clientOf(server.url)
     const { Table } = await client.send(new DescribeTableCommand({ TableName: table }))
     const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: table }))
     return { keys: Table?.KeySchema, created: Table?.CreationDateTime, expiry: TimeToLiveDescription }
   }
 
   it("makes a table that an adapter works with, and is safe to repeat", async () => {
-    const client = clientOf(url())
+    const client = clientOf(server.url)
     await run(DynamoDbAdapter.setup({ client, table: "made" }))
     const made = await stateOf("made")
     expect(made).toMatchObject({
@@ -70,14 +69,14 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
       expiry: { TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" }
     })
     const adapter = DynamoDbAdapter.make({ client, table: "made", commandTimeout: "10 seconds" })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     await run(DynamoDbAdapter.setup({ client, table: "made" }))
     expect(await stateOf("made")).toEqual(made)
     expect((await run(adapter.read("k"))).value).toBeDefined()
   })
 
   it("finishes what another began: a table that does not expire yet", async () => {
-    const client = clientOf(url())
+    const client = clientOf(server.url)
     await client.send(new CreateTableCommand(ours("half")))
     await run(DynamoDbAdapter.setup({ client, table: "half" }))
     expect((await stateOf("half")).expiry).toMatchObject({ TimeToLiveStatus: "ENABLED" })
@@ -103,7 +102,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
 
   it.each(Object.keys(foreign))("refuses a table with %s, and leaves it as it is", async (what) => {
     const table = what.replaceAll(" ", "-")
-    const client = clientOf(url())
+    const client = clientOf(server.url)
     await client.send(new CreateTableCommand({ ...ours(table), ...foreign[what] }))
     const before = await stateOf(table)
     const error = await failureOf(DynamoDbAdapter.setup({ client, table }))
@@ -114,7 +113,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
   })
 
   it("refuses a table that expires by another attribute", async () => {
-    const client = clientOf(url())
+    const client = clientOf(server.url)
     await client.send(new CreateTableCommand(ours("other-expiry")))
     const TimeToLiveSpecification = { AttributeName: "ttl", Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName: "other-expiry", TimeToLiveSpecification }))
@@ -124,7 +123,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
   })
 
   it("two hundred times, of several at once all succeed, and one makes the table", async () => {
-    const clients = Array.from({ length: 4 }, () => clientOf(url()))
+    const clients = Array.from({ length: 4 }, () => clientOf(server.url))
     const created: Array<string> = []
     for (const client of clients) {
       client.middlewareStack.add(
@@ -153,7 +152,7 @@ describe.skipIf(server instanceof Unavailable)("setup", () => {
   })
 
   it("gives up in time where nobody answers, and leaves no request behind", async () => {
-    const proxy = await proxyTo(server as Server)
+    const proxy = await proxyOf(server)
     const client = clientOf(proxy.url())
     proxy.blackhole()
     const began = performance.now()
