@@ -1,25 +1,17 @@
 /** The whole contract: from Node over HTTP, with a proxy in the way of one peer. */
-import type { Claims, Records } from "@cache-locking/conformance-kit"
+
+import type { Records } from "@cache-locking/conformance-kit"
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import { FaultProxy, WorkersBridge } from "@cache-locking/test-servers"
+import { FaultProxy, WorkersBackend, WorkersBridge } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { D1Adapter } from "../src/index.ts"
-import * as Backend from "./fixtures/Backend.ts"
-
-const claims: Claims = {
-  watch: false,
-  keys: true,
-  changes: false,
-  acquireMany: true,
-  deleteMany: true,
-  hitUnsafe: false,
-  close: false,
-  clock: "store"
-}
+import { claims } from "./fixtures/Support.ts"
 
 const table = "conformance"
-const backend = await Backend.start()
-const proxy = await FaultProxy.start({ target: { host: "127.0.0.1", port: backend.port, url: backend.url } })
+const backend = await serverOfFile(WorkersBackend.start())
+const proxy = await FaultProxy.start({ target: backend })
 const eye = backend.database()
 await Effect.runPromise(D1Adapter.setup({ database: eye, table }))
 
@@ -41,20 +33,11 @@ suite(
     name: "D1",
     claims,
     records,
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: 12_000
-    },
+    stall: stallOf(() => proxy, 12_000),
     peers: () => ({
       here: D1Adapter.make({ database: WorkersBridge.d1(proxy.url()), table, commandTimeout: "4 seconds" }),
       there: D1Adapter.make({ database: backend.database(), table }),
-      close: async () => {
-        await proxy.stop()
-        await backend[Symbol.asyncDispose]()
-      }
+      close: () => proxy.stop()
     })
   },
   { concurrent: true }

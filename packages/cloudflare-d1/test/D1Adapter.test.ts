@@ -1,17 +1,29 @@
+import {
+  ask,
+  failureOf,
+  hit,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  minute,
+  put,
+  run,
+  sleep,
+  tagOf,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { timers, WorkersBackend } from "@cache-locking/test-servers"
+import { metered } from "@cache-locking/test-servers/d1"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { D1Adapter } from "../src/index.ts"
 import { keysAtOnce } from "../src/Statements.ts"
 import { causeBytes } from "../src/Verbs.ts"
-import * as Backend from "./fixtures/Backend.ts"
-import { ask, failureOf, hit, lead, lifetime, metered, minute, run, sleep, text, value } from "./fixtures/Support.ts"
 
-let backend: Backend.Backend
-beforeAll(async () => {
-  backend = await Backend.start()
-})
-afterAll(() => backend[Symbol.asyncDispose]())
+const backend = await serverOfFile(WorkersBackend.start())
 
 /** An adapter over a table of its own, and what its calls cost. */
 const open = async (table: string) => {
@@ -29,7 +41,7 @@ describe("over miniflare's own binding", () => {
     const { token } = await lead(adapter, "k")
     const bytes = Uint8Array.from({ length: 512 }, (_, at) => at)
     expect(await run(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
-    expect(hit(await run(adapter.acquire("k", ask("you")))).value.bytes).toEqual(bytes)
+    expect((await hitOf(adapter, "k")).value.bytes).toEqual(bytes)
     expect((await failureOf(D1Adapter.make({ database, table: "absent" }).read("k"))).reason).toBe("Rejected")
   })
 })
@@ -42,30 +54,29 @@ describe("keys and values", () => {
 
   it("any text is a key, and keys are apart", async () => {
     const { adapter } = await open("keys")
-    for (const key of keys) await run(adapter.put(key, { value: text(`of ${key}`), lifetime: lifetime(minute) }))
+    for (const key of keys) await put(adapter, key, text(`of ${key}`))
     for (const key of keys) {
-      expect(hit(await run(adapter.acquire(key, ask("you")))).value).toEqual(text(`of ${key}`))
+      expect((await hitOf(adapter, key)).value).toEqual(text(`of ${key}`))
     }
-    const listed = [...(await run(Stream.runCollect(adapter.keys!(""))))]
-    expect(listed.toSorted()).toEqual(keys.toSorted())
-    expect([...(await run(Stream.runCollect(adapter.keys!("a"))))].toSorted()).toEqual(["a", "a\0", "a\0b"])
-    expect([...(await run(Stream.runCollect(adapter.keys!("%"))))]).toEqual(["%"])
+    expect(await listed(adapter)).toEqual(keys.toSorted())
+    expect(await listed(adapter, "a")).toEqual(["a", "a\0", "a\0b"])
+    expect(await listed(adapter, "%")).toEqual(["%"])
     // As text begins in JavaScript: also with half an emoji.
-    expect([...(await run(Stream.runCollect(adapter.keys!("\ud83d"))))]).toEqual(["😀"])
-    expect([...(await run(Stream.runCollect(adapter.keys!("\ud83da"))))]).toEqual([])
+    expect(await listed(adapter, "\ud83d")).toEqual(["😀"])
+    expect(await listed(adapter, "\ud83da")).toEqual([])
     expect(await run(adapter.deleteMany!([...keys, "none"]))).toBe(keys.length)
-    expect([...(await run(Stream.runCollect(adapter.keys!(""))))]).toEqual([])
+    expect(await listed(adapter)).toEqual([])
   })
 
   it("half a surrogate pair is refused: UTF-8 has no such key", async () => {
     const { adapter } = await open("surrogates")
     expect((await failureOf(adapter.read("a\ud800"))).reason).toBe("Rejected")
     expect((await failureOf(adapter.acquireMany!(["a", "a\ud800"], ask("me")))).reason).toBe("Rejected")
-    await run(adapter.put("a", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "a")
     // More than one statement takes, and the bad one last: none is deleted.
     const many = ["a", ...Array.from({ length: 200 }, (_, at) => `b${at}`), "a\ud800"]
     expect((await failureOf(adapter.deleteMany!(many))).reason).toBe("Rejected")
-    expect([...(await run(Stream.runCollect(adapter.keys!(""))))]).toEqual(["a"])
+    expect(await listed(adapter)).toEqual(["a"])
   })
 
   it("the largest value stands in one row with the longest key and the largest cause", async () => {
@@ -73,7 +84,7 @@ describe("keys and values", () => {
     const { keyBytes, valueBytes } = adapter.limits
     const key = "k".repeat(keyBytes)
     const largest = { bytes: new Uint8Array(valueBytes).fill(255) }
-    await run(adapter.put(key, { value: largest, lifetime: lifetime(0, minute) }))
+    await put(adapter, key, largest, lifetime(0, minute))
     const { token } = await lead(adapter, key, "o".repeat(64))
     const cause = { bytes: new Uint8Array(causeBytes).fill(7) }
     expect(await run(adapter.abandon(key, { token, cooldown: minute, cause }))).toBe(true)
@@ -100,7 +111,7 @@ describe("integers", () => {
       for (const stale of [0, 5, Infinity, 1e300]) {
         const key = `${at}-${stale}`
         await run(adapter.put(key, { value: value(1), lifetime: { fresh, stale } }))
-        expect(hit(await run(adapter.acquire(key, ask("you")))).freshFor).toBe(Infinity)
+        expect((await hitOf(adapter, key)).freshFor).toBe(Infinity)
         const { token } = await lead(adapter, key, "me", { refreshWithin: Infinity, leaseFor: fresh })
         expect((await run(adapter.read(key))).lease!.endsIn).toBe(Infinity)
         expect(await run(adapter.renew(key, { token, leaseFor: fresh }))).toBe(true)
@@ -162,12 +173,12 @@ describe("what calls cost", () => {
 
   it("a hit writes nothing; one that was expected only reads, and reads one row", async () => {
     const { adapter, spent } = await open("hits")
-    await run(adapter.put("k", { value: value(1), lifetime: lives }))
+    await put(adapter, "k", value(1), lives)
     spent()
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await hitOf(adapter, "k")
     expect(spent()).toEqual({ requests: 1, statements: 2, read: 1, written: 0 })
     for (let at = 0; at < 3; at++) {
-      hit(await run(adapter.acquire("k", ask("you"))))
+      await hitOf(adapter, "k")
       expect(spent()).toEqual({ ...one, read: 1, written: 0 })
     }
   })
@@ -176,13 +187,13 @@ describe("what calls cost", () => {
     const { adapter, database, spent } = await open("vain")
     // Another isolate: nothing is shared with it but the database.
     const other = D1Adapter.make({ database: { ...database }, table: "vain" })
-    await run(adapter.put("k", { value: value(1), lifetime: lives }))
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await put(adapter, "k", value(1), lives)
+    await hitOf(adapter, "k")
     await run(other.delete("k"))
     spent()
     await lead(adapter, "k")
     expect(spent()).toMatchObject({ requests: 2, statements: 3, written: 1 })
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "k")).toBe("Follower")
     expect(spent()).toMatchObject({ requests: 1, statements: 2, written: 0 })
   })
 
@@ -190,15 +201,15 @@ describe("what calls cost", () => {
     const { adapter, database, spent } = await open("told")
     const other = D1Adapter.make({ database: { ...database }, table: "told" })
     for (const key of ["led", "cooling"]) {
-      await run(adapter.put(key, { value: value(1), lifetime: lives }))
-      hit(await run(adapter.acquire(key, ask("you"))))
+      await put(adapter, key, value(1), lives)
+      await hitOf(adapter, key)
       await run(other.delete(key))
     }
     await lead(other, "led")
     const { token } = await lead(other, "cooling")
     await run(other.abandon("cooling", { token, cooldown: minute, cause: text("why") }))
     spent()
-    expect((await run(adapter.acquire("led", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "led")).toBe("Follower")
     expect(await run(adapter.acquire("cooling", ask("you")))).toMatchObject({ _tag: "Cooling", cause: text("why") })
     expect(spent()).toEqual({ requests: 2, statements: 2, read: 2, written: 0 })
   })
@@ -207,17 +218,17 @@ describe("what calls cost", () => {
     const { adapter, spent } = await open("follows")
     const { token } = await lead(adapter, "k")
     spent()
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "k")).toBe("Follower")
     expect(spent()).toMatchObject({ requests: 1, read: 1, written: 0 })
     await run(adapter.abandon("k", { token, cooldown: minute }))
     expect(spent()).toMatchObject({ ...one, read: 2, written: 1 })
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Cooling")
+    expect(await tagOf(adapter, "k")).toBe("Cooling")
     expect(spent()).toMatchObject({ requests: 1, read: 1, written: 0 })
   })
 
   it("every other verb is one statement, and writes one row or none", async () => {
     const { adapter, spent } = await open("verbs")
-    await run(adapter.put("k", { value: value(1), lifetime: lives }))
+    await put(adapter, "k", value(1), lives)
     expect(spent()).toMatchObject({ ...one, read: 0, written: 1 })
     await run(adapter.read("k"))
     expect(spent()).toEqual({ ...one, read: 1, written: 0 })
@@ -266,9 +277,9 @@ describe("what calls cost", () => {
     const { adapter, spent } = await open("listing")
     const keys = Array.from({ length: 1001 }, (_, at) => `k${String(at).padStart(4, "0")}`)
     await run(adapter.acquireMany!(keys, ask("me")))
-    await run(adapter.put("other", { value: value(1), lifetime: lives }))
+    await put(adapter, "other", value(1), lives)
     spent()
-    expect([...(await run(Stream.runCollect(adapter.keys!("k"))))]).toEqual(keys)
+    expect(await listed(adapter, "k")).toEqual(keys)
     const { read, requests, written } = spent()
     expect([requests, written]).toEqual([3, 0])
     // The row after the last one, too.
@@ -279,9 +290,9 @@ describe("what calls cost", () => {
     const { adapter, spent } = await open("prefixes")
     await run(adapter.acquireMany!(["a1", "a2", ...Array.from({ length: 300 }, (_, at) => `b${at}`)], ask("me")))
     spent()
-    expect([...(await run(Stream.runCollect(adapter.keys!("a"))))]).toEqual(["a1", "a2"])
+    expect(await listed(adapter, "a")).toEqual(["a1", "a2"])
     expect(spent().read).toBeLessThanOrEqual(3)
-    expect([...(await run(Stream.runCollect(adapter.keys!("\u{10ffff}"))))]).toEqual([])
+    expect(await listed(adapter, "\u{10ffff}")).toEqual([])
     expect(spent().read).toBeLessThanOrEqual(1)
   })
 })
@@ -289,14 +300,13 @@ describe("what calls cost", () => {
 describe("time", () => {
   it("is the database's: it passes between requests", async () => {
     const { adapter } = await open("time")
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(400, minute) }))
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await put(adapter, "k", value(1), lifetime(400, minute))
+    await hitOf(adapter, "k")
     await sleep(405)
     expect(await run(adapter.acquire("k", ask("you")))).toMatchObject({ _tag: "Leader", stale: { value: value(1) } })
   })
 
   it("bounds every request, and no timer stays", async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
     const before = timers()
     const silent: D1Adapter.Database = {
       prepare: () => ({ bind: () => silent.prepare(""), all: () => new Promise(() => {}) }),

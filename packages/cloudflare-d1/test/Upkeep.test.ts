@@ -1,17 +1,26 @@
 /** How the table comes to be, and how what is over goes. */
+import {
+  ask,
+  failureOf,
+  lead,
+  lifetime,
+  minute,
+  put,
+  run,
+  sleep,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { WorkersBackend } from "@cache-locking/test-servers"
+import { metered } from "@cache-locking/test-servers/d1"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { D1Adapter } from "../src/index.ts"
 import { sweepRows } from "../src/Statements.ts"
 import { sweepEvery } from "../src/Sweeper.ts"
-import * as Backend from "./fixtures/Backend.ts"
-import { ask, failureOf, lead, lifetime, metered, minute, run, sleep, text, value } from "./fixtures/Support.ts"
 
-let backend: Backend.Backend
-beforeAll(async () => {
-  backend = await Backend.start()
-})
-afterAll(() => backend[Symbol.asyncDispose]())
+const backend = await serverOfFile(WorkersBackend.start())
 
 const rowsOf = async (table: string): Promise<ReadonlyArray<Record<string, unknown>>> => {
   const { results } = await backend.database().prepare(`SELECT * FROM "${table}" ORDER BY key`).all()
@@ -32,7 +41,7 @@ describe("migration", () => {
     await backend.database().prepare(sql).all()
     const { adapter, database } = await created("by_hand")
     await run(D1Adapter.setup({ database, table: "by_hand" }))
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "k")
     expect((await rowsOf("by_hand")).length).toBe(1)
     expect(D1Adapter.migration()).toContain('"cache_locking"')
   })
@@ -52,7 +61,7 @@ describe("setup", () => {
 
   it("leaves what is there alone", async () => {
     const { adapter, database, table } = await created("kept")
-    await run(adapter.put("k", { value: text("v"), lifetime: lifetime(minute) }))
+    await put(adapter, "k", text("v"))
     await run(D1Adapter.setup({ database, table }))
     expect((await run(adapter.read("k"))).value).toEqual(text("v"))
   })
@@ -87,7 +96,7 @@ describe("setup", () => {
   it("takes any name, as a name and never as code", async () => {
     for (const table of ['q"uote', "; DROP TABLE orders", "sel ect", "ünï😀", "'"]) {
       const { adapter } = await created(table)
-      await run(adapter.put("k", { value: text(table), lifetime: lifetime(minute) }))
+      await put(adapter, "k", text(table))
       expect((await run(adapter.read("k"))).value).toEqual(text(table))
     }
     expect(await run(D1Adapter.make({ database: backend.database(), table: "'" }).delete("k"))).toBe(true)
@@ -123,8 +132,8 @@ describe("what is over", () => {
     const { adapter, database, table } = await created("collected")
     // Before there is anything over, for any write may carry a page along.
     await lead(adapter, "row-led")
-    await run(adapter.put("forever", { value: value(1), lifetime: lifetime(Infinity) }))
-    await run(adapter.put("stale", { value: value(1), lifetime: lifetime(0, minute) }))
+    await put(adapter, "forever", value(1), lifetime(Infinity))
+    await put(adapter, "stale", value(1), lifetime(0, minute))
     await fill(table, 500, -1)
     await fill(table, 50, minute, 500)
     const meter = metered(database)
@@ -142,8 +151,7 @@ describe("what is over", () => {
     const meter = metered(database)
     const adapter = D1Adapter.make({ database: meter.database, table })
     const lives = lifetime(minute)
-    for (let at = 0; at < sweepEvery * 8; at++)
-      await run(adapter.put(`row00015${at % 10}`, { value: value(1), lifetime: lives }))
+    for (let at = 0; at < sweepEvery * 8; at++) await put(adapter, `row00015${at % 10}`, value(1), lives)
     const { read, requests } = meter.spent()
     expect(requests).toBe(sweepEvery * 8)
     // What the README says of each: no page has more to read than a full one.
@@ -157,7 +165,7 @@ describe("what is over", () => {
     // Binding by binding another isolate, which writes once. That none of 400 carries a page is as likely as nothing.
     for (let at = 0; at < 400 && (await rowsOf(table)).length > 1; at++) {
       const adapter = D1Adapter.make({ database: backend.database(), table })
-      await run(adapter.put("a", { value: value(1), lifetime: lifetime(minute) }))
+      await put(adapter, "a")
     }
     expect((await rowsOf(table)).map(({ key }) => key)).toEqual(["a"])
   })
@@ -167,7 +175,7 @@ describe("what is over", () => {
     const lives = lifetime(300)
     await lead(adapter, "led")
     const over = await lead(adapter, "over an expired value", "me", { leaseFor: 1 })
-    await run(adapter.put("over an expired value", { value: value(1), lifetime: lifetime(1) }))
+    await put(adapter, "over an expired value", value(1), lifetime(1))
     expect(
       await run(adapter.fill("over an expired value", { token: over.token, value: value(2), lifetime: lives }))
     ).toBe(false)
@@ -176,11 +184,11 @@ describe("what is over", () => {
     await run(adapter.renew("over an expired value", { token: renewed.token, leaseFor: minute }))
     const cooling = await lead(adapter, "cooling")
     await run(adapter.abandon("cooling", { token: cooling.token, cooldown: minute }))
-    await run(adapter.put("touched", { value: value(1), lifetime: lifetime(50) }))
+    await put(adapter, "touched", value(1), lifetime(50))
     await run(adapter.touch("touched", { freshFor: minute }))
     const refilled = await lead(adapter, "touched", "me", { refreshWithin: Infinity })
     await run(adapter.touch("touched", { freshFor: 40 }))
-    await run(adapter.put("refreshing", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "refreshing")
     await lead(adapter, "refreshing", "me", { refreshWithin: Infinity, leaseFor: 1 })
     await sleep(60)
     expect(await run(D1Adapter.collect({ database, table }))).toBe(0)
@@ -193,7 +201,7 @@ describe("what is over", () => {
 
   it("is never answered while it lies there, nor listed, nor counted", async () => {
     const { adapter, table } = await created("lying")
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(1, 1) }))
+    await put(adapter, "k", value(1), lifetime(1, 1))
     await sleep(10)
     expect((await rowsOf(table)).length).toBe(1)
     expect(await run(adapter.read("k"))).toMatchObject({ value: undefined, keptFor: 0 })

@@ -2,16 +2,10 @@
 
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Report } from "@cache-locking/conformance-kit"
 import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-
-interface Judged {
-  readonly law: string
-  readonly name: string
-  readonly outcome: string
-  readonly message: string
-}
 
 const compatibilityDate = "2026-07-01"
 
@@ -20,7 +14,7 @@ it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () =>
   const miniflare = await WorkersRuntime.start({ modules: true, script, compatibilityDate, d1Databases: ["DB"] })
   try {
     const response = await miniflare.dispatchFetch("http://worker/")
-    const { cases } = (await response.json()) as { readonly cases: ReadonlyArray<Judged> }
+    const cases = (await response.json()) as ReadonlyArray<Report.PlainJudged>
     // Histories are explained by when replies came, which cannot be told in here: they are judged from outside.
     expect(cases.filter(({ outcome }) => outcome === "failed")).toEqual([])
     expect(cases.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(225)
