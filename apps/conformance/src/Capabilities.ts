@@ -1,12 +1,12 @@
-/** `capabilities.json`: what was judged, on what, and what came of it. Nothing in it depends on the day. */
+/** `capabilities.json`: the results of all setups and the servers they ran on. Nothing in it depends on the date. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { type LawId, Report } from "@cache-locking/conformance-kit"
-import type { AdapterSetup, ServerFacts } from "./AdapterSetup.ts"
+import type { AdapterSetup, ServerFacts } from "./setups/AdapterSetup.ts"
 
-/** JSON has no `Infinity`. */
+/** A limit. JSON has no `Infinity`. */
 export type Bound = number | "none"
 
-/** What is known of one setup. */
+/** The result of one setup. */
 export type Entry = Run | NotRun
 
 export interface NotRun {
@@ -40,7 +40,7 @@ export const file = new URL("../capabilities.json", import.meta.url)
 
 const bound = (limit: number): Bound => (limit === Infinity ? "none" : limit)
 
-/** What a run found. */
+/** The result of a run. */
 export const run = (setup: AdapterSetup, server: ServerFacts | undefined, report: Report.Report): Run => {
   const { keyBytes, valueBytes, ...limits } = report.limits
   return {
@@ -61,7 +61,7 @@ export const run = (setup: AdapterSetup, server: ServerFacts | undefined, report
   }
 }
 
-/** What could not be judged, and why. */
+/** The result where the backend is not available. */
 export const notRun = (setup: AdapterSetup, reason: string): NotRun => ({
   status: "not run",
   title: setup.title,

@@ -1,5 +1,6 @@
 /** The README's table of adapters, generated from `capabilities.json` between two marks. */
 import { readFileSync, writeFileSync } from "node:fs"
+import { cases } from "@cache-locking/conformance-kit"
 import type { Bound, Capabilities, Entry, Run } from "./Capabilities.ts"
 
 export const readme = new URL("../../../README.md", import.meta.url)
@@ -19,9 +20,9 @@ const size = (limit: Bound): string => {
 const yes = (has: boolean): string => (has ? "yes" : "no")
 
 const conformance = ({ total }: Run): string => {
-  const judged = total.passed + total.failed
+  const run = total.passed + total.failed
   const failures = total.failed === 0 ? "" : `, **${total.failed} failed**`
-  return `${total.passed} of ${judged} cases${failures}, ${total.skipped} do not apply`
+  return `${total.passed} of ${run} cases${failures}, ${total.skipped} do not apply`
 }
 
 const row = (entry: Entry): ReadonlyArray<string> => {
@@ -44,14 +45,14 @@ const header = [
   "Backend",
   "Package",
   "Conformance",
-  "Judged on",
+  "Tested on",
   "Wakes followers",
   "Lists keys",
   "Clock",
   "Largest value"
 ]
 
-/** Rows as Markdown, padded as the formatter of this repository pads them. */
+/** Rows as Markdown, padded like the other tables of the README. */
 const lines = ([head, ...body]: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const rows = [head!, ...body].map((cells) => cells.map((cell) => cell.replaceAll("|", "\\|")))
   const widths = head!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)))
@@ -65,25 +66,39 @@ const lines = ([head, ...body]: ReadonlyArray<ReadonlyArray<string>>): ReadonlyA
 export const render = (capabilities: Capabilities): string =>
   [begin, "", ...lines([header, ...Object.values(capabilities).map(row)]), "", end].join("\n")
 
-/** The text with the table between the marks; nothing when it has no marks. */
+/** The text with the table between the marks; `undefined` if it has no marks. */
 export const replaceIn = (text: string, capabilities: Capabilities): string | undefined => {
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
   if (from === -1 || to < from) return undefined
   return text.slice(0, from) + render(capabilities) + text.slice(to + end.length)
 }
 
-const expected = (capabilities: Capabilities): { readonly now: string; readonly then: string } => {
-  const now = readFileSync(readme, "utf8")
-  const then = replaceIn(now, capabilities)
-  if (then === undefined) throw new Error(`README.md has no table of adapters: put "${begin}" and "${end}" into it`)
-  return { now, then }
+const updated = (capabilities: Capabilities): string => {
+  const text = replaceIn(readFileSync(readme, "utf8"), capabilities)
+  if (text === undefined) throw new Error(`README.md has no table of adapters: put "${begin}" and "${end}" into it`)
+  return text
 }
 
-/** Whether the README's table is what it would be made now. */
-export const isCurrent = (capabilities: Capabilities): boolean => {
-  const { now, then } = expected(capabilities)
-  return now === then
-}
+const isCurrent = (capabilities: Capabilities): boolean => readFileSync(readme, "utf8") === updated(capabilities)
 
 /** Writes the table into the README. */
-export const update = (capabilities: Capabilities): void => writeFileSync(readme, expected(capabilities).then)
+export const update = (capabilities: Capabilities): void => writeFileSync(readme, updated(capabilities))
+
+const remedy = "run `npx -y pnpm@12 conformance`"
+
+/** One line for everything in `capabilities.json` and the README that a run would change; found without one. */
+export const outdated = (capabilities: Capabilities, setups: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const missing = setups.filter((name) => capabilities[name] === undefined)
+  const superfluous = Object.keys(capabilities).filter((name) => !setups.includes(name))
+  const otherKit = Object.entries(capabilities).flatMap(([name, entry]) => {
+    if (entry.status === "not run") return []
+    const { failed, passed, skipped } = entry.total
+    return passed + failed + skipped === cases.length ? [] : [name]
+  })
+  return [
+    ...missing.map((name) => `capabilities.json lacks the setup ${name}: ${remedy}`),
+    ...superfluous.map((name) => `capabilities.json has ${name}, which is no longer a setup: ${remedy}`),
+    ...otherKit.map((name) => `capabilities.json has ${name} tested by another kit: ${remedy}`),
+    ...(isCurrent(capabilities) ? [] : [`the table of adapters in README.md is out of date: ${remedy}`])
+  ]
+}

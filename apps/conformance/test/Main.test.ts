@@ -2,7 +2,7 @@ import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import * as Capabilities from "../src/Capabilities.ts"
-import * as Setups from "../src/Setups.ts"
+import { names } from "../src/setups/Setups.ts"
 
 const main = new URL("../src/main.ts", import.meta.url).pathname
 
@@ -15,16 +15,16 @@ const run = (...args: ReadonlyArray<string>) =>
 
 describe("the command line", () => {
   it("lists the setups", async () => {
-    expect(await run("--list")).toMatchObject({ code: 0, out: `${Setups.names().join("\n")}\n` })
+    expect(await run("--list")).toMatchObject({ code: 0, out: `${names.join("\n")}\n` })
   })
 
-  it("tells whether all is current, and changes nothing", async () => {
+  it("says whether all is up to date, and changes nothing", async () => {
     const before = readFileSync(Capabilities.file, "utf8")
     expect(await run("--check")).toEqual({ code: 0, out: "", err: "" })
     expect(readFileSync(Capabilities.file, "utf8")).toBe(before)
   })
 
-  it("refuses what it does not know, and says what there is", async () => {
+  it("refuses an unknown setup, and names those that there are", async () => {
     const { code, err } = await run("oracle")
     expect(code).toBe(2)
     expect(err).toContain("there is no setup oracle; there are cloudflare-d1, ")

@@ -1,4 +1,4 @@
-/** Workers by R2's binding and hosts by its S3 API keep the same objects: one cache. */
+/** Workers through R2's binding and hosts through its S3 API keep the same objects: one cache. */
 import { S3Client } from "@aws-sdk/client-s3"
 import { R2Adapter } from "@cache-locking/r2"
 import { S3Adapter } from "@cache-locking/s3"

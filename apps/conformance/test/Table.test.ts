@@ -1,8 +1,7 @@
 import { cases } from "@cache-locking/conformance-kit"
 import { describe, expect, it } from "vitest"
 import * as Capabilities from "../src/Capabilities.ts"
-import * as Setups from "../src/Setups.ts"
-import { staleness } from "../src/Staleness.ts"
+import { names } from "../src/setups/Setups.ts"
 import * as Table from "../src/Table.ts"
 
 const run: Capabilities.Run = {
@@ -28,7 +27,7 @@ const run: Capabilities.Run = {
 }
 
 describe("the table", () => {
-  it("has a row per setup, and says what was not run", () => {
+  it("has a row per setup, and says which were not run", () => {
     const table = Table.render({
       store: run,
       other: { status: "not run", title: "Other", package: "@cache-locking/other", reason: "no such server here" }
@@ -50,7 +49,7 @@ describe("the table", () => {
     expect(new Set(rows.map((row) => row.length))).toEqual(new Set([8]))
   })
 
-  it("is put between its marks and nowhere else", () => {
+  it("is written between its marks and nowhere else", () => {
     const marked = `before\n${Table.render({})}\nafter\n`
     const text = Table.replaceIn(marked, { store: run })!
     expect(text).toMatch(/^before\n<!-- adapters[\s\S]*Store[\s\S]*\/adapters -->\nafter\n$/)
@@ -58,25 +57,25 @@ describe("the table", () => {
     expect(Table.replaceIn("no marks", { store: run })).toBeUndefined()
   })
 
-  it("says that there is no limit where there is none", () => {
+  it("says where there is no limit", () => {
     expect(Table.render({ store: { ...run, limits: { ...run.limits, valueBytes: "none" } } })).toMatch(
       /\| no limit +\|/
     )
   })
 })
 
-describe("staleness", () => {
-  it("tells of setups that are missing, gone, or judged by another kit", () => {
-    const found = staleness({ gone: run, known: run }, ["known", "new"])
-    expect(found.join("\n")).toMatch(/lacks the setup new[\s\S]*has gone[\s\S]*known judged by another kit/)
+describe("outdated results", () => {
+  it("names setups that are missing, gone, or tested by another kit", () => {
+    const found = Table.outdated({ gone: run, known: run }, ["known", "new"])
+    expect(found.join("\n")).toMatch(/lacks the setup new[\s\S]*has gone[\s\S]*known tested by another kit/)
   })
 
-  it("knows a judged setup by its count of cases", () => {
+  it("accepts a setup by its count of cases", () => {
     const whole = { ...run, total: { passed: cases.length - 1, failed: 0, skipped: 1 } }
-    expect(staleness({ known: whole }, ["known"]).filter((line) => line.includes("another kit"))).toEqual([])
+    expect(Table.outdated({ known: whole }, ["known"]).filter((line) => line.includes("another kit"))).toEqual([])
   })
 
   it("finds nothing in what is committed", () => {
-    expect(staleness(Capabilities.read(), Setups.names())).toEqual([])
+    expect(Table.outdated(Capabilities.read(), names)).toEqual([])
   })
 })

@@ -1,3 +1,0 @@
-import { setup } from "../../src/ClusterSetup.ts"
-
-export { setup }

@@ -1,3 +1,0 @@
-import { mongoDb } from "../../src/MongoDbSetup.ts"
-
-export const setup = mongoDb
