@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import { shop } from "../src/Shop.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 
-/** Keeps what it is given, also when it is shut down. */
-class Kept implements SpanExporter {
+/** Keeps its spans even after the shutdown. */
+class KeptSpans implements SpanExporter {
   readonly spans: Array<ReadableSpan> = []
 
   export(spans: Array<ReadableSpan>, done: (result: { code: number }) => void): void {
@@ -21,8 +21,8 @@ class Kept implements SpanExporter {
 }
 
 describe("OpenTelemetry", () => {
-  it("is told every load and every count", async () => {
-    const spans = new Kept()
+  it("receives every load and every count", async () => {
+    const spans = new KeptSpans()
     const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
     const stats = await Effect.runPromise(Effect.provide(shop, Telemetry.layer({ spans, metrics })))
 
@@ -33,31 +33,31 @@ describe("OpenTelemetry", () => {
       "cache_locking.key": "product:1",
       "cache_locking.adapter": "memory"
     })
-    // A load is a child of the caller whose flight it was.
+    // A load is a child of the caller that began it.
     const parents = new Set(spans.spans.filter(({ name }) => name === "page").map((span) => span.spanContext().spanId))
     for (const { parentSpanContext } of loads) assert.isTrue(parents.has(parentSpanContext!.spanId))
 
-    const told = metrics
+    const exported = metrics
       .getMetrics()
       .at(-1)!
       .scopeMetrics.flatMap((scope) => scope.metrics)
-    const about = (name: string) => {
-      const found = told.find(({ descriptor }) => descriptor.name === name)
-      return found?.dataPoints.map(({ attributes, value }) => [attributes, value])
+    const pointsOf = (name: string) => {
+      const found = exported.find(({ descriptor }) => descriptor.name === name)
+      return found?.dataPoints.map((point) => [point.attributes, point.value])
     }
-    const mine = { cache: "products", adapter: "memory" }
-    assert.deepStrictEqual(about("cache_locking_hits_total"), [[mine, stats.hits]])
-    assert.deepStrictEqual(about("cache_locking_misses_total"), [[mine, stats.misses]])
-    assert.deepStrictEqual(about("cache_locking_loads_total"), [[mine, 5]])
-    assert.deepStrictEqual(about("cache_locking_stampede_prevented_total"), [[mine, 99]])
-    assert.deepStrictEqual(about("cache_locking_errors_total"), [[{ ...mine, kind: "LOAD_FAILED" }, 1]])
-    assert.deepStrictEqual(about("cache_locking_evictions_total"), [[{ adapter: "memory" }, 2]])
-    const durations = told.find(({ descriptor }) => descriptor.name === "cache_locking_load_duration_milliseconds")!
+    const attributes = { cache: "products", adapter: "memory" }
+    assert.deepStrictEqual(pointsOf("cache_locking_hits_total"), [[attributes, stats.hits]])
+    assert.deepStrictEqual(pointsOf("cache_locking_misses_total"), [[attributes, stats.misses]])
+    assert.deepStrictEqual(pointsOf("cache_locking_loads_total"), [[attributes, 5]])
+    assert.deepStrictEqual(pointsOf("cache_locking_stampede_prevented_total"), [[attributes, 99]])
+    assert.deepStrictEqual(pointsOf("cache_locking_errors_total"), [[{ ...attributes, kind: "LOAD_FAILED" }, 1]])
+    assert.deepStrictEqual(pointsOf("cache_locking_evictions_total"), [[{ adapter: "memory" }, 2]])
+    const durations = exported.find(({ descriptor }) => descriptor.name === "cache_locking_load_duration_milliseconds")!
     assert.strictEqual(durations.descriptor.unit, "ms")
     assert.strictEqual((durations.dataPoints[0]!.value as { readonly count: number }).count, 4)
   })
 
-  it("is shown by the program itself", async () => {
+  it("is printed by the program itself", async () => {
     const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
     const { stdout } = await promisify(execFile)(process.execPath, ["--conditions=cache-locking-source", main])
     for (const name of ["cache-locking.load", "cache_locking_hits_total", "cache_locking_load_duration_milliseconds"]) {

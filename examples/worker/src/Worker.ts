@@ -1,10 +1,10 @@
-/** A Worker whose route `/pages/…` costs its origin one call a minute, however many ask in however many places. */
+/** A Worker whose route `/pages/…` costs its origin one call a minute, however many requests come in, and wherever. */
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
 import { createCache } from "@cache-locking/core/promise"
 
 export interface Env {
   readonly DB: D1Adapter.Database
-  /** Where pages come from. */
+  /** The URL that pages come from. */
   readonly ORIGIN: string
 }
 
@@ -23,13 +23,13 @@ export default {
   async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
     const name = route.exec(new URL(request.url).pathname)?.[1]
     if (name === undefined) return new Response("not found", { status: 404 })
-    // One for each request, which costs some ten microseconds: what a Worker begins belongs to the request.
+    // A cache for each request, because in a Worker all work belongs to a request. It costs some ten microseconds.
     const cache = createCache<Page>({
       adapter: D1Adapter.make({ database: env.DB }),
       cacheTtl: ({ status }) => (status === 200 ? "1 minute" : "5 seconds"),
       staleWhileRevalidate: "1 hour",
       staleIfError: "1 day",
-      // A refresh goes on when the answer has left.
+      // A refresh goes on after the response.
       waitUntil: (work) => ctx.waitUntil(work)
     })
     const { meta, value } = await cache.getOrSetWithMeta(name, async ({ signal }) => {

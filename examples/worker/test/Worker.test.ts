@@ -1,9 +1,9 @@
-/** The Worker as it is deployed: bundled, in workerd, over a D1 that its own migration made. */
+/** The Worker as it is deployed: bundled, in workerd, over a D1 database that its own migration created. */
 import { readFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
-import { build } from "esbuild"
+import { WorkersBundle } from "@cache-locking/test-servers"
 import { Miniflare } from "miniflare"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 
@@ -14,21 +14,6 @@ let miniflare: Miniflare
 let origin: Server
 let calls: Array<string> = []
 let fails = false
-
-const bundle = async (): Promise<string> => {
-  const { outputFiles } = await build({
-    entryPoints: [new URL("../src/Worker.ts", import.meta.url).pathname],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["cache-locking-source", "workerd", "worker", "browser", "import"],
-    logLevel: "silent"
-  })
-  return outputFiles[0]!.text
-}
 
 const migration = readFileSync(new URL("../migrations/0001_cache.sql", import.meta.url), "utf8")
 
@@ -41,7 +26,7 @@ beforeAll(async () => {
     }, loadTime)
   })
   await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve))
-  const script = await bundle()
+  const script = await WorkersBundle.bundle(new URL("../src/Worker.ts", import.meta.url))
   const worker = (name: string) => ({
     name,
     modules: true as const,
@@ -111,7 +96,7 @@ it("an expired page is served at once, and refreshed behind the answer", async (
   expect(calls).toEqual(["/old", "/old"])
 })
 
-it("a failing origin is hidden by the old page, and told where there is none", async () => {
+it("a failing origin is hidden by the old page, and reported where there is none", async () => {
   await get("one", "/pages/kept")
   await expire("kept")
   fails = true
@@ -119,7 +104,7 @@ it("a failing origin is hidden by the old page, and told where there is none", a
   expect((await get("one", "/pages/never")).status).toBe(500)
 })
 
-it("what the origin does not have is cached, too, for its own time", async () => {
+it("a page that the origin does not have is cached, too, for a shorter time", async () => {
   expect(await get("one", "/pages/missing")).toMatchObject({ status: 404, cache: "MISS-LEADER" })
   expect(await get("two", "/pages/missing")).toMatchObject({ status: 404, cache: "HIT" })
   expect(await get("two", "/elsewhere")).toMatchObject({ status: 404, cache: null })
