@@ -9,7 +9,7 @@ import * as Stampede from "./run/Stampede.ts"
 import type { Settings } from "./scenarios/Settings.ts"
 import { Screen } from "./terminal/Screen.ts"
 
-/** The process was told to end by a signal. */
+/** A signal has asked the process to end. */
 class Interrupted extends Error {
   readonly signal: NodeJS.Signals
 

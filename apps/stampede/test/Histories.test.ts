@@ -55,9 +55,9 @@ class Worker {
   }
 
   async kill(): Promise<void> {
-    const gone = new Promise((resolve) => this.child.once("exit", resolve))
+    const exited = new Promise((resolve) => this.child.once("exit", resolve))
     this.child.kill("SIGKILL")
-    await gone
+    await exited
     this.origin.release(this)
     await this.end()
   }

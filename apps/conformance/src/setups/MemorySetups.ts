@@ -15,7 +15,7 @@ import { type AdapterSetup, type AdapterSetups, noClaims } from "./AdapterSetup.
 
 const claims: Claims = { ...noClaims, watch: true, keys: true, changes: true, clock: "process" }
 
-/** A near tier is told of everything but a `touch` within the turn. */
+/** A near tier learns of everything but a `touch` within the turn of the event loop. */
 const nearClaims = { hitUnsafe: { lag: 1 }, close: true }
 
 const inProcess = (title: string, open: () => Setup): AdapterSetup => ({

@@ -5,7 +5,7 @@
  * on a thousand small ones. Others may use the same port: messages without this channel's mark are theirs.
  */
 
-/** The verbs that one side understands: those that it answers, as `[body, answer]`, and those that it is told, as `body`. */
+/** The verbs that one side understands: requests as `[body, answer]`, notifications as `body`. */
 export interface Protocol {
   readonly asks: { readonly [verb: string]: readonly [body: unknown, answer: unknown] }
   readonly tells: { readonly [verb: string]: unknown }
@@ -97,7 +97,7 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   private flush(): void {
     const batch: Batch = { stampede: this.outbox }
     this.outbox = []
-    // A killed process can no longer be told anything, and that is no error.
+    // Nothing reaches a killed process, and that is no error.
     if (this.port.connected) this.port.send?.(batch, undefined, undefined, () => {})
   }
 

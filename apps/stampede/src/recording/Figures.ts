@@ -60,15 +60,15 @@ const spread = (values: ReadonlyArray<number>): Spread | undefined => {
 export const figures = (recording: Recording, load: number): Figures => {
   const callers = answered(recording)
   const waits = callers.map(({ begin, end }) => end - begin)
-  const dead = died(recording)
+  const killed = died(recording)
   const start = recording.start ?? 0
   return {
     contender: recording.contender,
     originCalls: recording.loads.length,
     answered: callers.filter(({ how }) => how !== "failed").length,
     failed: callers.filter(({ how }) => how === "failed").length,
-    died: dead,
-    unanswered: recording.expected - callers.length - dead,
+    died: killed,
+    unanswered: recording.expected - callers.length - killed,
     stale: callers.filter(({ how }) => how === "stale").length,
     waited: spread(waits),
     beyondLoad: spread(waits.map((wait) => Math.max(0, wait - load))),

@@ -128,7 +128,7 @@ export interface LeaseRecord {
   readonly from: number
   /** The end that the store had set, as far as it was known. */
   readonly until: number
-  /** True if the store ended it earlier, because it knew that the holder was gone. */
+  /** True if the store ended it earlier, because it knew that the holder had exited. */
   readonly freed: boolean
   /** The actual end. */
   readonly end: number
@@ -160,11 +160,11 @@ export const leases = ({ observations }: Recording): ReadonlyArray<LeaseRecord> 
       at: grant.at,
       leaseFor: grant.event.name === "led" ? grant.event.leaseFor : 0
     }
-    // What followers were told says more exactly when the store will end the lease: no earlier than so long after they asked.
-    const told = observations.flatMap(({ asked, event, key: other }) =>
+    // The answers to followers bound the end of the lease more closely: no earlier than so long after they asked.
+    const bounds = observations.flatMap(({ asked, event, key: other }) =>
       event.name === "followed" && other === key && asked >= last.asked ? [asked + event.leaseEndsIn] : []
     )
-    const until = Math.max(last.asked + last.leaseFor, ...told.filter((at) => at <= last.at + last.leaseFor))
+    const until = Math.max(last.asked + last.leaseFor, ...bounds.filter((at) => at <= last.at + last.leaseFor))
     const end = own.find(({ event }) => event.name === "filled" || event.name === "abandoned")
     // Another process that was granted the key found it free.
     const successor = grants.find((each) => each.key === key && each.process !== process && each.at > last.at)

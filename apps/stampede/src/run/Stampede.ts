@@ -22,14 +22,14 @@ export interface Outcome {
   readonly kept: boolean
 }
 
-/** Is told of the progress. */
+/** Receives the progress of the runs. */
 export interface RunListener {
   readonly opened: (store: string) => void
   readonly started: (contender: Contender, recording: Recording) => void
   readonly finished: (contender: Contender, recording: Recording) => void
 }
 
-/** Runs all contenders. Whatever it started is gone when it settles, however it does. */
+/** Runs all contenders. Everything that it started has ended when it settles, in any case. */
 export const run = async (settings: Settings, listener: RunListener, signal: AbortSignal): Promise<Outcome> => {
   const scenario = scenarioNamed(settings.scenario)
   await using store = await storeNamed(settings.store).open(settings.url)

@@ -22,7 +22,7 @@ export const Early: Scenario = {
   options: [],
   after: (caller, settings) => evenly(until(settings), caller, settings),
   primed: (settings) => ({ fresh: fresh(settings), stale: 0, took: settings.load }),
-  // The refreshed value lives so long that it is not refreshed early itself.
+  // The refreshed value stays fresh for so long that it is not refreshed early itself.
   policy: (settings) => ({
     beta: beta(settings),
     cacheTtl: Math.max(60_000, 60 * beta(settings) * settings.load)

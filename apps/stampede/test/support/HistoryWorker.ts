@@ -106,7 +106,7 @@ class Worker {
     const floor = (await channel.ask("floors", [key]))[key]!
     const found = await this.cache.get(key).catch(() => undefined)
     if (found === undefined) return
-    this.judge("get", found, Math.max(own, this.near ? floor.before : floor.now))
+    this.check("get", found, Math.max(own, this.near ? floor.before : floor.now))
   }
 
   private async ask(batch: boolean): Promise<void> {
@@ -119,7 +119,7 @@ class Worker {
         .catch(() => undefined)
       wanted.forEach((key, i) => {
         const row = found?.get(key)
-        if (row !== undefined) this.judge("getOrSetMany", row, own[i]!)
+        if (row !== undefined) this.check("getOrSetMany", row, own[i]!)
       })
       return
     }
@@ -142,10 +142,10 @@ class Worker {
   private note(verb: string, { meta, value }: Answer<Row>, own: number, before: number): void {
     if (meta.cache === "HIT") this.part.hits++
     if (meta.cache.startsWith("MISS-FOLLOWER")) this.part.waits++
-    this.judge(`${verb} (${meta.cache})`, value, Math.max(own, meta.cache === "HIT" ? before : 0))
+    this.check(`${verb} (${meta.cache})`, value, Math.max(own, meta.cache === "HIT" ? before : 0))
   }
 
-  private judge(verb: string, { key, version }: Row, floor: number): void {
+  private check(verb: string, { key, version }: Row, floor: number): void {
     if (version < floor) this.wrong.push(`${verb} gave ${key} of version ${version}, ${floor} is known`)
   }
 
