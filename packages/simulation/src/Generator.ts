@@ -1,0 +1,71 @@
+/**
+ * Stories from seeds.
+ */
+import { Random } from "./Random.ts"
+import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
+
+export const kinds: ReadonlyArray<StoreKind> = ["push", "polling", "client-clock"]
+
+const verbs: ReadonlyArray<Verb> = ["acquire", "fill", "abandon", "renew", "read", "watch", "push", "any"]
+
+/** At least 3 processes, 30 calls and 3 faults. */
+export const storyOf = (store: StoreKind, seed: number): Story => {
+  const random = new Random(seed)
+  const processes = random.between(3, 5)
+  const process = (): number => random.between(0, processes - 1)
+  const keys = ["a", "b", "c"].slice(0, random.between(1, 3))
+  const key = (): string => random.pick(keys)
+  const length = random.between(2_000, 12_000)
+  const at = (): number => random.between(0, length)
+  const takes = (): number => random.pick([0, 5, 50, 300, 1_000, 4_000])
+  const events: Array<Event> = []
+  for (let n = random.between(30, 60); n > 0; n--) {
+    const roll = random.next()
+    if (roll < 0.75) events.push({ at: at(), do: "get-or-set", process: process(), key: key(), takes: takes() })
+    else if (roll < 0.8) events.push({ at: at(), do: "refresh", process: process(), key: key(), takes: takes() })
+    else if (roll < 0.85) events.push({ at: at(), do: "get", process: process(), key: key() })
+    else
+      events.push({ at: at(), do: "change", process: process(), key: key(), by: random.pick(["delete", "set", "tag"]) })
+  }
+  for (let n = random.between(3, 6); n > 0; n--) {
+    const roll = random.next()
+    const span = random.pick([50, 200, 800])
+    if (roll < 0.35) {
+      const leg = random.pick(["request", "reply"] as const)
+      events.push({
+        at: at(),
+        do: "slow",
+        process: process(),
+        verb: random.pick(verbs),
+        leg,
+        by: random.pick([10, 60, 200, 900]),
+        for: span
+      })
+    } else if (roll < 0.6) {
+      const leg = random.pick(["request", "reply"] as const)
+      events.push({ at: at(), do: "lose", process: process(), verb: random.pick(verbs), leg, for: span })
+    } else if (roll < 0.7)
+      events.push({ at: at(), do: "pause", process: process(), for: random.pick([200, 1_500, 4_000]) })
+    else if (roll < 0.8) events.push({ at: at(), do: "refuse", for: span })
+    else if (roll < 0.88)
+      events.push({ at: at(), do: "step", process: process(), by: random.pick([-2_000, -300, 300, 2_000]) })
+    else if (roll < 0.92) events.push({ at: at(), do: "forget", key: key() })
+    else if (roll < 0.96) events.push({ at: at(), do: "kill", process: process() })
+    else events.push({ at: at(), do: "close", process: process() })
+  }
+  const settings = {
+    ...defaults,
+    cacheTtl: random.pick([200, 2_000, 20_000]),
+    leaseTtl: random.pick([600, 3_000, 15_000]),
+    staleWhileRevalidate: random.pick([0, 0, 2_000]),
+    waitMax: random.pick([1_000, 4_000, 20_000])
+  }
+  return {
+    store,
+    processes,
+    settings,
+    delay: random.pick([1, 5, 25]),
+    commandTimeout: random.pick([300, 1_000]),
+    events
+  }
+}

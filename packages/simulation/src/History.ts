@@ -1,0 +1,76 @@
+/**
+ * The record of a simulation: what the callers saw, and what really happened.
+ */
+import type { Answer } from "@cache-locking/core"
+
+/** A value of the origin. */
+export interface Versioned {
+  readonly key: string
+  readonly version: number
+  /** The load that fetched it; 0 for a value that was set. */
+  readonly load: number
+}
+
+export interface Call {
+  readonly id: number
+  readonly kind: "get-or-set" | "refresh" | "get"
+  readonly process: number
+  readonly key: string
+  readonly startedAt: number
+  endedAt?: number
+  answer?: Answer<Versioned>
+  /** The tag of the error, or its text. */
+  error?: string
+}
+
+export interface Load {
+  readonly id: number
+  readonly process: number
+  readonly key: string
+  readonly version: number
+  readonly startedAt: number
+  endedAt?: number
+}
+
+/** A change of the origin that the cache was made to follow. */
+export interface Change {
+  readonly process: number
+  readonly key: string
+  readonly version: number
+  readonly by: "delete" | "set" | "tag"
+  readonly startedAt: number
+  /** Absent unless the invalidation succeeded. */
+  returnedAt?: number
+}
+
+export interface Fill {
+  readonly key: string
+  readonly at: number
+  readonly value: Versioned
+}
+
+/** A lease that nobody worked under, although its process lived. */
+export interface OrphanedLease {
+  readonly key: string
+  readonly process: number
+  readonly from: number
+  readonly until: number
+}
+
+/** A fault, for as long as it lasted. */
+export interface Fault {
+  readonly from: number
+  readonly until: number
+  readonly process: number | undefined
+}
+
+export interface History {
+  readonly calls: Array<Call>
+  readonly loads: Array<Load>
+  readonly changes: Array<Change>
+  readonly fills: Array<Fill>
+  readonly orphans: Array<OrphanedLease>
+  readonly faults: Array<Fault>
+  /** Left when everything should be over. */
+  leftFlights: number
+}

@@ -1,0 +1,134 @@
+/**
+ * The judge of a history. Each allowance is a line of the specification, with its bound by options.
+ */
+import type { Call, Change, History } from "./History.ts"
+import type { Story } from "./Story.ts"
+
+export interface Violation {
+  readonly rule:
+    | "other-key"
+    | "voided-value"
+    | "late-answer"
+    | "late-wake"
+    | "orphaned-lease"
+    | "never-ends"
+    | "bad-error"
+  readonly at: number
+  readonly message: string
+}
+
+/** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between looks. */
+const slack = 60
+
+/** Milliseconds after which a follower is awake, counted from the fill, without any fault. */
+const wakeBound = 1_000
+
+/** Milliseconds after which a lease that nobody works under is given back, counted without faults. */
+const orphanBound = 1_000
+
+export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [
+  ...history.calls.flatMap((call) => [...answers(story, history, call)]),
+  ...history.orphans.flatMap(({ from, key, process, until }) => {
+    const allowed = orphanBound + faultsWithin(history, from, until, process)
+    return until - from <= allowed
+      ? []
+      : [
+          {
+            rule: "orphaned-lease" as const,
+            at: from,
+            message: `process ${process} held the lease of ${key} for ${until - from} ms and did not work; ${allowed} ms are allowed`
+          }
+        ]
+  }),
+  ...(history.leftFlights === 0
+    ? []
+    : [{ rule: "never-ends" as const, at: Infinity, message: `${history.leftFlights} callers wait when all is over` }])
+]
+
+function* answers(story: Story, history: History, call: Call): Generator<Violation> {
+  const { settings } = story
+  const process = `process ${call.process}`
+  const asked = `${process} asked for ${call.key} at ${call.startedAt} ms`
+  if (call.endedAt === undefined) {
+    const gone = history.faults.some(({ process: of, until }) => of === call.process && until === Infinity)
+    if (!gone && !ended(story, call))
+      yield { rule: "never-ends", at: call.startedAt, message: `${asked} and has no answer` }
+    return
+  }
+  const longest = Math.max(
+    0,
+    ...history.loads.filter(({ key }) => key === call.key).map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
+  )
+  const bound =
+    settings.waitMax +
+    4 * (story.commandTimeout + longest) +
+    4 * faultsWithin(history, call.startedAt, call.endedAt, undefined) +
+    slack
+  if (call.endedAt - call.startedAt > bound) {
+    yield {
+      rule: "late-answer",
+      at: call.startedAt,
+      message: `${asked} and was answered after ${call.endedAt - call.startedAt} ms; ${bound} ms are allowed`
+    }
+  }
+  if (call.answer === undefined) return
+  const { meta, value } = call.answer
+  if (value.key !== call.key) {
+    yield { rule: "other-key", at: call.endedAt, message: `${asked} and got the value of ${value.key}` }
+    return
+  }
+  const voided = voidedBy(story, history, call)
+  if (voided !== undefined) {
+    yield {
+      rule: "voided-value",
+      at: call.endedAt,
+      message: `${asked} and got version ${value.version} (${meta.cache}), although ${voided.by} for version ${voided.version} returned at ${voided.returnedAt} ms`
+    }
+  }
+  const load = history.loads.find(({ id }) => id === value.load)
+  if (meta.cache === "MISS-FOLLOWER-HIT" && load?.endedAt !== undefined && load.process !== call.process) {
+    const from = Math.max(load.endedAt, call.startedAt)
+    const allowed =
+      wakeBound + 8 * story.delay + faultsWithin(history, from - story.commandTimeout, call.endedAt, undefined) + slack
+    if (call.endedAt - from > allowed) {
+      yield {
+        rule: "late-wake",
+        at: from,
+        message: `${asked}, its value was loaded at ${load.endedAt} ms, and it woke ${call.endedAt - from} ms later; ${allowed} ms are allowed`
+      }
+    }
+  }
+}
+
+const ended = (story: Story, call: Call): boolean =>
+  story.events.some((event) => (event.do === "kill" || event.do === "close") && event.process === call.process)
+
+/**
+ * The change that voids an answer. A caller may join a load that began before another process's change for as long as its
+ * own process cannot know: until the next renewal, and the messages around it.
+ */
+const voidedBy = ({ commandTimeout, delay, settings }: Story, history: History, call: Call): Change | undefined => {
+  const { value } = call.answer!
+  const load = history.loads.find(({ id }) => id === value.load)
+  return history.changes.find(({ key, process, returnedAt, startedAt, version }) => {
+    if (key !== call.key || returnedAt === undefined || version <= value.version || returnedAt > call.startedAt)
+      return false
+    // After the fetcher the flight reads tags, and fills: some messages more.
+    const flying =
+      (load?.endedAt ?? Infinity) + 12 * delay + slack + faultsWithin(history, startedAt, call.startedAt, call.process)
+    if (load?.process !== call.process || process === call.process || flying < call.startedAt) return true
+    const known =
+      returnedAt +
+      settings.leaseTtl / 3 +
+      4 * delay +
+      slack +
+      faultsWithin(history, startedAt, call.startedAt, call.process)
+    return call.startedAt > known + (history.faults.length > 0 ? commandTimeout : 0)
+  })
+}
+
+/** Milliseconds of faults within a span: those of one process and of the store, or those of all. */
+const faultsWithin = ({ faults }: History, from: number, until: number, process: number | undefined): number =>
+  faults
+    .filter((fault) => process === undefined || fault.process === undefined || fault.process === process)
+    .reduce((sum, fault) => sum + (fault.from <= until && fault.until >= from ? fault.until - fault.from : 0), 0)

@@ -1,0 +1,78 @@
+/**
+ * The shared store: a map of entries, moved by `Entry` in the instant in which a request arrives.
+ */
+import { Entry, Token } from "@cache-locking/core"
+import type { VirtualTime } from "./VirtualTime.ts"
+
+/** Hears of a key that changed, in the store. */
+export type Subscriber = (key: string) => void
+
+export class Store {
+  private readonly entries = new Map<string, Entry.Entry>()
+  private readonly versions = new Map<string, number>()
+  private readonly subscribers = new Map<string, Set<Subscriber>>()
+  private readonly time: VirtualTime
+  private grants = 0
+  private writes = 0
+  /** True while it refuses everybody. */
+  refusing = false
+
+  constructor(time: VirtualTime) {
+    this.time = time
+  }
+
+  /** Applies a move of the state machine, by the store's own clock. */
+  move<A>(
+    key: string,
+    decide: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
+    wakes: (answer: A) => boolean
+  ): A {
+    const [answer, next] = decide(this.entries.get(key), this.time.now)
+    this.write(key, next)
+    if (wakes(answer)) for (const subscriber of this.subscribers.get(key) ?? []) subscriber(key)
+    return answer
+  }
+
+  /** A token that was never granted before. */
+  grant(): Token {
+    return Token(`t${++this.grants}`)
+  }
+
+  private write(key: string, entry: Entry.Entry | undefined): void {
+    if (entry === this.entries.get(key)) return
+    if (entry === undefined) this.entries.delete(key)
+    else this.entries.set(key, entry)
+    this.versions.set(key, ++this.writes)
+  }
+
+  /** Reads a record with the version that a conditional write must find. */
+  readRecord(key: string): { readonly entry: Entry.Entry | undefined; readonly version: number | undefined } {
+    const entry = this.entries.get(key)
+    return { entry, version: entry === undefined ? undefined : this.versions.get(key) }
+  }
+
+  /** Writes a record if its version is still the one that was read. */
+  writeIf(key: string, version: number | undefined, entry: Entry.Entry | undefined): false | number | true {
+    if (this.readRecord(key).version !== version) return false
+    this.write(key, entry)
+    return entry === undefined ? true : this.versions.get(key)!
+  }
+
+  subscribe(key: string, subscriber: Subscriber): () => void {
+    const all = this.subscribers.get(key) ?? new Set()
+    this.subscribers.set(key, all.add(subscriber))
+    return () => all.delete(subscriber)
+  }
+
+  forget(key: string): void {
+    this.write(key, undefined)
+  }
+
+  /** The living leases, by the store's clock. */
+  leases(): ReadonlyArray<{ readonly key: string; readonly owner: string }> {
+    return [...this.entries].flatMap(([key, entry]) => {
+      const { lease } = Entry.read(entry, this.time.now)
+      return lease === undefined ? [] : [{ key, owner: lease.owner }]
+    })
+  }
+}

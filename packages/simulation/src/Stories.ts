@@ -1,0 +1,104 @@
+/**
+ * Kept stories: what the simulation, or a person, once found, shrunk to the events that matter.
+ */
+import { defaults, type Story } from "./Story.ts"
+
+export interface KeptStory {
+  readonly name: string
+  /** The rule that the story breaks, or broke. */
+  readonly breaks: string
+  /** True while the fault is known and not mended: the story must still break its rule, so that a mended one is noticed. */
+  readonly open: boolean
+  readonly story: Story
+}
+
+const base = { store: "push", processes: 2, delay: 1, commandTimeout: 1_000 } as const
+
+export const stories: ReadonlyArray<KeptStory> = [
+  {
+    name: "a subscription becomes live while the second question is under way, and the fill lies between",
+    breaks: "late-wake",
+    open: true,
+    story: {
+      ...base,
+      commandTimeout: 2_000,
+      settings: { ...defaults, leaseTtl: 4_000, waitMax: 15_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 66 },
+        { at: 0, do: "slow", process: 1, verb: "watch", leg: "request", by: 70, for: 1_000 },
+        { at: 5, do: "get-or-set", process: 1, key: "a", takes: 50 },
+        { at: 8, do: "slow", process: 1, verb: "acquire", leg: "reply", by: 60, for: 1_000 }
+      ]
+    }
+  },
+  {
+    name: "a lease is lost while its load runs, and a caller comes later",
+    breaks: "voided-value",
+    open: true,
+    story: {
+      ...base,
+      settings: { ...defaults, leaseTtl: 600 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 3_000 },
+        { at: 100, do: "change", process: 1, key: "a", by: "delete" },
+        { at: 2_000, do: "get-or-set", process: 0, key: "a", takes: 10 }
+      ]
+    }
+  },
+  {
+    name: "a lease is lost before any renewal, and a caller comes while the load ends",
+    breaks: "voided-value",
+    open: true,
+    story: {
+      ...base,
+      settings: { ...defaults, leaseTtl: 15_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 12_000 },
+        { at: 100, do: "change", process: 1, key: "a", by: "delete" },
+        { at: 11_000, do: "get-or-set", process: 0, key: "a", takes: 10 }
+      ]
+    }
+  },
+  {
+    name: "a tag is invalidated during a load whose process sets its clock back",
+    breaks: "voided-value",
+    open: true,
+    story: {
+      ...base,
+      settings: { ...defaults, cacheTtl: 60_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 1_000 },
+        { at: 500, do: "change", process: 1, key: "a", by: "tag" },
+        { at: 700, do: "step", process: 0, by: -2_000 },
+        { at: 3_000, do: "get-or-set", process: 1, key: "a", takes: 10 }
+      ]
+    }
+  },
+  {
+    name: "the store refuses a fill, and the lease is given back by nobody",
+    breaks: "orphaned-lease",
+    open: true,
+    story: {
+      ...base,
+      settings: { ...defaults, leaseTtl: 4_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 100 },
+        { at: 90, do: "refuse", for: 300 }
+      ]
+    }
+  },
+  {
+    name: "a grant is answered after the caller gave up",
+    breaks: "orphaned-lease",
+    open: true,
+    story: {
+      ...base,
+      commandTimeout: 300,
+      settings: { ...defaults, leaseTtl: 15_000 },
+      events: [
+        { at: 0, do: "slow", process: 0, verb: "acquire", leg: "reply", by: 2_000, for: 1_000 },
+        { at: 1, do: "get-or-set", process: 0, key: "a", takes: 100 }
+      ]
+    }
+  }
+]

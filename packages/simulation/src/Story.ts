@@ -1,0 +1,122 @@
+/**
+ * A story: processes over one store, the calls that they make, and the faults that befall them.
+ *
+ * A story holds events and no seed, so it means the same after any change of the generator. All times are milliseconds.
+ */
+
+/** The contract that the store offers. */
+export type StoreKind =
+  /** Leases end by the store's clock, and followers are woken. */
+  | "push"
+  /** Leases end by the store's clock, and followers poll. */
+  | "polling"
+  /** A store of conditional writes: every process judges leases by its own clock. */
+  | "client-clock"
+
+/** Verbs whose messages a fault may single out. */
+export type Verb =
+  | "acquire"
+  | "fill"
+  | "abandon"
+  | "renew"
+  | "delete"
+  | "put"
+  | "touch"
+  | "read"
+  | "watch"
+  | "push"
+  | "any"
+
+export type Leg = "request" | "reply"
+
+export interface CacheSettings {
+  readonly cacheTtl: number
+  readonly leaseTtl: number
+  readonly waitMax: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly onAdapterError: "fail" | "fetch"
+}
+
+export type Event = { readonly at: number } & (
+  | { readonly do: "get-or-set" | "refresh"; readonly process: number; readonly key: string; readonly takes: number }
+  | { readonly do: "get"; readonly process: number; readonly key: string }
+  /** The origin changes, and the process then makes the cache follow. */
+  | { readonly do: "change"; readonly process: number; readonly key: string; readonly by: "delete" | "set" | "tag" }
+  /** The process stands still: nothing arrives, no timer rings. */
+  | { readonly do: "pause"; readonly process: number; readonly for: number }
+  | { readonly do: "kill" | "close"; readonly process: number }
+  /** The process's wall clock steps. */
+  | { readonly do: "step"; readonly process: number; readonly by: number }
+  /** Messages take longer. */
+  | {
+      readonly do: "slow"
+      readonly process: number
+      readonly verb: Verb
+      readonly leg: Leg
+      readonly by: number
+      readonly for: number
+    }
+  /** Messages are lost. */
+  | { readonly do: "lose"; readonly process: number; readonly verb: Verb; readonly leg: Leg; readonly for: number }
+  /** The store refuses everybody. */
+  | { readonly do: "refuse"; readonly for: number }
+  /** The store forgets a record, as an eviction does. */
+  | { readonly do: "forget"; readonly key: string }
+)
+
+export interface Story {
+  readonly store: StoreKind
+  readonly processes: number
+  readonly settings: CacheSettings
+  /** Milliseconds that each message takes. */
+  readonly delay: number
+  /** Milliseconds after which a process gives an answer up. */
+  readonly commandTimeout: number
+  readonly events: ReadonlyArray<Event>
+}
+
+export const defaults: CacheSettings = {
+  cacheTtl: 5_000,
+  leaseTtl: 3_000,
+  waitMax: 4_000,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  onAdapterError: "fail"
+}
+
+const sentence = (event: Event): string => {
+  switch (event.do) {
+    case "get-or-set":
+      return `process ${event.process} asks for ${event.key}; a load of it would take ${event.takes} ms`
+    case "refresh":
+      return `process ${event.process} refreshes ${event.key}, which takes ${event.takes} ms`
+    case "get":
+      return `process ${event.process} reads ${event.key}`
+    case "change":
+      return `the origin of ${event.key} changes, and process ${event.process} follows by ${event.by}`
+    case "pause":
+      return `process ${event.process} stands still for ${event.for} ms`
+    case "kill":
+      return `process ${event.process} dies`
+    case "close":
+      return `process ${event.process} closes its cache`
+    case "step":
+      return `the wall clock of process ${event.process} steps by ${event.by} ms`
+    case "slow":
+      return `for ${event.for} ms each ${event.verb} ${event.leg} of process ${event.process} takes ${event.by} ms longer`
+    case "lose":
+      return `for ${event.for} ms each ${event.verb} ${event.leg} of process ${event.process} is lost`
+    case "refuse":
+      return `the store refuses everybody for ${event.for} ms`
+    case "forget":
+      return `the store forgets ${event.key}`
+  }
+}
+
+/** The story as a person reads it. */
+export const told = ({ delay, events, processes, settings, store }: Story): string =>
+  [
+    `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}`,
+    ...[...events].sort((a, b) => a.at - b.at).map((event) => `${String(event.at).padStart(6)} ms  ${sentence(event)}`)
+  ].join("\n")

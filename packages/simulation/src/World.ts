@@ -1,0 +1,211 @@
+/**
+ * Runs a story: the origin, the store, the processes, and a record of what happened.
+ */
+import { Codec } from "@cache-locking/core"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Call, Change, History, Load, Versioned } from "./History.ts"
+import { Process } from "./Process.ts"
+import { Random } from "./Random.ts"
+import { Store } from "./Store.ts"
+import type { Event, Story } from "./Story.ts"
+import { VirtualTime } from "./VirtualTime.ts"
+
+/** Milliseconds between looks at the leases. */
+const lookEvery = 25
+
+/** Milliseconds after the last event and the last bound in which everything has to end. */
+const aftermath = 20_000
+
+const codec = Codec.json<Versioned>()
+
+class World {
+  private readonly time = new VirtualTime()
+  private readonly store = new Store(this.time)
+  private readonly processes: ReadonlyArray<Process>
+  private readonly versions = new Map<string, number>()
+  private readonly story: Story
+  /** Since when a living process's lease has had nobody who works under it, by key and owner. */
+  private readonly idleLeases = new Map<
+    string,
+    { readonly key: string; readonly process: number; readonly from: number }
+  >()
+  readonly history: History = { calls: [], loads: [], changes: [], fills: [], orphans: [], faults: [], leftFlights: 0 }
+
+  constructor(story: Story) {
+    this.story = story
+    this.processes = Array.from(
+      { length: story.processes },
+      (_, id) => new Process(id, this.time, this.store, story, codec, new Random(id + 1))
+    )
+  }
+
+  async run(): Promise<History> {
+    for (const event of this.story.events) this.time.after(event.at, () => this.happen(event))
+    const end = Math.max(0, ...this.story.events.map(({ at }) => at)) + aftermath
+    for (let at = lookEvery; at < end; at += lookEvery) this.time.after(at, () => this.lookAtLeases(), true)
+    await this.time.runUntil(end)
+    for (const [name] of this.idleLeases) this.endIdle(name)
+    for (const process of this.processes) {
+      if (process.dead) continue
+      for (const key of this.versions.keys()) {
+        process.run(process.cache.explain(key), (exit) => {
+          if (Exit.isSuccess(exit)) this.history.leftFlights += exit.value.waitersHere
+        })
+      }
+    }
+    await this.time.runUntil(end + 1_000)
+    return this.history
+  }
+
+  private happen(event: Event): void {
+    const { history, time } = this
+    const process = "process" in event ? this.processes[event.process]! : undefined
+    if (process?.dead) return
+    const fault = (millis: number): void => {
+      history.faults.push({ from: time.now, until: time.now + millis, process: process?.id })
+    }
+    switch (event.do) {
+      case "get-or-set":
+      case "refresh":
+      case "get":
+        this.call(process!, event)
+        break
+      case "change":
+        this.change(process!, event.key, event.by)
+        break
+      case "pause":
+        fault(event.for)
+        process!.pause(event.for)
+        break
+      case "kill":
+        fault(this.story.settings.leaseTtl)
+        process!.dead = true
+        break
+      case "close":
+        fault(this.story.settings.leaseTtl)
+        process!.closed = true
+        process!.run(process!.cache.close, () => {})
+        break
+      case "step":
+        fault(Math.abs(event.by))
+        process!.step(event.by)
+        break
+      case "slow":
+        fault(event.for + event.by)
+        process!.suffer("slow", event.verb, event.leg, event.by, event.for)
+        break
+      case "lose":
+        fault(event.for + this.story.commandTimeout)
+        process!.suffer("lose", event.verb, event.leg, 0, event.for)
+        break
+      case "refuse":
+        fault(event.for)
+        this.store.refusing = true
+        this.time.after(event.for, () => {
+          this.store.refusing = false
+        })
+        break
+      case "forget":
+        this.store.forget(event.key)
+        break
+    }
+  }
+
+  private versionOf(key: string): number {
+    return this.versions.get(key) ?? this.versions.set(key, 1).get(key)!
+  }
+
+  private call(process: Process, event: Extract<Event, { readonly do: "get-or-set" | "refresh" | "get" }>): void {
+    const { key } = event
+    const call: Call = {
+      id: this.history.calls.length,
+      kind: event.do,
+      process: process.id,
+      key,
+      startedAt: this.time.now
+    }
+    this.history.calls.push(call)
+    this.versionOf(key)
+    const { cache } = process
+    const fetcher = () => this.load(process, key, event.do === "get" ? 0 : event.takes)
+    const effect: Effect.Effect<unknown, unknown> =
+      event.do === "get"
+        ? cache.get(key)
+        : event.do === "refresh"
+          ? cache.refresh(key, fetcher)
+          : cache.getOrSet(key, fetcher)
+    process.run(effect, (exit) => {
+      call.endedAt = this.time.now
+      if (Exit.isFailure(exit)) {
+        const error = Cause.squash(exit.cause) as { readonly _tag?: string }
+        call.error = error?._tag ?? String(error)
+      } else if (event.do !== "get") call.answer = exit.value as NonNullable<Call["answer"]>
+    })
+  }
+
+  /** Reads the origin at once, and takes its time to answer: the slowest reader of all. */
+  private load(process: Process, key: string, takes: number): Effect.Effect<Versioned> {
+    return Effect.suspend(() => {
+      const load: Load = {
+        id: this.history.loads.length + 1,
+        process: process.id,
+        key,
+        version: this.versionOf(key),
+        startedAt: this.time.now
+      }
+      this.history.loads.push(load)
+      return Effect.ensuring(
+        Effect.as(Effect.sleep(takes), { key, version: load.version, load: load.id }),
+        Effect.sync(() => {
+          load.endedAt = this.time.now
+        })
+      )
+    })
+  }
+
+  private change(process: Process, key: string, by: Change["by"]): void {
+    const version = this.versionOf(key) + 1
+    this.versions.set(key, version)
+    const change: Change = { process: process.id, key, version, by, startedAt: this.time.now }
+    this.history.changes.push(change)
+    const { cache } = process
+    const followed: Effect.Effect<unknown, unknown> =
+      by === "delete"
+        ? cache.delete(key)
+        : by === "tag"
+          ? cache.invalidateTag(`tag-of-${key}`)
+          : cache.set(key, { key, version, load: 0 })
+    process.run(followed, (exit) => {
+      if (Exit.isSuccess(exit)) change.returnedAt = this.time.now
+    })
+  }
+
+  private works(process: Process, key: string): boolean {
+    return (
+      process.asks(key) ||
+      this.history.loads.some((load) => load.process === process.id && load.key === key && load.endedAt === undefined)
+    )
+  }
+
+  private lookAtLeases(): void {
+    const seen = new Set<string>()
+    for (const { key, owner } of this.store.leases()) {
+      const process = this.processes[Number(owner.slice(1, owner.indexOf(":")))]!
+      const name = `${key} ${owner}`
+      if (process.dead || process.closed || process.paused || this.works(process, key)) continue
+      seen.add(name)
+      if (!this.idleLeases.has(name)) this.idleLeases.set(name, { key, process: process.id, from: this.time.now })
+    }
+    for (const [name] of this.idleLeases) if (!seen.has(name)) this.endIdle(name)
+  }
+
+  private endIdle(name: string): void {
+    this.history.orphans.push({ ...this.idleLeases.get(name)!, until: this.time.now })
+    this.idleLeases.delete(name)
+  }
+}
+
+/** Runs a story and returns its record. */
+export const simulate = (story: Story): Promise<History> => new World(story).run()

@@ -1,0 +1,44 @@
+/**
+ * Runs histories from fresh seeds: `node src/main.ts [--histories 1000] [--seed 1] [--kind push]`.
+ */
+import { parseArgs } from "node:util"
+import * as Generator from "./Generator.ts"
+import * as Oracle from "./Oracle.ts"
+import { shrink } from "./Shrink.ts"
+import * as Story from "./Story.ts"
+import { simulate } from "./World.ts"
+
+const { values } = parseArgs({
+  options: {
+    histories: { type: "string", default: "1000" },
+    seed: { type: "string", default: "1" },
+    kind: { type: "string" },
+    stories: { type: "string", default: "3" }
+  }
+})
+const kinds = values.kind === undefined ? Generator.kinds : [values.kind as Story.StoreKind]
+const found = new Map<string, number>()
+let shown = 0
+const began = performance.now()
+for (let n = 0; n < Number(values.histories); n++) {
+  const kind = kinds[n % kinds.length]!
+  const seed = Number(values.seed) + n
+  const story = Generator.storyOf(kind, seed)
+  const violations = Oracle.judge(story, await simulate(story))
+  const rules = new Set(violations.map(({ rule }) => rule))
+  for (const rule of rules) found.set(`${kind} ${rule}`, (found.get(`${kind} ${rule}`) ?? 0) + 1)
+  const [rule] = rules
+  if (rule === undefined || shown >= Number(values.stories)) continue
+  shown++
+  const same = async (story: Story.Story) =>
+    Oracle.judge(story, await simulate(story)).some((each) => each.rule === rule)
+  const short = await shrink(story, same)
+  const [violation] = Oracle.judge(short, await simulate(short)).filter((each) => each.rule === rule)
+  console.log(`seed ${seed}, ${rule}: ${violation!.message}\n${Story.told(short)}\n`)
+}
+const seconds = (performance.now() - began) / 1000
+console.log(
+  `${values.histories} histories in ${seconds.toFixed(1)} s, ${(Number(values.histories) / seconds).toFixed(0)} a second`
+)
+for (const [what, count] of found) console.log(`${what}: ${count}`)
+process.exitCode = found.size === 0 ? 0 : 1
