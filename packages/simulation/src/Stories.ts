@@ -18,7 +18,7 @@ export const stories: ReadonlyArray<KeptStory> = [
   {
     name: "a subscription becomes live while the second question is under way, and the fill lies between",
     breaks: "late-wake",
-    open: true,
+    open: false,
     story: {
       ...base,
       commandTimeout: 2_000,

@@ -25,6 +25,8 @@ export class Follower {
   private scope: Scope.Closeable | undefined = undefined
   private subscribing: Fiber.Fiber<void> | undefined = undefined
   private woken: Effect.Effect<void, AdapterError> | undefined = undefined
+  /** True when the store was asked after the subscription was live. */
+  private askedSinceLive = false
   private pushes: boolean
   private readonly load: LoadContext
   private readonly clock: Clock.Clock
@@ -51,6 +53,11 @@ export class Follower {
       const limit = Duration.millis(Math.min(this.load.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
       return Effect.flatMap(this.subscribe, () => this.becomeLive(limit, restore))
     }
+    // An answer older than the subscription is no answer: the change may have come between.
+    if (this.woken !== undefined && !this.askedSinceLive) {
+      this.askedSinceLive = true
+      return Effect.void
+    }
     return Effect.flatMap(this.pause(leaseEndsIn), (pause) => {
       if (this.woken === undefined) return this.becomeLive(pause, restore)
       const rested = restore(Effect.raceFirst(this.pushed(this.woken), this.sleep(pause)))
@@ -69,7 +76,10 @@ export class Follower {
   private becomeLive(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
     const { subscribing } = this
     const slept = Effect.asVoid(this.sleep(pause))
-    return restore(subscribing === undefined ? slept : Effect.raceFirst(Fiber.join(subscribing), slept))
+    const rested = restore(subscribing === undefined ? slept : Effect.raceFirst(Fiber.join(subscribing), slept))
+    return Effect.map(rested, () => {
+      this.askedSinceLive = this.woken !== undefined
+    })
   }
 
   /** The time to wait for a push, or to sleep without one. */
@@ -139,6 +149,7 @@ export class Follower {
       this.scope = undefined
       this.subscribing = undefined
       this.woken = undefined
+      this.askedSinceLive = false
       return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
     })
   }

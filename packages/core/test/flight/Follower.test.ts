@@ -67,6 +67,37 @@ describe("with a push", () => {
     })
   )
 
+  scenario("an answer older than the subscription is no answer: it asks once more", (world) =>
+    Effect.gen(function* () {
+      // The second question is answered late; meanwhile the leader fills, and the subscription becomes live.
+      const late = (adapter: Adapter): Adapter => {
+        let asked = 0
+        return {
+          ...adapter,
+          acquire: (key, options) =>
+            ++asked === 2
+              ? Effect.tap(adapter.acquire(key, options), () => Effect.sleep(60))
+              : adapter.acquire(key, options)
+        }
+      }
+      const origin = new Origin()
+      const a = yield* world.cache({}, remote)
+      const b = yield* world.cache({ waitStep: 30, waitMax: "1 minute" }, (adapter) =>
+        faulty(late(remote(adapter)), { watch: [Effect.sleep(60)] })
+      )
+      const leader = yield* begin(a.cache.getOrSet("k", origin.gives(50)))
+      const follower = yield* begin(b.cache.getOrSet("k", origin.gives(50)))
+      yield* advance(50)
+      yield* Fiber.join(leader)
+      yield* advance(40)
+      assert.deepStrictEqual(
+        Exit.map(ended(follower), ({ value }) => value),
+        Exit.succeed("v1")
+      )
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
   scenario("the subscription ends when the caller gives up waiting", (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
