@@ -34,7 +34,7 @@ export const stories: ReadonlyArray<KeptStory> = [
   {
     name: "a lease is lost while its load runs, and a caller comes later",
     breaks: "voided-value",
-    open: true,
+    open: false,
     story: {
       ...base,
       settings: { ...defaults, leaseTtl: 600 },
@@ -48,7 +48,7 @@ export const stories: ReadonlyArray<KeptStory> = [
   {
     name: "a lease is lost before any renewal, and a caller comes while the load ends",
     breaks: "voided-value",
-    open: true,
+    open: false,
     story: {
       ...base,
       settings: { ...defaults, leaseTtl: 15_000 },

@@ -42,13 +42,19 @@ export const verdictOf = (
   if (flight.ended) return "again"
   const { exit } = event
   if (Exit.isSuccess(exit)) {
-    return exit.value._tag === "Skipped" ? "again" : Exit.succeed(ofResult(engine, exit.value, caller, flight.clock))
+    const result = exit.value
+    if (result._tag === "Skipped" || isVoidFor(caller, result)) return "again"
+    return Exit.succeed(ofResult(engine, result, caller, flight.clock))
   }
   if (caller.isFallback) return Exit.failCause(exit.cause)
   // If another's batch has no value for the key, this caller's fetcher may have one.
   if (!caller.isInitiator && isMissing(exit.cause)) return "again"
   return ofFailure(engine, plan.policy, exit.cause, plan.force ? undefined : flight.staleValue, flight.now)
 }
+
+/** True for a caller that may have come after the invalidation that voided the load. */
+const isVoidFor = ({ isInitiator, startedAt }: Caller, result: LoadResult): boolean =>
+  result._tag === "Loaded" && !isInitiator && startedAt > result.validUntil
 
 /** Milliseconds since a stale value ceased to be fresh. */
 const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + Math.max(0, now - stale.at)

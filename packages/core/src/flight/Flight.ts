@@ -78,6 +78,8 @@ export interface FlightOptions {
 
 /** The group that a flight belongs to, as the flight sees it. */
 export interface Group {
+  /** Nobody may join the flight any more. It goes on for those who wait for it. */
+  readonly detach: (key: string, flight: Flight) => void
   /** The flight is over, or nobody may join it any more. */
   readonly forget: (key: string, flight: Flight) => void
   /** Arms the group's timer for the waiter's next deadline. */
@@ -195,6 +197,10 @@ export class Flight implements LoadEvents {
   heartbeat(): void {
     // Only waiters of other requests look at it, and reading the clock costs as much as all the rest.
     if (this.scope.isRequest) this.lastSeenAt = this.now
+  }
+
+  leaseLost(): void {
+    this.group.detach(this.key, this)
   }
 
   /** Gives the flight up if it has been silent for too long; true when it is over. */

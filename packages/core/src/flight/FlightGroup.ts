@@ -70,9 +70,9 @@ export class FlightGroup implements Group {
     return flight
   }
 
-  /** Closes a key's flight to new callers. It goes on for those who wait for it. */
-  detach(key: string): void {
-    this.byKey.delete(key)
+  /** Closes a key's flight, or just this one, to new callers. It goes on for those who wait for it. */
+  detach(key: string, flight = this.byKey.get(key)): void {
+    if (this.byKey.get(key) === flight) this.byKey.delete(key)
   }
 
   /** Does the same for every key. */
@@ -81,7 +81,7 @@ export class FlightGroup implements Group {
   }
 
   forget(key: string, flight: Flight): void {
-    if (this.byKey.get(key) === flight) this.byKey.delete(key)
+    this.detach(key, flight)
     this.all.delete(flight)
     if (this.all.size === 0) this.alarm.stop()
   }

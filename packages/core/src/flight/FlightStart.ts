@@ -189,6 +189,7 @@ const contextOf = (
   return {
     key,
     owner,
+    startedAt: flight.startedAt,
     adapter: engine.adapter,
     valueCodec: engine.valueCodec,
     policy,

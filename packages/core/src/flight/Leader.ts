@@ -44,15 +44,27 @@ class LeaseRenewal {
   until: number
   /** True when the store said that the lease is gone. */
   lost = false
+  /** When it was known to be ours for the last time: by a renewal, or by its grant. */
+  heldAt: number
   private readonly load: LoadContext
   private readonly token: Token
   private readonly clock: Clock.Clock
 
-  constructor(load: LoadContext, token: Token, clock: Clock.Clock) {
+  /** @param askedAt epoch milliseconds at which the lease was asked for */
+  constructor(load: LoadContext, token: Token, clock: Clock.Clock, askedAt: number) {
     this.load = load
     this.token = token
     this.clock = clock
+    this.heldAt = askedAt
     this.until = clock.currentTimeMillisUnsafe() + load.policy.leaseTtl
+  }
+
+  /** Notes that the lease is gone. Callers who come from now on must not join the load. */
+  lose(): void {
+    if (this.lost) return
+    this.lost = true
+    this.load.counters.leaseLost++
+    this.load.events.leaseLost()
   }
 
   /** Renews for ever. Ends by an interruption, which also ends the fetcher, if the lease is lost and the policy says so. */
@@ -67,8 +79,10 @@ class LeaseRenewal {
     const renewed = Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
       onFailure: (error) => Effect.as(reportLease(this.load, "renew", error), true),
       onSuccess: (held) => {
-        if (held) this.until = asked + policy.leaseTtl
-        else this.lost = true
+        if (held) {
+          this.heldAt = asked
+          this.until = asked + policy.leaseTtl
+        } else this.lose()
         return Effect.succeed(held)
       }
     })
@@ -93,6 +107,7 @@ export const lead = Effect.fnUntraced(function* (
   load: LoadContext,
   token: Token,
   stale: StaleValue<unknown> | undefined,
+  askedAt: number,
   clock: Clock.Clock,
   restore: Restore
 ) {
@@ -106,11 +121,11 @@ export const lead = Effect.fnUntraced(function* (
     yield* abandon(load, token)
     return skipped
   }
+  const epochAskedAt = clock.currentTimeMillisUnsafe()
   const epoch = load.policy.tags === undefined ? undefined : yield* epochBefore(load, token)
   const began = clock.currentTimeMillisUnsafe()
-  const renewal = new LeaseRenewal(load, token, clock)
+  const renewal = new LeaseRenewal(load, token, clock, askedAt)
   const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(load, stale), renewal.untilLost)))
-  if (renewal.lost) load.counters.leaseLost++
   if (Exit.isFailure(fetched)) {
     return renewal.stopped(fetched) ? undefined : yield* fail(load, token, fetched.cause)
   }
@@ -120,7 +135,7 @@ export const lead = Effect.fnUntraced(function* (
   }
   const same = fetched.value === unchanged
   const value = same ? stale!.value : fetched.value
-  return yield* Effect.onError(keep(load, token, value, same, { began, epoch }, clock, renewal), () =>
+  return yield* Effect.onError(keep(load, token, value, same, { began, epoch, epochAskedAt }, clock, renewal), () =>
     abandon(load, token)
   )
 })
@@ -189,7 +204,11 @@ const keep = Effect.fnUntraced(function* (
   token: Token,
   value: unknown,
   same: boolean,
-  { began, epoch }: { readonly began: number; readonly epoch: string | undefined },
+  {
+    began,
+    epoch,
+    epochAskedAt
+  }: { readonly began: number; readonly epoch: string | undefined; readonly epochAskedAt: number },
   clock: Clock.Clock,
   renewal: LeaseRenewal
 ) {
@@ -206,20 +225,20 @@ const keep = Effect.fnUntraced(function* (
   const tags = yield* tagged(load, decided.tags, epoch, began, clock)
   if (tags === undefined) {
     yield* abandon(load, token)
-    return loaded(value, "invalidated", renewal.until)
+    return loaded(value, "invalidated", renewal.until, epochAskedAt)
   }
   if (same && decided.tags.length === 0) {
     // If the store still has the bytes, it only begins their lifetime anew.
     const renewed = yield* Effect.result(adapter.fill(key, { token, lifetime }))
     if (Result.isSuccess(renewed) && renewed.success) return loaded(value, undefined, renewal.until)
   }
-  const sealed = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
-  if (Result.isFailure(sealed)) {
+  const encoded = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
+  if (Result.isFailure(encoded)) {
     yield* abandon(load, token)
-    yield* report(sealed.failure)
+    yield* report(encoded.failure)
     return loaded(value, "encode-failed", renewal.until)
   }
-  const fill = adapter.fill(key, { token, value: sealed.success, lifetime })
+  const fill = adapter.fill(key, { token, value: encoded.success, lifetime })
   const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
     yield* report(setFailed(load, filled.failure))
@@ -228,10 +247,11 @@ const keep = Effect.fnUntraced(function* (
     if (filled.failure.retryable)
       load.waitUntil(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
     else yield* back
-    return loaded(sealed.success.value, "set-failed", renewal.until)
+    return loaded(encoded.success.value, "set-failed", renewal.until)
   }
-  if (!filled.success && !renewal.lost) counters.leaseLost++
-  return loaded(sealed.success.value, filled.success ? undefined : "lost", renewal.until)
+  if (filled.success) return loaded(encoded.success.value, undefined, renewal.until)
+  renewal.lose()
+  return loaded(encoded.success.value, "lost", renewal.until, renewal.heldAt)
 })
 
 interface Decision {

@@ -31,6 +31,8 @@ export type LoadResult =
       readonly value: unknown
       readonly uncached: Uncached | undefined
       readonly leaseUntil: number | undefined
+      /** Epoch milliseconds. A caller who came later may have come after the invalidation that voided the load. */
+      readonly validUntil: number
     }
 
 /** Receives the progress of a load, and knows who waits for it. */
@@ -43,6 +45,8 @@ export interface LoadEvents {
   readonly stale: (stale: StaleValue<unknown>) => void
   /** The load still goes on. */
   readonly heartbeat: () => void
+  /** The lease is lost: the result is void for callers who come from now on. */
+  readonly leaseLost: () => void
   /** True when the load was ended because nobody waits for it. */
   readonly ended: boolean
   /** True when the load runs in the background: nobody waits for it, and it goes on. */
@@ -53,6 +57,8 @@ export interface LoadEvents {
 export interface LoadContext {
   readonly key: string
   readonly owner: string
+  /** Epoch milliseconds, before the store was asked. */
+  readonly startedAt: number
   readonly adapter: Adapter
   readonly valueCodec: ValueCodec<unknown>
   readonly policy: Policy
@@ -77,12 +83,12 @@ export interface LoadContext {
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** The result of a load that ran here. */
-export const loaded = (value: unknown, uncached?: Uncached, leaseUntil?: number): LoadResult => ({
-  _tag: "Loaded",
-  value,
-  uncached,
-  leaseUntil
-})
+export const loaded = (
+  value: unknown,
+  uncached?: Uncached,
+  leaseUntil?: number,
+  validUntil = Infinity
+): LoadResult => ({ _tag: "Loaded", value, uncached, leaseUntil, validUntil })
 
 /** The result of a load that did nothing. */
 export const skipped: LoadResult = { _tag: "Skipped" }

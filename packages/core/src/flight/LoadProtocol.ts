@@ -58,7 +58,9 @@ const steps = Effect.fnUntraced(function* (
   const { counters, early, events, key, policy, valueCodec } = load
   let options = acquireOptions(policy, load.owner, load.force, early)
   let unreadable = false
+  let askedAt = load.startedAt
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(load, options)) {
+    if (answer !== first) askedAt = clock.currentTimeMillisUnsafe()
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
       const error = getFailed(load, asked.failure)
@@ -82,7 +84,7 @@ const steps = Effect.fnUntraced(function* (
     const stale = found.stale && (yield* decodeStale(load, found.stale, clock, unreadable))
     if (found._tag === "Leader") {
       if (follower.hasFollowed) counters.takeovers++
-      const result = yield* lead(load, found.token, stale, clock, restore)
+      const result = yield* lead(load, found.token, stale, askedAt, clock, restore)
       if (result !== undefined) return result
       options = { ...options, force: false }
       continue

@@ -138,6 +138,67 @@ describe("the lease", () => {
 })
 
 describe("a lost lease", () => {
+  scenario("is known at the next renewal: callers who come then load anew, and it is counted at once", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({ leaseTtl: 300 }, remote)
+      const b = yield* world.cache({}, remote)
+      const origin = new Origin()
+      const first = yield* begin(a.cache.getOrSet("k", origin.gives(1000)))
+      yield* advance(50)
+      yield* b.cache.delete("k")
+      yield* advance(60)
+      assert.strictEqual(a.cache.stats().leaseLost, 1)
+      const second = yield* begin(a.cache.getOrSet("k", origin.gives(10)))
+      yield* advance(20)
+      assert.deepStrictEqual(
+        Exit.map(ended(second), ({ value }) => value),
+        Exit.succeed("v2")
+      )
+      assert.strictEqual((yield* a.cache.getOrSet("k", origin.gives())).value, "v2")
+      yield* advance(1000)
+      assert.deepInclude((yield* Fiber.join(first)).meta, { cache: "MISS-LEADER-NOCACHE", uncached: "lost" })
+      assert.strictEqual(a.cache.stats().leaseLost, 1)
+    })
+  )
+
+  scenario("that only the fill reveals is no answer for callers who came after the last sign of it", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({ leaseTtl: 30_000 }, remote)
+      const b = yield* world.cache({}, remote)
+      const origin = new Origin()
+      const [initiator, early] = yield* beginMany(2, () => a.cache.getOrSet("k", origin.gives(100)))
+      yield* advance(50)
+      yield* b.cache.delete("k")
+      const late = yield* beginMany(3, () => a.cache.getOrSet("k", origin.gives(10)))
+      yield* advance(50)
+      assert.strictEqual((yield* Fiber.join(initiator!)).value, "v1")
+      assert.strictEqual((yield* Fiber.join(early!)).value, "v1")
+      yield* advance(10)
+      assert.deepStrictEqual(
+        (yield* joinAll(late)).map(({ value }) => value),
+        ["v2", "v2", "v2"]
+      )
+      assert.strictEqual(origin.calls, 2)
+    })
+  )
+
+  scenario("and an invalidated tag, too, which the load finds when it ends", (world) =>
+    Effect.gen(function* () {
+      const tags = ["t"]
+      const a = yield* world.cache({ tags }, remote)
+      const b = yield* world.cache({ tags }, remote)
+      const origin = new Origin()
+      const first = yield* begin(a.cache.getOrSet("k", origin.gives(100)))
+      yield* advance(50)
+      yield* b.cache.invalidateTag("t")
+      const late = yield* begin(a.cache.getOrSet("k", origin.gives(10)))
+      yield* advance(50)
+      assert.deepInclude((yield* Fiber.join(first)).meta, { uncached: "invalidated" })
+      yield* advance(10)
+      assert.strictEqual((yield* Fiber.join(late)).value, "v2")
+    })
+  )
+
   for (const [what, lose] of [
     ["a delete", (world: World) => world.store.delete("k")],
     ["a put", (world: World) => world.store.put("k", { value: bytesOf("x"), lifetime: { fresh: 1000, stale: 0 } })]
