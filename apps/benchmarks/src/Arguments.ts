@@ -31,6 +31,8 @@ const help = `Measures cache-locking beside the caches people use today.
 With --against, the working tree is compared with an older commit. Each is built in a copy of its own, and they are measured
 in alternating rounds, always in a new process. The exit code is 1 when a measurement exceeds the bound: when the 95 %
 interval of the median of new ÷ old begins above ${bound.low}, or the median is above ${bound.median}.
+Times are those of the measuring thread on a core, which other work on the machine hardly changes. Waiting is not in them;
+the rows "by the clock" have it, and are not judged.
 
   --quick      few and short rounds: to see that it works, not to compare
   --rounds N   so many rounds instead of each suite's own number; with --against 20 or more, and 20 by default
@@ -42,7 +44,7 @@ ${suites.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join("\n")}
 
 Measurements, all of them unless some are named:
 ${measurements
-  .flatMap(({ metrics, name }) => metrics.map(({ title }, i) => `  ${(i === 0 ? name : "").padEnd(18)}${title}`))
+  .flatMap(({ figures, name }) => figures.map(({ title }, i) => `  ${(i === 0 ? name : "").padEnd(18)}${title}`))
   .join("\n")}`
 
 /** Fewer rounds say too little. */

@@ -9,24 +9,54 @@ export interface Batches {
   readonly quick: boolean
   /** Milliseconds. Default 40. */
   readonly batch?: number
+  /** The time in which a batch is that long. Default `time`. */
+  readonly by?: keyof Spent | undefined
+}
+
+/** In nanoseconds. */
+export interface Spent {
+  /** By the clock. */
+  readonly time: number
+  /** In which this thread ran: a loaded machine stretches the other, and hardly this. Waiting is not in it. */
+  readonly cpu: number
+}
+
+/** Microseconds in which this thread ran. */
+const ran = (): number => {
+  // Linux brings the thread's own account up to date only when it is asked for the whole process.
+  process.cpuUsage()
+  const { system, user } = process.threadCpuUsage()
+  return system + user
+}
+
+export const spent = async (work: () => Promise<unknown>): Promise<Spent> => {
+  const used = ran()
+  const began = process.hrtime.bigint()
+  await work()
+  const time = Number(process.hrtime.bigint() - began)
+  return { time, cpu: (ran() - used) * 1e3 }
+}
+
+/** Both per operation. */
+const spentEach = async (run: (n: number) => Promise<void>, n: number): Promise<Spent> => {
+  const { cpu, time } = await spent(() => run(n))
+  return { time: time / n, cpu: cpu / n }
 }
 
 /** Nanoseconds per operation. */
-export const timed = async (run: (n: number) => Promise<void>, n: number): Promise<number> => {
-  const began = process.hrtime.bigint()
-  await run(n)
-  return Number(process.hrtime.bigint() - began) / n
-}
+export const timed = async (run: (n: number) => Promise<void>, n: number): Promise<number> =>
+  (await spentEach(run, n)).time
 
 /** Warms up, and answers how many operations a batch needs. */
-export const calibrate = async ({ batch = 40, quick, run, unit = 1 }: Batches): Promise<number> => {
+export const calibrate = async ({ batch = 40, by = "time", quick, run, unit = 1 }: Batches): Promise<number> => {
   const warm = (quick ? 2 : 400) * 1e6
   const target = (quick ? 1 : batch) * 1e6
   let n = unit
   let spent = 0
   let perOperation = 0
   while (spent < warm) {
-    perOperation = await timed(run, n)
+    // What took less than the CPU clock can tell is not nothing.
+    perOperation = (await spentEach(run, n))[by] || 1e3 / n
     spent += perOperation * n
     // No batch of the warm-up is longer than a measured one.
     n = Math.max(unit, Math.ceil(Math.min(n * 2, target / perOperation) / unit) * unit)
@@ -46,9 +76,9 @@ export const batches = async (
   options.verify?.()
   return {
     sample: async () => {
-      const time = await timed(options.run, n)
+      const each = await spentEach(options.run, n)
       options.verify?.()
-      return { time, ...options.also }
+      return { ...each, ...options.also }
     },
     close: options.close ?? (async () => {})
   }

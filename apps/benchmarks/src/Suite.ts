@@ -12,6 +12,8 @@ export interface Address {
 export interface Setting {
   /** Takes as little time as possible: for the smoke test and a first look. */
   readonly quick: boolean
+  /** The time in which batches are long enough. Default `time`. */
+  readonly by?: "time" | "cpu"
   /** Present when the suite asked for it. */
   readonly redis: Address | undefined
   /** URLs of the backends that are there, by name. */

@@ -27,8 +27,14 @@ export const against = async (
       missing.push(`NOT RUN: ${measurement.name}: there is no Redis. ${redis.reason}`)
       continue
     }
-    const { compared, failures } = await compare(measurement, sides, { setting: { quick, redis }, rounds, onProgress })
+    const { compared, failures } = await compare(measurement, sides, {
+      setting: { by: "cpu", quick, redis },
+      rounds,
+      onProgress
+    })
     all.push(...compared)
+    // For whoever waits: all of it takes minutes.
+    for (const row of tableOf(compared).rows) console.error(row.join("  "))
     missing.push(...failures.map(({ error, name }) => `NOT MEASURED: ${measurement.name}, ${name}: ${error}`))
   }
   onProgress("")

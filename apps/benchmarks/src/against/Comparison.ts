@@ -5,12 +5,12 @@ import { nothing } from "../peers/Peer.ts"
 import { ratios } from "../Result.ts"
 import { type Failure, run } from "../Rig.ts"
 import { type Interval, medianInterval, type Summary, summary } from "../Statistics.ts"
-import type { Contender, Metric, Row, Sample, Setting, Suite } from "../Suite.ts"
+import type { Contender, Row, Sample, Setting, Suite } from "../Suite.ts"
 import { figure, type Table } from "../Table.ts"
-import type { Measurement } from "./Measurements.ts"
+import type { Figure, Measurement } from "./Measurements.ts"
 import type { Order } from "./Side.ts"
 
-/** What new divided by old may be. The interval must reach down to the first, and the median may not exceed the second. */
+/** The bound on new divided by old: the interval begins at `low` or below, and the median is at most `median`. */
 export const bound = { low: 1.05, median: 1.08 }
 
 /** Folders of two checkouts that are built. */
@@ -19,9 +19,9 @@ export interface Sides {
   readonly new: string
 }
 
-/** What one metric came to. */
+/** The result of one figure. */
 export interface Compared {
-  readonly metric: Metric
+  readonly figure: Figure
   readonly old: Summary
   readonly new: Summary
   /** The median of new divided by old, each of one round. */
@@ -35,17 +35,12 @@ export interface Comparison {
   readonly failures: ReadonlyArray<Failure>
 }
 
-/** Milliseconds for which a process is measured, after its warm-up. */
-const window = 350
-
 /** A round of one side: the medians of what a new process measures. */
-const sampled = async (order: Order): Promise<Sample> => {
+const sampled = async (order: Order, count: number): Promise<Sample> => {
   const child = await Child.open(forkBuilt(new URL("./Side.ts", import.meta.url), [JSON.stringify(order)]))
   try {
     const samples: Array<Sample> = []
-    const end = performance.now() + (order.setting.quick ? 0 : window)
-    do samples.push(await child.sample())
-    while (performance.now() < end)
+    for (let i = 0; i < count; i++) samples.push(await child.sample())
     return Object.fromEntries(
       Object.keys(samples[0]!).map((key) => [key, summary(samples.map((sample) => sample[key]!)).median])
     )
@@ -54,12 +49,12 @@ const sampled = async (order: Order): Promise<Sample> => {
   }
 }
 
-/** Judges a metric by the rows of both sides. */
-export const comparedOf = (metric: Metric, old: Row, now: Row): Compared => {
-  const all = ratios(now, old, metric.key)
-  const values = (row: Row) => row.samples.map((sample) => sample[metric.key]!)
+/** Compares a figure by the rows of both sides. */
+export const comparedOf = (figure: Figure, old: Row, now: Row): Compared => {
+  const all = ratios(now, old, figure.key)
+  const values = (row: Row) => row.samples.map((sample) => sample[figure.key]!)
   return {
-    metric,
+    figure,
     old: summary(values(old)),
     new: summary(values(now)),
     ratio: summary(all).median,
@@ -67,12 +62,12 @@ export const comparedOf = (metric: Metric, old: Row, now: Row): Compared => {
   }
 }
 
-/** True when new is as good as old as far as the rounds can tell; undefined when they were too few. */
-export const within = ({ interval, ratio }: Compared): boolean | undefined =>
-  interval === undefined ? undefined : interval.low <= bound.low && ratio <= bound.median
+/** True when new is as good as old as far as the rounds can tell. Undefined when that is not judged. */
+export const within = ({ figure, interval, ratio }: Compared): boolean | undefined =>
+  interval === undefined || figure.unjudged ? undefined : interval.low <= bound.low && ratio <= bound.median
 
 export const compare = async (
-  { metrics, name }: Measurement,
+  { figures, name, samples }: Measurement,
   sides: Sides,
   options: {
     readonly setting: Setting
@@ -84,7 +79,7 @@ export const compare = async (
     name: which,
     packages: [],
     open: async (setting) => ({
-      sample: () => sampled({ checkout: sides[which], measurement: name, setting }),
+      sample: () => sampled({ checkout: sides[which], measurement: name, setting }, setting.quick ? 1 : samples),
       close: nothing
     })
   })
@@ -92,7 +87,7 @@ export const compare = async (
     name,
     title: name,
     about: "",
-    metrics,
+    metrics: figures,
     contenders: [side("old"), side("new")],
     isolated: false,
     rounds: options.rounds,
@@ -100,22 +95,22 @@ export const compare = async (
   }
   const { failures, rows } = await run(suite, options)
   const [old, now] = ["old", "new"].map((name) => rows.find((row) => row.name === name))
-  const compared = old && now ? metrics.map((metric) => comparedOf(metric, old, now)) : []
+  const compared = old && now ? figures.map((figure) => comparedOf(figure, old, now)) : []
   return { compared, failures }
 }
 
 const words = new Map([
   [true, "yes"],
   [false, "NO"],
-  [undefined, "too few rounds"]
+  [undefined, "not judged"]
 ])
 
 export const tableOf = (all: ReadonlyArray<Compared>): Table => ({
   head: ["", "old", "new", "new ÷ old", "95 % interval", "within the bound"],
   rows: all.map((one) => [
-    one.metric.title,
-    figure(one.metric, one.old),
-    figure(one.metric, one.new),
+    one.figure.title,
+    figure(one.figure, one.old),
+    figure(one.figure, one.new),
     one.ratio.toFixed(3),
     one.interval === undefined ? "–" : `${one.interval.low.toFixed(3)}–${one.interval.high.toFixed(3)}`,
     words.get(within(one))!

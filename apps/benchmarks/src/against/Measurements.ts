@@ -1,6 +1,7 @@
 /**
- * What a comparison with an older commit measures. Only names that have long been public are used here, for the same
- * code runs over the packages of both commits.
+ * The measurements of a comparison with an older commit. The same code runs over the packages of both commits, so it uses
+ * only names that have long been public. Judged times are those of the measuring thread on a core: other work on the
+ * machine stretches the clock's, of one side more than of the other.
  */
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import * as FiberHit from "../probes/FiberHit.ts"
@@ -10,61 +11,82 @@ import * as RedisHit from "../probes/RedisHit.ts"
 import * as Stampede from "../probes/Stampede.ts"
 import type { Metric, Probe, Setting } from "../Suite.ts"
 
+/** A row of the table. */
+export interface Figure extends Metric {
+  /** It stands beside another figure, and a loaded machine changes it too much to be judged. */
+  readonly unjudged?: boolean
+}
+
 export interface Measurement {
   readonly name: string
-  /** A row of the table each. */
-  readonly metrics: ReadonlyArray<Metric>
+  readonly figures: ReadonlyArray<Figure>
   readonly redis?: boolean
+  /** How many samples of a process its figures are the median of. */
+  readonly samples: number
   readonly open: (setting: Setting) => Promise<Probe>
 }
 
-const time = (title: string): ReadonlyArray<Metric> => [{ key: "time", title, unit: "ns" }]
+const who = "cache-locking"
+const hour = PromiseHit.hour
 
-const crowd = (who: string): ReadonlyArray<Metric> => [
-  { key: "beyond", title: `1,000 ${who} on a cold key, beyond the load`, unit: "ms", digits: 3 },
-  { key: "bytes", title: `bytes per waiting ${who === "fibers" ? "fiber" : "caller"}`, unit: "bytes" }
+const cpu = (title: string): Figure => ({ key: "cpu", title, unit: "ns" })
+
+const crowd = (callers: string): ReadonlyArray<Figure> => [
+  { key: "cpu", title: `1,000 ${callers} on a cold key, beyond the load`, unit: "ms", digits: 3 },
+  { key: "beyond", title: "  the same by the clock", unit: "ms", digits: 3, unjudged: true },
+  { key: "bytes", title: `bytes per waiter, of 1,000 ${callers}`, unit: "bytes" }
 ]
 
 export const measurements: ReadonlyArray<Measurement> = [
   {
     name: "promise-hit",
-    metrics: time("hit in memory through a promise, TTL"),
-    open: (setting) => PromiseHit.one(PromiseHit.hour)(CacheLocking, setting, "cache-locking")
+    figures: [cpu("hit in memory through a promise, TTL")],
+    samples: 8,
+    open: (setting) => PromiseHit.one(hour)(CacheLocking, setting, who)
   },
   {
     name: "fiber-hit",
-    metrics: time("hit in memory inside a fiber, TTL"),
-    open: (setting) => FiberHit.one(PromiseHit.hour)(CacheLockingFiber, setting, "cache-locking")
+    figures: [cpu("hit in memory inside a fiber, TTL")],
+    samples: 8,
+    open: (setting) => FiberHit.one(hour)(CacheLockingFiber, setting, who)
   },
   {
     name: "hot-key",
-    metrics: time("hot key among 100,000"),
-    open: (setting) => HotKey.among(HotKey.overPromises)(CacheLocking, setting, "cache-locking")
+    figures: [cpu("hot key among 100,000")],
+    samples: 8,
+    open: (setting) => HotKey.among(HotKey.overPromises)(CacheLocking, setting, who)
   },
   {
     name: "concurrent-hit",
-    metrics: time("hit in memory, 1,000 at once"),
-    open: (setting) => PromiseHit.many(PromiseHit.hour)(CacheLocking, setting, "cache-locking")
+    figures: [cpu("hit in memory, 1,000 at once")],
+    samples: 8,
+    open: (setting) => PromiseHit.many(hour)(CacheLocking, setting, who)
   },
   {
     name: "stampede",
-    metrics: crowd("callers"),
-    open: (setting) => Stampede.openWithoutTimer(Stampede.overPromises)(CacheLocking, setting, "cache-locking")
+    figures: crowd("callers"),
+    samples: 200,
+    open: (setting) => Stampede.openWithoutTimer(Stampede.overPromises)(CacheLocking, setting, who)
   },
   {
     name: "fiber-stampede",
-    metrics: crowd("fibers"),
-    open: (setting) => Stampede.openWithoutTimer(Stampede.overEffects)(CacheLockingFiber, setting, "cache-locking")
+    figures: crowd("fibers"),
+    samples: 100,
+    open: (setting) => Stampede.openWithoutTimer(Stampede.overEffects)(CacheLockingFiber, setting, who)
   },
   {
     name: "redis-hit",
-    metrics: time("hit in Redis, 50 at a time"),
+    figures: [
+      cpu("hit in Redis, 50 at a time"),
+      { key: "time", title: "  the same by the clock", unit: "ns", unjudged: true }
+    ],
+    samples: 6,
     redis: true,
-    open: async ({ quick, redis }) =>
-      RedisHit.again(
-        await RedisHit.warm(RedisHit.overPromises("redis"), CacheLocking, redis!, "cache-locking"),
-        "cache-locking",
-        { quick, batch: 100 }
-      )
+    open: async ({ by, quick, redis }) =>
+      RedisHit.again(await RedisHit.warm(RedisHit.overPromises("redis"), CacheLocking, redis!, who), who, {
+        by,
+        quick,
+        batch: 60
+      })
   }
 ]

@@ -20,10 +20,11 @@ export const repeat = Effect.fnUntraced(function* (
 /** One fiber asks for one key again and again. */
 export const one =
   (ttl: number | undefined) =>
-  async (peer: FiberPeer, { quick }: Setting, who: string) => {
+  async (peer: FiberPeer, { by, quick }: Setting, who: string) => {
     const origin = new Origin()
     const opened = await peer.memory!((key) => Effect.promise(() => origin.load(key)), { maxEntries: 10_000, ttl })
     return batches({
+      by,
       quick,
       run: async (n) => check(opened.valueOf(await Effect.runPromise(repeat(opened.get, key, n))), key, who),
       verify: () => origin.expect(1, who),

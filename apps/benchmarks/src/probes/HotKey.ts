@@ -56,4 +56,4 @@ export const many = ({ quick }: Setting): number => (quick ? 1_000 : 100_000)
 export const among =
   <P>(gather: Gather<P>) =>
   async (peer: P, setting: Setting, who: string): Promise<Probe> =>
-    batches({ quick: setting.quick, ...(await gather(peer, many(setting), who)) })
+    batches({ by: setting.by, quick: setting.quick, ...(await gather(peer, many(setting), who)) })

@@ -11,10 +11,11 @@ const together = 1_000
 /** One key, awaited again and again, one call after the other. */
 export const one =
   (ttl: number | undefined) =>
-  async (peer: Peer, { quick }: Setting, who: string) => {
+  async (peer: Peer, { by, quick }: Setting, who: string) => {
     const origin = new Origin()
     const opened = await peer.memory!(origin.load, { maxEntries: 10_000, ttl })
     return batches({
+      by,
       quick,
       run: async (n) => {
         let value: string | undefined
@@ -29,11 +30,12 @@ export const one =
 /** One key, asked for many times before the first answer is awaited. */
 export const many =
   (ttl: number | undefined) =>
-  async (peer: Peer, { quick }: Setting, who: string) => {
+  async (peer: Peer, { by, quick }: Setting, who: string) => {
     const origin = new Origin()
     const opened = await peer.memory!(origin.load, { maxEntries: 10_000, ttl })
     await opened.get(key)
     return batches({
+      by,
       quick,
       unit: together,
       run: async (n) => {

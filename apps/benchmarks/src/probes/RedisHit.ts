@@ -73,7 +73,7 @@ export const warm = async <P>(gather: Gather<P>, peer: P, at: Address, who: stri
 export const again = (
   { crowd, keyOf, origin }: Warm,
   who: string,
-  options: Pick<Batches, "quick" | "batch"> & { readonly also?: Sample }
+  options: Pick<Batches, "by" | "quick" | "batch"> & { readonly also?: Sample }
 ): Promise<Probe> =>
   batches({
     ...options,

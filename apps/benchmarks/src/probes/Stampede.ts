@@ -1,7 +1,9 @@
 /** Many callers of one process on one cold key. */
+import { strictEqual } from "node:assert/strict"
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { spent } from "../Batch.ts"
 import { heldBytes } from "../Heap.ts"
 import { check, type Load, Origin } from "../Origin.ts"
 import { type Bounds, type FiberPeer, nothing, type Peer } from "../peers/Peer.ts"
@@ -80,17 +82,19 @@ const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: 
 /** The same of a load that ends as soon as all callers wait: no timer is in the figure. */
 const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: string) => {
   const { begun, crowd, end, origin } = await held(gather, peer)
-  const began = performance.now()
-  const answers = crowd.ask(key, callers)
-  await begun
-  await turn()
-  end()
-  const values = await answers()
-  const took = performance.now() - began
+  let values: ReadonlyArray<string> = []
+  const { cpu, time } = await spent(async () => {
+    const answers = crowd.ask(key, callers)
+    await begun
+    await turn()
+    end()
+    values = await answers()
+  })
   for (const value of values) check(value, key, who)
+  strictEqual(values.length, callers)
   origin.expect(1, who)
   await crowd.close()
-  return { beyond: took }
+  return { beyond: time / 1e6, cpu: cpu / 1e6 }
 }
 
 const callersOf = ({ quick }: Setting): number => (quick ? 50 : 1_000)

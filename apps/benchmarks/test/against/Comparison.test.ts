@@ -1,15 +1,16 @@
 import { expect, it } from "vitest"
 import { type Compared, comparedOf, tableOf, within } from "../../src/against/Comparison.ts"
-import type { Metric, Row } from "../../src/Suite.ts"
+import type { Figure } from "../../src/against/Measurements.ts"
+import type { Row } from "../../src/Suite.ts"
 
-const metric: Metric = { key: "time", title: "hit", unit: "ns" }
+const figure: Figure = { key: "time", title: "hit", unit: "ns" }
 
 const row = (name: string, times: ReadonlyArray<number>): Row => ({ name, samples: times.map((time) => ({ time })) })
 
 /** What old times and the ratios of the rounds come to. */
-const compared = (old: ReadonlyArray<number>, ratios: ReadonlyArray<number>): Compared =>
+const compared = (old: ReadonlyArray<number>, ratios: ReadonlyArray<number>, about: Partial<Figure> = {}): Compared =>
   comparedOf(
-    metric,
+    { ...figure, ...about },
     row("old", old),
     row(
       "new",
@@ -39,7 +40,11 @@ it.each([
   expect(within(compared(times(ratios.length, 1), ratios))).toBe(expected)
 })
 
-it("has a row for each metric that says whether it is within the bound", () => {
+it("does not judge a figure that only stands beside another", () => {
+  expect(within(compared(times(20, 1), times(20, 2), { unjudged: true }))).toBeUndefined()
+})
+
+it("has a row for each figure that says whether it is within the bound", () => {
   const { head, rows } = tableOf([
     compared(times(20, 100), times(20, 1)),
     compared(times(20, 100), times(20, 2)),
@@ -49,6 +54,6 @@ it("has a row for each metric that says whether it is within the bound", () => {
   expect(rows.map((row) => row.slice(1))).toEqual([
     ["100 ns", "100 ns", "1.000", "1.000–1.000", "yes"],
     ["100 ns", "200 ns", "2.000", "2.000–2.000", "NO"],
-    ["100 ns", "100 ns", "1.000", "–", "too few rounds"]
+    ["100 ns", "100 ns", "1.000", "–", "not judged"]
   ])
 })
