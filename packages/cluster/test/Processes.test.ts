@@ -1,9 +1,9 @@
 /** Real workers of a real cluster, of which this process is the primary. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Worker as Thread } from "node:worker_threads"
+import { failureOf, run, sleep } from "@cache-locking/conformance-kit/testing"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
@@ -150,26 +150,24 @@ describe("a primary that is busy or gone", () => {
     })
     await once(primary, "message")
     const adapter = ClusterAdapter.make({ port: primary, commandTimeout: 10_000 })
-    await Effect.runPromise(adapter.read("a"))
+    await run(adapter.read("a"))
     primary.kill("SIGSTOP")
-    const underWay = Effect.runPromise(Effect.flip(adapter.read("a")))
-    const watched = Effect.runPromise(
-      Effect.scoped(Effect.flatMap(adapter.watch!("a"), (changed) => changed)).pipe(Effect.flip)
-    )
+    const underWay = failureOf(adapter.read("a"))
+    const watched = failureOf(Effect.scoped(Effect.flatten(adapter.watch!("a"))))
     await sleep(20)
     primary.kill("SIGKILL")
     await once(primary, "exit")
     const exited = performance.now()
     expect(await underWay).toMatchObject({ reason: "Unavailable", message: "the primary is gone" })
     expect(await watched).toMatchObject({ reason: "Unavailable" })
-    expect(await Effect.runPromise(Effect.flip(adapter.read("a")))).toMatchObject({ reason: "Unavailable" })
+    expect(await failureOf(adapter.read("a"))).toMatchObject({ reason: "Unavailable" })
     expect(performance.now() - exited).toBeLessThan(2_000)
   })
 
   it("missing: the failure says what to do", async () => {
     const silent = { send: () => true, on: () => {}, off: () => {} }
     const adapter = ClusterAdapter.make({ port: silent, commandTimeout: 100 })
-    const failure = await Effect.runPromise(Effect.flip(adapter.read("a")))
+    const failure = await failureOf(adapter.read("a"))
     expect(failure.message).toContain("bootstrap()")
     expect(failure.message).toContain("PM2")
   })

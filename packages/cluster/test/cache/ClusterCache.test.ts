@@ -1,4 +1,5 @@
 /** The cache by itself with Effect. */
+import { run } from "@cache-locking/conformance-kit/testing"
 import type { CacheLockingError } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -10,8 +11,6 @@ import { Cluster, ClusterAdapter, ClusterCache } from "../../src/index.ts"
 import { pair } from "../fixtures/Pair.ts"
 
 afterEach(() => Cluster.bootstrap().close())
-
-const run = Effect.runPromise
 
 class Down extends Data.TaggedError("Down")<{ readonly since: number }> {}
 const Origin = Context.Service<{ readonly load: (key: string) => Effect.Effect<string, Down> }>("test/Origin")

@@ -1,6 +1,6 @@
 /** The protocol: batches, backpressure, late answers, closed channels, and whatever else may come out of a channel. */
-import { setTimeout as sleep } from "node:timers/promises"
 import { MessageChannel } from "node:worker_threads"
+import { ask, failureOf, lifetime, minute, put, run, sleep, tagOf, text } from "@cache-locking/conformance-kit/testing"
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { afterEach, describe, expect, it } from "vitest"
@@ -10,12 +10,6 @@ import { Cluster, ClusterAdapter } from "../../src/index.ts"
 import { verbs } from "../../src/primary/Verbs.ts"
 import { readFrame, writeFrame } from "../../src/wire/Wire.ts"
 import { pair } from "../fixtures/Pair.ts"
-
-const run = Effect.runPromise
-const fail = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => run(Effect.flip(effect))
-const text = (words: string) => ({ bytes: new TextEncoder().encode(words) })
-const lifetime = { fresh: 60_000, stale: 0 }
-const claim = (owner: string) => ({ owner, leaseFor: 20_000 })
 
 afterEach(() => Cluster.bootstrap().close())
 
@@ -74,7 +68,9 @@ describe("what is sent", () => {
     const release = hold("worker")
     // These two occupy the channel; the third waits in the worker.
     for (const key of ["a", "b", "c"])
-      expect((await fail(adapter.put(key, { value: text(key), lifetime }))).reason).toBe("Unavailable")
+      expect((await failureOf(adapter.put(key, { value: text(key), lifetime: lifetime(minute) }))).reason).toBe(
+        "Unavailable"
+      )
     release()
     await run(adapter.read("warm"))
     expect((await run(direct.read("a"))).value).toBeDefined()
@@ -87,19 +83,19 @@ describe("leases", () => {
     const { adapter, direct, hold } = linked("advanced", 50)
     await run(adapter.read("warm"))
     const release = hold("primary")
-    expect((await fail(adapter.acquire("k", claim("one")))).message).toBe("no answer within 50 ms")
-    expect((await run(direct.acquire("k", claim("two"))))._tag).toBe("Follower")
+    expect((await failureOf(adapter.acquire("k", ask("one")))).message).toBe("no answer within 50 ms")
+    expect(await tagOf(direct, "k", "two")).toBe("Follower")
     release()
     await expect.poll(async () => (await run(direct.read("k"))).lease).toBeUndefined()
-    expect((await run(direct.acquire("k", claim("two"))))._tag).toBe("Leader")
+    expect(await tagOf(direct, "k", "two")).toBe("Leader")
   })
 
   it("are not given back if their owner has asked again and leads", async () => {
     const { adapter, direct, hold } = linked("advanced", 100)
     await run(adapter.read("warm"))
     const release = hold("primary")
-    await fail(adapter.acquire("k", claim("one")))
-    const again = run(adapter.acquire("k", claim("one")))
+    await failureOf(adapter.acquire("k", ask("one")))
+    const again = run(adapter.acquire("k", ask("one")))
     await sleep(20)
     release()
     const found = await again
@@ -110,24 +106,24 @@ describe("leases", () => {
 
   it("of a channel that is cut are freed at once, and their watchers are woken", async () => {
     const { adapter, cut, direct, primary } = linked()
-    for (const key of ["a", "b"]) await run(adapter.acquire(key, claim(key)))
+    for (const key of ["a", "b"]) await run(adapter.acquire(key, ask(key)))
     const woken = run(Effect.scoped(Effect.flatMap(direct.watch!("a"), (changed) => changed)))
     await sleep(10)
     cut()
     await woken
-    for (const key of ["a", "b"]) expect((await run(direct.acquire(key, claim("next"))))._tag).toBe("Leader")
+    for (const key of ["a", "b"]) expect(await tagOf(direct, key, "next")).toBe("Leader")
     expect(primary.stats.links).toBe(0)
-    expect((await fail(adapter.read("a"))).message).toBe("the primary is gone")
+    expect((await failureOf(adapter.read("a"))).message).toBe("the primary is gone")
   })
 
   it("of a thread are freed when its port closes", async () => {
     const { port1, port2 } = new MessageChannel()
     Cluster.bootstrap().serve(port1)
     const [adapter, direct] = [ClusterAdapter.make({ port: port2 }), ClusterAdapter.make()]
-    await run(adapter.acquire("k", claim("thread")))
-    expect((await run(direct.acquire("k", claim("other"))))._tag).toBe("Follower")
+    await run(adapter.acquire("k", ask("thread")))
+    expect(await tagOf(direct, "k", "other")).toBe("Follower")
     port2.close()
-    await expect.poll(async () => (await run(direct.acquire("k", claim("other"))))._tag).toBe("Leader")
+    await expect.poll(async () => await tagOf(direct, "k", "other")).toBe("Leader")
   })
 })
 
@@ -137,18 +133,20 @@ describe("namespaces", () => {
     const open = (max?: number) =>
       ClusterAdapter.make({ namespace: "n", port: worker, ...(max !== undefined && { space: { max } }) })
     await run(open(10).read("k"))
-    const failure = await fail(open(20).read("k"))
+    const failure = await failureOf(open(20).read("k"))
     expect(failure.reason).toBe("Rejected")
     expect(failure.message).toContain("max")
     await run(open().read("k"))
     await run(open(10).read("k"))
-    expect((await fail(ClusterAdapter.make({ namespace: "n", space: { max: 20 } }).read("k"))).reason).toBe("Rejected")
+    expect((await failureOf(ClusterAdapter.make({ namespace: "n", space: { max: 20 } }).read("k"))).reason).toBe(
+      "Rejected"
+    )
   })
 
   it("keep their keys apart, and share flights only with themselves", async () => {
     const { worker } = linked()
     const [a, b] = ["a", "b"].map((namespace) => ClusterAdapter.make({ namespace, port: worker }))
-    await run(a!.put("k", { value: text("a"), lifetime }))
+    await put(a!, "k", text("a"))
     expect((await run(b!.read("k"))).value).toBeUndefined()
     expect(a!.identity).not.toBe(b!.identity)
     expect(ClusterAdapter.make({ namespace: "a", port: worker }).identity).toBe(a!.identity)
@@ -169,13 +167,13 @@ describe("any message", () => {
     ends.primary.on("message", () =>
       ends.primary.send!({ cacheLocking: 99, to: "client", link: "", items: [] }, undefined, undefined, () => {})
     )
-    expect((await fail(adapter.read("k"))).message).toContain("version")
+    expect((await failureOf(adapter.read("k"))).message).toContain("version")
   })
 
   it("that is foreign, truncated or random is ignored and counted, and no answer is lost", async () => {
     const { adapter, end, primary, sent, worker } = linked()
     const ends = [worker, end]
-    await run(adapter.put("mine", { value: text("value"), lifetime }))
+    await put(adapter, "mine", text("value"))
     const real = [...sent.worker, ...sent.primary]
     const kinds = "handshake open call unsubscribe close? announce? result fault changed __proto__ constructor".split(
       " "
@@ -249,7 +247,7 @@ describe("any message", () => {
     const argument = fc.oneof(likely, fc.jsonValue(), fc.double(), fc.constant({ fresh: 5, stale: Number.NaN }))
     const call = fc.tuple(fc.constantFrom(...Object.keys(verbs)), fc.array(argument, { maxLength: 5 }))
     let ids = 0
-    await run(adapter.put("mine", { value: text("value"), lifetime }))
+    await put(adapter, "mine", text("value"))
     fc.assert(
       fc.property(fc.array(call, { maxLength: 30 }), (calls) => {
         send(...calls.map(([verb, args]) => ["call", ++ids, 0, verb, args]))
