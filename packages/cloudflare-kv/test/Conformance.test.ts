@@ -1,11 +1,12 @@
 /** The whole contract: values in KV, leases in D1, from Node over HTTP, with a proxy in the way of one peer. */
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
 import type { Claims, Records } from "@cache-locking/conformance-kit"
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import { FaultProxy, WorkersBridge } from "@cache-locking/test-servers"
+import { FaultProxy, WorkersBackend, WorkersBridge } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { KvAdapter } from "../src/index.ts"
-import * as Backend from "./fixtures/Backend.ts"
 
 const claims: Claims = {
   watch: false,
@@ -20,8 +21,8 @@ const claims: Claims = {
 
 const table = "conformance"
 const prefix = "conformance:"
-const backend = await Backend.start()
-const proxy = await FaultProxy.start({ target: { host: "127.0.0.1", port: backend.port, url: backend.url } })
+const backend = await serverOfFile(WorkersBackend.start())
+const proxy = await FaultProxy.start({ target: backend })
 const eye = backend.database()
 await Effect.runPromise(D1Adapter.setup({ database: eye, table }))
 
@@ -52,20 +53,11 @@ suite(
     name: "KV with leases in D1",
     claims,
     records,
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: 2 * largestTakes
-    },
+    stall: stallOf(() => proxy, 2 * largestTakes),
     peers: () => ({
       here: peer(proxy.url()),
       there: peer(backend.url),
-      close: async () => {
-        await proxy.stop()
-        await backend[Symbol.asyncDispose]()
-      }
+      close: () => proxy.stop()
     })
   },
   { concurrent: true }

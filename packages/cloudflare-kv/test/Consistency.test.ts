@@ -1,17 +1,14 @@
 /** KV shows elsewhere late what was written: it may cost a load, and never a wrong version. */
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
+import { ask, lifetime, minute, put, run, text } from "@cache-locking/conformance-kit/testing"
 import type { Adapter } from "@cache-locking/core"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { WorkersBackend } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
+import { expect, it } from "vitest"
 import { KvAdapter } from "../src/index.ts"
-import * as Backend from "./fixtures/Backend.ts"
 import { placesOf, randomOf } from "./fixtures/Places.ts"
-import { ask, lifetime, minute, run, text } from "./fixtures/Support.ts"
 
-let backend: Backend.Backend
-beforeAll(async () => {
-  backend = await Backend.start()
-})
-afterAll(() => backend[Symbol.asyncDispose]())
+const backend = await serverOfFile(WorkersBackend.start())
 
 /** Minutes pass here in no time. */
 let time = 0
@@ -73,7 +70,7 @@ it("with leases in D1, a place finds the version that counts, or nothing, and ne
     const dice = random()
     if (dice < 0.25) {
       const next = `${key} put as ${step}`
-      await run(adapter.put(key, { value: text(next), lifetime: lifetime(minute) }))
+      await put(adapter, key, text(next))
       counts.set(key, next)
     } else if (dice < 0.35) {
       await run(adapter.delete(key))

@@ -1,16 +1,14 @@
 /** What is promised of KV alone, and what is not. */
+import { run, sleep } from "@cache-locking/conformance-kit/testing"
+import { WorkersBackend } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { KvAdvisory, type KvStore } from "../src/index.ts"
-import * as Backend from "./fixtures/Backend.ts"
 import { placesOf, randomOf } from "./fixtures/Places.ts"
-import { metered, run, sleep } from "./fixtures/Support.ts"
+import { metered } from "./fixtures/Support.ts"
 
-let backend: Backend.Backend
-beforeAll(async () => {
-  backend = await Backend.start()
-})
-afterAll(() => backend[Symbol.asyncDispose]())
+const backend = await serverOfFile(WorkersBackend.start())
 
 /** An isolate of its own: nothing is shared with another but KV. */
 const isolate = (prefix: string, namespace: KvStore.Namespace = backend.namespace(), more: object = {}) => {

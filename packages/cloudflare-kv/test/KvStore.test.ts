@@ -1,29 +1,28 @@
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
-import { KvAdapter, KvStore } from "../src/index.ts"
-import * as Backend from "./fixtures/Backend.ts"
 import {
   ask,
   failureOf,
-  hit,
+  hitOf,
   lead,
   lifetime,
-  metered,
-  meteredLeases,
   minute,
+  put,
   run,
   sleep,
+  tagOf,
   text,
   value
-} from "./fixtures/Support.ts"
+} from "@cache-locking/conformance-kit/testing"
+import { timers, WorkersBackend } from "@cache-locking/test-servers"
+import { metered as meteredLeases } from "@cache-locking/test-servers/d1"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { KvAdapter, KvStore } from "../src/index.ts"
+import { metered } from "./fixtures/Support.ts"
 
-let backend: Backend.Backend
-beforeAll(async () => {
-  backend = await Backend.start()
-})
-afterAll(() => backend[Symbol.asyncDispose]())
+const backend = await serverOfFile(WorkersBackend.start())
 
-const listed = async (prefix: string) => (await (await backend.miniflare.getKVNamespace("KV")).list({ prefix })).keys
+const namesIn = async (prefix: string) => (await (await backend.miniflare.getKVNamespace("KV")).list({ prefix })).keys
 
 describe("a store of values", () => {
   it("keeps bytes under names, through miniflare's own binding too", async () => {
@@ -36,7 +35,7 @@ describe("a store of values", () => {
         expect(await run(store.get(name))).toEqual(Uint8Array.from(bytes))
       }
       expect(await run(store.get("none"))).toBe(undefined)
-      expect((await listed("bytes:")).map(({ name }) => name)).toEqual(["bytes:all", "bytes:empty", "bytes:view"])
+      expect((await namesIn("bytes:")).map(({ name }) => name)).toEqual(["bytes:all", "bytes:empty", "bytes:view"])
     }
   })
 
@@ -70,11 +69,10 @@ describe("a store of values", () => {
     expect(await run(store.get("5"))).toBe(undefined)
     for (const at of [0, 1, 2, 3, 4]) expect(await run(store.get(`${at}`))).toEqual(Uint8Array.of(at))
     // KV has it still.
-    expect((await listed("ttl:")).length).toBe(6)
+    expect((await namesIn("ttl:")).length).toBe(6)
   })
 
   it("bounds every request, and no timer stays", async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
     const before = timers()
     const never = () => new Promise<never>(() => {})
     const namespace: KvStore.Namespace = { getWithMetadata: never, put: never, delete: never }
@@ -107,15 +105,15 @@ describe("with leases in D1", () => {
   it("a hit reads KV once, a load writes it once, and who follows asks it nothing", async () => {
     const { adapter, spent } = open("cost:")
     const { token } = await lead(adapter, "k")
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "k")).toBe("Follower")
     expect(spent()).toEqual([])
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lives }))).toBe(true)
     expect(spent()).toEqual(["put"])
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await hitOf(adapter, "k")
     expect(spent()).toEqual(["get"])
     await run(adapter.read("k"))
     expect(spent()).toEqual(["get"])
-    await run(adapter.put("k", { value: value(2), lifetime: lives }))
+    await put(adapter, "k", value(2), lives)
     expect(spent()).toEqual(["put"])
     await run(adapter.delete("k"))
     expect(spent()).toEqual([])
@@ -133,16 +131,19 @@ describe("with leases in D1", () => {
     onTestFinished(() => void vi.restoreAllMocks())
     const leases = D1Adapter.make({ database: d1.database, table: "costs", setup: true })
     const adapter = KvAdapter.make({ namespace: kv.namespace, prefix: "costs:", leases })
-    await run(adapter.put("first", { value: value(1), lifetime: lives }))
-    const costs = () => [kv.spent().join(), ...d1.spent()]
+    await put(adapter, "first", value(1), lives)
+    const costs = () => {
+      const { read, requests, written } = d1.spent()
+      return [kv.spent().join(), requests, read, written]
+    }
     costs()
     const { token } = await lead(adapter, "k")
     expect(costs(), "acquire").toEqual(["", 1, 1, 1])
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "k")).toBe("Follower")
     expect(costs(), "follower").toEqual(["", 1, 1, 0])
     await run(adapter.fill("k", { token, value: value(1), lifetime: lives }))
     expect(costs(), "fill").toEqual(["put", 1, 2, 1])
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await hitOf(adapter, "k")
     expect(costs(), "hit").toEqual(["get", 1, 1, 0])
     const refresh = await lead(adapter, "k", "me", { refreshWithin: Infinity })
     expect(costs(), "stale value beside a lease").toEqual(["get", 1, 1, 1])
@@ -152,7 +153,7 @@ describe("with leases in D1", () => {
     expect(costs(), "touch").toEqual(["get,put", 2, 3, 1])
     await run(adapter.fill("k", { token: refresh.token, lifetime: lives }))
     expect(costs(), "fill without a value").toEqual(["get", 2, 3, 1])
-    await run(adapter.put("k", { value: value(2), lifetime: lives }))
+    await put(adapter, "k", value(2), lives)
     expect(costs(), "put").toEqual(["put", 1, 0, 1])
     await run(adapter.delete("k"))
     expect(costs(), "delete").toEqual(["", 1, 2, 1])
@@ -160,40 +161,41 @@ describe("with leases in D1", () => {
 
   it("a name is used once: what two loads wrote never meets", async () => {
     const { adapter, puts } = open("names:")
-    for (const at of [1, 2, 3]) await run(adapter.put("k", { value: value(at), lifetime: lives }))
+    for (const at of [1, 2, 3]) await put(adapter, "k", value(at), lives)
     expect(new Set(puts.map(({ name }) => name)).size).toBe(3)
     for (const { name } of puts) expect(name).toMatch(/^names:[0-9a-f-]{36}$/)
-    expect(hit(await run(adapter.acquire("k", ask("you")))).value).toEqual(value(3))
+    expect((await hitOf(adapter, "k")).value).toEqual(value(3))
   })
 
   it("versions that were overtaken go when their time is over, or at once where they are told to", async () => {
     const kept = open("kept:")
     const removed = open("removed:", { remove: true })
     for (const { adapter } of [kept, removed]) {
-      await run(adapter.put("k", { value: value(1), lifetime: lives }))
-      await run(adapter.put("k", { value: value(2), lifetime: lives }))
+      await put(adapter, "k", value(1), lives)
+      await put(adapter, "k", value(2), lives)
     }
-    expect((await listed("kept:")).length).toBe(2)
-    for (const { expiration } of await listed("kept:")) expect(expiration! * 1000 - Date.now()).toBeLessThan(3 * minute)
-    expect((await listed("removed:")).length).toBe(1)
+    expect((await namesIn("kept:")).length).toBe(2)
+    for (const { expiration } of await namesIn("kept:"))
+      expect(expiration! * 1000 - Date.now()).toBeLessThan(3 * minute)
+    expect((await namesIn("removed:")).length).toBe(1)
     await run(removed.adapter.delete("k"))
-    expect(await listed("removed:")).toEqual([])
+    expect(await namesIn("removed:")).toEqual([])
   })
 
   it("small values stay with the leases, where they are told to", async () => {
     const { adapter, spent } = open("inline:", { inlineBytes: 8 })
-    await run(adapter.put("small", { value: text("12345678"), lifetime: lives }))
-    expect(hit(await run(adapter.acquire("small", ask("you")))).value).toEqual(text("12345678"))
+    await put(adapter, "small", text("12345678"), lives)
+    expect((await hitOf(adapter, "small")).value).toEqual(text("12345678"))
     expect(spent()).toEqual([])
-    await run(adapter.put("large", { value: text("123456789"), lifetime: lives }))
+    await put(adapter, "large", text("123456789"), lives)
     expect(spent()).toEqual(["put"])
   })
 
   it("a version that KV lost is a miss: exactly one loads it anew", async () => {
     const { adapter } = open("lost:")
-    await run(adapter.put("k", { value: value(1), lifetime: lives }))
+    await put(adapter, "k", value(1), lives)
     const own = await backend.miniflare.getKVNamespace("KV")
-    for (const { name } of await listed("lost:")) await own.delete(name)
+    for (const { name } of await namesIn("lost:")) await own.delete(name)
     const found = await Promise.all(Array.from({ length: 10 }, (_, at) => run(adapter.acquire("k", ask(`${at}`)))))
     expect(found.filter(({ _tag }) => _tag === "Leader").length).toBe(1)
     expect(found.filter(({ _tag }) => _tag === "Follower").length).toBe(9)
@@ -214,6 +216,6 @@ describe("with leases in D1", () => {
     expect(await failureOf(fill)).toMatchObject({ operation: "fill", key: "k", reason: "Unavailable" })
     failing = false
     expect(await run(fill)).toBe(true)
-    hit(await run(adapter.acquire("k", ask("you"))))
+    await hitOf(adapter, "k")
   })
 })

@@ -1,3 +1,4 @@
+import { refusalOf, run } from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption, ListingAdapter, MemoryAdapter, ValueStore } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
 import type { KVNamespace } from "@cloudflare/workers-types"
@@ -7,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import { KvAdapter, KvAdvisory, KvStore } from "../src/index.ts"
-import { run } from "./fixtures/Support.ts"
 
 const refuse = () => Promise.reject(new Error("asked"))
 
@@ -15,16 +15,7 @@ const refuse = () => Promise.reject(new Error("asked"))
 const namespace: KvStore.Namespace = { getWithMetadata: refuse, put: refuse, delete: refuse }
 const leases = MemoryAdapter.make() as ListingAdapter
 
-const expectRefused = (make: () => unknown, option: string) => {
-  try {
-    make()
-  } catch (error) {
-    expect(error).toBeInstanceOf(InvalidOption)
-    expect((error as InvalidOption).option).toBe(option)
-    return
-  }
-  expect.unreachable(`${option} was accepted`)
-}
+const expectRefused = (make: () => unknown, option: string) => expect(refusalOf(make).option).toBe(option)
 
 describe("options", () => {
   it("are checked when something is made of them", () => {

@@ -1,14 +1,10 @@
 /** Where it is to run: inside a Worker, without anything that only Node has. */
+import type { Report } from "@cache-locking/conformance-kit"
 import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
 
-interface Judged {
-  readonly law: string
-  readonly name: string
-  readonly outcome: string
-  readonly message: string
-}
+type Cases = ReadonlyArray<Report.PlainJudged>
 
 let miniflare: Miniflare
 beforeAll(async () => {
@@ -18,14 +14,13 @@ beforeAll(async () => {
 })
 afterAll(() => miniflare.dispose())
 
-const judged = async (path: string): Promise<ReadonlyArray<Judged>> =>
-  (await (await miniflare.dispatchFetch(`http://worker${path}`)).json()) as ReadonlyArray<Judged>
+const judged = async (path: string): Promise<Cases> =>
+  (await (await miniflare.dispatchFetch(`http://worker${path}`)).json()) as Cases
 
 /** Histories are explained by when replies came, which cannot be told in here: they are judged from outside. */
-const failures = (cases: ReadonlyArray<Judged>): ReadonlyArray<Judged> =>
-  cases.filter(({ outcome }) => outcome === "failed")
+const failures = (cases: Cases): Cases => cases.filter(({ outcome }) => outcome === "failed")
 
-const passed = (cases: ReadonlyArray<Judged>): number => cases.filter(({ outcome }) => outcome === "passed").length
+const passed = (cases: Cases): number => cases.filter(({ outcome }) => outcome === "passed").length
 
 it("KV with leases in D1 keeps the whole contract", { timeout: 600_000 }, async () => {
   const cases = await judged("/pair")
