@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { type Adapter, AdapterError, type Operation } from "../../src/contract/Adapter.ts"
-import type { Verb } from "./Recorded.ts"
+import { eachVerb, type Verb } from "./EachVerb.ts"
 
 /**
  * What befalls a call:
@@ -25,7 +25,7 @@ export const down = (operation: Operation, reason: "Unavailable" | "Rejected" = 
 /** An adapter with faults. */
 export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
   const counts = new Map<Verb, number>()
-  const apply = <A, E, R>(verb: Verb, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | AdapterError, R> =>
+  return eachVerb(adapter, ({ effect, verb }) =>
     Effect.suspend(() => {
       const n = (counts.get(verb) ?? 0) + 1
       counts.set(verb, n)
@@ -50,17 +50,5 @@ export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
           return Effect.andThen(fault, effect)
       }
     })
-  const { watch } = adapter
-  return {
-    ...adapter,
-    acquire: (key, options) => apply("acquire", adapter.acquire(key, options)),
-    fill: (key, options) => apply("fill", adapter.fill(key, options)),
-    abandon: (key, options) => apply("abandon", adapter.abandon(key, options)),
-    renew: (key, options) => apply("renew", adapter.renew(key, options)),
-    delete: (key) => apply("delete", adapter.delete(key)),
-    put: (key, options) => apply("put", adapter.put(key, options)),
-    touch: (key, options) => apply("touch", adapter.touch(key, options)),
-    read: (key) => apply("read", adapter.read(key)),
-    watch: watch && ((key) => apply("watch", watch(key)))
-  }
+  )
 }

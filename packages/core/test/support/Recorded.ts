@@ -1,8 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { Adapter } from "../../src/contract/Adapter.ts"
-
-/** The verbs of the contract that take a key. */
-export type Verb = "acquire" | "fill" | "abandon" | "renew" | "delete" | "put" | "touch" | "read" | "watch"
+import { eachVerb, type Verb } from "./EachVerb.ts"
 
 /** An adapter that notes which of its verbs were called, in order. */
 export class Recorded {
@@ -17,51 +15,39 @@ export class Recorded {
   pending = 0
 
   constructor(inner: Adapter) {
-    const note =
-      <A extends ReadonlyArray<any>, B, E>(verb: Verb, f: (key: string, ...rest: A) => Effect.Effect<B, E>) =>
-      (key: string, ...rest: A): Effect.Effect<B, E> =>
+    this.adapter = {
+      ...eachVerb(inner, ({ effect, key, options, verb }) =>
         Effect.suspend(() => {
           this.verbs.push(verb)
-          this.calls.push({ verb, key, options: rest[0] })
-          this.pending++
-          return Effect.ensuring(
-            Effect.suspend(() => f(key, ...rest)),
-            Effect.sync(() => {
-              this.pending--
-            })
-          )
+          this.calls.push({ verb, key, options })
+          return verb === "watch" ? this.subscribed(effect) : this.underWay(effect)
         })
-    const { watch } = inner
-    this.adapter = {
-      ...inner,
+      ),
       identity: inner.identity ?? inner,
-      acquire: note("acquire", inner.acquire),
-      fill: note("fill", inner.fill),
-      abandon: note("abandon", inner.abandon),
-      renew: note("renew", inner.renew),
-      delete: note("delete", inner.delete),
-      put: note("put", inner.put),
-      touch: note("touch", inner.touch),
-      read: note("read", inner.read),
-      watch:
-        watch &&
-        ((key) =>
-          Effect.suspend(() => {
-            this.verbs.push("watch")
-            this.calls.push({ verb: "watch", key, options: undefined })
-            return Effect.andThen(
-              Effect.acquireRelease(
-                Effect.sync(() => this.watching++),
-                () => Effect.sync(() => this.watching--)
-              ),
-              watch(key)
-            )
-          })),
       close: Effect.suspend(() => {
         this.verbs.push("close")
         return inner.close ?? Effect.void
       })
     }
+  }
+
+  private underWay<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    this.pending++
+    return Effect.ensuring(
+      effect,
+      Effect.sync(() => {
+        this.pending--
+      })
+    )
+  }
+
+  /** `watch` has a scope, though its type as one verb of many does not show it. */
+  private subscribed<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const counted = Effect.acquireRelease(
+      Effect.sync(() => this.watching++),
+      () => Effect.sync(() => this.watching--)
+    )
+    return Effect.andThen(counted, effect) as Effect.Effect<A, E, R>
   }
 
   /** How often a verb was called. */

@@ -1,6 +1,7 @@
 /** Adapters made of adapters: another process, a remote one, a poor one, a slow one. */
 import * as Effect from "effect/Effect"
 import type { Acquired, Adapter, Stale, Value } from "../../src/contract/Adapter.ts"
+import { eachVerb } from "./EachVerb.ts"
 
 /** The same store from another process: flights are not shared. */
 export const peer = (adapter: Adapter): Adapter => ({ ...adapter, identity: {} })
@@ -42,25 +43,13 @@ export const remote = ({ hitUnsafe: _, keepsReferences: __, ...adapter }: Adapte
 /** One whose verbs take time, half of it on the way there and half on the way back. */
 export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Adapter => {
   const way = Effect.sleep(millis / 2)
-  const late = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  const late = eachVerb(adapter, ({ effect }) =>
     Effect.andThen(
       way,
       Effect.tap(effect, () => way)
     )
-  const { watch } = adapter
-  return {
-    ...adapter,
-    identity: adapter.identity ?? {},
-    acquire: (key, options) => late(adapter.acquire(key, options)),
-    fill: (key, options) => late(adapter.fill(key, options)),
-    abandon: (key, options) => late(adapter.abandon(key, options)),
-    renew: (key, options) => late(adapter.renew(key, options)),
-    delete: (key) => late(adapter.delete(key)),
-    put: (key, options) => late(adapter.put(key, options)),
-    touch: (key, options) => late(adapter.touch(key, options)),
-    read: (key) => late(adapter.read(key)),
-    watch: watch && ((key) => late(watch(key)))
-  }
+  )
+  return { ...late, identity: adapter.identity ?? {} }
 }
 
 /** One that can be asked for many keys at once; `asked` notes how many at a time. */
