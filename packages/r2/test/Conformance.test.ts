@@ -1,34 +1,25 @@
 /** The whole contract, on the vendor's own runtime. */
+import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import { R2Bridge } from "@cache-locking/test-servers"
+import { FaultProxy, httpCommands, R2Bridge } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { afterAll } from "vitest"
 import { R2Adapter } from "../src/index.ts"
+import { claims } from "./fixtures/Claims.ts"
 import { startR2 } from "./fixtures/Support.ts"
 
 const prefix = "conformance"
 const commandTimeout = 5_000
 
-const r2 = await startR2()
-const proxy = await r2.proxy()
-afterAll(async () => {
-  await proxy.stop()
-  await r2.stop()
-})
+const r2 = await serverOfFile(startR2())
+const proxy = await FaultProxy.start({ target: r2.target, reader: httpCommands })
+afterAll(() => proxy.stop())
 
 suite(
   {
     name: "R2",
-    claims: {
-      watch: false,
-      keys: true,
-      changes: false,
-      acquireMany: false,
-      deleteMany: true,
-      hitUnsafe: false,
-      close: false,
-      clock: "client"
-    },
+    claims,
     peers: () => ({
       here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, commandTimeout }),
       there: R2Adapter.make({ bucket: r2.bucket, prefix, commandTimeout })
@@ -45,13 +36,7 @@ suite(
           expiresIn: Number(customMetadata["ends"]) - Date.now()
         }))
       }),
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: commandTimeout + 1_000
-    }
+    stall: stallOf(() => proxy, commandTimeout + 1_000)
   },
   { concurrent: true }
 )

@@ -1,42 +1,37 @@
 import {
-  Adapter,
-  AdapterError,
-  Cache,
-  Codec,
-  InvalidOption,
-  ListingAdapter as Listing,
-  type ListingAdapter
-} from "@cache-locking/core"
+  ask,
+  expectUnavailable,
+  failureOf,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  load,
+  minute,
+  put,
+  refusalOf,
+  run,
+  sleep,
+  stampede,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { suiteUnderFaults } from "@cache-locking/conformance-kit/vitest"
+import { Adapter, Codec, InvalidOption, ListingAdapter as Listing } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
+import { timers } from "@cache-locking/test-servers"
+import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import type { R2Bucket as WorkersR2Bucket } from "@cloudflare/workers-types"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { failed, isBusy } from "../src/Failure.ts"
 import { R2Adapter } from "../src/index.ts"
-import {
-  ask,
-  failureOf,
-  hit,
-  lead,
-  lifetime,
-  minute,
-  type R2,
-  run,
-  sleep,
-  startR2,
-  text,
-  value,
-  watched
-} from "./fixtures/Support.ts"
+import { startR2, watched } from "./fixtures/Support.ts"
 
-let r2: R2
-beforeAll(async () => {
-  r2 = await startR2()
-})
-afterAll(() => r2?.stop())
+const r2 = await serverOfFile(startR2())
 
 const open = (prefix: string, more: Partial<R2Adapter.Options> = {}) =>
   R2Adapter.make({ bucket: r2.bucket, prefix, ...more })
@@ -69,10 +64,10 @@ describe("keys and values", () => {
     const adapter = open("keys")
     const put = (key: string) => adapter.put(key, { value: text(`of ${key}`), lifetime: lifetime(minute) })
     await run(Effect.forEach(keys, put, { concurrency: 10 }))
-    for (const key of keys) expect(hit(await run(adapter.acquire(key, ask("you")))).value).toEqual(text(`of ${key}`))
-    expect([...(await run(Stream.runCollect(adapter.keys(""))))].sort()).toEqual([...keys].sort())
+    for (const key of keys) expect((await hitOf(adapter, key)).value).toEqual(text(`of ${key}`))
+    expect(await listed(adapter)).toEqual([...keys].sort())
     expect(await run(adapter.deleteMany!([...keys, "none"]))).toBe(keys.length)
-    expect([...(await run(Stream.runCollect(adapter.keys(""))))]).toEqual([])
+    expect(await listed(adapter)).toEqual([])
   })
 
   it("keeps every byte of a value, beside its lease and under a name of its own", async () => {
@@ -84,9 +79,8 @@ describe("keys and values", () => {
       ["at the bound", all.subarray(0, 512), 0],
       ["over it", all, 1]
     ] as const) {
-      const { token } = await lead(adapter, key)
-      expect(await run(adapter.fill(key, { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
-      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(bytes)
+      await load(adapter, key, { bytes })
+      expect((await hitOf(adapter, key)).value.bytes).toEqual(bytes)
       expect((await r2.bucket.list({ prefix: "bytes/values/" })).objects).toHaveLength(apart)
       await run(adapter.delete(key))
     }
@@ -99,7 +93,7 @@ describe("keys and values", () => {
     const { token } = await lead(adapter, "k")
     expect(await run(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
     expect(proxy.stats.bytesUp).toBeLessThan(50_020_000)
-    const found = hit(await run(adapter.acquire("k", ask("you")))).value.bytes
+    const found = (await hitOf(adapter, "k")).value.bytes
     expect(found.buffer.byteLength).toBe(50_000_000)
     expect(Buffer.compare(found, bytes)).toBe(0)
     await run(adapter.delete("k"))
@@ -109,7 +103,7 @@ describe("keys and values", () => {
       adapter.acquire("x".repeat(10_240), ask("me")),
       adapter.put("k", { value: big, lifetime: lifetime(minute) })
     ]) {
-      expect(await failureOf<unknown, unknown>(refused)).toMatchObject({ _tag: "AdapterError", reason: "Rejected" })
+      expect(await failureOf(refused)).toMatchObject({ _tag: "AdapterError", reason: "Rejected" })
     }
     expect(sent()).toEqual([])
   })
@@ -201,23 +195,8 @@ describe("calls of the binding", () => {
 
   it("of four processes with 250 callers each and one cold key: one load, and O(processes)", async () => {
     const peers = await Promise.all(Array.from({ length: 4 }, () => watched(r2, "stampede")))
-    let loads = 0
-    const fetcher = () =>
-      Effect.andThen(
-        Effect.sync(() => void loads++),
-        Effect.as(Effect.sleep(300), "value")
-      )
-    const answers = await Promise.all(
-      peers.flatMap(({ adapter }) =>
-        Array.from({ length: 250 }, () => run(Cache.getOrSet({ adapter, key: "k", fetcher, cacheTtl: "1 minute" })))
-      )
-    )
-    expect(loads).toBe(1)
-    expect(new Set(answers.map(({ value }) => value))).toEqual(new Set(["value"]))
-    for (const { sent } of peers) {
-      const seen = sent()
-      expect(seen.length, seen.join()).toBeLessThanOrEqual(12)
-    }
+    const { sent } = await stampede(peers, "k", { loadTime: 300 })
+    for (const names of sent) expect(names.length, names.join()).toBeLessThanOrEqual(12)
   })
 })
 
@@ -236,7 +215,7 @@ describe("setup and sweep", () => {
 
   it("sweeps by listings alone, and leaves what is young", async () => {
     const { adapter, sent } = await watched(r2, "sweep", { inlineBytes: 0 })
-    await run(adapter.put("k", { value: value(1), lifetime: lifetime(1) }))
+    await put(adapter, "k", value(1), lifetime(1))
     sent()
     expect(await run(R2Adapter.sweep({ bucket: r2.bucket, prefix: "sweep" }))).toEqual({ looked: 2, removed: 0 })
     expect(() => R2Adapter.sweep({ bucket: r2.bucket, grace: 1_000 })).toThrow(InvalidOption)
@@ -279,61 +258,34 @@ describe("failures", () => {
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
   })
 
-  const verbs = (adapter: ListingAdapter): ReadonlyArray<Effect.Effect<unknown, AdapterError>> => [
-    adapter.acquire("k", ask("me")),
-    adapter.fill("k", { token: "t" as never, value: text("a secret"), lifetime: lifetime(minute) }),
-    adapter.abandon("k", { token: "t" as never }),
-    adapter.renew("k", { token: "t" as never, leaseFor: 1_000 }),
-    adapter.delete("k"),
-    adapter.put("k", { value: text("a secret"), lifetime: lifetime(minute) }),
-    adapter.read("k"),
-    adapter.touch("k", { freshFor: 1_000 }),
-    Stream.runCollect(adapter.keys(""))
-  ]
-
   it("a binding that does not answer, or throws at once, is bounded, typed, and leaves nothing behind", async () => {
     const never = () => new Promise<never>(() => {})
     const broken = () => {
       throw new Error("Network connection lost.")
     }
-    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
     const before = timers()
     for (const call of [never, broken]) {
       const adapter = open("broken", {
         bucket: { get: call, put: call, delete: call, list: call },
         commandTimeout: 50
       })
-      for (const error of await Promise.all(verbs(adapter).map(failureOf))) {
-        expect(error).toBeInstanceOf(AdapterError)
-        expect(error).toMatchObject({ adapter: "r2", reason: "Unavailable" })
-        expect(error.message).not.toContain("secret")
-      }
+      await expectUnavailable(adapter, 1_000)
     }
     await sleep(20)
     expect(timers()).toBeLessThanOrEqual(before)
   })
+})
 
-  it("connections that break, replies that are lost: asked again, the same lease", async () => {
-    const { adapter, proxy } = await watched(r2, "cut", { commandTimeout: 500 })
-    proxy.dropReplies(1, { after: "POST" })
-    expect(await failureOf(adapter.read("k"))).toMatchObject({ reason: "Unavailable" })
-    await proxy.heal()
-    const { token } = await lead(adapter, "k")
-    expect((await lead(adapter, "k")).token).toBe(token)
-    expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
-  })
+suiteUnderFaults({
+  name: "R2",
+  within: 2_000,
+  open: async () => {
+    const { adapter, proxy } = await watched(r2, crypto.randomUUID(), { commandTimeout: 500 })
+    return { adapter, network: proxy }
+  }
 })
 
 describe("options", () => {
-  const bad = (options: unknown) => {
-    try {
-      R2Adapter.make(options as R2Adapter.Options)
-    } catch (error) {
-      return error as InvalidOption
-    }
-    throw new Error("expected make to throw")
-  }
-
   it("are checked at once, by name", () => {
     const { bucket } = r2
     for (const [options, option] of [
@@ -348,9 +300,7 @@ describe("options", () => {
       [{ bucket, commandTimeout: 0 }, "commandTimeout"],
       [{ bucket, requestTimout: 1 }, "requestTimout"]
     ] as const) {
-      const error = bad(options)
-      expect(error).toBeInstanceOf(InvalidOption)
-      expect(error.option).toBe(option)
+      expect(refusalOf(() => R2Adapter.make(options as never)).option).toBe(option)
     }
   })
 

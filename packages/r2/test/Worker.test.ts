@@ -1,4 +1,3 @@
-/** The package where it belongs: bundled, in workerd, beside others over one bucket. */
 import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"
 import { afterAll, beforeAll, expect, it } from "vitest"
