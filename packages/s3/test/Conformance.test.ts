@@ -1,11 +1,13 @@
 /** The whole contract, by the store's clock; by the clients' it is tried in `apps/conformance`. */
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3"
-import { type Claims, check, type Records, type Setup } from "@cache-locking/conformance-kit"
-import { FaultProxy, httpCommands, orUnavailable, S3Moto, Unavailable } from "@cache-locking/test-servers"
+import { check, type Records, type Setup } from "@cache-locking/conformance-kit"
+import { stallOf } from "@cache-locking/conformance-kit/testing"
+import { FaultProxy, httpCommands, S3Moto } from "@cache-locking/test-servers"
+import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, it } from "vitest"
 import { S3Adapter } from "../src/index.ts"
-import { bucket, clientOf, makeBucket } from "./fixtures/Support.ts"
+import { bucket, claims, clientOf, makeBucket } from "./fixtures/Support.ts"
 
 const prefix = "conformance"
 
@@ -30,17 +32,6 @@ const judge = async (setup: Setup): Promise<void> => {
   })
 }
 
-const claims: Claims = {
-  watch: false,
-  keys: true,
-  changes: false,
-  acquireMany: false,
-  deleteMany: true,
-  hitUnsafe: false,
-  close: false,
-  clock: "store"
-}
-
 /** Objects tell when a sweep may collect them: a bucket's own expiry knows days alone. */
 const recordsOf =
   (client: S3Client): Records =>
@@ -56,15 +47,10 @@ const recordsOf =
       )
     })
 
-const server = await orUnavailable(S3Moto.start())
-if (server instanceof Unavailable) describe(server.kind, () => it.skip(server.message))
-else {
+await overServer(S3Moto.start(), async (server) => {
   await makeBucket(server.url)
   const proxy = await FaultProxy.start({ target: server, reader: httpCommands })
-  afterAll(async () => {
-    await proxy.stop()
-    await server.stop()
-  })
+  afterAll(() => proxy.stop())
   const clients = [clientOf(proxy.url()), clientOf(server.url), clientOf(server.url)] as const
   const [here, there, eye] = clients
   const peer = (client: S3Client) => S3Adapter.make({ client, bucket, prefix, commandTimeout })
@@ -79,12 +65,6 @@ else {
       }
     }),
     records: recordsOf(eye),
-    stall: {
-      begin: Effect.acquireRelease(
-        Effect.sync(() => proxy.blackhole()),
-        () => Effect.promise(() => proxy.heal())
-      ),
-      within: commandTimeout + 1_000
-    }
+    stall: stallOf(() => proxy, commandTimeout + 1_000)
   })
-}
+})

@@ -1,40 +1,38 @@
 import { readFileSync } from "node:fs"
 import { HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3, S3Client } from "@aws-sdk/client-s3"
-import { Adapter, Cache, InvalidOption, ListingAdapter, ObjectStore, WaitStrategy } from "@cache-locking/core"
-import { FaultProxy, httpCommands, S3Moto, type Server } from "@cache-locking/test-servers"
+import {
+  ask,
+  failureOf,
+  hitOf,
+  lead,
+  lifetime,
+  listed,
+  load,
+  minute,
+  put,
+  recorded,
+  refusalOf,
+  run,
+  sleep,
+  stampede,
+  tagOf,
+  text,
+  value
+} from "@cache-locking/conformance-kit/testing"
+import { Adapter, InvalidOption, ListingAdapter, ObjectStore, WaitStrategy } from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { S3Adapter } from "../src/index.ts"
 import { resolve } from "../src/Options.ts"
 import * as S3Bucket from "../src/S3Bucket.ts"
 import { gatewayTo } from "./fixtures/Gateway.ts"
-import {
-  ask,
-  bucket,
-  clientFor,
-  configOf,
-  failureOf,
-  hit,
-  lead,
-  lifetime,
-  makeBucket,
-  minute,
-  run,
-  sleep,
-  text,
-  value
-} from "./fixtures/Support.ts"
+import { bucket, clientFor, configOf, ownServer, proxyOf } from "./fixtures/Support.ts"
 
-let server: Server
-beforeAll(async () => {
-  server = await S3Moto.start({ own: true })
-  await makeBucket(server.url)
-})
-afterAll(() => server?.stop())
+const server = await ownServer()
 
 const open = (prefix: string, more: Partial<S3Adapter.Options> = {}) => {
   const client = clientFor(server.url)
@@ -43,17 +41,12 @@ const open = (prefix: string, more: Partial<S3Adapter.Options> = {}) => {
 
 /** An adapter whose requests are seen on their way. */
 const watched = async (prefix: string, more: Partial<S3Adapter.Options> = {}) => {
-  const proxy = await FaultProxy.start({ target: server, reader: httpCommands })
-  onTestFinished(() => proxy.stop())
+  const proxy = await proxyOf(server)
   const adapter = S3Adapter.make({ client: clientFor(proxy.url()), bucket, prefix, ...more })
-  const sent = () => {
-    const seen = proxy.commands().map(({ args, name }) => {
-      const [path = "", query = ""] = args[0]!.split("?")
-      return query.includes("list-type") ? "LIST" : `${name} ${path.split("/")[3]}`
-    })
-    proxy.resetCommands()
-    return seen
-  }
+  const sent = recorded(proxy, ({ args, name }) => {
+    const [path = "", query = ""] = args[0]!.split("?")
+    return query.includes("list-type") ? "LIST" : `${name} ${path.split("/")[3]}`
+  }).take
   return { proxy, adapter, sent }
 }
 
@@ -83,14 +76,13 @@ describe("keys and values", () => {
     const { adapter, client } = open("keys")
     const put = (key: string) => adapter.put(key, { value: text(`of ${key}`), lifetime: lifetime(minute) })
     await run(Effect.forEach(keys, put, { concurrency: 10 }))
-    for (const key of keys) expect(hit(await run(adapter.acquire(key, ask("you")))).value).toEqual(text(`of ${key}`))
-    const listed = await run(Stream.runCollect(adapter.keys("")))
-    expect([...listed].sort()).toEqual([...keys].sort())
-    expect([...(await run(Stream.runCollect(adapter.keys("\ud83d"))))]).toEqual(["😀"])
+    for (const key of keys) expect((await hitOf(adapter, key)).value).toEqual(text(`of ${key}`))
+    expect(await listed(adapter)).toEqual([...keys].sort())
+    expect(await listed(adapter, "\ud83d")).toEqual(["😀"])
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "keys/" }))
     expect(Contents).toHaveLength(keys.length)
     expect(await run(adapter.deleteMany!([...keys, "none"]))).toBe(keys.length)
-    expect([...(await run(Stream.runCollect(adapter.keys(""))))]).toEqual([])
+    expect(await listed(adapter)).toEqual([])
   })
 
   it("refuses a key of 10 KB, of a lone surrogate, and a value over the limit, before anything is sent", async () => {
@@ -101,7 +93,7 @@ describe("keys and values", () => {
       adapter.read("lone \ud800"),
       adapter.put("k", { value: { bytes: big }, lifetime: lifetime(minute) })
     ]) {
-      expect(await failureOf<unknown, unknown>(refused)).toMatchObject({ _tag: "AdapterError", reason: "Rejected" })
+      expect(await failureOf(refused)).toMatchObject({ _tag: "AdapterError", reason: "Rejected" })
     }
     expect(sent()).toEqual([])
   })
@@ -115,9 +107,8 @@ describe("keys and values", () => {
       ["at the bound", all.subarray(0, 512), 0],
       ["over it", all, 1]
     ] as const) {
-      const { token } = await lead(adapter, key)
-      expect(await run(adapter.fill(key, { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
-      expect(hit(await run(adapter.acquire(key, ask("you")))).value.bytes).toEqual(bytes)
+      await load(adapter, key, { bytes })
+      expect((await hitOf(adapter, key)).value.bytes).toEqual(bytes)
       expect((await run(adapter.read(key))).value?.bytes).toEqual(bytes)
       const { KeyCount } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "bytes/values/" }))
       expect(KeyCount).toBe(apart)
@@ -140,7 +131,7 @@ describe("keys and values", () => {
     expect(await run(adapter.fill("k", { token, value: { bytes }, lifetime: lifetime(minute) }))).toBe(true)
     expect(bodies.some((body) => body === bytes)).toBe(true)
     expect(proxy.stats.bytesUp).toBeLessThan(50_020_000)
-    const found = hit(await run(adapter.acquire("k", ask("you")))).value.bytes
+    const found = (await hitOf(adapter, "k")).value.bytes
     expect(found.buffer.byteLength).toBe(50_000_000)
     expect(Buffer.compare(found, bytes)).toBe(0)
     const up = proxy.stats.bytesUp
@@ -200,13 +191,13 @@ describe("requests", () => {
     const { adapter, sent } = await watched("leases")
     const { token } = await lead(adapter, "k")
     sent()
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Follower")
+    expect(await tagOf(adapter, "k")).toBe("Follower")
     expect(sent()).toEqual(["GET leases"])
     await run(adapter.renew("k", { token, leaseFor: 10_000 }))
     expect(sent()).toEqual(["PUT leases"])
     await run(adapter.abandon("k", { token, cooldown: minute }))
     expect(sent()).toEqual(["PUT leases"])
-    expect((await run(adapter.acquire("k", ask("you"))))._tag).toBe("Cooling")
+    expect(await tagOf(adapter, "k")).toBe("Cooling")
     expect(sent()).toEqual(["GET leases"])
   })
 
@@ -234,23 +225,8 @@ describe("requests", () => {
 
   it("of four processes with 250 callers each and one cold key: one load, and O(processes)", async () => {
     const peers = await Promise.all(Array.from({ length: 4 }, () => watched("stampede")))
-    let loads = 0
-    const fetcher = () =>
-      Effect.andThen(
-        Effect.sync(() => void loads++),
-        Effect.as(Effect.sleep(300), "value")
-      )
-    const answers = await Promise.all(
-      peers.flatMap(({ adapter }) =>
-        Array.from({ length: 250 }, () => run(Cache.getOrSet({ adapter, key: "k", fetcher, cacheTtl: "1 minute" })))
-      )
-    )
-    expect(loads).toBe(1)
-    expect(new Set(answers.map(({ value }) => value))).toEqual(new Set(["value"]))
-    for (const { sent } of peers) {
-      const seen = sent()
-      expect(seen.length, seen.join()).toBeLessThanOrEqual(12)
-    }
+    const { sent } = await stampede(peers, "k", { loadTime: 300 })
+    for (const names of sent) expect(names.length, names.join()).toBeLessThanOrEqual(12)
   })
 })
 
@@ -299,9 +275,9 @@ describe("sweep", () => {
   it("removes what is over, by HEAD and conditional DELETE, and nothing else", async () => {
     const { adapter, client } = open("sweep", { inlineBytes: 1 })
     const options = { client, bucket, prefix: "sweep" }
-    await run(adapter.put("lives", { value: text("large"), lifetime: lifetime(minute) }))
-    await run(adapter.put("ended", { value: text("large"), lifetime: lifetime(1) }))
-    await run(adapter.put("deleted", { value: value(1), lifetime: lifetime(minute) }))
+    await put(adapter, "lives", text("large"))
+    await put(adapter, "ended", text("large"), lifetime(1))
+    await put(adapter, "deleted")
     await run(adapter.delete("deleted"))
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: "sweep/values/orphan", Body: "x" }))
     expect(await run(S3Adapter.sweep(options))).toEqual({ looked: 6, removed: 0 })
@@ -311,7 +287,7 @@ describe("sweep", () => {
     expect(swept).toEqual({ looked: 6, removed: 4 })
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "sweep/" }))
     expect(Contents.map(({ Key }) => Key!.split("/")[1])).toEqual(["leases", "values"])
-    expect(hit(await run(adapter.acquire("lives", ask("you")))).value).toEqual(text("large"))
+    expect((await hitOf(adapter, "lives")).value).toEqual(text("large"))
   })
 
   it("leaves a lease alone that was written since it was looked at", async () => {
@@ -344,7 +320,7 @@ describe("conditions", () => {
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
     // More than one write gives up on: what is there is looked at, and it goes on.
     conflicts = 6
-    await run(adapter.put("k", { value: value(2), lifetime: lifetime(minute) }))
+    await put(adapter, "k", value(2))
     expect((await run(adapter.read("k"))).value).toEqual(value(2))
   })
 
@@ -384,15 +360,6 @@ describe("conditions", () => {
 })
 
 describe("options", () => {
-  const bad = (options: unknown) => {
-    try {
-      S3Adapter.make(options as S3Adapter.Options)
-    } catch (error) {
-      return error as InvalidOption
-    }
-    throw new Error("expected make to throw")
-  }
-
   it("are checked at once, by name", () => {
     const client = clientFor(server.url)
     for (const [options, option] of [
@@ -412,11 +379,7 @@ describe("options", () => {
       [{ client, bucket, commandTimeout: Number.POSITIVE_INFINITY }, "commandTimeout"],
       [{ client, bucket, requestTimout: 1 }, "requestTimout"]
     ] as const) {
-      const error = bad(options)
-      expect(error).toBeInstanceOf(InvalidOption)
-      expect(error.option).toBe(option)
-      expect(error.accepted).not.toBe("")
-      expect(`${error.message}${String(error.value)}`).not.toContain("secret")
+      expect(refusalOf(() => S3Adapter.make(options as never)).option).toBe(option)
     }
   })
 
@@ -480,12 +443,11 @@ describe("layers", () => {
   })
 
   it("layerConfig tells of bad configuration as a typed failure", async () => {
-    const failureOf = (prefix: string, more?: object) =>
-      run(Effect.flip(Effect.scoped(Layer.build(configured(prefix, more)))))
-    expect(await failureOf("a b")).toBeInstanceOf(InvalidOption)
-    expect(await failureOf("a", { prefx: Config.succeed("b") })).toMatchObject({ option: "prefx" })
+    const refused = (prefix: string, more?: object) => failureOf(Effect.scoped(Layer.build(configured(prefix, more))))
+    expect(await refused("a b")).toBeInstanceOf(InvalidOption)
+    expect(await refused("a", { prefx: Config.succeed("b") })).toMatchObject({ option: "prefx" })
     const { accessKeyId, secretAccessKey } = credentials
-    expect(await failureOf("a", { accessKeyId })).toMatchObject({ option: "secretAccessKey" })
-    expect(await failureOf("a", { secretAccessKey })).toMatchObject({ option: "accessKeyId" })
+    expect(await refused("a", { accessKeyId })).toMatchObject({ option: "secretAccessKey" })
+    expect(await refused("a", { secretAccessKey })).toMatchObject({ option: "accessKeyId" })
   })
 })
