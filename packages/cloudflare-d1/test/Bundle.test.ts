@@ -1,5 +1,4 @@
 /** What a Worker carries. */
-
 import { WorkersBundle } from "@cache-locking/test-servers"
 import { bundleSizes, effectModules } from "@cache-locking/test-servers/vitest"
 import { describe, expect, it } from "vitest"

@@ -1,5 +1,4 @@
 /** The whole contract: from Node over HTTP, with a proxy in the way of one peer. */
-
 import type { Records } from "@cache-locking/conformance-kit"
 import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"

@@ -1,5 +1,4 @@
 /** The adapter where it is to run: inside a Worker, without anything that only Node has. */
-
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Report } from "@cache-locking/conformance-kit"

@@ -1,5 +1,4 @@
 /** The whole contract, over both of the SDK's clients. */
-
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb"
 import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"

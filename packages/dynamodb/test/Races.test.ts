@@ -1,5 +1,4 @@
 /** Races, two hundred times each: one winner, and never a second truth. */
-
 import { races, racesOfProcesses } from "@cache-locking/conformance-kit/vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
 import { claims, clientOf, connect, overTable } from "./fixtures/Support.ts"

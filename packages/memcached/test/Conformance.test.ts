@@ -1,5 +1,4 @@
 /** The whole contract, over one server, over two, and with leases kept elsewhere. */
-
 import type { Records } from "@cache-locking/conformance-kit"
 import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"

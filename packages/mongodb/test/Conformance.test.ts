@@ -1,5 +1,4 @@
 /** The whole contract. */
-
 import { stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import type { ListingAdapter } from "@cache-locking/core"

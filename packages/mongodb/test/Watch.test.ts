@@ -2,7 +2,6 @@
  * Watching. Over a change stream of the driver's where there is one (`MONGODB_URL`, or `mongod` on PATH); its logic over
  * one that is made up, since the stand-in has none.
  */
-
 import { EventEmitter } from "node:events"
 import {
   failureOf,

@@ -1,5 +1,4 @@
 /** Values in Postgres, leases elsewhere. */
-
 import { hitOf, listed, load, run, tagOf, text } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import type { Adapter, ListingAdapter } from "@cache-locking/core"

@@ -1,5 +1,4 @@
 /** The whole contract, over every client and server that the package speaks to. */
-
 import type { Claims, OpenedPeers, Records } from "@cache-locking/conformance-kit"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { RedisCluster, Redis as RedisServer, Valkey } from "@cache-locking/test-servers"
