@@ -12,9 +12,10 @@ import {
   sleep,
   tagOf,
   text,
+  timers,
   value
 } from "@cache-locking/conformance-kit/testing"
-import { timers, WorkersBackend } from "@cache-locking/test-servers"
+import { WorkersBackend } from "@cache-locking/test-servers"
 import { metered } from "@cache-locking/test-servers/d1"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"

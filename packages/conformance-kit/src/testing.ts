@@ -1,6 +1,6 @@
 /** For tests of an adapter that the contract does not have: short forms of calls, faults, and what calls cost. */
 export * from "./testing/Calls.ts"
-export type { Check } from "./testing/Check.ts"
+export { type Check, timers } from "./testing/Check.ts"
 export { contend, type Part } from "./testing/Contend.ts"
 export * as Faults from "./testing/Faults.ts"
 export { type Recorded, type RequestLog, recorded } from "./testing/Recorded.ts"

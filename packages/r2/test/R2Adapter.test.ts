@@ -14,12 +14,12 @@ import {
   sleep,
   stampede,
   text,
+  timers,
   value
 } from "@cache-locking/conformance-kit/testing"
 import { suiteUnderFaults } from "@cache-locking/conformance-kit/vitest"
 import { Adapter, Codec, InvalidOption, ListingAdapter as Listing } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
-import { timers } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import type { R2Bucket as WorkersR2Bucket } from "@cloudflare/workers-types"
 import * as Config from "effect/Config"
