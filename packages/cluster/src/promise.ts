@@ -28,8 +28,8 @@ export type { SpaceOptions } from "./primary/SpaceOptions.ts"
 /** The options of a cache. */
 export interface CreateOptions<in out A> extends Options<A> {
   /**
-   * How calls end when the primary does not answer in time, or is gone: `"reject"` (the default) with a `ClusterError`, or
-   * `"resolve"` with `undefined`, where a listing just ends. `healthCheck` always rejects, and `fetch` has
+   * Decides how calls end when the primary does not answer in time, or is gone: `"reject"` (the default) with a
+   * `ClusterError`, or `"resolve"` with `undefined`, where a listing just ends. `healthCheck` always rejects, and `fetch` has
    * `load.onAdapterError`.
    */
   readonly failsafe?: "reject" | "resolve" | undefined

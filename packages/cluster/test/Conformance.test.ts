@@ -44,7 +44,7 @@ const ended = async (...workers: ReadonlyArray<Worker>): Promise<void> => {
   }
 }
 
-/** What the primary keeps of a key. Timers remove it, without a call that meets it. */
+/** The primary's records of a key. Timers remove them, without a call that meets them. */
 const space = { ttlAutopurge: true }
 const recordsOf =
   (namespace: string): Records =>

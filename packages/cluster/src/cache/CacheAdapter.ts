@@ -20,12 +20,12 @@ import type { Joined, Joining } from "../primary/Joining.ts"
 import { bytesOf, ownBytes } from "../wire/Compact.ts"
 import type { Found } from "./Reader.ts"
 
-/** What a call decides beyond the contract. Core's verbs know nothing of it, so it travels with the fiber. */
+/** The part of a call that is not in the contract. Core's verbs do not know it, so it travels with the fiber. */
 export interface CallContext {
   readonly ttl?: number | undefined
   readonly size?: number | undefined
   readonly peek?: boolean | undefined
-  /** What a read found, where the primary was asked already. */
+  /** The result of a read for which the primary was asked already. */
   readonly found?: Found | undefined
   /** Writes only where there is no value. */
   readonly ifAbsent?: boolean | undefined

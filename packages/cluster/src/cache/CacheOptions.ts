@@ -8,22 +8,22 @@ import type { CallContext } from "./CacheAdapter.ts"
 
 /** The options of a cache. */
 export interface Options<in out A> extends SpaceClientOptions {
-  /** How values become bytes. Default `Codec.default`, which keeps Map, Set, Date, BigInt and bytes. */
+  /** Turns values into bytes. Default `Codec.default`, which keeps Map, Set, Date, BigInt and bytes. */
   readonly codec?: Codec.Codec<A> | undefined
   /**
    * Copies of what this worker read, dropped when the primary reports a change: a hot read then sends nothing. None by
    * default.
    */
   readonly near?: Tiered.Near | undefined
-  /** How `fetch` behaves: leases, waiting, failures. The ttl is the namespace's, or the call's. */
+  /** Core's options for `fetch`: leases, waiting, failures. The ttl is the namespace's, or the call's. */
   readonly load?: Omit<Cache.CallOptions<A>, "cacheTtl" | "hooks"> | undefined
 }
 
 /** The options of one write. */
 export interface SetOptions {
-  /** How long the value lives. Default: the namespace's `ttl`. */
+  /** The time that the value lives. Default: the namespace's `ttl`. */
   readonly ttl?: Duration.Input | undefined
-  /** How much the value counts against `maxSize`. Default: its bytes. */
+  /** The size that counts against `maxSize`. Default: its bytes. */
   readonly size?: number | undefined
 }
 
@@ -47,14 +47,14 @@ const fetchNames: ReadonlySet<string> = new Set([...setNames, "forceRefresh"])
 export const checkOptions = (options: object): void => Check.known(options, optionNames)
 
 /**
- * What a write takes from its options.
+ * The part of a write's options that travels with the fiber.
  *
  * @throws InvalidOption
  */
 export const ofSet = (options: SetOptions | undefined): CallContext => resolve(options, setNames)
 
 /**
- * What the fill of a load takes from the options of its call.
+ * The same of a load's options, for its fill.
  *
  * @throws InvalidOption
  */

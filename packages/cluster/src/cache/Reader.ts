@@ -12,7 +12,7 @@ import type { SpaceClient } from "../client/SpaceClient.ts"
 import type { Payload } from "../wire/Compact.ts"
 import { Decoded, type Decoder } from "./Decoder.ts"
 
-/** What the primary found: the value, and the milliseconds for which it is fresh. */
+/** A value that the primary found, and the milliseconds for which it is fresh. */
 export type Found = readonly [value: Payload, freshFor: number]
 
 /** JSON has null for what is not there. */

@@ -50,7 +50,7 @@ export class Link {
   )
   private readonly subscribers = new Map<number, Subscriber>()
   private readonly opened: Array<{ readonly name: string; readonly options: object | undefined }> = []
-  /** What waits for the handshake. */
+  /** Calls that wait for the handshake. */
   private readonly unsent: Array<ClientItem> = []
   /** The primary that answered the handshake. */
   private primary: string | undefined

@@ -17,16 +17,16 @@ import { ClusterError } from "./ClusterError.ts"
 import { Link, type Subscriber } from "./Link.ts"
 import type { CallHandlers } from "./PendingCalls.ts"
 
-/** Where a namespace is, and how long a call may take. */
+/** The place of a namespace, and the bound of a call. */
 export interface SpaceClientOptions {
   /** The name of the namespace. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
-   * How the namespace keeps its values. The first to open it decides. Options that differ from those are refused; without
-   * options, whatever it has is accepted.
+   * The bounds of the namespace. The first to open it decides. Options that differ from those are refused; without options,
+   * whatever it has is accepted.
    */
   readonly space?: SpaceOptions | undefined
-  /** How long a call may take. Default 2 seconds. */
+  /** The longest that a call may take. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
   /**
    * The channel to the primary: a `MessagePort` in a thread, `process` in a child. Neither the primary nor a worker of

@@ -28,7 +28,7 @@ export const amount = (value: unknown): number =>
 
 export const optionalAmount = optional(amount)
 
-/** What a bound counts: a whole number of at least 1. */
+/** A whole number of at least 1, as bounds count. */
 export const size = (value: unknown): number =>
   Number.isSafeInteger(value) && (value as number) >= 1
     ? (value as number)
@@ -67,6 +67,6 @@ export const acquireOptions = (given: unknown): AcquireOptions => {
   }
 }
 
-/** What the cache by itself sends along with an `acquire`. */
+/** The part of an `acquire` that only the cache by itself sends. */
 export const joining = (given: unknown): Joining | undefined =>
   optional((join) => ({ seen: optionalAmount(record(join)["seen"]) }))(record(given)["join"])

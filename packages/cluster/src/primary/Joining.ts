@@ -18,7 +18,7 @@ export interface Joined {
   readonly seen?: number | undefined
 }
 
-/** What is known of the key. */
+/** The state of the key. */
 export interface Known {
   readonly entry: Entry.Entry | undefined
   readonly holder: Holder | undefined

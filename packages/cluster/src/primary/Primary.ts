@@ -55,7 +55,7 @@ export class Primary {
     if (this.closed) throw new Refused("Failed", "this primary was closed")
     const space = this.spaces.get(name)
     if (space === undefined) {
-      const made = new Space(name, bounds ?? boundsOf({}))
+      const made = new Space(bounds ?? boundsOf({}))
       this.spaces.set(name, made)
       return made
     }

@@ -1,6 +1,6 @@
 /** The timer of `ttlAutopurge`: it purges when the first entry expires. */
 export class PurgeTimer {
-  /** When it goes off; `Infinity` while it is not set. */
+  /** The time at which it goes off; `Infinity` while it is not set. */
   private at = Infinity
   private timer: NodeJS.Timeout | undefined
   /** Milliseconds that the last purge took. */

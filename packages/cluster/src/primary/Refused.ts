@@ -11,7 +11,7 @@ export class Refused extends Error {
   }
 }
 
-/** What a verb threw, as the reason of a failed call. Anything but a refusal is a defect, which becomes the cause. */
+/** The reason of a failed call, from the error that its verb threw. Any error but a refusal is a defect, and becomes the cause. */
 export const reasonOf = (error: unknown): Omit<Fault, "cause"> & { readonly cause?: unknown } =>
   error instanceof Refused
     ? { reason: error.reason, message: error.message }

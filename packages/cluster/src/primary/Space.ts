@@ -45,7 +45,6 @@ type Notify = "always" | "never" | "if true"
 export const now = (): number => Math.floor(performance.now())
 
 export class Space {
-  readonly name: string
   /** The bounds that the namespace was opened with, which later ones are compared with. */
   readonly declared: SpaceBounds
   /** The bounds of now. */
@@ -61,8 +60,7 @@ export class Space {
   private writes = 0
   private lifetime: Lifetime = { fresh: Infinity, stale: 0 }
 
-  constructor(name: string, bounds: SpaceBounds) {
-    this.name = name
+  constructor(bounds: SpaceBounds) {
     this.declared = bounds
     this.bounds = bounds
     this.values = this.lru(bounds)
@@ -196,7 +194,7 @@ export class Space {
     return count
   }
 
-  /** When a value expires. A value that is kept without an end, to be served stale, expires all the same. */
+  /** The time at which a value expires. One that is kept without an end, to be served stale, expires all the same. */
   private expiryOf(kept: Entry.Kept): number {
     const { allowStale, noDeleteOnStaleGet } = this.bounds
     const endless = (allowStale || noDeleteOnStaleGet) && kept.lifetime.stale === Infinity

@@ -1,6 +1,6 @@
 /**
- * How a namespace keeps its values: the options of `lru-cache`, checked once. Two sides that open the same namespace must
- * agree on them.
+ * The options by which a namespace keeps its values: those of `lru-cache`, checked once. Two sides that open the same
+ * namespace must agree on them.
  */
 import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
@@ -12,7 +12,7 @@ export interface SpaceOptions {
   readonly maxSize?: number | undefined
   /** A larger value is refused. Default `maxSize`. */
   readonly maxEntrySize?: number | undefined
-  /** How long a value lives that is set without a ttl of its own. Default `Infinity`. */
+  /** The time that a value lives if it is set without a ttl of its own. Default `Infinity`. */
   readonly ttl?: Duration.Input | undefined
   /** An expired value is returned once more, and then removed. Default false. */
   readonly allowStale?: boolean | undefined

@@ -12,10 +12,10 @@ import type { Value } from "@cache-locking/core"
 /** The bytes that become hexadecimal. */
 export const headBytes = 5
 
-/** Where the characters of the head end. */
+/** The index after the characters of the head. */
 export const headText = 1 + 2 * headBytes
 
-/** How many more characters there are than bytes. */
+/** The number of characters beyond that of bytes. */
 const overhead = headText - headBytes
 
 /** The first character: `a` for ASCII, `b` for anything else. */

@@ -38,7 +38,7 @@ export const isPort = (value: unknown): value is PortLike => {
   return sends && typeof on === "function" && typeof off === "function"
 }
 
-/** What every port has; the types of Node's own events do not meet in one. */
+/** The methods that all ports have. The types of their events have no supertype of their own. */
 interface Emitter {
   on(event: string, listener: (message: unknown) => void): unknown
   off(event: string, listener: (message: unknown) => void): unknown

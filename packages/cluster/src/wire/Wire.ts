@@ -9,7 +9,7 @@ import type { SerializedError } from "./SerializedError.ts"
 /** Both ends must have the same. */
 export const version = 1
 
-/** How a channel carries frames. */
+/** The form in which a channel carries frames. */
 export type Mode = "structured" | "text"
 
 /** Why the primary did not carry out a call. */

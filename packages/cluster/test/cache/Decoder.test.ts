@@ -9,7 +9,7 @@ const head = (codec: Codec.Codec<any>, flags = 0): Buffer => {
   return bytes.subarray(0, -1)
 }
 
-/** How core writes the milliseconds that a load took: seven bits a byte, the lowest first. */
+/** The milliseconds that a load took, as core writes them: seven bits a byte, the lowest first. */
 const costs = [
   { took: 0, cost: [0] },
   { took: 127, cost: [127] },

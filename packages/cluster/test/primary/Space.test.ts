@@ -11,7 +11,7 @@ afterEach(() => {
 })
 
 const opened = (options: SpaceOptions = {}) => {
-  const space = new Space("space", boundsOf(options))
+  const space = new Space(boundsOf(options))
   spaces.push(space)
   const caller = { link: "link", subscribe: () => {}, listings: new Listings() }
   const call = <A = any>(verb: string, ...args: ReadonlyArray<unknown>): A => run(space, verb, args, caller) as A
