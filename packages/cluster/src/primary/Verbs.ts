@@ -6,21 +6,25 @@ import { Refused } from "./Refused.ts"
 import type { Space } from "./Space.ts"
 import type { Caller, Verb } from "./Verb.ts"
 
-export const verbs: { readonly [name: string]: Verb } = {
-  ...contractVerbs,
-  ...cacheVerbs,
-  list: (space, [given, prefix, what], { listings }) => {
-    const id = finite(given)
-    listings.begin(id, space.keys(text(prefix), what === "leased"), what === "entries")
-    return listings.next(id, space)
-  },
-  nextPage: (space, [id], { listings }) => listings.next(finite(id), space),
-  endListing: (_, [id], { listings }) => listings.end(finite(id)),
-  ping: () => true
-}
+/** A map, because every `get` in the primary looks here, and an object was 5 % slower. */
+export const verbs: ReadonlyMap<string, Verb> = new Map(
+  Object.entries<Verb>({
+    ...contractVerbs,
+    ...cacheVerbs,
+    list: (space, [given, prefix, what], { listings }) => {
+      const id = finite(given)
+      listings.begin(id, space.keys(text(prefix), what === "leased"), what === "entries")
+      return listings.next(id, space)
+    },
+    nextPage: (space, [id], { listings }) => listings.next(finite(id), space),
+    endListing: (_, [id], { listings }) => listings.end(finite(id)),
+    ping: () => true
+  })
+)
 
 /** Carries out a call. */
 export const run = (space: Space, verb: string, args: ReadonlyArray<unknown>, caller: Caller): unknown => {
-  if (!Object.hasOwn(verbs, verb)) throw new Refused("Malformed", "there is no such verb")
-  return verbs[verb]!(space, args, caller)
+  const f = verbs.get(verb)
+  if (f === undefined) throw new Refused("Malformed", "there is no such verb")
+  return f(space, args, caller)
 }

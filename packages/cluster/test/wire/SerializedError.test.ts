@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { linkOver } from "../../src/client/SpaceClient.ts"
 import { Cluster, ClusterCache, type ClusterError } from "../../src/index.ts"
+import type { Verb } from "../../src/primary/Verb.ts"
 import { verbs } from "../../src/primary/Verbs.ts"
 import { deserializeError, failureCodec, serializeError } from "../../src/wire/SerializedError.ts"
 import { cachesOver } from "../fixtures/Caches.ts"
@@ -27,10 +28,10 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     const { ends, one } = cachesOver({}, serialization)
     await one.get("k")
     const error = failure()
-    const broken = verbs as Record<string, unknown>
-    broken["break"] = () => {
+    const broken = verbs as Map<string, Verb>
+    broken.set("break", () => {
       throw error
-    }
+    })
     try {
       const received = await new Promise<ClusterError>((failed) =>
         linkOver(ends.worker)!.call(0, "break", [], 1_000, { succeeded: () => {}, failed })
@@ -38,7 +39,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(received).toMatchObject({ _tag: "CLUSTER_ERROR", reason: "Failed", retryable: false })
       expect(crossed(received.cause)).toEqual({ ...serializeError(error), isError: true })
     } finally {
-      delete broken["break"]
+      broken.delete("break")
     }
   })
 
