@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import { failures, isReply, lostRace } from "./Failure.ts"
 import type { Link, Parameter, Row } from "./Link.ts"
 
-export class Calls extends BoundedCalls.BoundedCalls {
+export class Calls extends BoundedCalls.Calls {
   private readonly link: Link
 
   constructor(link: Link, timeout: number) {

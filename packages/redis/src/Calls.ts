@@ -6,7 +6,7 @@ import { failures, isUnknownScript } from "./Failure.ts"
 import { type Argument, noop, type RedisPort } from "./RedisPort.ts"
 import type { Script } from "./Scripts.ts"
 
-export class Calls extends BoundedCalls.BoundedCalls {
+export class Calls extends BoundedCalls.Calls {
   private readonly port: RedisPort
   private readonly loaded: Set<Script>
 

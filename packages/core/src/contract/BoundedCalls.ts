@@ -24,7 +24,7 @@ export interface Settings {
   readonly whenReady?: ((start: () => void, fail: (error: unknown) => void) => (() => void) | undefined) | undefined
   /** Hears of each error of the client first. True when nothing was done and the call is to be sent again at once. */
   readonly repeats?: ((error: unknown) => boolean) | undefined
-  /** Hears of each call that had no answer in time. */
+  /** Hears of each call that had no answer in time, unless the call has a listener of its own. */
   readonly onTimeout?: ((failure: AdapterError) => void) | undefined
 }
 
@@ -34,7 +34,7 @@ const longestTimer = 2 ** 31 - 1
 /** A line that is slower than this is taken for one that is cut. */
 const bytesPerMillisecond = 1_024
 
-const givenUp = new Error("the call was given up")
+const givenUp = new Error("given up")
 
 /** A call under way, as the one who sends it sees it. */
 export interface Running {
@@ -49,9 +49,11 @@ export interface Running {
 /** A call under way. It ends once: by its answer, its failure, its time, or because its caller leaves. */
 export class BoundedCall<A> implements Pending, Running {
   over = false
+  /** Hears that there was no answer in time. */
+  onTimeout: ((failure: AdapterError) => void) | undefined
   /** By `performance.now()`. */
   readonly deadline: number
-  private readonly calls: BoundedCalls
+  private readonly calls: Calls
   private readonly operation: Operation
   private readonly key: string | undefined
   private readonly resume: (result: Effect.Effect<A, AdapterError>) => void
@@ -60,7 +62,7 @@ export class BoundedCall<A> implements Pending, Running {
   private controller: AbortController | undefined = undefined
 
   constructor(
-    calls: BoundedCalls,
+    calls: Calls,
     operation: Operation,
     key: string | undefined,
     resume: (result: Effect.Effect<A, AdapterError>) => void
@@ -69,6 +71,7 @@ export class BoundedCall<A> implements Pending, Running {
     this.operation = operation
     this.key = key
     this.resume = resume
+    this.onTimeout = calls.settings.onTimeout
     this.deadline = performance.now() + calls.settings.timeout
   }
 
@@ -93,25 +96,22 @@ export class BoundedCall<A> implements Pending, Running {
 
   expire(): void {
     if (this.over) return
-    const { failures, onTimeout } = this.calls.settings
+    const { failures } = this.calls.settings
     const failure = failures.unavailable(this.operation, this.key, `no answer within ${this.bound} ms`)
     this.giveUp()
-    onTimeout?.(failure)
+    this.onTimeout?.(failure)
     this.resume(Effect.fail(failure))
   }
 
-  /** Sends the call with `start`, at once or when the client is ready. */
-  begin(start: () => void, refuse: (error: unknown) => void): void {
+  /** Sends the call with `start`, at once or when the client is ready. Returns what gives it up if its caller leaves. */
+  begin(start: () => void, refuse?: (error: unknown) => void): Effect.Effect<void> | undefined {
     const { whenReady } = this.calls.settings
     this.arm()
     if (whenReady === undefined) start()
-    else this.withdraw = whenReady(start, refuse)
-  }
-
-  /** What gives the call up when its caller leaves; nothing where the answer may as well come and be unheard. */
-  get leaving(): Effect.Effect<void> | undefined {
-    if (this.withdraw === undefined && this.controller === undefined && !this.calls.endsWithCaller) return undefined
-    return Effect.sync(() => this.giveUp())
+    else this.withdraw = whenReady(start, refuse ?? ((error) => this.fail(error)))
+    // Else the answer may as well come, and nobody hears it.
+    const canBeGivenUp = this.withdraw !== undefined || this.controller !== undefined || this.calls.endsWithCaller
+    return canBeGivenUp ? Effect.sync(() => this.giveUp()) : undefined
   }
 
   protected get bound(): number {
@@ -164,7 +164,7 @@ class OwnTimerCall<A> extends BoundedCall<A> {
 }
 
 /** The calls of one adapter over one client. */
-export class BoundedCalls {
+export class Calls {
   readonly settings: Settings
   readonly deadlines: Deadlines = new Deadlines()
   /** True when a call whose caller leaves has a timer to be stopped, or might be sent again. */
@@ -223,8 +223,7 @@ export class BoundedCalls {
         if (this.settings.repeats?.(error) === true) start()
         else call.fail(error)
       }
-      call.begin(start, refuse)
-      return call.leaving
+      return call.begin(start, refuse)
     })
   }
 
@@ -236,11 +235,7 @@ export class BoundedCalls {
   ): Effect.Effect<A, AdapterError> {
     return Effect.callback((resume) => {
       const call = new this.Call<A>(this, operation, key, resume)
-      call.begin(
-        () => start(call),
-        (error) => call.fail(error)
-      )
-      return call.leaving
+      return call.begin(() => start(call))
     })
   }
 }
@@ -259,4 +254,4 @@ export class BoundedCalls {
  *   calls.run("read", undefined, async ({ signal }) => (await fetch(url, { signal })).text())
  * ```
  */
-export const make = (settings: Settings): BoundedCalls => new BoundedCalls(settings)
+export const make = (settings: Settings): Calls => new Calls(settings)

@@ -53,7 +53,13 @@ export class Failures {
     if (error instanceof AdapterError) return error
     const { adapter, details, isRejection, words = wordsOf } = this.verdicts
     const message = words(error)
-    const cause = Object.assign(new Error(message), { name: nameOf(error) }, codeFieldOf(error), details?.(error))
+    const [name, code] = [nameOf(error), codeOf(error)]
+    const cause = Object.assign(
+      new Error(message),
+      name !== "Error" && { name },
+      code !== undefined && { code },
+      details?.(error)
+    )
     const reason = isRejection(error, message) ? "Rejected" : "Unavailable"
     return new AdapterError({ adapter, operation, key, reason, message, cause })
   }
@@ -67,11 +73,6 @@ export class Failures {
   rejected(operation: Operation, key: string | undefined, message: string): AdapterError {
     return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Rejected", message })
   }
-}
-
-const codeFieldOf = (error: unknown): object | undefined => {
-  const code = codeOf(error)
-  return code === undefined ? undefined : { code }
 }
 
 /**
