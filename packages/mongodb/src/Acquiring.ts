@@ -6,17 +6,17 @@ import {
   type AcquireOptions,
   type Adapter,
   type AdapterError,
+  type BoundedCalls,
   Entry,
   type Leader,
   Limits,
+  Milliseconds,
   Token
 } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import type { Calls } from "./Calls.ts"
 import { batch, type Documents } from "./Documents.ts"
-import { failure } from "./Failure.ts"
-import { atLeast } from "./Span.ts"
+import { failures } from "./Failure.ts"
 import * as Statements from "./Statements.ts"
 import { entryOf, here, type StoredEntry } from "./StoredEntry.ts"
 
@@ -34,10 +34,10 @@ const withoutLease = (found: StoredEntry, options: AcquireOptions): Exclude<Acqu
 }
 
 export class Acquiring {
-  private readonly calls: Calls
+  private readonly calls: BoundedCalls.Calls
   private readonly documents: Documents
 
-  constructor(calls: Calls, documents: Documents) {
+  constructor(calls: BoundedCalls.Calls, documents: Documents) {
     this.calls = calls
     this.documents = documents
   }
@@ -46,7 +46,7 @@ export class Acquiring {
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "acquire", key)
       if (refusal !== undefined) return Effect.fail(refusal)
-      return this.calls.run("acquire", key, (signal) => this.ask(key, options, signal))
+      return this.calls.run("acquire", key, ({ signal }) => this.ask(key, options, signal))
     })
 
   /** One read of all; then those that are to be led, one by one. */
@@ -83,12 +83,12 @@ export class Acquiring {
       if (granted !== undefined) return granted
       looked = undefined
     }
-    throw failure("Unavailable", "acquire", key, `the key changed ${attempts} times while it was asked for`)
+    throw failures.unavailable("acquire", key, `the key changed ${attempts} times while it was asked for`)
   }
 
   private async grant(key: string, options: AcquireOptions, signal: AbortSignal): Promise<Acquired | undefined> {
     const mine = Statements.mark("grant")
-    const leaseFor = atLeast(options.leaseFor)
+    const leaseFor = Milliseconds.atLeast(options.leaseFor)
     const pipeline = Statements.grant(mine, {
       owner: options.owner,
       token: crypto.randomUUID(),
@@ -109,7 +109,7 @@ export class Acquiring {
     keys: ReadonlyArray<string>,
     options: AcquireOptions
   ): Effect.Effect<ReadonlyArray<Acquired>, AdapterError> {
-    const seen = this.calls.run("acquireMany", undefined, (signal) => this.documents.findMany(keys, signal))
+    const seen = this.calls.run("acquireMany", undefined, ({ signal }) => this.documents.findMany(keys, signal))
     return Effect.flatMap(seen, (documents) => {
       const byKey = new Map(documents.map((found) => [found._id, found]))
       return Effect.forEach(
@@ -118,7 +118,7 @@ export class Acquiring {
           const found = byKey.get(key) ?? null
           const answer = found === null || options.force === true ? undefined : withoutLease(found, options)
           if (answer !== undefined) return Effect.succeed(answer)
-          return this.calls.run("acquireMany", key, (signal) => this.ask(key, options, signal, found))
+          return this.calls.run("acquireMany", key, ({ signal }) => this.ask(key, options, signal, found))
         },
         { concurrency }
       )

@@ -15,7 +15,7 @@ import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { checkConfigured, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
 import { here } from "./StoredEntry.ts"
-import * as Values from "./Values.ts"
+import { values } from "./Values.ts"
 import { Verbs } from "./Verbs.ts"
 
 export type { Client, Options, Place, PlaceSettings, Settings } from "./Options.ts"
@@ -68,7 +68,7 @@ export function make(options: Options & { readonly leases?: undefined }): Listin
 export function make(options: Options): Adapter
 export function make(options: Options): Adapter {
   const resolved = resolve(options)
-  return resolved.leases === undefined ? over(resolved) : ValueStore.withLeases(Values.of(resolved), resolved.leases)
+  return resolved.leases === undefined ? over(resolved) : ValueStore.withLeases(values(resolved), resolved.leases)
 }
 
 /**
@@ -112,7 +112,7 @@ const connect = (url: Redacted.Redacted) =>
   )
 
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  yield* Effect.try({ try: () => checkConfigured(settings), catch: (error) => error as InvalidOption })
+  yield* Check.attempt(() => checkConfigured(settings))
   const client = yield* connect(url)
   return over(resolve({ ...settings, client }))
 })

@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one collection share.
  */
-import { type Adapter, Check } from "@cache-locking/core"
+import { type Adapter, Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { Collection, MongoClient } from "mongodb"
 import { ChangeSubscriber } from "./ChangeSubscriber.ts"
@@ -50,8 +50,6 @@ export interface Options extends Settings {
 
 const names = new Set(["client", "database", "collection", "writeConcern", "watch", "commandTimeout", "leases"])
 
-const timeoutDefault = 2_000
-
 const acceptedClient = "a MongoClient of the mongodb driver, not its options or URL"
 
 /** One collection of one client: the same keys of the same store. */
@@ -59,17 +57,11 @@ export interface Space {
   readonly subscriber: ChangeSubscriber
 }
 
-const clients = new WeakMap<object, Map<string, Space>>()
-
-const spaceOf = (collection: Collection<StoredEntry>, client: Client): Space => {
-  const spaces = clients.get(client) ?? new Map<string, Space>()
-  clients.set(client, spaces)
-  const known = spaces.get(collection.namespace)
-  if (known !== undefined) return known
-  const space: Space = { subscriber: new ChangeSubscriber(collection) }
-  spaces.set(collection.namespace, space)
-  return space
-}
+const spacesOf = Identity.perObject((_: Client) =>
+  Identity.perName(
+    (_, collection: Collection<StoredEntry>): Space => ({ subscriber: new ChangeSubscriber(collection) })
+  )
+)
 
 /** The options, checked, with their defaults and what they share with others. */
 export interface Resolved {
@@ -129,7 +121,7 @@ export const checkSettings = (settings: Settings) => ({
   collection: collectionOf(settings.collection),
   writeConcern: writeConcernOf(settings.writeConcern),
   watch: Check.bool("watch", settings.watch, true),
-  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
+  timeout: Check.commandTimeout(settings, "2 seconds"),
   leases: settings.leases === undefined ? undefined : Check.adapter("leases", settings.leases)
 })
 
@@ -175,7 +167,7 @@ export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { leases, timeout, watch, ...settings } = checkSettings(options)
   const collection = reach(options.client, settings.database, settings.collection, settings.writeConcern, timeout)
-  return { collection, space: spaceOf(collection, options.client), leases, watch, timeout }
+  return { collection, space: spacesOf(options.client)(collection.namespace, collection), leases, watch, timeout }
 }
 
 const placeNames = new Set(["client", "database", "collection", "dryRun"])

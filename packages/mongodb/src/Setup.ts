@@ -1,11 +1,11 @@
 /**
  * What the collection needs once: an index by which MongoDB collects what has expired.
  */
+import { BoundedCalls } from "@cache-locking/core"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Collection } from "mongodb"
-import { Calls } from "./Calls.ts"
-import { isRejection, shown } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import { type Place, resolvePlace } from "./Options.ts"
 import type { StoredEntry } from "./StoredEntry.ts"
 
@@ -99,10 +99,11 @@ const run = async (
   ]
 }
 
-const failed = (collection: string, error: unknown): SetupFailed =>
-  error instanceof SetupFailed
-    ? error
-    : new SetupFailed({ collection, reason: isRejection(error) ? "Rejected" : "Unavailable", ...shown(error) })
+const failed = (collection: string, error: unknown): SetupFailed => {
+  if (error instanceof SetupFailed) return error
+  const { cause, message, reason } = failures.of("put", undefined, error)
+  return new SetupFailed({ collection, reason, message, cause })
+}
 
 /**
  * Makes the index by which MongoDB collects expired documents (it looks once a minute), and with it the collection.
@@ -125,9 +126,9 @@ const failed = (collection: string, error: unknown): SetupFailed =>
  */
 export const setup = (options: SetupOptions): Effect.Effect<ReadonlyArray<string>, SetupFailed> => {
   const resolved = resolvePlace(options)
-  const calls = new Calls(resolved.timeout)
+  const calls = BoundedCalls.make({ failures, timeout: resolved.timeout })
   const as = (error: unknown) => failed(resolved.collection.namespace, error)
-  const done = calls.run("put", undefined, (signal) => run(resolved, signal).catch(as))
+  const done = calls.run("put", undefined, ({ signal }) => run(resolved, signal).catch(as))
   return Effect.flatMap(Effect.mapError(done, as), (statements) =>
     statements instanceof SetupFailed ? Effect.fail(statements) : Effect.succeed(statements)
   )

@@ -7,8 +7,8 @@
  *
  * What users give (owners, tokens, bytes) is behind `$literal`: data, never an expression.
  */
+import type { Lifetime } from "@cache-locking/core"
 import type { Document } from "mongodb"
-import type { Span } from "./Span.ts"
 
 /** An aggregation expression. */
 type Expression = Document | string | number | boolean
@@ -82,7 +82,7 @@ export const verbs = {
 /** A mark of one call of a verb. */
 export const mark = (verb: keyof typeof verbs): string => verbs[verb] + crypto.randomUUID()
 
-const valueOf = (bytes: Uint8Array | undefined, took: Expression, { fresh, stale }: Span): Document => ({
+const valueOf = (bytes: Uint8Array | undefined, took: Expression, { fresh, stale }: Lifetime): Document => ({
   bytes: bytes === undefined ? "$kept.bytes" : data(bytes),
   filledAt: now,
   took,
@@ -90,7 +90,7 @@ const valueOf = (bytes: Uint8Array | undefined, took: Expression, { fresh, stale
   stale
 })
 
-const spanEnd = ({ fresh, stale }: Span): Document => later(fresh + stale)
+const endOf = ({ fresh, stale }: Lifetime): Document => later(fresh + stale)
 
 const held = (token: string): Document => and(leased, { $eq: ["$lease.token", data(token)] })
 
@@ -123,13 +123,18 @@ export const grant = (mark: string, { force, leaseFor, owner, refreshWithin, tok
 }
 
 /** Keeps the value, or the one that is there anew, and ends the lease. */
-export const fill = (mark: string, token: string, span: Span, bytes: Uint8Array | undefined): Array<Document> => {
+export const fill = (
+  mark: string,
+  token: string,
+  lifetime: Lifetime,
+  bytes: Uint8Array | undefined
+): Array<Document> => {
   const took = { $max: [0, { $subtract: [now, "$lease.since"] }] }
   return change(
     mark,
     bytes === undefined ? and(held(token), kept) : held(token),
-    { kept: valueOf(bytes, took, span), lease: removed, cooldown: removed },
-    spanEnd(span)
+    { kept: valueOf(bytes, took, lifetime), lease: removed, cooldown: removed },
+    endOf(lifetime)
   )
 }
 
@@ -159,8 +164,8 @@ export const renew = (mark: string, token: string, leaseFor: number): Array<Docu
   )
 
 /** Keeps the value whatever was there. */
-export const put = (mark: string, span: Span, bytes: Uint8Array): Array<Document> =>
-  change(mark, true, { kept: valueOf(bytes, 0, span), lease: removed, cooldown: removed }, spanEnd(span))
+export const put = (mark: string, lifetime: Lifetime, bytes: Uint8Array): Array<Document> =>
+  change(mark, true, { kept: valueOf(bytes, 0, lifetime), lease: removed, cooldown: removed }, endOf(lifetime))
 
 /** Sets how long a fresh value stays fresh. */
 export const touch = (mark: string, freshFor: number): Array<Document> =>

@@ -1,9 +1,9 @@
 /**
  * The collection as a `ValueStore`: values here, under names of their own, and leases in another adapter.
  */
-import type { AdapterError, Operation, ValueStore } from "@cache-locking/core"
+import { type AdapterError, BoundedCalls, Identity, type Operation, type ValueStore } from "@cache-locking/core"
 import type * as Effect from "effect/Effect"
-import { Calls } from "./Calls.ts"
+import { failures } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 import { verbs } from "./Statements.ts"
 import { limits, type StoredEntry, valueOf } from "./StoredEntry.ts"
@@ -11,13 +11,11 @@ import { limits, type StoredEntry, valueOf } from "./StoredEntry.ts"
 /** The last instant that a date can say. */
 const endOfDates = 8.64e15
 
-/** One value store per collection of a client, as adapters over the same two stores share their flights. */
-const stores = new WeakMap<object, ValueStore.ValueStore>()
-
-const make = ({ collection, timeout }: Resolved): ValueStore.ValueStore => {
-  const calls = new Calls(timeout)
+/** The values of a space: one store for each, so that adapters over the same two stores share their flights. */
+const valuesOf = Identity.perObject((_: object, { collection, timeout }: Resolved): ValueStore.ValueStore => {
+  const calls = BoundedCalls.make({ failures, timeout })
   const run = <A>(operation: Operation, work: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, AdapterError> =>
-    calls.run(operation, undefined, work)
+    calls.run(operation, undefined, ({ signal }) => work(signal))
   const maxTimeMS = Math.ceil(timeout)
   return {
     name: "mongodb",
@@ -42,13 +40,6 @@ const make = ({ collection, timeout }: Resolved): ValueStore.ValueStore => {
     delete: (name) =>
       run("delete", async (signal) => void (await collection.deleteOne({ _id: name }, { maxTimeMS, ...{ signal } })))
   }
-}
+})
 
-/** The value store of a collection. */
-export const of = (resolved: Resolved): ValueStore.ValueStore => {
-  const known = stores.get(resolved.space)
-  if (known !== undefined) return known
-  const store = make(resolved)
-  stores.set(resolved.space, store)
-  return store
-}
+export const values = (resolved: Resolved): ValueStore.ValueStore => valuesOf(resolved.space, resolved)

@@ -4,8 +4,10 @@
 import {
   type Adapter,
   type AdapterError,
+  BoundedCalls,
   Entry,
   Limits,
+  Milliseconds,
   type Operation,
   type Snapshot,
   type Value
@@ -16,14 +18,12 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Acquiring } from "./Acquiring.ts"
-import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { NoChangeStreams } from "./ChangeSubscriber.ts"
 import { batch, Documents } from "./Documents.ts"
-import { failed, failure } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import * as KeyRange from "./KeyRange.ts"
 import type { Resolved } from "./Options.ts"
-import { atLeast, atMost, ofLifetime } from "./Span.ts"
 import * as Statements from "./Statements.ts"
 import { entryOf, here } from "./StoredEntry.ts"
 
@@ -34,7 +34,7 @@ const nothing: Entry.Entry = { kept: undefined, lease: undefined, cooldown: unde
 /** The verbs. Every one can be taken off the object. */
 export class Verbs {
   private readonly setup: Resolved
-  private readonly calls: Calls
+  private readonly calls: BoundedCalls.Calls
   private readonly documents: Documents
   private readonly feeds = new Set<ChangeFeed>()
   readonly acquire: Adapter["acquire"]
@@ -42,7 +42,7 @@ export class Verbs {
 
   constructor(resolved: Resolved) {
     this.setup = resolved
-    this.calls = new Calls(resolved.timeout)
+    this.calls = BoundedCalls.make({ failures, timeout: resolved.timeout })
     this.documents = new Documents(resolved.collection, resolved.timeout)
     const acquiring = new Acquiring(this.calls, this.documents)
     this.acquire = acquiring.one
@@ -51,16 +51,18 @@ export class Verbs {
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     this.changeLeased("fill", key, token, value, (mark) =>
-      Statements.fill(mark, token, ofLifetime(lifetime), value?.bytes)
+      Statements.fill(mark, token, Milliseconds.lifetime(lifetime), value?.bytes)
     )
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.changeLeased("abandon", key, token, cause, (mark) =>
-      Statements.abandon(mark, token, atLeast(cooldown ?? 0), cause?.bytes)
+      Statements.abandon(mark, token, Milliseconds.atLeast(cooldown ?? 0), cause?.bytes)
     )
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
-    this.changeLeased("renew", key, token, undefined, (mark) => Statements.renew(mark, token, atLeast(leaseFor)))
+    this.changeLeased("renew", key, token, undefined, (mark) =>
+      Statements.renew(mark, token, Milliseconds.atLeast(leaseFor))
+    )
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     this.run("delete", key, undefined, (signal) => this.documents.remove(key, Statements.mark("delete"), signal))
@@ -70,7 +72,7 @@ export class Verbs {
       this.run("put", key, value, (signal) =>
         this.documents.upsert(
           key,
-          Statements.put(Statements.mark("put"), ofLifetime(lifetime), value.bytes),
+          Statements.put(Statements.mark("put"), Milliseconds.lifetime(lifetime), value.bytes),
           { _id: 1 },
           signal
         )
@@ -80,7 +82,7 @@ export class Verbs {
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
     this.run("touch", key, undefined, (signal) => {
       const mine = Statements.mark("touch")
-      return this.documents.change({ _id: key }, mine, Statements.touch(mine, atMost(freshFor)), signal)
+      return this.documents.change({ _id: key }, mine, Statements.touch(mine, Milliseconds.atMost(freshFor)), signal)
     })
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
@@ -95,7 +97,7 @@ export class Verbs {
       if (refusal !== undefined) return Effect.fail(refusal)
       return Effect.map(
         Effect.forEach(Arr.chunksOf(new Set(keys), batch), (page) =>
-          this.calls.run("deleteMany", undefined, (signal) =>
+          this.calls.run("deleteMany", undefined, ({ signal }) =>
             this.documents.removeMany(page, Statements.mark("delete"), signal)
           )
         ),
@@ -109,7 +111,7 @@ export class Verbs {
     // Nothing well-formed begins so.
     if (first === undefined) return Stream.empty
     return Stream.paginate(first, (range) =>
-      this.calls.run("keys", undefined, async (signal) => {
+      this.calls.run("keys", undefined, async ({ signal }) => {
         const found = await this.documents.list(range, listPage, signal)
         const last = found.at(-1)
         const next =
@@ -170,7 +172,7 @@ export class Verbs {
   ): Effect.Effect<A, AdapterError> {
     return Effect.suspend(() => {
       const refusal = Limits.refusal(here, operation, key, value)
-      return refusal === undefined ? this.calls.run(operation, key, work) : Effect.fail(refusal)
+      return refusal === undefined ? this.calls.run(operation, key, ({ signal }) => work(signal)) : Effect.fail(refusal)
     })
   }
 
@@ -193,8 +195,8 @@ export class Verbs {
       try: () => live,
       catch: (error) =>
         error instanceof NoChangeStreams
-          ? failure("Rejected", operation, key, error.message)
-          : failed(operation, key, error)
+          ? failures.rejected(operation, key, error.message)
+          : failures.of(operation, key, error)
     })
   }
 }

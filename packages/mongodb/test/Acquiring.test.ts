@@ -1,10 +1,10 @@
 /** What is done when others change a key whenever it is asked for. */
 import { ask, failureOf, run } from "@cache-locking/conformance-kit/testing"
-import type { Acquired } from "@cache-locking/core"
+import { type Acquired, BoundedCalls } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
 import { Acquiring } from "../src/Acquiring.ts"
-import { Calls } from "../src/Calls.ts"
 import type { Documents } from "../src/Documents.ts"
+import { failures } from "../src/Failure.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
 
 const led = (owner: string): StoredEntry => ({
@@ -32,7 +32,7 @@ const contended = (...found: ReadonlyArray<StoredEntry | null>) => {
       return { by: "g-another", at: 10, lease: led("another").lease! }
     }
   }
-  return { sent, acquiring: new Acquiring(new Calls(10_000), documents as Documents) }
+  return { sent, acquiring: new Acquiring(BoundedCalls.make({ failures, timeout: 10_000 }), documents as Documents) }
 }
 
 describe("a key that another was granted meanwhile", () => {

@@ -1,9 +1,10 @@
 /** What is done about answers that a real server gives rarely. */
 import { failureOf, run, sleep } from "@cache-locking/conformance-kit/testing"
+import { BoundedCalls } from "@cache-locking/core"
 import { MongoNetworkError, MongoServerError } from "mongodb"
 import { describe, expect, it } from "vitest"
-import { Calls } from "../src/Calls.ts"
 import { Documents } from "../src/Documents.ts"
+import { failures } from "../src/Failure.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
 
 const duplicate = () => new MongoServerError({ ok: 0, code: 11_000, errmsg: "E11000 duplicate key error" })
@@ -35,7 +36,9 @@ describe("an upsert that lost the race to make the document", () => {
 
   it("gives up after nine, as what may pass", async () => {
     const { asked, documents } = answering(...Array.from({ length: 20 }, duplicate))
-    const verb = new Calls(1_000).run("acquire", "k", (signal) => upsert(documents, signal))
+    const verb = BoundedCalls.make({ failures, timeout: 1_000 }).run("acquire", "k", ({ signal }) =>
+      upsert(documents, signal)
+    )
     expect(await failureOf(verb)).toMatchObject({ reason: "Unavailable", retryable: true, operation: "acquire" })
     expect(asked).toHaveLength(9)
   })
@@ -63,7 +66,7 @@ describe("an upsert that lost the race to make the document", () => {
 
 it("a call whose driver never answers is over in time, and its work is told", async () => {
   let told: unknown
-  const verb = new Calls(20).run("read", "k", (signal) => {
+  const verb = BoundedCalls.make({ failures, timeout: 20 }).run("read", "k", ({ signal }) => {
     signal.addEventListener("abort", () => {
       told = signal.reason
     })

@@ -6,12 +6,12 @@ import {
   MongoServerSelectionError
 } from "mongodb"
 import { describe, expect, it } from "vitest"
-import { failed, isLostUpsert } from "../src/Failure.ts"
+import { failures, isLostUpsert } from "../src/Failure.ts"
 
 const server = (code: number, message: string, codeName?: string) =>
   new MongoServerError({ ok: 0, code, errmsg: message, ...(codeName && { codeName }), errInfo: { secret: "a secret" } })
 
-const failure = (error: unknown) => failed("fill", "k", error)
+const failure = (error: unknown) => failures.of("fill", "k", error)
 
 describe("a failure", () => {
   it("may pass, unless the request, the permission or the data is wrong", () => {
@@ -64,7 +64,7 @@ describe("a failure", () => {
 
   it("is itself when it is one of ours", () => {
     const error = failure(undefined)
-    expect(failed("read", "other", error)).toBe(error)
+    expect(failures.of("read", "other", error)).toBe(error)
   })
 
   it("of a lost race to make a document is known, on each engine", () => {
