@@ -1,13 +1,13 @@
 /**
- * Requests as effects: each verb bounded in time, each with a typed failure, and none that leaves a timer, a request or
- * a rejection behind.
+ * The requests of a verb, as one bounded call.
  */
 import type { DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
-import { type AdapterError, Deadlines, type Operation } from "@cache-locking/core"
-import * as Effect from "effect/Effect"
+import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
+import type * as Effect from "effect/Effect"
 import type { Client, Command } from "./Client.ts"
-import { failed, timedOut, unmet } from "./Failure.ts"
+import { failuresOf, unmet } from "./Failure.ts"
 import * as Item from "./Item.ts"
+import type { Resolved } from "./Options.ts"
 import type { StoreClock } from "./StoreClock.ts"
 
 /** One verb's requests. Once it is over, none is sent any more. */
@@ -24,52 +24,25 @@ export interface Session {
 /** Of the pause between two attempts, in milliseconds. */
 const [base, longest] = [2, 200]
 
-/** The requests over one client, with one bound. */
+/** The requests over one client, as bounded calls. */
 export class Calls {
   private readonly client: Client
   private readonly clock: StoreClock
-  private readonly table: string
-  private readonly timeout: number
-  private readonly deadlines = new Deadlines.Deadlines()
+  private readonly calls: BoundedCalls.Calls
 
-  constructor(fields: { client: Client; clock: StoreClock; table: string; timeout: number }) {
-    this.client = fields.client
-    this.clock = fields.clock
-    this.table = fields.table
-    this.timeout = fields.timeout
+  constructor({ client, clock, space, timeout }: Resolved) {
+    this.client = client
+    this.clock = clock
+    this.calls = BoundedCalls.make({ failures: failuresOf(space.table), timeout })
   }
 
-  /** Runs what a verb does until the time is over or its caller leaves, and then ends its requests. */
+  /** Runs what a verb does, until the time is over or its caller leaves; no request is sent after that. */
   run<A>(
     operation: Operation,
     key: string | undefined,
     verb: (session: Session) => Promise<A>
   ): Effect.Effect<A, AdapterError> {
-    return Effect.callback((resume) => {
-      const controller = new AbortController()
-      const call: Deadlines.Pending = {
-        deadline: performance.now() + this.timeout,
-        expire: () => {
-          resume(Effect.fail(timedOut(operation, key, this.timeout)))
-          controller.abort()
-        }
-      }
-      this.deadlines.add(call)
-      verb(this.session(controller.signal)).then(
-        (answer) => {
-          this.deadlines.remove(call)
-          resume(Effect.succeed(answer))
-        },
-        (error) => {
-          this.deadlines.remove(call)
-          resume(Effect.fail(failed(operation, key, this.table, error)))
-        }
-      )
-      return Effect.sync(() => {
-        this.deadlines.remove(call)
-        controller.abort()
-      })
-    })
+    return this.calls.run(operation, key, ({ signal }) => verb(this.session(signal)))
   }
 
   private session(signal: AbortSignal): Session {

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { checkConfigured, type Options, type Resolved, resolve, type Settings } from "./Options.ts"
-import * as Values from "./Values.ts"
+import { values } from "./Values.ts"
 import { Verbs } from "./Verbs.ts"
 
 export type { Client } from "./Client.ts"
@@ -49,12 +49,6 @@ const whole = (resolved: Resolved): ListingAdapter => {
   }
 }
 
-/** The same object for the same client, table and prefix, so that adapters over it share their flights. */
-const valuesOf = (resolved: Resolved): ValueStore.ValueStore => {
-  resolved.space.values ??= Values.make(resolved)
-  return resolved.space.values
-}
-
 /**
  * A cache in DynamoDB. Its table is made by `setup`, or by you.
  *
@@ -78,7 +72,7 @@ export const make: {
   if (options.leases === undefined) return whole(resolved)
   const leases = Check.adapter("leases", options.leases)
   // Its keys are those of the leases, as the types above say.
-  return ValueStore.withLeases(valuesOf(resolved), leases) as ListingAdapter
+  return ValueStore.withLeases(values(resolved), leases) as ListingAdapter
 }
 
 /**
@@ -137,12 +131,9 @@ const connect = ({ endpoint, region }: Configured, credentials: ReturnType<typeo
 
 const configured = Effect.fnUntraced(function* (config: Configured) {
   const { accessKeyId, endpoint, region, secretAccessKey, sessionToken, ...settings } = config
-  const credentials = yield* Effect.try({
-    try: () => {
-      checkConfigured(settings)
-      return credentialsOf(config)
-    },
-    catch: (error) => error as InvalidOption
+  const credentials = yield* Check.attempt(() => {
+    checkConfigured(settings)
+    return credentialsOf(config)
   })
   const client = yield* connect({ endpoint, region }, credentials)
   return make({ ...settings, client })

@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, type AdapterLimits, Check, type ValueStore } from "@cache-locking/core"
+import { type Adapter, type AdapterLimits, Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Client, isClient } from "./Client.ts"
 import { StoreClock } from "./StoreClock.ts"
@@ -32,8 +32,6 @@ export interface Options extends Settings {
 
 const names = new Set(["client", "table", "prefix", "commandTimeout", "leases"])
 
-const timeoutDefault = 2_000
-
 const acceptedClient = "a DynamoDBClient or a DynamoDBDocumentClient of the AWS SDK, version 3, not its options"
 
 /** One client with one table and one prefix: the same keys of the same store. */
@@ -41,25 +39,6 @@ export interface Space {
   readonly table: string
   readonly prefix: string
   readonly limits: AdapterLimits
-  /** The values of adapters whose leases are elsewhere. */
-  values: ValueStore.ValueStore | undefined
-}
-
-/** One client, whichever adapters use it. */
-interface Shared {
-  readonly clock: StoreClock
-  readonly spaces: Map<string, Space>
-}
-
-/** A document client has the configuration of the client that it was made from. */
-const clients = new WeakMap<object, Shared>()
-
-const sharedOf = ({ config }: Client): Shared => {
-  const known = clients.get(config)
-  if (known !== undefined) return known
-  const shared: Shared = { clock: new StoreClock(), spaces: new Map() }
-  clients.set(config, shared)
-  return shared
 }
 
 const encoder = new TextEncoder()
@@ -78,20 +57,14 @@ export const valueBytes = itemBytes - 8_192
 /** The largest cause that is sure to fit beside a value and a key at their limits. */
 export const causeBytes = 4_096
 
-const spaceOf = (shared: Shared, table: string, prefix: string): Space => {
-  const id = JSON.stringify([table, prefix])
-  const known = shared.spaces.get(id)
-  if (known !== undefined) return known
-  const keyBytes = nameBytes - bytesOf(prefix) - 1
-  const space: Space = {
-    table,
-    prefix,
-    limits: { keyBytes, valueBytes, tick: 1, clock: "client" },
-    values: undefined
-  }
-  shared.spaces.set(id, space)
-  return space
-}
+/** What adapters over one client share. A document client has the configuration of the client that it was made from. */
+const sharedOf = Identity.perObject((_config: object) => ({
+  clock: new StoreClock(),
+  spaceOf: Identity.perName((_, table: string, prefix: string): Space => {
+    const keyBytes = nameBytes - bytesOf(prefix) - 1
+    return { table, prefix, limits: { keyBytes, valueBytes, tick: 1, clock: "client" } }
+  })
+}))
 
 /** The options, checked, with their defaults and what they share with others. */
 export interface Resolved {
@@ -117,7 +90,7 @@ const prefixOf = (given: string | undefined): string => {
 /** Checks which table. */
 export const checkTable = (settings: TableSettings) => ({
   table: tableOf(settings.table),
-  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false })
+  timeout: Check.commandTimeout(settings, "2 seconds")
 })
 
 /** Checks the settings that need no client. */
@@ -153,6 +126,6 @@ export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { prefix, table, timeout } = checkSettings(options)
   const client = checkClient(options.client)
-  const shared = sharedOf(client)
-  return { client, clock: shared.clock, space: spaceOf(shared, table, prefix), timeout }
+  const { clock, spaceOf } = sharedOf(client.config)
+  return { client, clock, space: spaceOf(JSON.stringify([table, prefix]), table, prefix), timeout }
 }

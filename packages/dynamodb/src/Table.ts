@@ -17,7 +17,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Client, Command } from "./Client.ts"
-import { failed, isNamed } from "./Failure.ts"
+import { failuresOf, isNamed } from "./Failure.ts"
 import * as Item from "./Item.ts"
 import { checkClient, checkTable } from "./Options.ts"
 
@@ -165,7 +165,7 @@ class Builder {
 
 const setupFailed = (table: string, error: unknown): SetupFailed => {
   if (error instanceof SetupFailed) return error
-  const { cause, message, reason } = failed("put", undefined, table, error)
+  const { cause, message, reason } = failuresOf(table).of("put", undefined, error)
   return new SetupFailed({ table, reason, message, cause })
 }
 

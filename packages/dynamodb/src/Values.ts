@@ -3,15 +3,17 @@
  */
 import type { GetItemCommandOutput } from "@aws-sdk/client-dynamodb"
 import { DeleteItemCommand, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb"
-import type { ValueStore } from "@cache-locking/core"
+import { Identity, type ValueStore } from "@cache-locking/core"
 import { Calls } from "./Calls.ts"
 import * as Item from "./Item.ts"
 import { type Resolved, valueBytes } from "./Options.ts"
 
-/** The values of one space. No key of a cache begins with `#`, so no version's name is one. */
-export const make = ({ client, clock, space, timeout }: Resolved): ValueStore.ValueStore => {
+/** The values of a space: one store for each, so that adapters over the same two stores share their flights. */
+const valuesOf = Identity.perObject((_: object, resolved: Resolved): ValueStore.ValueStore => {
+  const { clock, space } = resolved
   const { prefix, table } = space
-  const calls = new Calls({ client, clock, table, timeout })
+  const calls = new Calls(resolved)
+  // No key of a cache begins with `#`, so no version has the name of a key.
   const nameOf = (name: string) => ({ S: `#${prefix}#${name}` })
   const at = (name: string) => ({ TableName: table, Key: { [Item.keyName]: nameOf(name) } })
   return {
@@ -35,4 +37,6 @@ export const make = ({ client, clock, space, timeout }: Resolved): ValueStore.Va
         await session.send(new DeleteItemCommand(at(name)))
       })
   }
-}
+})
+
+export const values = (resolved: Resolved): ValueStore.ValueStore => valuesOf(resolved.space, resolved)

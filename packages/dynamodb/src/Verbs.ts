@@ -43,12 +43,13 @@ export class Verbs {
   private readonly table: string
   private readonly prefix: string
 
-  constructor({ client, clock, space, timeout }: Resolved) {
+  constructor(resolved: Resolved) {
+    const { clock, space } = resolved
     this.limits = space.limits
     this.clock = clock
     this.table = space.table
     this.prefix = `${space.prefix}#`
-    this.calls = new Calls({ client, clock, table: space.table, timeout })
+    this.calls = new Calls(resolved)
   }
 
   /** A consistent read; the lease is written only if that found no value that is fresh, and nobody else was faster. */

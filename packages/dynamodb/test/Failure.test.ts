@@ -5,7 +5,7 @@ import * as Failure from "../src/Failure.ts"
 const thrown = (name: string, status: number | undefined, more: object = {}) =>
   Object.assign(new Error("words"), { name, $metadata: { httpStatusCode: status }, ...more })
 
-const reasonOf = (error: unknown) => Failure.failed("put", "k", "t", error).reason
+const reasonOf = (error: unknown) => Failure.failuresOf("t").of("put", "k", error).reason
 
 describe("Failure", () => {
   it.each([
@@ -46,22 +46,22 @@ describe("Failure", () => {
     ]) {
       const client = new DynamoDBClient({ credentials, ...config })
       const thrown = await client.send(new ListTablesCommand({})).catch((error) => error)
-      expect(Failure.failed("read", "k", "t", thrown)).toMatchObject({ reason: "Rejected", retryable: false })
+      expect(Failure.failuresOf("t").of("read", "k", thrown)).toMatchObject({ reason: "Rejected", retryable: false })
     }
   })
 
   it("passes on the name, the code and the words, and nothing else", () => {
     const error = thrown("Error", undefined, { code: "ECONNRESET", Item: { v: "secret" }, $response: "secret" })
-    const failure = Failure.failed("fill", "k", "t", error)
+    const failure = Failure.failuresOf("t").of("fill", "k", error)
     expect(failure).toMatchObject({ adapter: "dynamodb", operation: "fill", key: "k", message: "words" })
     expect(failure.cause).toMatchObject({ name: "Error", code: "ECONNRESET", message: "words" })
-    expect(Object.keys(failure.cause as object).sort()).toEqual(["code", "name"])
+    expect(Object.keys(failure.cause as object).sort()).toEqual(["code"])
   })
 
   it("has words for what has none", () => {
-    const wordsOf = (error: unknown) => Failure.failed("fill", "k", "t", error).message
+    const wordsOf = (error: unknown) => Failure.failuresOf("t").of("fill", "k", error).message
     expect(wordsOf(Object.assign(new Error(""), { code: "ECONNREFUSED" }))).toBe("ECONNREFUSED")
-    expect(wordsOf(new Error(""))).toBe("Error")
+    expect(wordsOf(new Error(""))).toBe("the request failed")
     expect(wordsOf(undefined)).toBe("the request failed")
     expect(wordsOf(thrown("ResourceNotFoundException", 400))).toContain("there is no table t")
   })
