@@ -4,7 +4,14 @@
  * All of a key, its value, lease and cooldown, is one item, which every verb overwrites only if it is still the version
  * that was read. A hit is one `GET`.
  */
-import { type Adapter, AdapterLayer, type InvalidOption, type ListingAdapter, ValueStore } from "@cache-locking/core"
+import {
+  type Adapter,
+  AdapterLayer,
+  Check,
+  type InvalidOption,
+  type ListingAdapter,
+  ValueStore
+} from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -92,12 +99,9 @@ const clientOf = (addresses: ReadonlyArray<Address.Address>) =>
   )
 
 const configured = Effect.fnUntraced(function* ({ url, ...settings }: Configured) {
-  const addresses = yield* Effect.try({
-    try: () => {
-      checkConfigured(settings)
-      return Address.parse(Redacted.value(url))
-    },
-    catch: (error) => error as InvalidOption
+  const addresses = yield* Check.attempt(() => {
+    checkConfigured(settings)
+    return Address.parse(Redacted.value(url))
   })
   const client = yield* clientOf(addresses)
   return make({ ...settings, client })

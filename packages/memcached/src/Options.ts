@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, Check } from "@cache-locking/core"
+import { type Adapter, Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import type { MemjsServer } from "./Connection.ts"
 import * as Keyspace from "./Keyspace.ts"
@@ -40,22 +40,12 @@ export interface Options extends Settings {
 
 const names = new Set(["client", "prefix", "commandTimeout", "itemSize", "leases"])
 
-const timeoutDefault = 2_000
-
 const acceptedClient = "a client of memjs (Client.create), not its options or a list of servers"
 
 /** One client with one prefix: the same keys of the same servers. */
 export interface Space {
   readonly prefix: string
 }
-
-/** One client, whichever adapters use it. */
-interface Shared {
-  readonly pool: Pool
-  readonly spaces: Map<string, Space>
-}
-
-const clients = new WeakMap<object, Shared>()
 
 const isServer = (server: unknown): server is MemjsServer => {
   const { error, host, onError, onResponse, port, sock, write } = (server ?? {}) as Partial<MemjsServer>
@@ -76,30 +66,18 @@ const routeOf = (client: Client, servers: ReadonlyArray<MemjsServer>): Route => 
   return consistent(servers.map(({ host, port }) => `${host}:${port}`))
 }
 
-const openShared = (client: Client): Shared => {
+/** What adapters over one client share. */
+const sharedOf = Identity.perObject((client: Client) => {
   const servers: ReadonlyArray<unknown> = Array.isArray(client?.servers) ? client.servers : []
   if (servers.length === 0 || !servers.every(isServer) || typeof client.getServer !== "function") {
     // What was given may hold a password.
     throw Check.invalid("client", typeof client, acceptedClient)
   }
-  return { pool: new Pool(servers, routeOf(client, servers)), spaces: new Map() }
-}
-
-const sharedOf = (client: Client): Shared => {
-  const known = typeof client === "object" && client !== null ? clients.get(client) : undefined
-  if (known !== undefined) return known
-  const shared = openShared(client)
-  clients.set(client, shared)
-  return shared
-}
-
-const spaceOf = ({ spaces }: Shared, prefix: string): Space => {
-  const known = spaces.get(prefix)
-  if (known !== undefined) return known
-  const space: Space = { prefix }
-  spaces.set(prefix, space)
-  return space
-}
+  return {
+    pool: new Pool(servers, routeOf(client, servers)),
+    spaceOf: Identity.perName((prefix): Space => ({ prefix }))
+  }
+})
 
 /** The options, checked, with their defaults and what they share with others. */
 export interface Resolved {
@@ -114,7 +92,7 @@ export interface Resolved {
 /** Checks the settings that need no client. */
 export const checkSettings = (settings: Settings) => ({
   prefix: Keyspace.prefixOf(settings.prefix),
-  timeout: Check.duration("commandTimeout", settings.commandTimeout ?? timeoutDefault, { min: 1, infinite: false }),
+  timeout: Check.commandTimeout(settings, "2 seconds"),
   itemSize: Check.integer("itemSize", settings.itemSize, { min: itemSizeMin, default: itemSizeDefault }),
   leases: settings.leases === undefined ? undefined : Check.adapter("leases", settings.leases)
 })
@@ -137,6 +115,6 @@ export const checkConfigured = (settings: Settings): void => {
 export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const { itemSize, leases, prefix, timeout } = checkSettings(options)
-  const shared = sharedOf(options.client)
-  return { pool: shared.pool, space: spaceOf(shared, prefix), timeout, itemSize, leases }
+  const { pool, spaceOf } = sharedOf(options.client)
+  return { pool, space: spaceOf(prefix), timeout, itemSize, leases }
 }

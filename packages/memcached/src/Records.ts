@@ -6,7 +6,7 @@ import { type AdapterError, type Entry, EntryRecord, type Operation } from "@cac
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
 import type { Connection, Reply } from "./Connection.ts"
-import { refused, rejected } from "./Failure.ts"
+import { failures, refused } from "./Failure.ts"
 import * as Requests from "./Requests.ts"
 import { recordOf } from "./Size.ts"
 
@@ -69,7 +69,7 @@ export class Records {
         if (code === status.notFound) return andThen(nothing)
         if (code !== status.ok) return Effect.fail(refused(operation, key, code))
         const cas = reply.header.cas.readBigUInt64BE()
-        if (cas === Requests.anyCas) return Effect.fail(rejected(operation, key, withoutCas))
+        if (cas === Requests.anyCas) return Effect.fail(failures.rejected(operation, key, withoutCas))
         return andThen({ entry: EntryRecord.decode(bytesOf(reply)), version: { cas, connection } })
       }
     )
@@ -91,7 +91,7 @@ export class Records {
     if (entry === undefined)
       return version === undefined ? Effect.succeed<Written>(undefined) : this.remove(operation, key, name, version)
     const bytes = recordOf(entry, name, this.itemSize)
-    if (bytes === undefined) return Effect.fail(rejected(operation, key, tooLarge))
+    if (bytes === undefined) return Effect.fail(failures.rejected(operation, key, tooLarge))
     const expiry = Requests.expiryOf(ttl, Date.now())
     const request = () =>
       version === undefined ? Requests.add(name, bytes, expiry) : Requests.replace(name, version.cas, bytes, expiry)
@@ -107,7 +107,7 @@ export class Records {
     ttl: number
   ): Effect.Effect<Written, AdapterError> {
     const bytes = recordOf(entry, name, this.itemSize)
-    if (bytes === undefined) return Effect.fail(rejected(operation, key, tooLarge))
+    if (bytes === undefined) return Effect.fail(failures.rejected(operation, key, tooLarge))
     const expiry = Requests.expiryOf(ttl, Date.now())
     return this.calls.exchange(
       operation,
@@ -143,7 +143,7 @@ const written =
       if (!stays) return Effect.succeed<Written>(undefined)
       const cas = reply.header.cas.readBigUInt64BE()
       // The next write would name no version, and overwrite whatever is there.
-      if (cas === Requests.anyCas) return Effect.fail(rejected(operation, key, withoutCas))
+      if (cas === Requests.anyCas) return Effect.fail(failures.rejected(operation, key, withoutCas))
       return Effect.succeed<Written>({ cas, connection })
     }
     if (code === status.notFound || code === status.exists || code === status.notStored) {

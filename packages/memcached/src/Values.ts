@@ -1,13 +1,13 @@
 /**
  * Memcached as a store of values alone, beside leases that are kept elsewhere.
  */
-import type { AdapterError, Operation, ValueStore } from "@cache-locking/core"
+import { type AdapterError, Identity, type Operation, type ValueStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { Calls } from "./Calls.ts"
 import type { Reply } from "./Connection.ts"
 import { refused } from "./Failure.ts"
 import * as Keyspace from "./Keyspace.ts"
-import type { Resolved } from "./Options.ts"
+import type { Resolved, Space } from "./Options.ts"
 import { bytesOf } from "./Records.ts"
 import * as Requests from "./Requests.ts"
 import { valueBytesOf } from "./Size.ts"
@@ -24,44 +24,40 @@ const expecting =
 
 const nothing = (): void => {}
 
-const stores = new WeakMap<object, Map<string, ValueStore.ValueStore>>()
+/**
+ * The values of a client and a prefix: one store for all adapters that agree on the rest too, so that they share their
+ * flights.
+ */
+const storesOf = Identity.perObject((space: Space) =>
+  Identity.perName((_, { itemSize, pool, timeout }: Resolved): ValueStore.ValueStore => {
+    const calls = new Calls(pool, timeout)
+    const nameOf = (name: string): string => Keyspace.nameOf(space.prefix, name)
+    return {
+      name: "memcached",
+      valueBytes: valueBytesOf(itemSize),
+      get: (name) =>
+        Effect.suspend(() => {
+          const item = nameOf(name)
+          const answer = expecting("read", name, [status.ok, status.notFound], (reply) =>
+            reply.header.status === status.ok ? bytesOf(reply) : undefined
+          )
+          return calls.exchange("read", name, item, () => Requests.get(item), answer)
+        }),
+      set: (name, bytes, ttl) =>
+        Effect.suspend(() => {
+          const item = nameOf(name)
+          const request = () => Requests.set(item, bytes, Requests.expiryOf(ttl, Date.now()))
+          return calls.exchange("put", name, item, request, expecting("put", name, [status.ok], nothing))
+        }),
+      delete: (name) =>
+        Effect.suspend(() => {
+          const item = nameOf(name)
+          const answer = expecting("delete", name, [status.ok, status.notFound], nothing)
+          return calls.exchange("delete", name, item, () => Requests.remove(item, Requests.anyCas), answer)
+        })
+    }
+  })
+)
 
-const make = ({ itemSize, pool, space, timeout }: Resolved): ValueStore.ValueStore => {
-  const calls = new Calls(pool, timeout)
-  const nameOf = (name: string): string => Keyspace.nameOf(space.prefix, name)
-  return {
-    name: "memcached",
-    valueBytes: valueBytesOf(itemSize),
-    get: (name) =>
-      Effect.suspend(() => {
-        const item = nameOf(name)
-        const answer = expecting("read", name, [status.ok, status.notFound], (reply) =>
-          reply.header.status === status.ok ? bytesOf(reply) : undefined
-        )
-        return calls.exchange("read", name, item, () => Requests.get(item), answer)
-      }),
-    set: (name, bytes, ttl) =>
-      Effect.suspend(() => {
-        const item = nameOf(name)
-        const request = () => Requests.set(item, bytes, Requests.expiryOf(ttl, Date.now()))
-        return calls.exchange("put", name, item, request, expecting("put", name, [status.ok], nothing))
-      }),
-    delete: (name) =>
-      Effect.suspend(() => {
-        const item = nameOf(name)
-        const answer = expecting("delete", name, [status.ok, status.notFound], nothing)
-        return calls.exchange("delete", name, item, () => Requests.remove(item, Requests.anyCas), answer)
-      })
-  }
-}
-
-/** The values of a client and a prefix: one store for them, so that adapters over them share their flights. */
-export const values = (resolved: Resolved): ValueStore.ValueStore => {
-  const { itemSize, space, timeout } = resolved
-  const known = stores.get(space) ?? new Map<string, ValueStore.ValueStore>()
-  stores.set(space, known)
-  const settings = `${itemSize} ${timeout}`
-  const store = known.get(settings) ?? make(resolved)
-  known.set(settings, store)
-  return store
-}
+export const values = (resolved: Resolved): ValueStore.ValueStore =>
+  storesOf(resolved.space)(`${resolved.itemSize} ${resolved.timeout}`, resolved)

@@ -16,7 +16,7 @@ import {
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Calls } from "./Calls.ts"
-import { overtaken } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import { Grants } from "./Grants.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
@@ -147,7 +147,10 @@ export class Verbs {
         if (next === found.entry) return Effect.succeed(answer)
         return Effect.flatMap(this.write(operation, key, name, found.version, next, now), (written) => {
           if (written !== false) return Effect.succeed(answer)
-          if (times === attempts) return Effect.fail(overtaken(operation, key, times))
+          if (times === attempts) {
+            const message = `overtaken by other writers ${times} times in a row`
+            return Effect.fail(failures.unavailable(operation, key, message))
+          }
           const longest = Math.min(pause.longest, pause.first * 2 ** (times - 1))
           const again = Effect.suspend(() => this.attempt(operation, key, name, decide, times + 1))
           return Effect.andThen(Effect.sleep(Math.random() * longest), again)

@@ -1,11 +1,11 @@
 import { AdapterError } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
-import { failed, refused, timedOut } from "../src/Failure.ts"
+import { failures, refused } from "../src/Failure.ts"
 import { status } from "../src/Requests.ts"
 
 describe("a failure", () => {
   it("of the connection may pass", () => {
-    const error = failed(
+    const error = failures.of(
       "fill",
       "k",
       Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })
@@ -20,12 +20,12 @@ describe("a failure", () => {
       message: "connect ECONNREFUSED 127.0.0.1:1",
       cause: { code: "ECONNREFUSED" }
     })
-    expect(failed("read", "k", undefined)).toMatchObject({ retryable: true })
-    expect(failed("read", "k", Object.assign(new Error(""), { code: "ECONNRESET" })).message).toBe("ECONNRESET")
+    expect(failures.of("read", "k", undefined)).toMatchObject({ retryable: true })
+    expect(failures.of("read", "k", Object.assign(new Error(""), { code: "ECONNRESET" })).message).toBe("ECONNRESET")
   })
 
   it("keeps nothing that hangs on the client's error", () => {
-    const { cause } = failed("fill", "k", Object.assign(new Error("why"), { request: "a secret" }))
+    const { cause } = failures.of("fill", "k", Object.assign(new Error("why"), { request: "a secret" }))
     expect(Object.keys(cause as object)).toEqual([])
   })
 
@@ -33,7 +33,7 @@ describe("a failure", () => {
     for (const code of [status.tooLarge, status.invalid, status.authentication, status.unknown]) {
       expect(refused("put", "k", code)).toMatchObject({ reason: "Rejected", retryable: false })
     }
-    expect(failed("put", "k", "Memcached server authentication failed!")).toMatchObject({ reason: "Rejected" })
+    expect(failures.of("put", "k", "Memcached server authentication failed!")).toMatchObject({ reason: "Rejected" })
   })
 
   it("of the server may pass", () => {
@@ -41,9 +41,5 @@ describe("a failure", () => {
       expect(refused("put", "k", code)).toMatchObject({ reason: "Unavailable" })
     }
     expect(refused("put", "k", 0x86).message).toBe("the server answered with status 0x86")
-  })
-
-  it("to answer in time tells the time", () => {
-    expect(timedOut("read", "k", 250)).toMatchObject({ retryable: true, message: "no answer within 250 ms" })
   })
 })
