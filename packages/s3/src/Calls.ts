@@ -1,14 +1,10 @@
 /**
- * Requests as effects: each bounded in time, each with a typed failure, and none that leaves a timer or a socket
- * behind. An answer that nobody waits for any more is cut off.
+ * The requests of an adapter, as bounded calls whose answers tell the clock the time.
  */
-import type { AdapterError, Operation } from "@cache-locking/core"
+import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { failed, timedOut, timeless } from "./Failure.ts"
+import { failures } from "./Failure.ts"
 import type { StoreClock } from "./StoreClock.ts"
-
-/** A line that is slower than this is taken for one that is cut. */
-const bytesPerMillisecond = 1_024
 
 /** What the client's commands have in common. */
 export interface Command {
@@ -17,23 +13,18 @@ export interface Command {
   }
 }
 
-/** What a request may do while it runs. */
-export interface Running {
-  readonly signal: AbortSignal
-  /** Gives so many bytes the time to come. */
-  readonly expect: (bytes: number) => void
-}
-
 interface Raw {
   readonly response?: { readonly headers?: { readonly date?: string } } | undefined
 }
 
+const noDate = "the store's answers have no Date to go by; if your hosts' clocks agree, give clock: \"client\""
+
 export class Calls {
-  private readonly timeout: number
+  private readonly calls: BoundedCalls.Calls
   private readonly clock: StoreClock | undefined
 
   constructor(timeout: number, clock: StoreClock | undefined) {
-    this.timeout = timeout
+    this.calls = BoundedCalls.make({ failures, timeout, timers: "own" })
     this.clock = clock
   }
 
@@ -51,36 +42,12 @@ export class Calls {
     return command
   }
 
-  /** @param bytes how many are sent */
-  run<A>(operation: Operation, bytes: number, ask: (running: Running) => Promise<A>): Effect.Effect<A, AdapterError> {
-    return Effect.callback((resume) => {
-      const controller = new AbortController()
-      let bound = this.timeout
-      let timer: NodeJS.Timeout
-      const expire = () => {
-        resume(Effect.fail(timedOut(operation, bound)))
-        controller.abort()
-      }
-      const expect = (bytes: number) => {
-        clearTimeout(timer)
-        bound = this.timeout + Math.ceil(bytes / bytesPerMillisecond)
-        timer = setTimeout(expire, bound)
-      }
-      expect(bytes)
-      ask({ signal: controller.signal, expect }).then(
-        (answer) => {
-          clearTimeout(timer)
-          resume(this.clock?.isSet === false ? Effect.fail(timeless(operation)) : Effect.succeed(answer))
-        },
-        (error) => {
-          clearTimeout(timer)
-          resume(Effect.fail(failed(operation, error)))
-        }
-      )
-      return Effect.sync(() => {
-        clearTimeout(timer)
-        controller.abort()
-      })
-    })
+  /** Runs a request, which is cut off when it is given up. */
+  run<A>(operation: Operation, ask: (call: BoundedCalls.Running) => Promise<A>): Effect.Effect<A, AdapterError> {
+    return this.calls.run(operation, undefined, ask, (answer) =>
+      this.clock?.isSet === false
+        ? Effect.fail(failures.rejected(operation, undefined, noDate))
+        : Effect.succeed(answer)
+    )
   }
 }

@@ -1,12 +1,8 @@
 /**
- * What the client throws, as the contract's `AdapterError`.
- *
- * The client hangs the whole response on its errors, and some of them quote credentials: the cause that is passed on
- * is a copy with the name, the words, the status and how often it was sent, and nothing else.
+ * What an error of the client means. Causes keep the status of the answer and how often the request was sent, by which
+ * the adapter judges them.
  */
-import { AdapterError, type Operation } from "@cache-locking/core"
-
-export const adapterName = "s3"
+import { Failures } from "@cache-locking/core"
 
 /** Refusals that may pass though their status says otherwise. */
 const passing = new Set(["ExpiredToken", "ExpiredTokenException", "RequestTimeout", "RequestTimeTooSkewed", "SlowDown"])
@@ -26,10 +22,9 @@ const attemptsOf = (error: unknown): number => {
   return attempts ?? $metadata?.attempts ?? 1
 }
 
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "Error")
-
 /** Whether there is no such object; of a bucket that is missing the store says so. */
-export const isMissing = (error: unknown): boolean => statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"
+export const isMissing = (error: unknown): boolean =>
+  statusOf(error) === 404 && Failures.nameOf(error) !== "NoSuchBucket"
 
 /** Whether a condition did not hold: another writer was faster. */
 export const isOvertaken = (error: unknown): boolean => statusOf(error) === 412 || isMissing(error)
@@ -45,55 +40,21 @@ export const isRepeated = (error: unknown): boolean => attemptsOf(error) > 1
 
 const isPassing = (error: unknown): boolean => {
   const status = statusOf(error)
-  const name = nameOf(error)
+  const name = Failures.nameOf(error)
   if (passing.has(name)) return true
   if (status === undefined) return !lasting.has(name)
   return status >= 500 || status === 408 || status === 409 || status === 429
 }
 
-const wordsOf = (error: unknown): string => {
-  const name = nameOf(error)
-  const words = error instanceof Error ? error.message : ""
-  if (words === "") return name === "Error" ? "the connection was lost" : name
-  return name === "Error" || words.includes(name) ? words : `${name}: ${words}`
-}
-
-const copyOf = (error: unknown, words: string): Error => {
-  const copy = new Error(words)
-  copy.name = nameOf(error)
-  const code = (error as { code?: unknown } | undefined)?.code
-  const status = statusOf(error)
-  const attempts = attemptsOf(error)
-  return Object.assign(
-    copy,
-    typeof code === "string" ? { code } : {},
-    status === undefined ? {} : { status },
-    attempts === 1 ? {} : { attempts }
-  )
-}
-
-/** A failure of the client or the store. */
-export const failed = (operation: Operation, error: unknown): AdapterError => {
-  if (error instanceof AdapterError) return error
-  const message = wordsOf(error)
-  const reason = isPassing(error) ? "Unavailable" : "Rejected"
-  return new AdapterError({ adapter: adapterName, operation, reason, message, cause: copyOf(error, message) })
-}
-
-/** No answer in time. It may still have been carried out. */
-export const timedOut = (operation: Operation, timeout: number): AdapterError =>
-  new AdapterError({
-    adapter: adapterName,
-    operation,
-    reason: "Unavailable",
-    message: `no answer within ${timeout} ms`
-  })
-
-/** The store tells no time. */
-export const timeless = (operation: Operation): AdapterError =>
-  new AdapterError({
-    adapter: adapterName,
-    operation,
-    reason: "Rejected",
-    message: "the store's answers have no Date to go by; if your hosts' clocks agree, give clock: \"client\""
-  })
+export const failures = Failures.make({
+  adapter: "s3",
+  words: (error) => {
+    const [name, words] = [Failures.nameOf(error), Failures.wordsOf(error)]
+    return name === "Error" || words.includes(name) ? words : `${name}: ${words}`
+  },
+  isRejection: (error) => !isPassing(error),
+  details: (error) => {
+    const [status, attempts] = [statusOf(error), attemptsOf(error)]
+    return { ...(status !== undefined && { status }), ...(attempts > 1 && { attempts }) }
+  }
+})

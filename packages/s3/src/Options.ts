@@ -2,7 +2,7 @@
  * The adapter's options, checked once, and what adapters over one client share.
  */
 import type { S3Client } from "@aws-sdk/client-s3"
-import { Check, ObjectStore } from "@cache-locking/core"
+import { Check, Identity, ObjectStore } from "@cache-locking/core"
 import { StoreClock } from "./StoreClock.ts"
 
 /** A client of the AWS SDK 3: `S3Client`, or `S3`. */
@@ -31,33 +31,14 @@ export interface Space {
   readonly name: string
 }
 
-/** One client, whichever adapters use it. */
-interface Shared {
-  readonly clock: StoreClock
-  readonly spaces: Map<string, Space>
-}
-
-const clients = new WeakMap<object, Shared>()
-
-const sharedOf = (client: Client): Shared => {
+/** What adapters over one client share. */
+const sharedOf = Identity.perObject((client: Client) => {
   // What was given may hold credentials.
   if (typeof client !== "object" || client === null || typeof client.send !== "function") {
     throw Check.invalid("client", typeof client, "a client of the AWS SDK 3 (S3Client, S3), not its options")
   }
-  const known = clients.get(client)
-  if (known !== undefined) return known
-  const shared: Shared = { clock: new StoreClock(), spaces: new Map() }
-  clients.set(client, shared)
-  return shared
-}
-
-const spaceOf = ({ spaces }: Shared, name: string): Space => {
-  const known = spaces.get(name)
-  if (known !== undefined) return known
-  const space: Space = { name }
-  spaces.set(name, space)
-  return space
-}
+  return { clock: new StoreClock(), spaceOf: Identity.perName((name): Space => ({ name })) }
+})
 
 const bucketOf = (given: string): string => {
   if (typeof given === "string" && given !== "") return given
@@ -111,6 +92,6 @@ export const resolve = (options: Options): Resolved => {
     bucket,
     prefix,
     clock: clock === "store" ? shared.clock : undefined,
-    space: spaceOf(shared, `${bucket}/${prefix}`)
+    space: shared.spaceOf(`${bucket}/${prefix}`)
   }
 }

@@ -127,12 +127,9 @@ const connect = ({ endpoint, region }: Configured, credentials: S3ClientConfig) 
 
 const configured = Effect.fnUntraced(function* (given: Configured) {
   const { accessKeyId: _, endpoint: __, region: ___, secretAccessKey: ____, sessionToken: _____, ...settings } = given
-  const credentials = yield* Effect.try({
-    try: () => {
-      checkConfigured(settings)
-      return credentialsOf(given)
-    },
-    catch: (error) => error as InvalidOption
+  const credentials = yield* Check.attempt(() => {
+    checkConfigured(settings)
+    return credentialsOf(given)
   })
   return make({ ...settings, client: yield* connect(given, credentials) })
 })

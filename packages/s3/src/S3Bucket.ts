@@ -10,10 +10,10 @@ import {
   ListObjectsV2Command,
   PutObjectCommand
 } from "@aws-sdk/client-s3"
-import { AdapterError, ObjectStore, type Operation } from "@cache-locking/core"
+import { type AdapterError, ObjectStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { Calls } from "./Calls.ts"
-import { adapterName, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
+import { failures, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
 /** S3 takes more in one request; what travels in one piece is held in memory in one piece, too. */
@@ -51,37 +51,34 @@ const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, a
     throw error
   })
 
-const withoutVersion = (operation: Operation): AdapterError =>
-  new AdapterError({
-    adapter: adapterName,
-    operation,
-    reason: "Rejected",
-    message: "the store tells no ETag, without which nothing can be written conditionally"
-  })
+const noVersion = "the store tells no ETag, without which nothing can be written conditionally"
 
 /** Makes a bucket of the options. */
 export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
   const calls = new Calls(timeout, clock)
 
   const get: ObjectStore.Bucket["get"] = (Key) => {
-    const found = calls.run("read", 0, async ({ expect, signal }) => {
+    const found = calls.run("read", async (call) => {
       const command = calls.timed(new GetObjectCommand({ Bucket, Key }))
-      const answer = await unless(client.send(command, { abortSignal: signal }), isMissing, undefined)
+      const answer = await unless(client.send(command, { abortSignal: call.signal }), isMissing, undefined)
       if (answer === undefined) return undefined
-      if (answer.ContentLength !== undefined) expect(answer.ContentLength)
+      if (answer.ContentLength !== undefined) call.expect(answer.ContentLength)
       return { bytes: await bytesOf(answer.Body, answer.ContentLength), version: answer.ETag }
     })
     return Effect.flatMap(found, (object) => {
       if (object === undefined) return Effect.undefined
       const { bytes, version } = object
-      return version === undefined ? withoutVersion("read") : Effect.succeed({ bytes, version })
+      return version === undefined
+        ? failures.rejected("read", undefined, noVersion)
+        : Effect.succeed({ bytes, version })
     })
   }
 
   const write = (Key: string, Body: Uint8Array, more: object) =>
-    calls.run("put", Body.byteLength, async ({ signal }) => {
+    calls.run("put", async (call) => {
+      call.expect(Body.byteLength)
       const command = calls.timed(new PutObjectCommand({ Bucket, Key, Body, ...more }))
-      const { ETag } = await client.send(command, { abortSignal: signal })
+      const { ETag } = await client.send(command, { abortSignal: call.signal })
       return ETag ?? true
     })
 
@@ -103,7 +100,7 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
   }
 
   return {
-    name: adapterName,
+    name: "s3",
     identity: space,
     pollEvery,
     limits: { valueBytes, tick: clock === undefined ? 1 : 1_000, clock: clock === undefined ? "client" : "store" },
@@ -112,14 +109,14 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
     putIf,
     put: (name, bytes) => Effect.asVoid(write(name, bytes, {})),
     remove: (Key, version) =>
-      calls.run("delete", 0, async ({ signal }) => {
+      calls.run("delete", async ({ signal }) => {
         const command = calls.timed(
           new DeleteObjectCommand({ Bucket, Key, ...(version === undefined ? {} : { IfMatch: version }) })
         )
         await unless(client.send(command, { abortSignal: signal }), isOvertaken, undefined)
       }),
     list: (Prefix, cursor) =>
-      calls.run("keys", 0, async ({ signal }) => {
+      calls.run("keys", async ({ signal }) => {
         const command = calls.timed(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: cursor }))
         const { Contents = [], NextContinuationToken } = await client.send(command, { abortSignal: signal })
         return {
@@ -133,7 +130,7 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
         }
       }),
     notes: (Key) =>
-      calls.run("keys", 0, async ({ signal }) => {
+      calls.run("keys", async ({ signal }) => {
         const command = calls.timed(new HeadObjectCommand({ Bucket, Key }))
         const answer = await unless(client.send(command, { abortSignal: signal }), isMissing, undefined)
         return answer && (answer.Metadata ?? {})

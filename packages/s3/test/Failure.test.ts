@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { failed, isConflict, isMissing, isOvertaken, isRepeated } from "../src/Failure.ts"
+import { failures, isConflict, isMissing, isOvertaken, isRepeated } from "../src/Failure.ts"
 
 const thrown = (name: string, status: number | undefined, message = "words", more: object = {}) =>
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status }, ...more })
@@ -18,7 +18,7 @@ describe("a failure", () => {
       ["TimeoutError", undefined],
       ["Error", undefined]
     ] as const) {
-      expect([name, failed("fill", thrown(name, status)).retryable]).toEqual([name, true])
+      expect([name, failures.of("fill", undefined, thrown(name, status)).retryable]).toEqual([name, true])
     }
     for (const [name, status] of [
       ["NoSuchBucket", 404],
@@ -30,7 +30,7 @@ describe("a failure", () => {
       ["NotImplemented", 400],
       ["CredentialsProviderError", undefined]
     ] as const) {
-      expect([name, failed("fill", thrown(name, status)).retryable]).toEqual([name, false])
+      expect([name, failures.of("fill", undefined, thrown(name, status)).retryable]).toEqual([name, false])
     }
   })
 
@@ -44,7 +44,7 @@ describe("a failure", () => {
       { error: undefined, overtaken: false, conflict: false, missing: false }
     ]
     for (const { conflict, error, missing, overtaken } of cases) {
-      for (const each of [error, failed("put", error).cause]) {
+      for (const each of [error, failures.of("put", undefined, error).cause]) {
         expect([isOvertaken(each), isConflict(each), isMissing(each)]).toEqual([overtaken, conflict, missing])
       }
     }
@@ -57,22 +57,24 @@ describe("a failure", () => {
       [undefined, false]
     ] as const) {
       const error = thrown("PreconditionFailed", 412, "words", { $metadata: { httpStatusCode: 412, attempts } })
-      for (const each of [error, failed("put", error).cause]) expect(isRepeated(each)).toBe(repeated)
+      for (const each of [error, failures.of("put", undefined, error).cause]) expect(isRepeated(each)).toBe(repeated)
     }
   })
 
   it("shows nothing that the client hung on it", () => {
     const more = { $response: { headers: { authorization: "a secret" } }, AWSAccessKeyId: "a secret" }
-    const error = failed("fill", thrown("InvalidAccessKeyId", 403, "The key does not exist.", more))
+    const error = failures.of("fill", undefined, thrown("InvalidAccessKeyId", 403, "The key does not exist.", more))
     expect(error.message).toBe("InvalidAccessKeyId: The key does not exist.")
     expect(error.cause).toMatchObject({ name: "InvalidAccessKeyId", status: 403 })
     expect(JSON.stringify([error, error.cause, { ...(error.cause as object) }, error.stack])).not.toContain("secret")
   })
 
   it("has words for what has none", () => {
-    expect(failed("keys", undefined).message).toBe("the connection was lost")
-    expect(failed("keys", thrown("TimeoutError", undefined, "")).message).toBe("TimeoutError")
-    expect(failed("keys", Object.assign(new Error("refused"), { code: "ECONNREFUSED" })).cause).toMatchObject({
+    expect(failures.of("keys", undefined, undefined).message).toBe("the connection was lost")
+    expect(failures.of("keys", undefined, thrown("TimeoutError", undefined, "")).message).toBe("TimeoutError")
+    expect(
+      failures.of("keys", undefined, Object.assign(new Error("refused"), { code: "ECONNREFUSED" })).cause
+    ).toMatchObject({
       code: "ECONNREFUSED"
     })
   })
