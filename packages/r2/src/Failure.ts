@@ -1,10 +1,8 @@
 /**
- * What the binding throws, as the contract's `AdapterError`. It throws plain errors whose words end with a number:
+ * What an error of the binding means. It throws plain errors whose words end with a number:
  * `put: Reduce your concurrent request rate for the same object. (10058)`.
  */
-import { AdapterError, type Operation } from "@cache-locking/core"
-
-export const adapterName = "r2"
+import { Failures } from "@cache-locking/core"
 
 /** Numbers that will not pass: a bad name, a value or metadata that is too large, no such bucket, no permission. */
 const rejecting = new Set([
@@ -21,29 +19,9 @@ const numberOf = (error: unknown): number | undefined => {
 
 export const isBusy = (error: unknown): boolean => busy.has(numberOf(error) ?? 0)
 
-/** A binding that is none, or is called as one must not. */
-const isMisuse = (error: unknown): boolean => error instanceof TypeError
-
-/** A failure of the binding. */
-export const failed = (operation: Operation, error: unknown): AdapterError => {
-  const message = error instanceof Error && error.message !== "" ? error.message : "the binding failed"
-  const passing = !isMisuse(error) && !rejecting.has(numberOf(error) ?? 0)
-  const cause = new Error(message)
-  if (error instanceof Error) cause.name = error.name
-  return new AdapterError({
-    adapter: adapterName,
-    operation,
-    reason: passing ? "Unavailable" : "Rejected",
-    message,
-    cause
-  })
-}
-
-/** No answer in time. It may still be carried out. */
-export const timedOut = (operation: Operation, timeout: number): AdapterError =>
-  new AdapterError({
-    adapter: adapterName,
-    operation,
-    reason: "Unavailable",
-    message: `no answer within ${timeout} ms`
-  })
+export const failures = Failures.make({
+  adapter: "r2",
+  words: (error) => Failures.wordsOf(error, "the binding failed"),
+  // A type error is a binding that is none, or that is called as one must not.
+  isRejection: (error) => error instanceof TypeError || rejecting.has(numberOf(error) ?? 0)
+})

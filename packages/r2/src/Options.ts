@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one binding share.
  */
-import { Check, ObjectStore } from "@cache-locking/core"
+import { Check, Identity, ObjectStore } from "@cache-locking/core"
 import type { Binding } from "./Binding.ts"
 
 /** What every adapter over R2 can be told. */
@@ -21,15 +21,7 @@ export interface Space {
   readonly prefix: string
 }
 
-const bindings = new WeakMap<object, Map<string, Space>>()
-
-const spaceOf = (binding: Binding, prefix: string): Space => {
-  const spaces = bindings.get(binding) ?? new Map<string, Space>()
-  bindings.set(binding, spaces)
-  const space = spaces.get(prefix) ?? { prefix }
-  spaces.set(prefix, space)
-  return space
-}
+const spacesOf = Identity.perObject((_: Binding) => Identity.perName((prefix): Space => ({ prefix })))
 
 const bindingOf = (given: Binding): Binding => {
   const isBinding = (typeof given === "object" || typeof given === "function") && given !== null
@@ -57,5 +49,5 @@ export const resolve = (options: Options): Resolved => {
   Check.known(options, names)
   const binding = bindingOf(options.bucket)
   const settings = ObjectStore.checkSettings(options)
-  return { ...settings, binding, space: spaceOf(binding, settings.prefix) }
+  return { ...settings, binding, space: spacesOf(binding)(settings.prefix) }
 }

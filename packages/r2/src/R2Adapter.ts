@@ -8,6 +8,7 @@ import {
   type Adapter,
   type AdapterError,
   AdapterLayer,
+  Check,
   type InvalidOption,
   type ListingAdapter,
   ObjectStore
@@ -104,7 +105,5 @@ export const layerConfig = (
   config: Config.Wrap<Settings>
 ): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
   AdapterLayer.listing(
-    Effect.flatMap(Config.unwrap(config), (settings) =>
-      Effect.try({ try: () => make({ ...settings, ...where }), catch: (error) => error as InvalidOption })
-    )
+    Effect.flatMap(Config.unwrap(config), (settings) => Check.attempt(() => make({ ...settings, ...where })))
   )

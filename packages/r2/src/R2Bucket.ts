@@ -1,10 +1,9 @@
 /**
  * A bucket of R2, by its binding.
  */
-import { ObjectStore } from "@cache-locking/core"
+import { BoundedCalls, ObjectStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import { Calls } from "./Calls.ts"
-import { adapterName, isBusy } from "./Failure.ts"
+import { failures, isBusy } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
 /** A Worker has 128 MB in all, and a value is held in one piece. */
@@ -15,36 +14,42 @@ const pause = 250
 
 /** Makes a bucket of the options. */
 export const make = ({ binding, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
-  const calls = new Calls(timeout)
+  const calls = BoundedCalls.make({ failures, timeout, timers: "own" })
+
+  const write = <A>(bytes: Uint8Array, ask: () => Promise<A>) =>
+    calls.run("put", undefined, (call) => {
+      call.expect(bytes.byteLength)
+      return ask()
+    })
 
   const putIf: ObjectStore.Bucket["putIf"] = (name, version, bytes, notes) => {
     const onlyIf = version === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: version }
-    const write = calls.run("put", bytes.byteLength, async () => {
+    const written = write(bytes, async () => {
       const made = await binding.put(name, bytes, { onlyIf, customMetadata: { ...notes } })
       // An object that is not written is answered by null.
       return made === null ? false : made.etag
     })
-    return ObjectStore.insist(write, ({ cause }) => (isBusy(cause) ? pause : undefined))
+    return ObjectStore.insist(written, ({ cause }) => (isBusy(cause) ? pause : undefined))
   }
 
   return {
-    name: adapterName,
+    name: "r2",
     identity: space,
     pollEvery,
     limits: { valueBytes, tick: 1, clock: "client" },
     get: (name) =>
-      calls.run("read", 0, async (expect) => {
+      calls.run("read", undefined, async (call) => {
         const found = await binding.get(name)
         if (found === null) return undefined
-        expect(found.size)
+        call.expect(found.size)
         return { bytes: new Uint8Array(await found.arrayBuffer()), version: found.etag }
       }),
     putIf,
-    put: (name, bytes) => Effect.asVoid(calls.run("put", bytes.byteLength, () => binding.put(name, bytes))),
+    put: (name, bytes) => Effect.asVoid(write(bytes, () => binding.put(name, bytes))),
     // R2 knows no condition on a delete.
-    remove: (name) => calls.run("delete", 0, () => binding.delete(name)),
+    remove: (name) => calls.run("delete", undefined, () => binding.delete(name)),
     list: (prefix, cursor) =>
-      calls.run("keys", 0, async () => {
+      calls.run("keys", undefined, async () => {
         const page = await binding.list({
           prefix,
           include: ["customMetadata"],

@@ -27,7 +27,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
-import { failed, isBusy } from "../src/Failure.ts"
+import { failures, isBusy } from "../src/Failure.ts"
 import { R2Adapter } from "../src/index.ts"
 import { startR2, watched } from "./fixtures/Support.ts"
 
@@ -232,17 +232,17 @@ describe("failures", () => {
       busy,
       "odd"
     ]) {
-      expect([String(error), failed("fill", error).retryable]).toEqual([String(error), true])
+      expect([String(error), failures.of("fill", undefined, error).retryable]).toEqual([String(error), true])
     }
     for (const error of [
       new Error("put: name too long (10020)"),
       new Error("too large (100100)"),
       new TypeError("x")
     ]) {
-      expect([String(error), failed("fill", error).retryable]).toEqual([String(error), false])
+      expect([String(error), failures.of("fill", undefined, error).retryable]).toEqual([String(error), false])
     }
     expect([isBusy(busy), isBusy(new Error("(10001)")), isBusy(undefined)]).toEqual([true, false, false])
-    const shown = failed("fill", Object.assign(new Error("words"), { value: "a secret" }))
+    const shown = failures.of("fill", undefined, Object.assign(new Error("words"), { value: "a secret" }))
     expect(JSON.stringify([shown, shown.cause, shown.stack])).not.toContain("secret")
   })
 
