@@ -1,10 +1,10 @@
 /**
- * Statements as effects: each bounded in time, each with a typed failure, and none that leaves a timer behind.
+ * The statements of an adapter, as bounded calls.
  */
-import type { AdapterError, Operation } from "@cache-locking/core"
+import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import type { Answer, Bound, Database } from "./D1Binding.ts"
-import { failed, isMissingTable, timedOut } from "./Failure.ts"
+import { failures, isMissingTable } from "./Failure.ts"
 
 const send = async (database: Database, bound: ReadonlyArray<Bound>): Promise<ReadonlyArray<Answer>> => {
   const [[sql, ...values]] = bound as readonly [Bound]
@@ -15,16 +15,16 @@ const send = async (database: Database, bound: ReadonlyArray<Bound>): Promise<Re
   return database.batch(bound.map(([sql, ...values]) => database.prepare(sql).bind(...values)))
 }
 
-/** The calls to one database, with one bound. */
+/** The calls to one database. */
 export class Calls {
   private readonly database: Database
-  private readonly timeout: number
+  private readonly calls: BoundedCalls.Calls
   private readonly create: string | undefined
 
   /** @param create the migration, where a table that is missing is to be created */
   constructor(database: Database, timeout: number, create: string | undefined) {
     this.database = database
-    this.timeout = timeout
+    this.calls = BoundedCalls.make({ failures, timeout, timers: "own" })
     this.create = create
   }
 
@@ -34,23 +34,12 @@ export class Calls {
     key: string | undefined,
     bound: () => ReadonlyArray<Bound>
   ): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, AdapterError> {
-    return Effect.callback((resume) => {
-      // A timer of the call's own, however many there are: in a Worker a timer ends with the request that made it.
-      const timer = setTimeout(
-        () => resume(Effect.fail(timedOut(operation, key, this.timeout))),
-        Math.min(this.timeout, 2 ** 31 - 1)
-      )
-      const settle = (effect: Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, AdapterError>) => {
-        clearTimeout(timer)
-        resume(effect)
-      }
-      this.send(bound).then(
-        (answers) => settle(Effect.succeed(answers.map(({ results }) => results))),
-        (error) => settle(Effect.fail(failed(operation, key, error)))
-      )
-      // A statement cannot be taken back, and nobody hears its answer.
-      return Effect.sync(() => clearTimeout(timer))
-    })
+    return this.calls.run(
+      operation,
+      key,
+      () => this.send(bound),
+      (answers) => Effect.succeed(answers.map(({ results }) => results))
+    )
   }
 
   private async send(make: () => ReadonlyArray<Bound>): Promise<ReadonlyArray<Answer>> {

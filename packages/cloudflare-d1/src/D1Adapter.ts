@@ -4,7 +4,7 @@
  * A verb is one statement (see `Statements`), `acquire` one transaction of two; a hit on a key that this isolate lately
  * saw fresh is one statement that only reads (see `Sightings`).
  */
-import { type Adapter, AdapterLayer, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
+import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -83,7 +83,5 @@ export const layerConfig = (
   config: Config.Wrap<Configured>
 ): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
   AdapterLayer.listing(
-    Effect.flatMap(Config.unwrap(config), (settings) =>
-      Effect.try({ try: () => make({ ...settings, ...where }), catch: (error) => error as InvalidOption })
-    )
+    Effect.flatMap(Config.unwrap(config), (settings) => Check.attempt(() => make({ ...settings, ...where })))
   )

@@ -1,7 +1,7 @@
 /**
  * The adapter's options, checked once, and what adapters over one table share.
  */
-import { Check } from "@cache-locking/core"
+import { Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Database, isDatabase } from "./D1Binding.ts"
 import { Sightings } from "./Sightings.ts"
@@ -30,7 +30,6 @@ export interface Options extends Place {
 const names = new Set(["database", "table", "setup", "commandTimeout", "pollEvery"])
 const placeNames = new Set(["database", "table"])
 
-const timeoutDefault = 5_000
 const pollDefault = 250
 
 /** One table of one database: what adapters over it share. */
@@ -40,19 +39,15 @@ export interface Space {
   readonly sweeper: Sweeper
 }
 
-const databases = new WeakMap<Database, Map<string, Space>>()
-
-const spaceOf = (database: Database, table: string): Space => {
-  const spaces = databases.get(database) ?? new Map<string, Space>()
-  databases.set(database, spaces)
-  // SQL knows one table by all its spellings.
-  const name = table.toLowerCase()
-  const known = spaces.get(name)
-  if (known !== undefined) return known
-  const space = { statements: Statements.of(table), sightings: new Sightings(), sweeper: new Sweeper() }
-  spaces.set(name, space)
-  return space
-}
+const spacesOf = Identity.perObject((_: Database) =>
+  Identity.perName(
+    (_, table: string): Space => ({
+      statements: Statements.of(table),
+      sightings: new Sightings(),
+      sweeper: new Sweeper()
+    })
+  )
+)
 
 /** The options, checked, with their defaults. */
 export interface Resolved {
@@ -89,10 +84,9 @@ export const resolve = (options: Options): Resolved => {
   const database = databaseOf(options.database)
   const table = Table.nameOf(options.table)
   const setup = Check.bool("setup", options.setup, false)
-  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? timeoutDefault, {
-    min: 1,
-    infinite: false
-  })
+  const timeout = Check.commandTimeout(options, "5 seconds")
   const pollEvery = Check.duration("pollEvery", options.pollEvery ?? pollDefault, { infinite: false })
-  return { database, table, space: spaceOf(database, table), setup, timeout, pollEvery }
+  // SQL knows one table by all its spellings.
+  const space = spacesOf(database)(table.toLowerCase(), table)
+  return { database, table, space, setup, timeout, pollEvery }
 }

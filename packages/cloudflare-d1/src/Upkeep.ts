@@ -1,9 +1,10 @@
 /**
  * What is done to the table apart from the verbs: it is created, and what is over is removed.
  */
-import { AdapterError } from "@cache-locking/core"
+import type { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { Calls } from "./Calls.ts"
+import { failures } from "./Failure.ts"
 import { type Place, resolvePlace } from "./Options.ts"
 import * as Statements from "./Statements.ts"
 import { nextOf, page } from "./Sweeper.ts"
@@ -38,7 +39,7 @@ export const setup = (place: Place): Effect.Effect<void, AdapterError> => {
     ([, columns]) => {
       if (Table.isRecognised(columns!)) return Effect.void
       const message = `there is a table ${Table.quoted(table)} already, with other columns: give another name`
-      return Effect.fail(new AdapterError({ adapter: "cloudflare-d1", operation: "put", reason: "Rejected", message }))
+      return Effect.fail(failures.rejected("put", undefined, message))
     }
   )
 }

@@ -5,10 +5,11 @@ import {
   type Acquired,
   type AcquireOptions,
   type Adapter,
-  AdapterError,
+  type AdapterError,
   Entry,
   type Lifetime,
   Limits,
+  Milliseconds,
   type Operation,
   type Snapshot,
   Token,
@@ -20,6 +21,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Calls } from "./Calls.ts"
 import type { Bound } from "./D1Binding.ts"
+import { failures } from "./Failure.ts"
 import type { Resolved, Space } from "./Options.ts"
 import { prefixEnd } from "./PrefixEnd.ts"
 import { entryOf, type Row } from "./Row.ts"
@@ -35,9 +37,9 @@ export const here: Pick<Adapter, "name" | "limits"> = {
 /** What a failed leader leaves for the others stands in one row with the value. */
 export const causeBytes = 65_536
 
-/** Durations as statements read them. A lifetime is never made longer by its fraction, a lease never shorter. */
-const atMost = (ms: number): number => Math.min(Math.max(0, Math.floor(ms)), Statements.never)
-const atLeast = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), Statements.never)
+/** Durations as statements read them. */
+const atMost = (ms: number): number => Math.min(Milliseconds.atMost(ms), Statements.never)
+const atLeast = (ms: number): number => Math.min(Milliseconds.atLeast(ms), Statements.never)
 
 /** Keys of one page of a listing. */
 const pageSize = 500
@@ -201,9 +203,7 @@ export class Verbs {
         if (found.every((one) => one !== undefined)) return Effect.succeed(found)
         if (attempt < attempts) return this.askMany(operation, keys, options, attempt + 1)
         const message = `what was found was over before it was read, ${attempts} times`
-        return Effect.fail(
-          new AdapterError({ adapter: here.name, operation, key: only, reason: "Unavailable", message })
-        )
+        return Effect.fail(failures.unavailable(operation, only, message))
       }
     )
   }
@@ -280,6 +280,6 @@ export class Verbs {
   private refusedCause(key: string, cause: Value | undefined): Effect.Effect<never, AdapterError> | undefined {
     if (cause === undefined || cause.bytes.byteLength <= causeBytes) return undefined
     const message = `the cause has ${cause.bytes.byteLength} bytes, and ${causeBytes} are the most here`
-    return Effect.fail(new AdapterError({ adapter: here.name, operation: "abandon", key, reason: "Rejected", message }))
+    return Effect.fail(failures.rejected("abandon", key, message))
   }
 }

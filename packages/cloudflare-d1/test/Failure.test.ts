@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { failed, isMissingTable, timedOut } from "../src/Failure.ts"
+import { failures, isMissingTable } from "../src/Failure.ts"
 
-const failure = (message: string) => failed("fill", "k", new Error(message))
+const failure = (message: string) => failures.of("fill", "k", new Error(message))
 
 describe("a failure", () => {
   it("may pass, unless the statement, the table, the size or the permission is wrong", () => {
@@ -27,7 +27,7 @@ describe("a failure", () => {
     ]) {
       expect([message, failure(message).retryable]).toEqual([message, false])
     }
-    expect(failed("read", "k", new TypeError("fetch failed")).retryable).toBe(true)
+    expect(failures.of("read", "k", new TypeError("fetch failed")).retryable).toBe(true)
   })
 
   it("tells what to do about a table that is missing", () => {
@@ -43,15 +43,14 @@ describe("a failure", () => {
       cause: new Error("a secret"),
       params: ["a secret"]
     })
-    const error = failed("put", "k", thrown)
+    const error = failures.of("put", "k", thrown)
     expect(error.message).toBe("D1_TYPE_ERROR: Type 'object' not supported")
     const all = JSON.stringify([error, error.cause, { ...(error.cause as object) }, (error.cause as Error).cause])
     expect(`${all} ${error.stack} ${(error.cause as Error).stack}`).not.toContain("secret")
   })
 
   it("has words for what has none", () => {
-    expect(failed("read", "k", undefined).message).toBe("D1 did not answer")
-    expect(failure("").message).toBe("Error")
-    expect(timedOut("read", "k", 5).message).toBe("no answer within 5 ms")
+    expect(failures.of("read", "k", undefined).message).toBe("D1 did not answer")
+    expect(failure("").message).toBe("D1 did not answer")
   })
 })
