@@ -3,7 +3,7 @@
  *
  * Nothing here is a timer, a promise or a connection, so the requests of an isolate may share it.
  */
-import type { Entry } from "@cache-locking/core"
+import { type Entry, Identity } from "@cache-locking/core"
 
 /** What is known of a key. The value is the one that was there when the lease was granted, or that this isolate left. */
 export interface Known extends Entry.Entry {
@@ -50,13 +50,5 @@ export class Isolate {
   }
 }
 
-const isolates = new WeakMap<object, Map<string, Isolate>>()
-
 /** The same for the same namespace and prefix. */
-export const isolateOf = (namespace: object, prefix: string): Isolate => {
-  const byPrefix = isolates.get(namespace) ?? new Map<string, Isolate>()
-  isolates.set(namespace, byPrefix)
-  const isolate = byPrefix.get(prefix) ?? new Isolate()
-  byPrefix.set(prefix, isolate)
-  return isolate
-}
+export const isolatesOf = Identity.perObject((_namespace: object) => Identity.perName((_prefix) => new Isolate()))

@@ -4,7 +4,14 @@
  * Each load's bytes stand under a name of their own that no other load ever has, and the lease store keeps that name. So KV's
  * being slow to show what was written elsewhere can hide a version, which is a miss, and never show a wrong one.
  */
-import { type Adapter, AdapterLayer, type InvalidOption, type ListingAdapter, ValueStore } from "@cache-locking/core"
+import {
+  type Adapter,
+  AdapterLayer,
+  Check,
+  type InvalidOption,
+  type ListingAdapter,
+  ValueStore
+} from "@cache-locking/core"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -71,7 +78,5 @@ export const layerConfig = (
   config: Config.Wrap<Configured>
 ): Layer.Layer<Adapter | ListingAdapter, Config.ConfigError | InvalidOption> =>
   AdapterLayer.listing(
-    Effect.flatMap(Config.unwrap(config), (settings) =>
-      Effect.try({ try: () => make({ ...settings, ...where }), catch: (error) => error as InvalidOption })
-    )
+    Effect.flatMap(Config.unwrap(config), (settings) => Check.attempt(() => make({ ...settings, ...where })))
   )

@@ -10,6 +10,7 @@ import {
   type Answer,
   Cache,
   type CacheLockingError,
+  Check,
   type FetchContext,
   type InvalidOption,
   type Meta
@@ -23,7 +24,7 @@ import {
 } from "@cache-locking/core/promise"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { isolateOf } from "./Isolate.ts"
+import { isolatesOf } from "./Isolate.ts"
 import * as IsolateAdapter from "./IsolateAdapter.ts"
 import type { Namespace } from "./KvBinding.ts"
 import { resolveSettings, type Settings } from "./Options.ts"
@@ -92,7 +93,7 @@ const marked = <A>({ meta, value }: Answer<A>): AdvisoryAnswer<A> => ({ value, m
 const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>["earlyRefresh"] }>(options: O) => {
   const { commandTimeout, namespace, prefix, ...rest } = options
   const { calls, prefix: checked } = resolveSettings({ commandTimeout, namespace, prefix })
-  const adapter = IsolateAdapter.make(isolateOf(namespace, checked), calls, checked)
+  const adapter = IsolateAdapter.make(isolatesOf(namespace)(checked), calls, checked)
   return { earlyRefresh: true, ...rest, adapter }
 }
 
@@ -130,7 +131,7 @@ export const make = <A, HE = never, HR = never>(
   options: Options<A, HE, HR>
 ): Effect.Effect<AdvisoryCache<A, HE, HR>, InvalidOption, Scope.Scope> =>
   Effect.flatMap(
-    Effect.try({ try: () => cacheOptions<A, typeof options>(options), catch: (error) => error as InvalidOption }),
+    Check.attempt(() => cacheOptions<A, typeof options>(options)),
     (checked) =>
       Effect.map(Cache.make<A, HE, HR>(checked as Cache.Options<A, HE, HR>), (cache) => {
         const load =

@@ -42,7 +42,6 @@ const settingNames = ["namespace", "prefix", "commandTimeout"]
 const storeNames = new Set([...settingNames, "cacheTtl", "remove"])
 const adapterNames = new Set([...storeNames, "leases", "inlineBytes"])
 
-const timeoutDefault = 5_000
 const prefixDefault = "cache:"
 const prefixBytes = 256
 
@@ -72,8 +71,7 @@ export interface Resolved {
 }
 
 const resolve = ({ commandTimeout, namespace, prefix }: StoreOptions, cacheTtl: number | undefined): Resolved => {
-  const bound = { min: 1, infinite: false }
-  const timeout = Check.duration("commandTimeout", commandTimeout ?? timeoutDefault, bound)
+  const timeout = Check.commandTimeout({ commandTimeout }, "5 seconds")
   const binding = namespaceOf(namespace)
   return { namespace: binding, prefix: prefixOf(prefix), calls: new Calls(binding, timeout, cacheTtl) }
 }
