@@ -1,5 +1,5 @@
 /**
- * Bounds of calls that leave the process, for adapters (law 14): one timer, however many calls there are.
+ * The bounds of calls that leave the process: one timer, however many calls there are.
  */
 
 /** A call that has no answer yet. */
@@ -21,16 +21,6 @@ const afterReading = (f: () => void): unknown =>
 /**
  * One timer for calls that have the same time each, so that the first to begin is the first to be late; a timer per call
  * would be a good part of what a hit costs. Not for Workers, where a timer ends with the request that made it.
- *
- * @example
- * ```ts
- * import { Deadlines } from "@cache-locking/core"
- *
- * const deadlines = new Deadlines.Deadlines()
- * const call = { deadline: performance.now() + 2_000, expire: () => console.log("no answer") }
- * deadlines.add(call)
- * deadlines.remove(call) // it was answered
- * ```
  */
 export class Deadlines {
   private readonly pending = new Set<Pending>()
