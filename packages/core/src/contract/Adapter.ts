@@ -48,24 +48,23 @@ import type * as Stream from "effect/Stream"
  * A value on its way into or out of a backend.
  *
  * An adapter that leaves the process reads `bytes` when it fills and answers
- * `{ bytes }` when it hits. An adapter that stays in the process may keep the
- * object itself: core hides the decoded value behind it, and `bytes` is only
- * computed when somebody asks.
+ * `{ bytes }` when it hits. An adapter that stays in the process may keep the object itself: core hides the decoded
+ * value behind it, and computes `bytes` only on demand.
  */
 export interface Value {
   readonly bytes: Uint8Array
 }
 
 /**
- * Proof that a flight leads a key: opaque, and new for every grant. Only the
- * backend reads it.
+ * A fencing token: proof that a flight leads a key. Every grant of a lease has a new one, and a write with an old one
+ * changes nothing. It is opaque: only the backend reads it.
  */
 export type Token = string & { readonly Token: unique symbol }
 
 /** Brands a backend's own text as a token. */
 export const Token = (text: string): Token => text as Token
 
-/** What `acquire` found. */
+/** The answer of `acquire`. */
 export type Acquired = Hit | Leader | Follower | Cooling
 
 /** A fresh value. No lease was taken. */
@@ -85,7 +84,7 @@ export interface LocalHit {
   readonly value: Value
   /** Milliseconds until the value is no longer fresh. */
   readonly freshFor: number
-  /** Milliseconds since the value was filled; not told of one that never expires, for which no clock is read. */
+  /** Milliseconds since the value was filled. Absent for a value that never expires, because no clock is read for it. */
   readonly age: number | undefined
 }
 
@@ -115,7 +114,7 @@ export interface Cooling {
   readonly _tag: "Cooling"
   /** Milliseconds until the next caller may lead. */
   readonly retryIn: number
-  /** What the failed leader left for the others, as it was given to `abandon`. */
+  /** The reason that the failed leader left for the others, as it was given to `abandon`. */
   readonly cause?: Value | undefined
   readonly stale?: Stale | undefined
 }
@@ -131,7 +130,7 @@ export interface Stale {
   readonly staleFor: number
 }
 
-/** How long a value lives, in milliseconds. */
+/** The lifetime of a value, in milliseconds. */
 export interface Lifetime {
   /** Served as a `Hit` for this long. */
   readonly fresh: number
@@ -139,7 +138,7 @@ export interface Lifetime {
   readonly stale: number
 }
 
-/** Everything known of a key, for `get`, `has`, `explain` and tiers. Reading takes nothing. */
+/** Everything known of a key, for `get`, `has`, `explain` and tiers. Reading takes no lease. */
 export interface Snapshot {
   /** The value, fresh or stale, if it is not expired. */
   readonly value?: Value | undefined
@@ -155,22 +154,22 @@ export interface Snapshot {
   readonly cooling?: { readonly retryIn: number; readonly cause?: Value | undefined } | undefined
 }
 
-/** What a backend cannot do: numbers, not promises, and the conformance kit reads them too. */
+/** The limits of a backend: numbers, not promises. The conformance kit reads them too. */
 export interface AdapterLimits {
-  /** The longest key, in UTF-8 bytes, after which keys are refused. */
+  /** The length of the longest key, in UTF-8 bytes. Longer keys are refused. */
   readonly keyBytes: number
-  /** The largest value, in bytes, after which values are refused. */
+  /** The size of the largest value, in bytes. Larger values are refused. */
   readonly valueBytes: number
   /** The finest time the backend keeps, in milliseconds: 1 in Redis, 1000 in Memcached. */
   readonly tick: number
-  /** Whose clock ends leases. With `"client"`, hosts need clocks that agree within a stated bound. */
+  /** The clock that ends leases. With `"client"`, hosts need clocks that agree within a stated bound. */
   readonly clock: "store" | "client"
 }
 
-/** The answer of a verb that needs a lease: was it still yours? A lost lease is an answer, never an error. */
+/** The answer of a verb that needs a lease: true when the lease was still yours. A lost lease is an answer, never an error. */
 export type Held = boolean
 
-/** What `acquire` is asked for. */
+/** The options of `acquire`. */
 export interface AcquireOptions {
   /** Names one flight. Asking again with the same owner is safe. */
   readonly owner: string
@@ -179,31 +178,31 @@ export interface AcquireOptions {
   /** Grants the lease also when at most this much freshness is left: an early refresh. */
   readonly refreshWithin?: number | undefined
   /**
-   * Always leads: the value may be fresh, the key may cool down, and the lease of another is void, so
-   * that a load begun before this one can never overwrite it. The value stays until the fill.
+   * Always leads, even if the value is fresh or the key cools down. It voids the lease of another flight, so that a
+   * load begun before this one can never overwrite it. The value stays until the fill.
    */
   readonly force?: boolean | undefined
 }
 
-/** What `fill` is given. */
+/** The options of `fill`. */
 export interface FillOptions {
   readonly token: Token
-  /** Left out: the origin said that the value is unchanged. */
+  /** Absent when the origin said that the value is unchanged. */
   readonly value?: Value | undefined
   readonly lifetime: Lifetime
 }
 
-/** What `changes` tells. */
+/** The listener of `changes`. */
 export interface ChangeListener {
-  /** A key was filled, put or deleted, by anyone. It may be told more than once. */
+  /** Called when anyone filled, put or deleted a key; perhaps more than once for one change. */
   readonly changed: (key: string) => void
-  /** Changes may be missed from now on. */
+  /** Called when changes may be missed from now on. */
   readonly lost: () => void
-  /** Changes are told again; any may have been missed. */
+  /** Called when changes arrive again. Any change may have been missed since `lost`. */
   readonly restored: () => void
 }
 
-/** What one tier of an adapter that has several has done in this process. */
+/** The counts of one tier, in this process, of an adapter that has several. */
 export interface TierStats {
   readonly name: string
   readonly hits: number
@@ -217,11 +216,11 @@ export interface Adapter {
   readonly name: string
   readonly limits: AdapterLimits
   /**
-   * Whether the very objects that were filled are kept and handed back, so that nothing needs to be
+   * True when the adapter keeps the very objects that were filled and hands them back, so that nothing needs to be
    * encoded. An adapter that leaves the process leaves this out.
    */
   readonly keepsReferences?: boolean | undefined
-  /** Whether `hitUnsafe` never answers a value one of whose tags was invalidated. */
+  /** True when `hitUnsafe` never answers a value one of whose tags was invalidated. */
   readonly dropsTagged?: boolean | undefined
   /**
    * Adapters that reach the same keys of the same store have the same identity, and
@@ -230,8 +229,8 @@ export interface Adapter {
   readonly identity?: object | undefined
 
   /**
-   * Returns the value if it is fresh; else grants the lease to exactly one owner, and
-   * tells everyone else whom they wait for.
+   * Returns the value if it is fresh. Otherwise it grants the lease to exactly one owner; every other caller is a
+   * follower.
    */
   readonly acquire: (key: string, options: AcquireOptions) => Effect.Effect<Acquired, AdapterError>
 
@@ -243,20 +242,20 @@ export interface Adapter {
 
   /**
    * Ends the lease without a value and wakes watchers. A value that was there stays.
-   * With `cooldown` (milliseconds) nobody leads for that long, and everyone is told `cause`.
+   * With `cooldown` (milliseconds) no flight leads for that long, and every caller gets `cause`.
    */
   readonly abandon: (
     key: string,
     options: { readonly token: Token; readonly cooldown?: number | undefined; readonly cause?: Value | undefined }
   ) => Effect.Effect<Held, AdapterError>
 
-  /** Starts the lease's time again. Wakes nobody. */
+  /** Restarts the lease's time. Wakes no watcher. */
   readonly renew: (
     key: string,
     options: { readonly token: Token; readonly leaseFor: number }
   ) => Effect.Effect<Held, AdapterError>
 
-  /** Removes the value, voids the lease, ends a cooldown and wakes watchers. Answers whether there was a value. */
+  /** Removes the value, voids the lease, ends a cooldown and wakes watchers. Answers true if there was a value. */
   readonly delete: (key: string) => Effect.Effect<boolean, AdapterError>
 
   /** Stores the value whatever was there, voids the lease, ends a cooldown and wakes watchers. */
@@ -266,12 +265,12 @@ export interface Adapter {
   ) => Effect.Effect<void, AdapterError>
 
   /**
-   * A fresh value stays fresh for this long (milliseconds) from now, not longer and not shorter. Answers whether there
-   * was one. Wakes nobody, and no bytes travel.
+   * Keeps a fresh value fresh for this long (milliseconds) from now, not longer and not shorter. Answers true if there
+   * was one. Wakes no watcher, and no bytes travel.
    */
   readonly touch: (key: string, options: { readonly freshFor: number }) => Effect.Effect<boolean, AdapterError>
 
-  /** Tells what is there and changes nothing. */
+  /** Answers what is there and changes nothing. */
   readonly read: (key: string) => Effect.Effect<Snapshot, AdapterError>
 
   /**
@@ -310,7 +309,7 @@ export interface Adapter {
    */
   readonly hitUnsafe?: ((key: string, clock: LocalClock) => LocalHit | undefined) | undefined
 
-  /** Present with `hitUnsafe`: the same for those who want nothing but the value, for whom nothing is allocated. */
+  /** Present with `hitUnsafe`. Answers only the value, and allocates nothing. */
   readonly valueUnsafe?: ((key: string, clock: LocalClock) => Value | undefined) | undefined
 
   /** Present when values may be pushed out before their time: how many were, in this process. For `stats`. */
@@ -321,7 +320,7 @@ export interface Adapter {
 
   /**
    * Present where every request is billed, or dear: the delay, in milliseconds, from which polling begins at least,
-   * where `waitStep` is shorter. A wait strategy that tells delays of its own is left to it.
+   * where `waitStep` is shorter. A wait strategy with delays of its own keeps them.
    */
   readonly pollEvery?: number | undefined
 

@@ -1,5 +1,5 @@
 /**
- * Adapters as layers: what `layer` of every adapter package is made of.
+ * Adapters as layers, for the `layer` of every adapter package.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,11 +10,11 @@ import { Adapter, ListingAdapter } from "./Adapter.ts"
 const closing = <A extends Adapter, E, R>(make: Effect.Effect<A, E, R>) =>
   Effect.tap(make, ({ close }) => (close === undefined ? Effect.void : Effect.addFinalizer(() => close)))
 
-/** An adapter as a layer; what the adapter opened is closed with it. What `make` itself opens in its scope, too. */
+/** An adapter as a layer. Closing the layer closes what the adapter opened, and what `make` opened in its scope. */
 export const make = <E, R>(make: Effect.Effect<Adapter, E, R>): Layer.Layer<Adapter, E, Exclude<R, Scope.Scope>> =>
   Layer.effect(Adapter, closing(make))
 
-/** The same for one that can list its keys, which it gives as both services. */
+/** The same for an adapter that can list its keys. The layer provides both services. */
 export const listing = <E, R>(
   make: Effect.Effect<ListingAdapter, E, R>
 ): Layer.Layer<Adapter | ListingAdapter, E, Exclude<R, Scope.Scope>> =>

@@ -7,7 +7,7 @@ import type { AdapterError, Operation } from "./Adapter.ts"
 import { Deadlines, type Pending } from "./Deadlines.ts"
 import type { Failures } from "./Failures.ts"
 
-/** How the calls of one adapter go. */
+/** The settings of one adapter's calls. */
 export interface Settings {
   readonly failures: Failures
   /** Milliseconds that a call may take, waiting for the client included. */
@@ -22,9 +22,9 @@ export interface Settings {
    * own queue and is carried out long after its caller has gone. Returns how to give up waiting.
    */
   readonly whenReady?: ((start: () => void, fail: (error: unknown) => void) => (() => void) | undefined) | undefined
-  /** Hears of each error of the client first. True when nothing was done and the call is to be sent again at once. */
+  /** Gets each error of the client first. Answers true when nothing was done and the call should be sent again at once. */
   readonly repeats?: ((error: unknown) => boolean) | undefined
-  /** Hears of each call that had no answer in time, unless the call has a listener of its own. */
+  /** Gets the failure of each call that had no answer in time, unless the call has a listener of its own. */
   readonly onTimeout?: ((failure: AdapterError) => void) | undefined
 }
 
@@ -36,7 +36,7 @@ const bytesPerMillisecond = 1_024
 
 const givenUp = new Error("given up")
 
-/** A call under way, as the one who sends it sees it. */
+/** A call under way, as its sender sees it. */
 export interface Running {
   /** True once nobody waits for the answer any more. */
   readonly over: boolean
@@ -49,7 +49,7 @@ export interface Running {
 /** A call under way. It ends once: by its answer, its failure, its time, or because its caller leaves. */
 export class BoundedCall<A> implements Pending, Running {
   over = false
-  /** Hears that there was no answer in time. */
+  /** Called when there was no answer in time. */
   onTimeout: ((failure: AdapterError) => void) | undefined
   /** By `performance.now()`. */
   readonly deadline: number
@@ -109,7 +109,7 @@ export class BoundedCall<A> implements Pending, Running {
     this.arm()
     if (whenReady === undefined) start()
     else this.withdraw = whenReady(start, refuse ?? ((error) => this.fail(error)))
-    // Else the answer may as well come, and nobody hears it.
+    // Otherwise a late answer does no harm: it is ignored.
     const canBeGivenUp = this.withdraw !== undefined || this.controller !== undefined || this.calls.endsWithCaller
     return canBeGivenUp ? Effect.sync(() => this.giveUp()) : undefined
   }

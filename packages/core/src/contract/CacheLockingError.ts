@@ -1,12 +1,12 @@
 /**
- * Everything that can go wrong here, as one union of tagged errors.
+ * All errors of this library, as one union of tagged errors.
  *
  * The fetcher's and the hooks' own errors are not among them: they pass through
  * unchanged. No error carries a cached value.
  */
 import * as Data from "effect/Data"
 
-/** Where in a call the error arose. */
+/** The step of a call in which the error arose. */
 export type Phase =
   | "options"
   | "acquire"
@@ -23,7 +23,7 @@ export type Phase =
   | "keys"
   | "close"
 
-/** What an error is about. */
+/** The subject of an error. */
 export interface ErrorContext {
   readonly key?: string | undefined
   readonly phase: Phase
@@ -61,13 +61,13 @@ export class FetchTimeout extends Data.TaggedError("FETCH_TIMEOUT")<Fields & { r
 /** A load behind a stale value failed; reported to `onError`, never the answer of a call. `cause` is the fetcher's failure. */
 export class RefreshFailed extends Data.TaggedError("REFRESH_FAILED")<Fields> {}
 
-/** A fetcher asked, directly or through others, for the key that it is loading. */
+/** A fetcher asked for the key that it is loading, directly or through other keys. */
 export class ReentrantLoad extends Data.TaggedError("REENTRANT_LOAD")<Fields> {}
 
 /** A value could not be encoded. */
 export class EncodeFailed extends Data.TaggedError("ENCODE_FAILED")<Fields> {}
 
-/** What was stored could not be decoded, and the codec was told to fail rather than to load anew. */
+/** The stored bytes could not be decoded, and the codec's option says to fail rather than to load anew. */
 export class DecodeFailed extends Data.TaggedError("DECODE_FAILED")<Fields> {}
 
 /** A key or value is larger than the adapter's `limits`. Nothing was changed. */
@@ -94,7 +94,7 @@ export class InvalidOption extends Data.TaggedError("INVALID_OPTION")<
     /** The option's name, as written: `"waitMax"`, `"hooks.onHit"`. */
     readonly option: string
     readonly value: unknown
-    /** What is accepted, in words. */
+    /** The accepted values, in words. */
     readonly accepted: string
   }
 > {}
@@ -140,7 +140,7 @@ const classes = [
   InvalidOption
 ] as const
 
-/** Whether something caught is an error of this library. */
+/** True for an error of this library. */
 export const isCacheLockingError = (error: unknown): error is CacheLockingError =>
   error instanceof Error && classes.some((type) => error instanceof type)
 

@@ -1,6 +1,6 @@
 /**
- * Checks of public options, made once, where they enter. Each names the option, the
- * value and what is accepted, and throws `InvalidOption` before anything is done.
+ * Checks of public options, made once, where they enter. A check that fails throws `InvalidOption`, which names the
+ * option, the value and the accepted values, before anything is done.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -66,11 +66,11 @@ export const required = (option: string, value: unknown): void => {
   if (typeof value !== "function") throw invalid(option, value, "a function")
 }
 
-/** What a duration option accepts. */
+/** The range of a duration option. */
 export interface DurationRule {
   /** Milliseconds; 0 unless given. */
   readonly min?: number
-  /** Whether it may have no end; true unless told otherwise. */
+  /** True, the default, when the duration may be infinite. */
   readonly infinite?: boolean
 }
 
@@ -95,7 +95,7 @@ const units: ReadonlySet<string> = new Set([
   "nanoseconds"
 ])
 
-/** Effect's parser passes over what it does not know; a misspelled unit is not to become no time at all. */
+/** Effect's parser skips names that it does not know. A misspelled unit must not become a duration of zero. */
 const isDurationInput = (value: Duration.Input): boolean => {
   if (value === null || value === undefined) return false
   if (typeof value !== "object" || Duration.isDuration(value)) return true
@@ -132,13 +132,13 @@ export const oneOf = <const A extends string>(
   throw invalid(option, value, words.map((word) => JSON.stringify(word)).join(", "))
 }
 
-/** A cache key: text, not empty, and not one of our own records'. */
+/** A cache key: a string that is not empty and not the key of one of our own records. */
 export const key = (value: string): string => {
   if (typeof value === "string" && value !== "" && !value.startsWith("\u0001")) return value
   throw invalid("key", value, "a string that is not empty and does not begin with U+0001")
 }
 
-/** Only options that exist: a misspelled one from JavaScript is told, not ignored. */
+/** Refuses options that do not exist: a misspelled one from JavaScript is an error, not ignored. */
 export const known = (options: object, names: ReadonlySet<string>, within = ""): void => {
   if (typeof options !== "object" || options === null) {
     throw invalid(within === "" ? "options" : within.slice(0, -1), options, "an object")
@@ -191,7 +191,7 @@ const missingFrom = (given: { readonly [name: string]: unknown }): ReadonlyArray
   ...(typeof given["limits"] === "object" && given["limits"] !== null ? [] : ["limits"])
 ]
 
-/** Says what is wrong with it; `undefined` for an adapter. Never shows what it holds. */
+/** Describes the fault; `undefined` for an adapter. Never shows the contents. */
 const problem = (given: unknown): string | undefined => {
   if (given === undefined || given === null) return `it is ${given}`
   if (isFunction(given)) return "it is a function: call it (`make(options)`) and give its answer"
@@ -210,10 +210,10 @@ const problem = (given: unknown): string | undefined => {
   return `it has no ${missing.join(", ")}`
 }
 
-/** True for everything that has what every adapter has. */
+/** True for an object with the members that every adapter has. */
 export const isAdapter = (given: unknown): given is Adapter => problem(given) === undefined
 
-/** An adapter. The error says what was given instead, and shows nothing of it: it may hold a client and its password. */
+/** An adapter. The error names the kind of value given instead, and shows nothing of it: it may hold a client and its password. */
 export const adapter = (option: string, given: unknown): Adapter => {
   const wrong = problem(given)
   if (wrong === undefined) return given as Adapter

@@ -37,12 +37,12 @@ export class Deadlines {
 
   private arm(first: Pending): Timer {
     const timer: unknown = setTimeout(this.look, Math.max(1, first.deadline - performance.now()))
-    // A pending call has a connection that keeps the process alive; its bound need not.
+    // A pending call has a connection that keeps the process alive. Its bound need not.
     ;(timer as Timer).unref?.()
     return timer as Timer
   }
 
-  /** A process that was busy for so long has answers that it did not read yet: they come first. */
+  /** A process that was busy for so long has answers that it has not read yet. They come first. */
   private readonly look = (): void => {
     afterReading(this.sweep)
   }

@@ -28,13 +28,13 @@ export interface Lease {
   readonly until: number
 }
 
-/** A failed load's shadow: nobody leads until it has passed. */
+/** A cooldown after a failed load: no flight leads until it is over. */
 export interface Cooldown {
   readonly until: number
   readonly cause: Value | undefined
 }
 
-/** All that is known of one key. A lease and a cooldown never live at once. */
+/** Everything known of one key. A lease and a cooldown never live at once. */
 export interface Entry {
   readonly kept: Kept | undefined
   readonly lease: Lease | undefined
@@ -76,7 +76,7 @@ const held = (entry: Entry | undefined, now: number, token: Token): entry is Ent
   live(entry?.lease, now)?.token === token
 
 /**
- * Finds a fresh value, or grants the lease, or tells whom to wait for.
+ * Finds a fresh value, or grants the lease, or answers that another flight leads or the key cools down.
  *
  * @param grant makes the token of a new lease; it must differ for every grant
  */
@@ -109,7 +109,7 @@ export const acquire = (
   ]
 }
 
-/** Keeps the value, or the one that is there anew, and ends the lease, if the token still leads. */
+/** Stores the value, or prolongs the one that is there, and ends the lease, if the token still leads. */
 export const fill = (entry: Entry | undefined, now: number, options: FillOptions): Move<Held> => {
   if (!held(entry, now, options.token)) return [false, entry]
   const value = options.value ?? keptAt(entry, now)?.value
@@ -129,7 +129,7 @@ export const abandon = (
   return [true, kept || cooldown ? { kept, lease: undefined, cooldown } : undefined]
 }
 
-/** Starts the lease's time again. */
+/** Restarts the lease's time. */
 export const renew = (
   entry: Entry | undefined,
   now: number,
@@ -139,13 +139,13 @@ export const renew = (
     ? [true, { ...entry, lease: { ...entry.lease, until: now + options.leaseFor } }]
     : [false, entry]
 
-/** Forgets everything; answers whether there was a value. */
+/** Removes everything. Answers true if there was a value. */
 export const remove = (entry: Entry | undefined, now: number): Move<boolean> => [
   keptAt(entry, now) !== undefined,
   undefined
 ]
 
-/** Keeps the value whatever was there; a live lease is void. */
+/** Stores the value whatever was there, and voids a live lease. */
 export const put = (now: number, options: { readonly value: Value; readonly lifetime: Lifetime }): Move<void> => [
   undefined,
   filled(options.value, options.lifetime, now, 0)
@@ -159,7 +159,7 @@ export const touch = (entry: Entry | undefined, now: number, options: { readonly
   return [true, { ...entry, kept: { ...kept, lifetime } }]
 }
 
-/** Tells what is there. */
+/** Answers what is there. */
 export const read = (entry: Entry | undefined, now: number): Snapshot => {
   const kept = keptAt(entry, now)
   const lease = live(entry?.lease, now)

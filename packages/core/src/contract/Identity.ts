@@ -1,9 +1,9 @@
 /**
- * Who is the same: one identity for adapters that reach the same keys, one state for all who use one client.
+ * Sameness: one identity for adapters that reach the same keys, one state for all adapters over one client.
  */
 import type { Adapter } from "./Adapter.ts"
 
-/** What a map has at a key, made when it is missing. */
+/** The value of a map at a key, made when it is missing. */
 export const getOrMake = <K, V>(
   map: { readonly get: (key: K) => V | undefined; readonly set: (key: K, value: V) => unknown },
   key: K,

@@ -1,6 +1,6 @@
 /**
- * What an adapter that leaves the process refuses before it asks its backend: a key or a
- * value over `limits`, and a key that UTF-8 cannot tell from another.
+ * Refusals of an adapter that leaves the process, before it asks its backend: a key or a value over `limits`, and a key
+ * that UTF-8 cannot tell from another.
  */
 import { type Adapter, AdapterError, type Operation, type Value } from "./Adapter.ts"
 
@@ -36,7 +36,7 @@ export const refusal = (
   return undefined
 }
 
-/** Why the first of many keys that is refused is; nothing where none is. For verbs that do nothing rather than a part. */
+/** The error of the first of many keys that is refused, or nothing. For verbs that do all or nothing. */
 export const refusalOfAny = (
   adapter: Pick<Adapter, "name" | "limits">,
   operation: Operation,
