@@ -3,12 +3,12 @@
  */
 import { Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
-import { type IoRedisClient, ioRedisPort, isIoRedis } from "./IoRedis.ts"
-import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./NodeRedis.ts"
-import type { RedisPort } from "./RedisPort.ts"
+import { type IoRedisClient, ioRedisPort, isIoRedis } from "./client/IoRedis.ts"
+import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./client/NodeRedis.ts"
+import type { RedisPort } from "./client/RedisPort.ts"
+import { Subscriber } from "./push/Subscriber.ts"
 import { type Script, sharded, single } from "./Scripts.ts"
 import { Sightings } from "./Sightings.ts"
-import { Subscriber } from "./Subscriber.ts"
 
 /** A client of ioredis 6 (`Redis`, `Cluster`) or of node-redis 6 (`createClient`, `createCluster`). */
 export type Client = IoRedisClient | NodeRedisClient

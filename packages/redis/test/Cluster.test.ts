@@ -19,9 +19,9 @@ import { RedisCluster } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import { type Cluster, Redis } from "ioredis"
 import { describe, expect, it } from "vitest"
+import { slotOf } from "../src/client/Slot.ts"
 import { RedisAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
-import { slotOf } from "../src/Slot.ts"
 import { closing, ioredisCluster, nodeRedisCluster } from "./fixtures/Support.ts"
 
 const cluster = await serverOfFile(RedisCluster.start({ own: true, replicas: 1 }))

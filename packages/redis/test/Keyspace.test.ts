@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { slotOf } from "../src/client/Slot.ts"
 import * as Keyspace from "../src/Keyspace.ts"
-import { slotOf } from "../src/Slot.ts"
 
 const odd = fc.string({
   unit: fc.constantFrom("{", "}", "%", "a", "*", "7D", "25", ":lease", "\u0000", "é", "😀"),

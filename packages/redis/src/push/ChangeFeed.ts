@@ -5,8 +5,8 @@
  * and says so before and after.
  */
 import type { ChangeListener } from "@cache-locking/core"
-import * as Keyspace from "./Keyspace.ts"
-import { valueChanged } from "./Scripts.ts"
+import * as Keyspace from "../Keyspace.ts"
+import { valueChanged } from "../Scripts.ts"
 import type { Listener, Seat, Subscriber } from "./Subscriber.ts"
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { failures } from "../src/Failure.ts"
+import { failures } from "../../src/client/Failure.ts"
 
 const failure = (message: string, more: object = {}) =>
   failures.of("fill", "k", Object.assign(new Error(message), more))

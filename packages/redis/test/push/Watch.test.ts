@@ -19,8 +19,8 @@ import { proxyTo, serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
 import type { Redis } from "ioredis"
 import { describe, expect, it } from "vitest"
-import { RedisAdapter } from "../src/index.ts"
-import { clients, closing, ioredis } from "./fixtures/Support.ts"
+import { RedisAdapter } from "../../src/index.ts"
+import { clients, closing, ioredis } from "../fixtures/Support.ts"
 
 const server = await serverOfFile(RedisServer.start({ own: true }))
 let admin: Redis

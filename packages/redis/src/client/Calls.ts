@@ -2,9 +2,9 @@
  * The commands of an adapter: bounded calls, and scripts among them.
  */
 import { BoundedCalls } from "@cache-locking/core"
+import type { Script } from "../Scripts.ts"
 import { failures, isUnknownScript } from "./Failure.ts"
 import { type Argument, noop, type RedisPort } from "./RedisPort.ts"
-import type { Script } from "./Scripts.ts"
 
 export class Calls extends BoundedCalls.Calls {
   private readonly port: RedisPort

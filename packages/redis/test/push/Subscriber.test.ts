@@ -1,7 +1,7 @@
 /** What takes too long to wait for with a real server: idling, and a connection that is dead without knowing it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { Push, PushEvents, RedisPort } from "../src/RedisPort.ts"
-import { Subscriber } from "../src/Subscriber.ts"
+import type { Push, PushEvents, RedisPort } from "../../src/client/RedisPort.ts"
+import { Subscriber } from "../../src/push/Subscriber.ts"
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -7,8 +7,8 @@
  * are told, since they may have missed something, and whoever still wants to listen joins again, which opens
  * the next connection. So nothing here reconnects, and nothing is remembered of what is gone.
  */
-import { isReply } from "./Failure.ts"
-import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "./RedisPort.ts"
+import { isReply } from "../client/Failure.ts"
+import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "../client/RedisPort.ts"
 
 /** One who listens. */
 export interface Listener {
