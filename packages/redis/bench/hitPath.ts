@@ -116,7 +116,7 @@ const open = { redis, cluster, "node-redis": nodeRedis }[kind]
 if (open === undefined) throw new Error(`no ${kind}: redis, cluster or node-redis`)
 await using subject = await open()
 const scripted = resolve({ client: subject.client, prefix: "bench-script" })
-scripted.space.sightings.note = () => {}
+scripted.space.hints.note = () => {}
 const adaptive = await prepared(new Verbs(resolve({ client: subject.client, prefix: "bench" })))
 const script = await prepared(new Verbs(scripted))
 

@@ -1,27 +1,26 @@
 /**
  * Names in Redis for keys of a cache.
  *
- * A key `k` with the prefix `p` is the string `p{k}` and, while somebody leads or the key cools down,
- * the hash `p{k}:lease`. The braces are the hash tag that puts both into one slot of a cluster; as the
+ * A key `k` with the prefix `p` is the string `p{k}` and, while a flight leads or the key cools down, `p{k}:lease`. The braces are the hash tag that puts both into one slot of a cluster; as the
  * prefix has none and a `}` in the key is escaped, the tag is always the whole key, two keys never
  * share a name, and neither do two prefixes.
  */
 import type { Adapter } from "@cache-locking/core"
 import { headerBytes } from "./StoredValue.ts"
 
-/** 64 KiB of UTF-8: Redis takes far longer names, at a cost in memory that nobody wants to pay per key. */
+/** 64 KiB of UTF-8. Redis takes far longer names, but each costs memory. */
 const keyBytes = 65_536
 
 /** Redis holds no string above 512 MiB (`proto-max-bulk-len`), and the header is in it. */
 const valueBytes = 536_870_912 - headerBytes
 
-/** Which adapter this is, and what it cannot do. */
+/** The adapter's name and limits. */
 export const here: Pick<Adapter, "name" | "limits"> = {
   name: "redis",
   limits: { keyBytes, valueBytes, tick: 1, clock: "store" }
 }
 
-/** Also keeps the tag from being empty, which would be no tag. */
+/** Stands for the empty key. An empty hash tag would be none. */
 const empty = "%"
 
 const escaped = (key: string): string =>

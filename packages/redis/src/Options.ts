@@ -6,31 +6,31 @@ import type * as Duration from "effect/Duration"
 import { type IoRedisClient, ioRedisPort, isIoRedis } from "./client/IoRedis.ts"
 import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./client/NodeRedis.ts"
 import type { RedisPort } from "./client/RedisPort.ts"
+import { Hints } from "./Hints.ts"
 import { Subscriber } from "./push/Subscriber.ts"
 import { type Script, sharded, single } from "./Scripts.ts"
-import { Sightings } from "./Sightings.ts"
 
 /** A client of ioredis 6 (`Redis`, `Cluster`) or of node-redis 6 (`createClient`, `createCluster`). */
 export type Client = IoRedisClient | NodeRedisClient
 
-/** What every adapter over Redis can be told. */
+/** The settings of an adapter over Redis, all but the client. */
 export interface Settings {
   /**
-   * Put before every key, and kept apart by braces: two prefixes never meet, whatever the keys. It may have
-   * no braces itself. Default `"cache"`.
+   * Stands before every key. Braces separate the two, so the keys of two prefixes never meet; the prefix itself may
+   * have none. Default `"cache"`.
    */
   readonly prefix?: string | undefined
   /**
-   * Whether followers are woken by pub/sub, over a connection of the adapter's own. `false` for servers that do
-   * not allow it: followers then ask at the pace of the wait strategy. Default `true`.
+   * True to wake followers by pub/sub, over a connection of the adapter's own. Use `false` with servers that do not
+   * allow it: followers then poll at the pace of the wait strategy. Default `true`.
    */
   readonly watch?: boolean | undefined
-  /** How long any command may take, waiting for the connection included. Default 2 seconds. */
+  /** The longest time that a command may take, including the wait for the connection. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
 }
 
 export interface Options extends Settings {
-  /** Stays the caller's: the adapter never closes it. */
+  /** The caller owns the client: the adapter never closes it. */
   readonly client: Client
 }
 
@@ -42,7 +42,7 @@ const acceptedClient =
 /** One client with one prefix: the same keys of the same store. */
 export interface Space {
   readonly prefix: string
-  readonly sightings: Sightings
+  readonly hints: Hints
 }
 
 const portOf = (client: Client): RedisPort => {
@@ -50,11 +50,11 @@ const portOf = (client: Client): RedisPort => {
     if (isIoRedis(client)) return ioRedisPort(client)
     if (isNodeRedis(client)) return nodeRedisPort(client)
   }
-  // What was given may hold a password.
+  // The value given may hold a password.
   throw Check.invalid("client", typeof client, acceptedClient)
 }
 
-/** What adapters over one client share. */
+/** The state that adapters over one client share. */
 const sharedOf = Identity.perObject((client: Client) => {
   const port = portOf(client)
   return {
@@ -62,7 +62,7 @@ const sharedOf = Identity.perObject((client: Client) => {
     scripts: port.sharded ? sharded : single,
     loaded: new Set<Script>(),
     subscriber: new Subscriber(port),
-    spaceOf: Identity.perName((prefix): Space => ({ prefix, sightings: new Sightings() }))
+    spaceOf: Identity.perName((prefix): Space => ({ prefix, hints: new Hints() }))
   }
 })
 
@@ -88,7 +88,7 @@ export const checkSettings = (settings: Settings) => ({
 })
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */

@@ -2,7 +2,7 @@
  * The contract over Redis, Valkey, Redis Cluster and Sentinel.
  *
  * Every verb is one script (see `Scripts`), but for a hit on a key that this process lately saw
- * fresh, which is one plain `GET` (see `Sightings`).
+ * fresh, which is one plain `GET` (see `Hints`).
  */
 import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
@@ -60,7 +60,7 @@ export const make = (options: Options): ListingAdapter => {
 export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
   AdapterLayer.listing(Effect.succeed(make(options)))
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
   /** `redis://` or `rediss://`, with credentials and database. */
   readonly url: Redacted.Redacted
@@ -74,18 +74,18 @@ const connect = (url: Redacted.Redacted) =>
         Effect.try({
           try: () => {
             const client = new Redis(urlOf(url), { lazyConnect: true })
-            // What goes wrong is told by the verb that it concerns.
+            // The verb that an error concerns reports it.
             client.on("error", noop)
             return client
           },
-          // Neither the URL nor the words about it: both may have the password.
+          // Shows neither the URL nor the words about it: both may hold the password.
           catch: () => Check.invalid("url", "redacted", "redis://user:password@host:port/database, or rediss://")
         })
     ),
     (client) => Effect.sync(() => client.disconnect())
   )
 
-/** Of anything else the client would make a socket's path. */
+/** The client would take any other text for the path of a socket. */
 const urlOf = (url: Redacted.Redacted): string => {
   const given = Redacted.value(url)
   if (/^rediss?:\/\//.test(given) && URL.canParse(given)) return given

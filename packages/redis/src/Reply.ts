@@ -1,5 +1,5 @@
 /**
- * The scripts' replies, as both clients hand them over.
+ * The replies of scripts, as both clients return them.
  */
 import { type Acquired, type Snapshot, Token, type Value } from "@cache-locking/core"
 import * as StoredValue from "./StoredValue.ts"
@@ -11,23 +11,23 @@ export const textOf = (reply: unknown): string =>
 /** A number; some clients answer them as text. */
 export const numberOf = (reply: unknown): number => (typeof reply === "number" ? reply : Number(textOf(reply)))
 
-/** An instant, which may be never. */
+/** An instant, perhaps `Infinity`. */
 export const instantOf = (reply: unknown): number => {
   const text = textOf(reply)
   return text === "inf" ? Number.POSITIVE_INFINITY : Number(text)
 }
 
-/** What a failed leader left. */
+/** The cause that a failed leader left. */
 export const causeOf = (reply: unknown): Value | undefined =>
   reply instanceof Uint8Array ? { bytes: new Uint8Array(reply.buffer, reply.byteOffset, reply.byteLength) } : undefined
 
-/** The scripts' yes. */
+/** True for the reply by which scripts say yes. */
 export const isOne = (reply: unknown): boolean => numberOf(reply) === 1
 
 /** For verbs that answer nothing. */
 export const nothing = (): void => {}
 
-/** What `acquire` answers when it is no hit. */
+/** The answer of `acquire` that is no hit. */
 export const withoutHit = (
   tag: number,
   now: number,
@@ -40,7 +40,7 @@ export const withoutHit = (
   return { _tag: "Cooling", retryIn: instantOf(rest[0]) - now, cause: causeOf(rest[1]), stale }
 }
 
-/** What `read` answers. */
+/** The answer of `read`. */
 export const snapshotOf = (reply: unknown): Snapshot => {
   const [at, record, owner, until, cooling, cause] = reply as ReadonlyArray<unknown>
   const now = numberOf(at)

@@ -2,16 +2,17 @@
  * The verbs as Lua: `Entry` restated, one script each, on the store's clock alone.
  *
  * A cache key is two Redis keys in one hash slot. `KEYS[1]` is a string: the value behind a header (see
- * `StoredValue`). `KEYS[2]` is, while somebody leads, a hash (`owner`, `token`, `until`), and while the key
- * cools down a list (until, and the cause if there is one): never both, and SCAN can tell them apart.
+ * `StoredValue`). `KEYS[2]` is, while a flight leads, a hash (`owner`, `token`, `until`), and while the key cools down
+ * a list (until, and the cause if there is one): never both, and SCAN can tell them apart.
  *
- * Both carry Redis's own expiry, which only collects: the scripts compare instants themselves. A value is
- * kept at least as long as the lease beside it, so that whoever lists meets a key that always had one of
- * them under one of its names: first the leases, then the values (see `Verbs.keys`).
+ * Both carry Redis's own expiry, which only collects: the scripts compare instants themselves. A value is kept at least
+ * as long as the lease beside it, so that a listing meets every key that always had one of the two: it lists first the
+ * leases, then the values (see `Verbs.keys`).
  *
  * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would cut an infinity
- * to an integer. A change is told on the channel that is named like the value's key: `value` when there
- * may be another, `turn` when there is not. `pcall`, so that a server that refuses to publish still stores.
+ * to an integer. A change is published on the channel that is named like the value's key: `value` when the value may
+ * have changed, `turn` when only the lease did. It is published by `pcall`, so that a server that refuses to publish
+ * still stores.
  */
 import { createHash } from "node:crypto"
 import { Milliseconds } from "@cache-locking/core"
@@ -45,7 +46,7 @@ export const atMost = (ms: number): string => text(Milliseconds.atMost(ms))
 /** The same, rounded up as leases are. */
 export const atLeast = (ms: number): string => text(Milliseconds.atLeast(ms))
 
-/** What `value` messages say; they are what `changes` passes on. */
+/** The message of a changed value, which `changes` passes on. */
 export const valueChanged = "value"
 
 const clock = `
@@ -60,7 +61,7 @@ local function expire(key, at)
 end
 `
 
-/** What a record says, or nil if it is not one of ours. */
+/** The fields of a record, or nil if it is not one of ours. */
 const header = `
 local function header(record)
   if not record or #record < ${headerBytes} or record:byte() ~= 1 then return nil end
@@ -242,8 +243,8 @@ export const single: Scripts = {
 }
 
 /**
- * For a cluster. Who waits for a key is told on the shard that has it, by the node that carried out the script.
- * Those messages no pattern finds, so another one, for `changes`, visits every node.
+ * For a cluster. Watchers of a key get its messages on the shard that has it, from the node that ran the script. No
+ * pattern finds those messages, so another one, for `changes`, visits every node.
  */
 export const sharded: Scripts = scripts(
   `${tell("SPUBLISH", valueChanged)} ${tell("PUBLISH", valueChanged)}`,

@@ -1,8 +1,8 @@
 /**
- * What Redis keeps of a value: one byte of version, four big-endian doubles (filled, an instant of the
- * store's clock; took, fresh, stale, durations; all in milliseconds), then the bytes themselves.
+ * The record of a value: one byte of version, four big-endian doubles (filled, an instant of the store's clock; took,
+ * fresh, stale, durations; all in milliseconds), then the bytes themselves.
  *
- * The scripts write it. A plain `GET` answers it whole, which is what makes a cheap hit possible.
+ * The scripts write it. A plain `GET` answers it whole, which makes a cheap hit possible.
  */
 import type { Hit, Snapshot, Stale, Value } from "@cache-locking/core"
 

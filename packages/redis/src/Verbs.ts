@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Acquiring } from "./Acquiring.ts"
+import { Acquirer } from "./Acquirer.ts"
 import { Calls } from "./client/Calls.ts"
 import { failures } from "./client/Failure.ts"
 import type { Argument } from "./client/RedisPort.ts"
@@ -33,7 +33,7 @@ export class Verbs {
   private readonly calls: Calls
   private readonly setup: Resolved
   private readonly prefix: string
-  /** The client's own included, for where no client adds it: channels and patterns. */
+  /** The prefix with the client's own, for channels and patterns, to which no client adds it. */
   private readonly fullPrefix: string
   private readonly feeds = new Set<ChangeFeed>()
   readonly acquire: Adapter["acquire"]
@@ -44,9 +44,9 @@ export class Verbs {
     this.prefix = resolved.space.prefix
     this.fullPrefix = resolved.port.keyPrefix + resolved.space.prefix
     this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
-    const acquiring = new Acquiring(this.calls, resolved)
-    this.acquire = acquiring.one
-    this.acquireMany = acquiring.many
+    const acquirer = new Acquirer(this.calls, resolved)
+    this.acquire = acquirer.one
+    this.acquireMany = acquirer.many
   }
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
@@ -60,7 +60,7 @@ export class Verbs {
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
-      this.setup.space.sightings.forget(key)
+      this.setup.space.hints.forget(key)
       return this.evaluate("delete", key, isOne, undefined, () => [])
     })
 
@@ -84,13 +84,15 @@ export class Verbs {
         const wake = () => {
           changed.openUnsafe()
         }
-        return { changed, seat: subscriber.join(topic, { told: wake, lost: wake }, timeout) }
+        return { changed, membership: subscriber.join(topic, { onMessage: wake, onLost: wake }, timeout) }
       }),
-      ({ seat }) => Effect.sync(seat.leave)
+      ({ membership }) => Effect.sync(membership.leave)
     )
     return Effect.andThen(
       this.connected("watch", key),
-      Effect.flatMap(join, ({ changed, seat }) => Effect.as(this.settled("watch", key, seat.live), changed.await))
+      Effect.flatMap(join, ({ changed, membership }) =>
+        Effect.as(this.settled("watch", key, membership.live), changed.await)
+      )
     )
   }
 
@@ -115,8 +117,8 @@ export class Verbs {
   }
 
   /**
-   * First the leases, then the values: a key that has one of them all the time is met, because a fill puts the
-   * value there before it ends the lease, and a value is not collected while there is a lease beside it.
+   * Lists first the leases, then the values. Every key that has one of them all the time is met, because a fill stores
+   * the value before it ends the lease, and a value is not collected while there is a lease beside it.
    */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.flatMap(Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans)), (scan) => {
@@ -134,7 +136,7 @@ export class Verbs {
       (gone) => gone.filter(Boolean).length
     )
 
-  /** Ends what listens here, and the connections for messages, which other adapters over the client open anew. */
+  /** Ends the feeds and the connections for messages. Other adapters over the client open their own anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     for (const feed of this.feeds) feed.close()
     this.feeds.clear()
@@ -172,7 +174,7 @@ export class Verbs {
     })
   }
 
-  /** Only a client that is connected knows the nodes of its cluster. */
+  /** Waits for the client, because only a connected client knows the nodes of its cluster. */
   private connected(operation: Operation, key: string | undefined): Effect.Effect<void, AdapterError> {
     return this.calls.run(operation, key, () => Promise.resolve())
   }

@@ -1,5 +1,5 @@
 /**
- * The commands of an adapter: bounded calls, and scripts among them.
+ * The commands of an adapter as bounded calls, scripts among them.
  */
 import { BoundedCalls } from "@cache-locking/core"
 import type { Script } from "../Scripts.ts"
@@ -17,8 +17,8 @@ export class Calls extends BoundedCalls.Calls {
   }
 
   /**
-   * Runs a script. The first time its text is sent, which loads it; from then on its digest, and the text
-   * again to a server that does not know it: one that was flushed, restarted, or took over.
+   * Runs a script. The first call sends its text, which loads it. Later calls send its digest, and the text again to a
+   * server that does not know it: one that was flushed, restarted, or took over.
    */
   script(script: Script, names: ReadonlyArray<string>, args: ReadonlyArray<Argument>): Promise<unknown> {
     const { evaluate } = this.port

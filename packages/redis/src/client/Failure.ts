@@ -1,6 +1,4 @@
-/**
- * What a client's error means.
- */
+/** * The meaning of a client's errors. */
 import { Failures } from "@cache-locking/core"
 
 /** Asking again does not help: the request, the permission or the data is wrong. Every other reply may pass. */
@@ -17,7 +15,7 @@ export const isReply = (error: unknown): boolean => error instanceof Error && re
 
 export const failures = Failures.make({
   adapter: "redis",
-  // What the server quotes of an unknown command is what was sent to it.
+  // The server quotes the arguments of a command that it does not know.
   words: (error) => Failures.wordsOf(error).split(/,? with args beginning with:/)[0]!,
   isRejection: (_, words) => rejecting.has(replyCode(words) ?? "") && !words.includes("max number of clients")
 })

@@ -17,7 +17,7 @@ import {
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
 
-/** What is used of an ioredis client. A `Redis` and a `Cluster` both are one. */
+/** The part of an ioredis client that is used. `Redis` and `Cluster` both have it. */
 export interface IoRedisClient extends Emitter {
   readonly status: string
   connect(): Promise<unknown>
@@ -70,17 +70,17 @@ interface Subscribing extends Emitter {
   disconnect(): void
 }
 
-/** Whether a client is ioredis's, by its shape. */
+/** True for a client of ioredis, by its shape. */
 export const isIoRedis = (client: object): client is IoRedisClient =>
   "getBuffer" in client && typeof client.getBuffer === "function" && "status" in client
 
 const isCluster = (client: Redis | Cluster): client is Cluster => (client as { isCluster?: boolean }).isCluster === true
 
-/** What a subscriber is for: to be told, at once, and to tell when it is no longer told. */
+/** A subscriber receives messages at once, and reports its own end. */
 const subscriberOptions = {
   lazyConnect: true,
   keyPrefix: "",
-  // The watchers ask again when a connection is lost, and the next one who watches opens another.
+  // Watchers ask again when a connection is lost, and the next watcher opens another.
   retryStrategy: null,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
@@ -214,7 +214,7 @@ const overRedis = (redis: Redis): RedisPort => ({
   routeOf: () => "",
   patternRoute: "",
   push: async (_, events, signal) => {
-    // A copy would outlive it: its end has been told.
+    // The end of a closed client has been reported already, so a copy would outlive it.
     if (redis.status === "end") throw new Error("the client is closed")
     return subscriber(redis, false, events, signal)
   }

@@ -17,7 +17,7 @@ import {
 } from "./RedisPort.ts"
 import { slotOf } from "./Slot.ts"
 
-/** What is used of a node-redis client. A client and a cluster both are one. */
+/** The part of a node-redis client that is used. A client and a cluster both have it. */
 export interface NodeRedisClient extends Emitter {
   readonly isOpen: boolean
   readonly isReady: boolean
@@ -70,8 +70,8 @@ interface Subscribing extends Emitter {
 }
 
 /**
- * Whether a client is node-redis's, by its shape. Its pool and its Sentinel client are not what is meant: they
- * hand each command to another connection, and neither has a single one to copy for messages.
+ * True for a client of node-redis, by its shape. Its pool and its Sentinel client are refused: they hand each command
+ * to another connection, and neither has a single one to copy for messages.
  */
 export const isNodeRedis = (client: object): client is NodeRedisClient =>
   "withTypeMapping" in client &&
@@ -86,13 +86,13 @@ const isCluster = (client: object): client is Cluster => "nodeClient" in client
 /** Bulk and simple strings as bytes. */
 const asBytes = { typeMapping: { 36: Buffer, 43: Buffer } }
 
-/** Nor a timer of the client's own: every call here has one, and waits for the connection before it is sent. */
+/** No timer of the client's own: every call here has one, and waits for the connection before it is sent. */
 const asBytesNow = { ...asBytes, timeout: 0 }
 
 const subscriber = async (node: Client, sharded: boolean, events: PushEvents, signal: AbortSignal): Promise<Push> => {
   signal.throwIfAborted()
   const redis = node.duplicate({
-    // The watchers ask again when a connection is lost, and the next one who watches opens another.
+    // Watchers ask again when a connection is lost, and the next watcher opens another.
     socket: { ...node.options.socket, reconnectStrategy: false },
     clientSideCache: undefined,
     emitInvalidate: false,
@@ -173,7 +173,7 @@ const overClient = (client: Client): RedisPort => {
     routeOf: () => "",
     patternRoute: "",
     push: async (_, events, signal) => {
-      // A copy would outlive it: its end has been told.
+      // The end of a closed client has been reported already, so a copy would outlive it.
       if (!client.isOpen) throw new Error("the client is closed")
       return subscriber(client, false, events, signal)
     },

@@ -1,5 +1,5 @@
 /**
- * The little that the adapter asks of a Redis client, in bytes and without types of either client.
+ * The little that the adapter needs of a Redis client, in bytes and without types of either client.
  *
  * Names given to `get` and `evaluate` get the client's own key prefix put before them, by the client
  * or by the port; `keyPrefix` says which, for channels and SCAN, where no client does it.
@@ -8,17 +8,17 @@
 /** An argument of a script. */
 export type Argument = string | Uint8Array
 
-/** What a connection that receives messages tells. */
+/** The events of a connection that receives messages. */
 export interface PushEvents {
-  /** Of a channel that was subscribed to. */
+  /** A message of a channel that was subscribed to. */
   readonly message: (channel: string, message: string) => void
-  /** Of a channel that a pattern matches. */
+  /** A message of a channel that a pattern matches. */
   readonly patternMessage: (pattern: string, channel: string, message: string) => void
-  /** The connection is gone, or has lost a subscription. Told at least once, perhaps again. */
+  /** The connection is gone, or has lost a subscription. Called at least once, perhaps again. */
   readonly lost: (cause: unknown) => void
 }
 
-/** A channel, or with `pattern` all whose names match. */
+/** A channel, or with `pattern` all channels whose names match. */
 export interface Topic {
   readonly name: string
   readonly pattern: boolean
@@ -31,27 +31,27 @@ export interface Push {
   readonly ping: () => Promise<unknown>
 }
 
-/** Asks one node for a page of names of values (strings) or leases (hashes). */
+/** Gets a page of names of values (strings) or leases (hashes) from one node. */
 export type Scan = (cursor: string, pattern: string, type: "string" | "hash") => Promise<unknown>
 
-/** How many names one SCAN looks at. */
+/** The names that one SCAN looks at. */
 export const scanCount = "1000"
 
 export interface RedisPort {
-  /** Whether the client speaks to a cluster, where messages belong to a shard. */
+  /** True when the client speaks to a cluster, where messages belong to a shard. */
   readonly sharded: boolean
-  /** What the client puts before every key. */
+  /** The prefix that the client puts before every key. */
   readonly keyPrefix: string
-  /** Whether a plain read surely goes to a master. */
+  /** True when a plain read always goes to a master. */
   readonly readsMaster: boolean
   /**
-   * Calls `start` now, or as soon as the client is connected, so that nothing waits in the client's own
-   * queue to be carried out long after its caller has gone. Answers how to give up waiting.
+   * Calls `start` now, or as soon as the client is connected, so that nothing waits in the client's own queue to be
+   * carried out long after its caller has gone. Returns a function that gives up waiting.
    */
   readonly whenReady: (start: () => void) => (() => void) | undefined
-  /** `route`: as `routeOf` named it, lately. */
+  /** `route` is the node as `routeOf` named it lately. */
   readonly get: (name: string, route: string) => Promise<unknown>
-  /** Many at once; not in a cluster, where they are at several nodes. */
+  /** Reads many values at once. Absent in a cluster, where they are at several nodes. */
   readonly getMany?: ((names: ReadonlyArray<string>) => Promise<unknown>) | undefined
   /** `body` is the script for EVAL, its digest for EVALSHA. */
   readonly evaluate: (
@@ -60,15 +60,15 @@ export interface RedisPort {
     names: ReadonlyArray<string>,
     args: ReadonlyArray<Argument>
   ) => Promise<unknown>
-  /** How to list the names that each master has. */
+  /** A scan for each master, which lists its names. */
   readonly scans: () => Promise<ReadonlyArray<Scan>>
-  /** Names the node that has a key, and the messages of its channel: always the same one without a cluster. */
+  /** The node that has a key and the messages of its channel. Always the same one without a cluster. */
   readonly routeOf: (channel: string) => string
-  /** Where patterns are subscribed to; `anywhere` in a cluster. */
+  /** The node at which patterns are subscribed to; `anywhere` in a cluster. */
   readonly patternRoute: string
   /** Opens a connection for messages to that node, which lasts until the signal. */
   readonly push: (route: string, events: PushEvents, signal: AbortSignal) => Promise<Push>
-  /** Calls `listener` when the client is closed for good. Answers how to stop that. */
+  /** Calls `listener` when the client is closed for good. Returns a function that removes the listener. */
   readonly onEnd: (listener: () => void) => () => void
 }
 
@@ -78,7 +78,7 @@ export interface Emitter {
   off(event: string, listener: (...args: Array<any>) => void): unknown
 }
 
-/** Those who wait for a client to connect: one listener on it, however many they are, and none when nobody does. */
+/** The calls that wait for a client to connect. They share one listener on it, and leave none when no call waits. */
 export class Waiting {
   private readonly starts = new Set<() => void>()
   private readonly client: Emitter
@@ -98,7 +98,7 @@ export class Waiting {
     }
   }
 
-  /** Also at the end: the client then refuses what is sent, which is an answer. */
+  /** Runs at the client's end too: a closed client refuses commands, which is an answer. */
   private readonly flush = (): void => {
     const starts = [...this.starts]
     this.starts.clear()
@@ -122,12 +122,13 @@ export const asArguments = (args: ReadonlyArray<Argument>): Array<string | Buffe
   args.map((arg) => (typeof arg === "string" ? arg : asBuffer(arg)))
 
 /**
- * Any master of a cluster, since messages that patterns find visit all. It is a connection of its own: servers count the
- * channels of shards apart, so a client would take the last one that is left for the end of all messages.
+ * Any master of a cluster, because messages that patterns find visit all masters. It has a connection of its own:
+ * servers count the channels of shards apart, so a client would take the last one that is left for the end of all
+ * messages.
  */
 export const anywhere = "*"
 
-/** One of them by chance, so that not all processes choose the same. */
+/** A random node, so that not all processes choose the same one. */
 export const anyOf = <A>(nodes: ReadonlyArray<A>): A | undefined => nodes[Math.floor(Math.random() * nodes.length)]
 
 export const noop = (): void => {}

@@ -1,29 +1,29 @@
 /**
- * The changes of all keys of a prefix, for as long as somebody wants them.
+ * The changes of all keys of a prefix, while the adapter has a listener for them.
  *
- * One pattern subscription, whoever listens. Unlike a watcher it joins again by itself when its connection is lost,
- * and says so before and after.
+ * One pattern subscription serves all listeners. Unlike a watcher, a feed joins again by itself when its connection is
+ * lost, and reports both.
  */
 import type { ChangeListener } from "@cache-locking/core"
 import * as Keyspace from "../Keyspace.ts"
 import { valueChanged } from "../Scripts.ts"
-import type { Listener, Seat, Subscriber } from "./Subscriber.ts"
+import type { Listener, Membership, Subscriber } from "./Subscriber.ts"
 
 /**
- * The pauses between attempts to join again, in milliseconds: doubling, from the first to the last, and half of
- * each by chance, since all processes lose a server at once.
+ * The pauses between attempts to join again, in milliseconds. They double from the first to the longest, and half of
+ * each is random, because all processes lose a server at once.
  */
 const firstPause = 50
 const longestPause = 2_000
 
 export class ChangeFeed implements Listener {
-  /** Settles when the subscription is live for the first time, or cannot be. */
+  /** Settles when the subscription is live for the first time, or has failed. */
   readonly live: Promise<void>
   private readonly subscriber: Subscriber
   private readonly prefix: string
   private readonly listener: ChangeListener
   private readonly timeout: number
-  private seat: Seat
+  private membership: Membership
   private stopped = false
   private isLost = false
   private pause = firstPause
@@ -34,22 +34,22 @@ export class ChangeFeed implements Listener {
     this.prefix = prefix
     this.listener = listener
     this.timeout = timeout
-    this.seat = this.join()
-    this.live = this.seat.live
+    this.membership = this.join()
+    this.live = this.membership.live
   }
 
-  readonly told = (channel: string, message: string): void => {
+  readonly onMessage = (channel: string, message: string): void => {
     if (message === valueChanged && !this.stopped) this.listener.changed(Keyspace.keyOf(this.prefix, channel))
   }
 
-  readonly lost = (): void => {
+  readonly onLost = (): void => {
     if (this.stopped) return
     this.isLost = true
     this.joinLater()
     this.listener.lost()
   }
 
-  /** Ends it before its scope does. */
+  /** Ends the feed before its scope does. */
   close(): void {
     if (this.stopped) return
     this.stop()
@@ -59,10 +59,10 @@ export class ChangeFeed implements Listener {
   readonly stop = (): void => {
     this.stopped = true
     clearTimeout(this.timer)
-    this.seat.leave()
+    this.membership.leave()
   }
 
-  private join(): Seat {
+  private join(): Membership {
     return this.subscriber.join({ name: Keyspace.patternOf(this.prefix, ""), pattern: true }, this, this.timeout)
   }
 
@@ -72,8 +72,8 @@ export class ChangeFeed implements Listener {
   }
 
   private readonly joinAgain = (): void => {
-    this.seat = this.join()
-    this.seat.live.then(
+    this.membership = this.join()
+    this.membership.live.then(
       () => {
         if (this.stopped) return
         this.pause = firstPause

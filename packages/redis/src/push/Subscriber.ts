@@ -1,33 +1,33 @@
 /**
- * Who listens to which channel, over as few connections as the server allows: one; in a cluster one per master,
- * and one for patterns.
+ * Listeners of channels, over as few connections as the server allows: one, or in a cluster one per master and one for
+ * patterns.
  *
- * A connection is opened by the first who listens and closed when nobody has for a while. A topic is
- * subscribed to by its first listener and left by its last. When a connection is lost all its listeners
- * are told, since they may have missed something, and whoever still wants to listen joins again, which opens
- * the next connection. So nothing here reconnects, and nothing is remembered of what is gone.
+ * The first listener opens a connection, and it is closed when it had no listener for a while. The first listener of a
+ * topic subscribes to it, and the last one unsubscribes. When a connection is lost, all its listeners hear of it,
+ * because they may have missed something. Those that still want to listen join again, which opens the next connection.
+ * So nothing here reconnects, and no state outlives its connection.
  */
 import { isReply } from "../client/Failure.ts"
 import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "../client/RedisPort.ts"
 
-/** One who listens. */
+/** A listener of a topic. */
 export interface Listener {
-  readonly told: (channel: string, message: string) => void
-  /** Nothing is told any more. */
-  readonly lost: () => void
+  readonly onMessage: (channel: string, message: string) => void
+  /** Called when no more messages will come. */
+  readonly onLost: () => void
 }
 
-/** A listener's place. */
-export interface Seat {
-  /** Settles when the subscription is live, or cannot be. */
+/** A listener's membership of a subscription. */
+export interface Membership {
+  /** Settles when the subscription is live, or has failed. */
   readonly live: Promise<void>
   readonly leave: () => void
 }
 
-/** How long a connection without listeners is kept. */
+/** The time for which a connection without listeners is kept. */
 const idleFor = 10_000
 
-/** How often a connection with listeners is asked whether it still stands. */
+/** The pause between pings of a connection with listeners. */
 const pingEvery = 15_000
 
 /** The promise, or a rejection when it takes too long. */
@@ -39,7 +39,7 @@ const within = <A>(promise: Promise<A>, timeout: number): Promise<A> =>
 
 const idOf = ({ name, pattern }: Topic): string => (pattern ? `*${name}` : `=${name}`)
 
-/** One subscription, for all who listen to it. */
+/** One subscription, shared by all its listeners. */
 class Subscription {
   readonly topic: Topic
   readonly listeners = new Set<Listener>()
@@ -51,14 +51,14 @@ class Subscription {
   }
 
   tell(channel: string, message: string): void {
-    for (const listener of [...this.listeners]) listener.told(channel, message)
+    for (const listener of [...this.listeners]) listener.onMessage(channel, message)
   }
 }
 
 /** One connection. */
-class Line {
+class Connection {
   private readonly subscriptions = new Map<string, Subscription>()
-  /** What is being left; who comes back waits for that. */
+  /** The subscriptions that are being ended. A listener that comes back waits for the end. */
   private readonly leaving = new Map<string, Promise<unknown>>()
   private readonly life = new AbortController()
   private readonly opened: Promise<Push>
@@ -87,7 +87,7 @@ class Line {
     )
   }
 
-  join(topic: Topic, listener: Listener): Seat {
+  join(topic: Topic, listener: Listener): Membership {
     clearTimeout(this.idle)
     this.pings ??= setInterval(() => this.ping(), pingEvery).unref()
     let subscription = this.subscriptions.get(idOf(topic))
@@ -102,7 +102,7 @@ class Line {
     return { live: joined.live, leave: () => this.leave(joined, listener) }
   }
 
-  /** Tells everybody; those whose subscription was not live yet are told by its failure. */
+  /** Ends the connection for all listeners. Those whose subscription was not live yet get its failure. */
   end(cause: unknown): void {
     if (this.gone) return
     this.gone = true
@@ -113,7 +113,7 @@ class Line {
     const subscriptions = [...this.subscriptions.values()]
     this.subscriptions.clear()
     for (const { isLive, listeners } of subscriptions) {
-      if (isLive) for (const listener of [...listeners]) listener.lost()
+      if (isLive) for (const listener of [...listeners]) listener.onLost()
     }
   }
 
@@ -127,7 +127,7 @@ class Line {
       if (this.gone) throw this.cause
     } catch (error) {
       if (this.subscriptions.get(id) === subscription) this.subscriptions.delete(id)
-      // A refusal is the topic's alone; anything else says that the connection does not work.
+      // A refusal concerns the topic alone. Any other error means that the connection does not work.
       if (isReply(error)) this.restWhenEmpty()
       else this.end(error)
       throw error
@@ -152,7 +152,7 @@ class Line {
     this.restWhenEmpty()
   }
 
-  /** A connection that is dead without knowing it would keep its listeners waiting. */
+  /** Without pings, listeners would go on waiting on a connection that is dead unnoticed. */
   private ping(): void {
     if (this.push !== undefined) within(this.push.ping(), this.timeout).catch((cause) => this.end(cause))
   }
@@ -173,35 +173,35 @@ class Line {
 /** The listeners of one client. */
 export class Subscriber {
   private readonly port: RedisPort
-  private readonly lines = new Map<string, Line>()
+  private readonly connections = new Map<string, Connection>()
   private stopListening: (() => void) | undefined
 
   constructor(port: RedisPort) {
     this.port = port
   }
 
-  /** Listens to a topic; takes at most `timeout` milliseconds for each step of connecting and subscribing. */
-  join(topic: Topic, listener: Listener, timeout: number): Seat {
+  /** Listens to a topic. Each step of connecting and subscribing takes at most `timeout` milliseconds. */
+  join(topic: Topic, listener: Listener, timeout: number): Membership {
     const route = topic.pattern ? this.port.patternRoute : this.port.routeOf(topic.name)
-    let line = this.lines.get(route)
-    if (line === undefined) {
+    let connection = this.connections.get(route)
+    if (connection === undefined) {
       // Closing the client closes what was opened beside it, or the process would not end.
       this.stopListening ??= this.port.onEnd(this.close)
-      const opened = new Line(this.port, route, timeout, () => this.drop(route, opened))
-      this.lines.set(route, opened)
-      line = opened
+      const opened = new Connection(this.port, route, timeout, () => this.drop(route, opened))
+      this.connections.set(route, opened)
+      connection = opened
     }
-    return line.join(topic, listener)
+    return connection.join(topic, listener)
   }
 
-  /** Closes all connections and tells everybody. The next who listens opens anew. */
+  /** Closes all connections, which all listeners hear. The next listener opens one anew. */
   readonly close = (): void => {
-    for (const line of [...this.lines.values()]) line.end(new Error("the adapter was closed"))
+    for (const connection of [...this.connections.values()]) connection.end(new Error("the adapter was closed"))
   }
 
-  private drop(route: string, line: Line): void {
-    if (this.lines.get(route) === line) this.lines.delete(route)
-    if (this.lines.size > 0) return
+  private drop(route: string, connection: Connection): void {
+    if (this.connections.get(route) === connection) this.connections.delete(route)
+    if (this.connections.size > 0) return
     this.stopListening?.()
     this.stopListening = undefined
   }

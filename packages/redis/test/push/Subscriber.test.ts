@@ -36,8 +36,8 @@ const isOpen = (line: { signal: AbortSignal }) => !line.signal.aborted
 const joined = (subscriber: Subscriber, name: string, pattern = false) => {
   const heard: Array<string> = []
   const listener = {
-    told: (channel: string, message: string) => heard.push(`${channel} ${message}`),
-    lost: () => heard.push("lost")
+    onMessage: (channel: string, message: string) => heard.push(`${channel} ${message}`),
+    onLost: () => heard.push("lost")
   }
   return { heard, ...subscriber.join({ name, pattern }, listener, 100) }
 }

@@ -183,8 +183,8 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
       const error = await failureOf(Effect.scoped(adapter.watch!("k")))
       expect(error).toBeInstanceOf(AdapterError)
       expect(error).toMatchObject({ operation: "watch", key: "k", reason: "Rejected" })
-      const deaf = { changed: () => {}, lost: () => {}, restored: () => {} }
-      const refusal = await failureOf(Effect.scoped(adapter.changes!(deaf)))
+      const silent = { changed: () => {}, lost: () => {}, restored: () => {} }
+      const refusal = await failureOf(Effect.scoped(adapter.changes!(silent)))
       expect(refusal).toMatchObject({ operation: "changes", reason: "Rejected" })
     }
     const { token } = await lead(adapter, "k")
