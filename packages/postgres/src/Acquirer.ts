@@ -1,5 +1,5 @@
 /**
- * Asking for leases: of one key by one statement, of many by one for those that need none.
+ * Acquires keys: one key by one statement, and many by one statement for those that need no lease.
  */
 import {
   type Acquired,
@@ -12,15 +12,15 @@ import {
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
+import { Hints } from "./Hints.ts"
 import * as Reply from "./Reply.ts"
-import { Sightings } from "./Sightings.ts"
 import { here } from "./Space.ts"
 import type { Statements } from "./Statements.ts"
 
-/** How many keys one statement is asked for. */
+/** The keys of one statement. */
 export const keysAtOnce = 500
 
-/** How many of the keys that a batch left open are asked for at a time. */
+/** The keys that a batch left open are acquired one by one, so many at a time. */
 const concurrency = 32
 
 const encoder = new TextEncoder()
@@ -28,26 +28,26 @@ const encoder = new TextEncoder()
 /** Keys as one parameter. */
 export const arrayOf = (keys: ReadonlyArray<string>): string => Reply.arrayOf(keys.map((key) => encoder.encode(key)))
 
-/** What it works with. */
+/** The parts that an acquirer needs. */
 export interface Tools {
   readonly calls: Calls
   readonly prefix: string
   readonly statements: Statements
   /** The key as it is sent. */
   readonly bytesOf: (key: string) => Uint8Array
-  /** Told of every lease. */
+  /** Called for every lease. */
   readonly wrote: () => void
 }
 
-export class Acquiring {
+export class Acquirer {
   private readonly tools: Tools
-  private readonly sightings = new Sightings()
+  private readonly hints = new Hints()
 
   constructor(tools: Tools) {
     this.tools = tools
   }
 
-  /** One statement: one that only reads where that will do, as far as is known here. */
+  /** Sends one statement: a read where a hint says that it will do, otherwise one that may grant the lease. */
   readonly one = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "acquire", key)
@@ -56,8 +56,7 @@ export class Acquiring {
       const bytes = bytesOf(key)
       const owner = encoder.encode(options.owner)
       const within = Milliseconds.atMost(options.refreshWithin ?? 0)
-      if (options.force === true || !this.sightings.has(key, within))
-        return this.grant(key, bytes, owner, within, options)
+      if (options.force === true || !this.hints.has(key, within)) return this.grant(key, bytes, owner, within, options)
       const peek = calls.statement("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
         Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
       )
@@ -66,7 +65,7 @@ export class Acquiring {
       )
     })
 
-  /** One read for what needs no lease; the other keys one by one. */
+  /** Reads the keys that need no lease at once, and acquires the others one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
       const refusal = Limits.refusalOfAny(here, "acquireMany", keys)
@@ -77,9 +76,9 @@ export class Acquiring {
       return Effect.map(found, (found) => found.flat())
     })
 
-  /** The key has no answer any more. */
+  /** Forgets the hint about a key. */
   forget(key: string): void {
-    this.sightings.forget(key)
+    this.hints.forget(key)
   }
 
   private grant(
@@ -96,13 +95,13 @@ export class Acquiring {
     )
   }
 
-  /** Remembers what will be found for a while. */
+  /** Remembers for how long the answer will probably hold. */
   private found(key: string, found: Acquired): Acquired {
     if (found._tag === "Leader") {
-      this.sightings.forget(key)
+      this.hints.forget(key)
       this.tools.wrote()
-    } else if (found._tag === "Hit") this.sightings.note(key, found.freshFor)
-    else this.sightings.note(key, found._tag === "Follower" ? found.leaseEndsIn : found.retryIn)
+    } else if (found._tag === "Hit") this.hints.note(key, found.freshFor)
+    else this.hints.note(key, found._tag === "Follower" ? found.leaseEndsIn : found.retryIn)
     return found
   }
 

@@ -13,13 +13,13 @@ export class Calls extends BoundedCalls.Calls {
     super({
       failures,
       timeout,
-      whenReady: (start, fail) => link.whenSound(start, fail, timeout),
+      whenReady: (start, fail) => link.whenHealthy(start, fail, timeout),
       repeats: (error) => {
         if (lostRace(error)) return true
-        if (!isReply(error)) link.doubt()
+        if (!isReply(error)) link.distrust()
         return false
       },
-      onTimeout: () => link.doubt()
+      onTimeout: () => link.distrust()
     })
     this.link = link
   }
@@ -27,7 +27,7 @@ export class Calls extends BoundedCalls.Calls {
   /**
    * Sends a statement and goes on with its rows.
    *
-   * @param answer reads the rows; `undefined` when somebody else was quicker and the statement has to be sent again
+   * @param answer reads the rows; `undefined` when another client was quicker and the statement has to be sent again
    */
   statement<A>(
     operation: Operation,

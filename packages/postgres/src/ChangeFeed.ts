@@ -1,47 +1,47 @@
 /**
- * The changes of all keys of a prefix, for as long as somebody wants them.
+ * The changes of all keys of a prefix, while the adapter has a listener for them.
  *
- * What is told is the hash of a key. Keys that were used here lately are known by it; others are looked up, many at
- * once. A row outlives what it held by a
- * minute for that. One that is gone all the same may have been any key's, and then everything is called lost. Unlike
- * a watcher a feed joins again by itself when its connection is lost, and says so before and after.
+ * Messages hold the hash of a key. Keys that were used here lately are known by their hashes; others are looked up,
+ * many at once. For that a row outlives its contents by a minute. A row that is gone all the same may have been any
+ * key's, and then the feed reports a loss. Unlike a watcher, a feed joins again by itself when its connection is lost,
+ * and reports both.
  */
 import type { ChangeListener } from "@cache-locking/core"
 import { valueChanged } from "./Statements.ts"
-import type { Listener, Seat, Subscriber } from "./Subscriber.ts"
+import type { Listener, Membership, Subscriber } from "./Subscriber.ts"
 
 /**
- * The pauses between attempts to join again, in milliseconds: doubling, from the first to the last, and half of
- * each by chance, since all processes lose a server at once.
+ * The pauses between attempts to join again, in milliseconds. They double from the first to the longest, and half of
+ * each is random, because all processes lose a server at once.
  */
 const firstPause = 50
 const longestPause = 2_000
 
-/** How many keys are looked up at once. */
+/** The keys that one look-up asks for. */
 const batch = 500
 
-/** What a feed needs. */
+/** The parts that a feed needs. */
 export interface Source {
   readonly subscriber: Subscriber
   readonly channel: string
   readonly timeout: number
   /** The key of a hash, if it was used here lately. */
   readonly known: (id: string) => string | undefined
-  /** The keys of these hashes, as far as there are any. Rejects when nobody can tell. */
+  /** The keys of these hashes, as far as their rows exist. Rejects when the server does not answer. */
   readonly lookUp: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>
 }
 
 export class ChangeFeed implements Listener {
-  /** Settles when the subscription is live for the first time, or cannot be. */
+  /** Settles when the subscription is live for the first time, or has failed. */
   readonly live: Promise<void>
   private readonly source: Source
   private readonly listener: ChangeListener
-  private seat: Seat
+  private membership: Membership
   private readonly pending = new Set<string>()
   private looking = false
   private stopped = false
   private isLost = false
-  /** Lost anew while it was being restored. */
+  /** True when the connection was lost again during an attempt to join. */
   private lostAgain = false
   private pause = firstPause
   private timer: NodeJS.Timeout | undefined
@@ -49,11 +49,11 @@ export class ChangeFeed implements Listener {
   constructor(source: Source, listener: ChangeListener) {
     this.source = source
     this.listener = listener
-    this.seat = this.join()
-    this.live = this.seat.live
+    this.membership = this.join()
+    this.live = this.membership.live
   }
 
-  readonly told = (kind: string, id: string): void => {
+  readonly onMessage = (kind: string, id: string): void => {
     if (kind !== valueChanged || this.stopped || this.isLost) return
     const key = this.source.known(id)
     if (key !== undefined) {
@@ -64,7 +64,7 @@ export class ChangeFeed implements Listener {
     if (!this.looking) void this.lookUp()
   }
 
-  readonly lost = (): void => {
+  readonly onLost = (): void => {
     this.lostAgain = true
     if (this.stopped || this.isLost) return
     this.isLost = true
@@ -73,7 +73,7 @@ export class ChangeFeed implements Listener {
     this.listener.lost()
   }
 
-  /** Ends it before its scope does. */
+  /** Ends the feed before its scope does. */
   close(): void {
     if (this.stopped) return
     this.stop()
@@ -84,10 +84,10 @@ export class ChangeFeed implements Listener {
     this.stopped = true
     this.pending.clear()
     clearTimeout(this.timer)
-    this.seat.leave()
+    this.membership.leave()
   }
 
-  private join(): Seat {
+  private join(): Membership {
     const { channel, subscriber, timeout } = this.source
     return subscriber.join({ channel, id: undefined }, this, timeout)
   }
@@ -106,8 +106,8 @@ export class ChangeFeed implements Listener {
           this.listener.restored()
         }
       } catch {
-        if (!this.stopped && !this.isLost) this.seat.leave()
-        this.lost()
+        if (!this.stopped && !this.isLost) this.membership.leave()
+        this.onLost()
       }
     }
     this.looking = false
@@ -120,14 +120,14 @@ export class ChangeFeed implements Listener {
 
   private readonly joinAgain = (): void => {
     this.lostAgain = false
-    this.seat = this.join()
+    this.membership = this.join()
     const failed = () => {
       if (this.stopped) return
-      this.seat.leave()
+      this.membership.leave()
       this.joinLater()
     }
-    // Only who can look keys up again can tell of changes again.
-    Promise.all([this.seat.live, this.source.lookUp([])]).then(() => {
+    // A feed that cannot look keys up cannot report changes.
+    Promise.all([this.membership.live, this.source.lookUp([])]).then(() => {
       if (this.lostAgain) {
         failed()
         return

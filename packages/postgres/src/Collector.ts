@@ -1,8 +1,8 @@
 /**
- * Removes rows that have ended, a page of the table at a time.
+ * Removes expired rows, a page of the table at a time.
  *
- * There is no index to find them by: it would make every renewal write to it. Instead the table is walked in the
- * order of its primary key, some rows for every write, so that what has ended stays a small part of what is there.
+ * No index finds them, because every renewal would have to write to it. Instead the collector walks the table in the
+ * order of its primary key, some rows for every write, so that expired rows stay a small part of the table.
  */
 
 import { randomBytes } from "node:crypto"
@@ -12,10 +12,10 @@ import type { Calls } from "./Calls.ts"
 import { bytesOf, numberOf } from "./Reply.ts"
 import { pageSize } from "./Statements.ts"
 
-/** A page is looked through for every so many writes: ten rows for each. */
+/** The writes between two pages. A page has ten rows for each write. */
 export const writesPerPage = 100
 
-/** Where a walk is. */
+/** The position of a walk. */
 interface Position {
   readonly prefix: string
   readonly id: Uint8Array
@@ -23,10 +23,10 @@ interface Position {
 
 const start: Position = { prefix: "", id: new Uint8Array() }
 
-/** What one page had. */
+/** The result of one page. */
 interface Page {
   readonly removed: number
-  /** Nothing when the end of the table was reached. */
+  /** Absent at the end of the table. */
   readonly next: Position | undefined
 }
 
@@ -40,11 +40,11 @@ export class Collector {
   constructor(calls: Calls, text: string, prefix: string) {
     this.calls = calls
     this.text = text
-    // Somewhere: short processes that all began at one end would never see the other.
+    // A random start: short processes that all began at one end would never reach the other.
     this.position = { prefix, id: randomBytes(32) }
   }
 
-  /** Something was written. Now and then a page is looked through, and nobody waits for it. */
+  /** Counts a write. Now and then it looks through a page in the background. */
   readonly wrote = (): void => {
     this.writes++
     if (this.writes < writesPerPage || this.walking) return
@@ -53,13 +53,13 @@ export class Collector {
     Effect.runCallback(this.page(this.position), {
       onExit: (exit) => {
         this.walking = false
-        // After a failure the same page is tried again, some writes later.
+        // A failed page is tried again, some writes later.
         if (exit._tag === "Success") this.position = exit.value.next ?? start
       }
     })
   }
 
-  /** Walks the whole table; answers how many rows it removed. */
+  /** Walks the whole table, and answers the number of rows that it removed. */
   readonly all: Effect.Effect<number, AdapterError> = Effect.suspend(() => this.from(start, 0))
 
   private from(position: Position, before: number): Effect.Effect<number, AdapterError> {

@@ -1,5 +1,4 @@
-/**
- * What an error of the client or the server means.
+/** * The meaning of errors of the client and the server.
  *
  * The client hangs the statement and its parameters on its errors, and the server quotes values in `detail` and `where`.
  */
@@ -13,25 +12,25 @@ const stateOf = (error: unknown): string | undefined => {
 
 /**
  * Classes and codes that may pass: connections, transactions that lost a race or were cut short, resources, operators,
- * the system and its insides; and a server that takes no writes, as before and after a failover. All else is wrong with the request, the
- * permission or the table, and asking again does not help.
+ * the system and its insides; and a server that takes no writes, as before and after a failover. Every other error
+ * means that the request, the permission or the table is wrong, and asking again does not help.
  */
 const passing = /^(08|40|53|57|58|XX|55P03|55006|25006)/
 
 /** True when the server answered, if only with an error: the connection is sound. */
 export const isReply = (error: unknown): boolean => /^(?!08|57P)./.test(stateOf(error) ?? "")
 
-/** True when nothing was done because somebody else was quicker: the statement may be sent again at once. */
+/** True when nothing was done because another client was quicker: the statement may be sent again at once. */
 export const lostRace = (error: unknown): boolean => /^40(001|P01)$/.test(stateOf(error) ?? "")
 
-/** True when somebody else made the same thing meanwhile: unique violation, duplicate table, duplicate schema. */
+/** True when another client made the same thing meanwhile: unique violation, duplicate table, duplicate schema. */
 export const madeMeanwhile = (error: unknown): boolean => /^(23505|42P07|42P06|40001)$/.test(stateOf(error) ?? "")
 
 export const failures = Failures.make({
   adapter: "postgres",
   words: (error) => {
     const state = stateOf(error) ?? ""
-    if (state === "42P01") return "the table is not there: PostgresAdapter.setup makes it"
+    if (state === "42P01") return "the table does not exist: PostgresAdapter.setup makes it"
     // The messages of class 22 and 23 quote data.
     return /^2[23]/.test(state) ? `the server refused the data (${state})` : Failures.wordsOf(error)
   },

@@ -1,12 +1,12 @@
 /**
- * Keys by their hashes, as they are told: those that were lately used here, as long as somebody listens.
+ * Keys by their hashes, as messages have them: the keys that were lately used here, while the adapter has a listener.
  */
 import { hash } from "node:crypto"
 
-/** How many are remembered. Beyond that all are forgotten: whoever is told looks them up. */
+/** The most hashes remembered. Beyond it all are forgotten, and feeds look keys up. */
 const most = 10_000
 
-/** What a change of the key is told by. */
+/** The hash by which messages name a key. */
 export const hashOf = (key: string): string => hash("sha256", key)
 
 export class Hashes {

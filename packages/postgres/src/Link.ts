@@ -1,9 +1,9 @@
 /**
- * One client of the user's, as calls see it: what sends, and whether it is worth sending.
+ * One client of the user's, as calls see it: it sends statements, and knows when sending is of no use.
  *
- * The client keeps what cannot be sent yet in a queue without a bound, and would carry it out whenever the server is
- * back. So once a call was lost, nothing more is handed to it until one harmless question was answered: what waited in
- * vain meanwhile was never sent.
+ * The client keeps statements that it cannot send yet in a queue without a bound, and would carry them out whenever the
+ * server is back. So once a call was lost, the client gets nothing more until it has answered one harmless query. A
+ * statement that waited in vain meanwhile was never sent.
  */
 import type { Sql } from "postgres"
 import { isReply } from "./Failure.ts"
@@ -11,10 +11,10 @@ import { isReply } from "./Failure.ts"
 /** A client of postgres.js: what `postgres()` returns. */
 export type Client = Sql<any>
 
-/** What a statement is given. */
+/** A parameter of a statement. */
 export type Parameter = string | number | boolean | Uint8Array | null
 
-/** A row as the server wrote it, text in bytes, whatever types and transforms the client has. */
+/** A row as the server wrote it, text in bytes, independent of the types and transforms of the client. */
 export type Row = ReadonlyArray<Buffer | null>
 
 export const noop = (): void => {}
@@ -26,7 +26,7 @@ interface Waiter {
 
 export class Link {
   readonly client: Client
-  private doubtful = false
+  private suspect = false
   private probing = false
   private probedAt = 0
   private readonly waiting = new Set<Waiter>()
@@ -42,41 +42,41 @@ export class Link {
     >
   }
 
-  /** A call had no answer, or lost its connection. */
-  doubt(): void {
-    this.doubtful = true
+  /** Notes that a call had no answer, or lost its connection. */
+  distrust(): void {
+    this.suspect = true
   }
 
   /**
-   * Goes on at once, or when the server has answered again. What is returned takes it back.
+   * Calls `go` at once, or when the server has answered again. Returns a function that gives up waiting.
    *
-   * @param patience milliseconds after which a question without an answer is asked again, on another connection if there is one
+   * @param probeTimeout milliseconds after which a query without an answer is sent again, on another connection if there is one
    */
-  whenSound(go: () => void, fail: (error: unknown) => void, patience: number): (() => void) | undefined {
-    if (!this.doubtful) {
+  whenHealthy(go: () => void, fail: (error: unknown) => void, probeTimeout: number): (() => void) | undefined {
+    if (!this.suspect) {
       go()
       return undefined
     }
     const waiter = { go, fail }
     this.waiting.add(waiter)
-    this.probe(patience)
+    this.probe(probeTimeout)
     return () => {
       this.waiting.delete(waiter)
     }
   }
 
-  private probe(patience: number): void {
+  private probe(probeTimeout: number): void {
     const now = performance.now()
-    if (this.probing && now - this.probedAt < patience) return
+    if (this.probing && now - this.probedAt < probeTimeout) return
     this.probing = true
     this.probedAt = now
     this.client.unsafe("select 1").then(
       () => {
-        this.doubtful = false
+        this.suspect = false
         this.settle(({ go }) => go())
       },
       (error) => {
-        if (isReply(error)) this.doubtful = false
+        if (isReply(error)) this.suspect = false
         this.settle(({ fail }) => fail(error))
       }
     )

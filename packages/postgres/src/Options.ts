@@ -9,62 +9,64 @@ import { Subscriber } from "./Subscriber.ts"
 
 export type { Client } from "./Link.ts"
 
-/** Which table, for `ddl`. */
+/** The table, for `ddl`. */
 export interface Place {
   /** The schema of the table; `setup` makes it if it is not there. Default `"public"`. */
   readonly schema?: string | undefined
   /** The table, which `setup` makes. Default `"cache_locking"`. */
   readonly table?: string | undefined
   /**
-   * Whether `setup` makes the table `UNLOGGED`: it writes no write-ahead log, so writes are several times cheaper, and after a
-   * crash of the server, on a replica and after a failover it is empty: a cold cache, and no lease. A table that is there and is otherwise
-   * is refused. Not given: a new table is logged, and either is taken.
+   * True to have `setup` make the table `UNLOGGED`. Such a table writes no write-ahead log, so writes are several times
+   * cheaper, and after a crash of the server, on a replica and after a failover it is empty: a cold cache, and no
+   * lease. An existing table of the other kind is refused. By default a new table is logged, and an existing one may be
+   * of either kind.
    */
   readonly unlogged?: boolean | undefined
 }
 
-/** What every adapter over Postgres can be told. */
+/** The settings of an adapter over Postgres, all but the client. */
 export interface Settings extends Place {
-  /** Kept beside every key: two prefixes never meet, whatever the keys, and share the table. Default `"cache"`. */
+  /** Stored beside every key. The keys of two prefixes never meet, and share the table. Default `"cache"`. */
   readonly prefix?: string | undefined
   /**
-   * Whether followers are woken and `changes` are told by LISTEN, over a connection of the adapter's own. `false` behind a pooler
-   * that hands connections out per transaction or statement: followers then ask at the pace of the wait strategy. Default `true`.
+   * True to wake followers and send `changes` by LISTEN, over a connection of the adapter's own. Use `false` behind a
+   * pooler that hands connections out per transaction or statement: followers then poll at the pace of the wait
+   * strategy. Default `true`.
    */
   readonly watch?: boolean | undefined
-  /** Whether ended rows are removed in the background, a page for every hundred writes. Default `true`. */
+  /** True to remove expired rows in the background, a page for every hundred writes. Default `true`. */
   readonly collect?: boolean | undefined
-  /** How long any statement may take, waiting for a connection included. Default 2 seconds. */
+  /** The longest time that a statement may take, including the wait for a connection. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
 }
 
 export interface Options extends Settings {
-  /** Stays the caller's: the adapter never closes it. */
+  /** The caller owns the client: the adapter never closes it. */
   readonly client: Client
 }
 
 /** Options of an adapter whose leases are elsewhere. */
 export interface WithLeases extends Options {
   /**
-   * Where the leases are kept, when not beside the values: another adapter, which stays the caller's. Waking, `changes` and the
-   * listing of keys are then its own.
+   * The adapter that keeps the leases, when they are not beside the values. The caller owns it. It also does the
+   * waking, the `changes` and the listing of keys.
    */
   readonly leases: Adapter
 }
 
-/** Set apart from the keys of caches with the same prefix. */
+/** Separates the values from the keys of caches with the same prefix. */
 const ofValues = "\u0001"
 
 const placeNames = ["schema", "table", "unlogged"]
 const optionNames = new Set([...placeNames, "client", "leases", "prefix", "watch", "collect", "commandTimeout"])
 
-/** Postgres cuts longer names, and then two are one. */
+/** Postgres cuts longer names, so two of them could become one. */
 const nameBytes = 63
 
 const checkClient = (client: Client): void => {
   const { begin, options, unsafe } = (typeof client === "function" ? client : {}) as Partial<Client>
   if (typeof unsafe !== "function" || typeof begin !== "function" || typeof options !== "object") {
-    // What was given may hold a password.
+    // The value given may hold a password.
     throw Check.invalid(
       "client",
       typeof client,
@@ -76,7 +78,7 @@ const checkClient = (client: Client): void => {
   }
 }
 
-/** What adapters over one client share. */
+/** The state that adapters over one client share. */
 const sharedOf = Identity.perObject((client: Client) => {
   checkClient(client)
   const link = new Link(client)
@@ -98,7 +100,7 @@ const prefixOf = (given: string | undefined): string => {
   throw Check.invalid("prefix", prefix, "text of at most 1,000 bytes, without NUL")
 }
 
-/** Checks where the table is to be. */
+/** Checks the schema and the table. */
 export const checkPlace = ({ schema, table, unlogged }: Place) => ({
   schema: nameOf("schema", schema, "public"),
   table: nameOf("table", table, "cache_locking"),
@@ -126,7 +128,7 @@ export interface Resolved extends Omit<ReturnType<typeof sharedOf>, "spaceOf"> {
 }
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */

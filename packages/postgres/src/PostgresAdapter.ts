@@ -37,7 +37,7 @@ export type { Client, Options, Place, Settings, WithLeases } from "./Options.ts"
 export { SetupFailed } from "./Setup.ts"
 
 /**
- * A cache in Postgres. The table has to be there: `setup` makes it.
+ * A cache in Postgres. It needs its table, which `setup` makes.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export const make: {
   (options: Options): ListingAdapter
 } = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
-  // Its keys are those of the leases, as the types above say.
+  // It lists the keys of the leases, as the types above say.
   if (resolved.leases !== undefined) return ValueStore.withLeases(values(resolved), resolved.leases) as ListingAdapter
   const verbs = new Verbs(resolved)
   return {
@@ -82,10 +82,10 @@ export const make: {
 }
 
 /**
- * Makes the schema and the table, if they are not there. May be run any number of times, by any number of processes at
- * once. Needs the permission to create only where there is something to create.
+ * Makes the schema and the table, if they do not exist. Any number of processes may run it at once, any number of
+ * times. It needs the permission to create only if something is missing.
  *
- * A table of that name that is something else is refused (`Unrecognised`) and not touched.
+ * Another table of that name is refused (`Unrecognised`) and not touched.
  *
  * @throws InvalidOption
  */
@@ -95,7 +95,7 @@ export const setup = (options: Options): Effect.Effect<void, Setup.SetupFailed> 
 }
 
 /**
- * What `setup` would run, for those who run it themselves.
+ * The statements of `setup`, to be run by other means.
  *
  * @example
  * ```ts
@@ -112,8 +112,8 @@ export const ddl = (place: Place = {}): string =>
     .join("")
 
 /**
- * Removes all rows of the table that have ended, whatever their prefix, a thousand at a time; answers how many there were.
- * Leases that live are not touched, nor is anybody kept waiting. For schedules of your own, where few writes would
+ * Removes all expired rows of the table, of every prefix, a thousand at a time, and answers how many there were. It
+ * touches no lease that lives, and blocks no other statement. Use it on a schedule of your own, where few writes would
  * collect too little; see the option `collect`.
  *
  * @throws InvalidOption
@@ -121,7 +121,7 @@ export const ddl = (place: Place = {}): string =>
 export const collect = (options: Options): Effect.Effect<number, AdapterError> => new Verbs(resolve(options)).collect
 
 /**
- * The adapter as a layer. The client stays the caller's, and the table has to be there.
+ * The adapter as a layer. The caller owns the client, and the table must exist.
  *
  * @throws InvalidOption
  */
@@ -131,15 +131,15 @@ export const layer: {
   (options: Options): Layer.Layer<Adapter | ListingAdapter>
 } = (options: Options) => {
   const adapter = make(options)
-  // What cannot list is not given as a service that can.
+  // An adapter that cannot list is not provided as a service that can.
   return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(Effect.succeed(adapter))
 }
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
   /** `postgres://`, with credentials, database and whatever else postgres.js reads there. */
   readonly url: Redacted.Redacted
-  /** Whether the table is made, if it is not there, before the layer is. Default `false`. */
+  /** True to make a missing table before the layer. Default `false`. */
   readonly setup?: boolean | undefined
 }
 
@@ -147,7 +147,7 @@ export interface Configured extends Settings {
 const longestPause = 1
 
 const open = (url: string) => {
-  // Without one the client would look for a server by itself.
+  // Without a URL the client would look for a server by itself.
   if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError("no URL of Postgres")
   return postgres(url, {
     onnotice: noop,
@@ -159,7 +159,7 @@ const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
     Effect.try({
       try: () => open(Redacted.value(url)),
-      // Neither the URL nor the words about it: both may have the password.
+      // Shows neither the URL nor the words about it: both may hold the password.
       catch: () => Check.invalid("url", "redacted", "a URL of postgres.js: postgres://user:password@host:port/database")
     }),
     (client) => Effect.promise(() => client.end({ timeout: 1 }))

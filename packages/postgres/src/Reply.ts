@@ -1,5 +1,5 @@
 /**
- * Rows as the server writes them: text, in bytes.
+ * Rows as the server writes them: text in bytes.
  */
 import { type Acquired, type Snapshot, Token, type Value } from "@cache-locking/core"
 import type { Row } from "./Link.ts"
@@ -9,7 +9,7 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 const backslash = 0x5c
 
 /**
- * A `bytea` in the form of old, which a server, a database or a role may still be set to (`bytea_output`): bytes as they
+ * A `bytea` in the old form, which a server, a database or a role may still be set to (`bytea_output`): bytes as they
  * are, a backslash twice, and others as three octal digits.
  */
 const unescaped = (field: Buffer): Uint8Array<ArrayBuffer> => {
@@ -31,9 +31,9 @@ const unescaped = (field: Buffer): Uint8Array<ArrayBuffer> => {
   return bytes.slice(0, length)
 }
 
-/** A `bytea`, in an array of its own: what is kept of it keeps nothing else alive. */
+/** A `bytea` in an array of its own, so that a value kept keeps nothing else alive. */
 export const bytesOf = (field: Buffer): Uint8Array<ArrayBuffer> => {
-  // In the other form a backslash is never followed by this.
+  // In the old form a backslash is never followed by `x`.
   if (field[0] !== backslash || field[1] !== 0x78) return unescaped(field)
   const bytes = Buffer.allocUnsafeSlow((field.length - 2) >> 1)
   bytes.write(field.toString("latin1", 2), "hex")
@@ -55,7 +55,7 @@ const valueOf = (field: Buffer | null | undefined): Value | undefined =>
 export const arrayOf = (items: ReadonlyArray<Uint8Array>): string =>
   `{${items.map((item) => `"\\\\x${Buffer.from(item.buffer, item.byteOffset, item.byteLength).toString("hex")}"`).join(",")}}`
 
-/** What `acquire` answers, from the columns that `Statements` calls an answer, beginning at `from`. */
+/** The answer of `acquire`, from the columns that `Statements` calls an answer, beginning at `from`. */
 export const acquired = (row: Row, from = 0): Acquired => {
   const tag = numberOf(row[from])
   const value = valueOf(row[from + 1])
@@ -72,7 +72,7 @@ export const acquired = (row: Row, from = 0): Acquired => {
 
 const nothing: Snapshot = { freshFor: 0, keptFor: 0, age: 0, took: 0 }
 
-/** What `read` answers. */
+/** The answer of `read`. */
 export const snapshot = (row: Row | undefined): Snapshot => {
   if (row === undefined) return nothing
   const [given, freshFor, keptFor, age, took, owner, endsIn, retryIn, cause] = row

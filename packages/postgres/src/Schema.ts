@@ -1,14 +1,14 @@
 /**
  * The table, and how to make it.
  *
- * Instants and durations are milliseconds as `double precision`: whole, exact for the next 280,000 years, and never ends
- * where `Infinity` is. The key is bytes, since text cannot hold NUL, and its hash is the primary key, since an index
- * cannot hold a long one. There is no other index, and the page has room left, so that a lease that comes,
- * is renewed and goes rewrites the row where it lies (a HOT update) and touches no index.
+ * Instants and durations are milliseconds as `double precision`: whole, exact for the next 280,000 years, and
+ * `Infinity` for no end. The key is bytes, because text cannot hold NUL, and its hash is the primary key, because an
+ * index cannot hold a long key. There is no other index, and pages keep room, so that granting, renewing and ending a
+ * lease rewrites the row in place (a HOT update) and touches no index.
  */
 import { quote } from "./Space.ts"
 
-/** Which table. */
+/** The table. */
 export interface Table {
   readonly schema: string
   readonly table: string
@@ -35,20 +35,20 @@ const columns: ReadonlyArray<readonly [name: string, type: string, rest: string,
 
 const primaryKey = "prefix, id"
 
-/** The statements that make the table, in order; each may be repeated. */
+/** The statements that make the table, in order. Each may be repeated. */
 export const statements = ({ schema, table, unlogged }: Table): ReadonlyArray<string> => {
   const name = `${quote(schema)}.${quote(table)}`
   const lines = columns.map(([name, type, rest, meaning]) => `  ${name} ${type}${rest}, -- ${meaning}`)
   return [
     `create schema if not exists ${quote(schema)}`,
     `create ${unlogged === true ? "unlogged " : ""}table if not exists ${name} (\n${lines.join("\n")}\n  primary key (${primaryKey})\n) with (fillfactor = 80)`,
-    // Not compressed: the cache can do that itself, and better.
+    // Not compressed: the cache itself can compress, and does it better.
     `alter table ${name} alter column value set storage external`,
     `comment on table ${name} is 'Values and leases of cache-locking'`
   ]
 }
 
-/** Tells of a table, given its schema and name: kind, persistence, columns and primary key. */
+/** Describes a table, given its schema and name: kind, persistence, columns and primary key. */
 export const inspection = `
 select c.relkind, c.relpersistence,
   (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attname collate "C")
@@ -60,7 +60,7 @@ select c.relkind, c.relpersistence,
 from pg_catalog.pg_class c join pg_catalog.pg_namespace s on s.oid = c.relnamespace
 where s.nspname = $1 and c.relname = $2`
 
-/** Whether the schema is there. */
+/** Answers a row if the schema exists. */
 export const schemaInspection = "select 1 from pg_catalog.pg_namespace where nspname = $1"
 
 const expectedColumns = columns
@@ -68,14 +68,14 @@ const expectedColumns = columns
   .sort()
   .join(", ")
 
-/** What is wrong with a table that is there, or nothing. */
+/** The fault of a table that exists, or nothing. */
 export const objection = (
   [kind, persistence, found, key]: ReadonlyArray<string | null>,
   { unlogged }: Table
 ): string | undefined => {
-  if (kind !== "r" && kind !== "p") return "it is no table"
+  if (kind !== "r" && kind !== "p") return "it is not a table"
   if (found !== expectedColumns || key !== primaryKey) return "its columns are not those of a cache"
-  if (unlogged === true && persistence !== "u") return "it is logged, and unlogged was asked for"
-  if (unlogged === false && persistence === "u") return "it is unlogged, and logged was asked for"
+  if (unlogged === true && persistence !== "u") return "it is logged, but the option unlogged is true"
+  if (unlogged === false && persistence === "u") return "it is unlogged, but the option unlogged is false"
   return undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Makes the table, if it is not there, and refuses one that is another's.
+ * Makes the table, if it does not exist, and refuses a table of another kind.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -8,8 +8,8 @@ import type { Client } from "./Link.ts"
 import * as Schema from "./Schema.ts"
 
 /**
- * The table could not be made. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a permission), and
- * `Unrecognised` says that there is a table of this name which is something else: it was not touched.
+ * The table could not be made. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a permission).
+ * `Unrecognised` means that another table has this name; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly schema: string
@@ -18,19 +18,19 @@ export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly message: string
   readonly cause?: unknown
 }> {
-  /** Whether asking again may help. */
+  /** True when asking again may help. */
   get retryable(): boolean {
     return this.reason === "Unavailable"
   }
 }
 
-/** All who set up anything wait for each other: any number will do, as long as nobody else takes it. */
+/** All set-ups wait for each other by this lock. Any number will do that no other program uses. */
 const lock = "4719261846362218373"
 
-/** A dozen quick statements, and others who do the same at the same time. */
+/** Enough for a dozen quick statements, and for other processes that do the same at the same time. */
 const within = "30 seconds"
 
-/** What is asked of the client, of a transaction or of none. */
+/** A client, or a transaction of it. */
 type Asker = Pick<Client, "unsafe">
 
 const ask = (
@@ -43,23 +43,23 @@ const ask = (
     .raw()
     .then((rows) => rows.map((row) => [...row].map((field) => (field === null ? null : String(field)))))
 
-/** Whether the table is there; throws when it is something else. */
+/** True when the table exists. Throws when it is of another kind. */
 const isThere = async (asker: Asker, table: Schema.Table): Promise<boolean> => {
   const [found] = await ask(asker, Schema.inspection, [table.schema, table.table])
   if (found === undefined) return false
   const objection = Schema.objection(found, table)
   if (objection === undefined) return true
-  const message = `there is a table ${table.schema}.${table.table} already, and ${objection}`
+  const message = `there is a table ${table.schema}.${table.table} already, but ${objection}`
   throw new SetupFailed({ schema: table.schema, table: table.table, reason: "Unrecognised", message })
 }
 
-/** One transaction, in which nobody else sets up: what two make at the same time, one of them fails to make. */
+/** Makes the table in one transaction, under the lock: of two that make the same thing at once, one would fail. */
 const create = async (client: Client, table: Schema.Table): Promise<void> => {
   await client.begin(async (transaction) => {
     await transaction.unsafe(`select pg_advisory_xact_lock(${lock})`)
     if (await isThere(transaction, table)) return
     const [createSchema, ...rest] = Schema.statements(table)
-    // Even if it is there, to create it takes a permission.
+    // `create schema if not exists` needs the permission even if the schema exists.
     const known = await ask(transaction, Schema.schemaInspection, [table.schema])
     for (const statement of known.length > 0 ? rest : [createSchema!, ...rest]) await transaction.unsafe(statement)
   })
@@ -70,7 +70,7 @@ const setUp = async (client: Client, table: Schema.Table): Promise<void> => {
   try {
     await create(client, table)
   } catch (error) {
-    // By somebody who does not know of the lock.
+    // Another program made it, without the lock.
     if (!madeMeanwhile(error)) throw error
     await create(client, table)
   }
@@ -82,7 +82,7 @@ const failure = (table: Schema.Table, error: unknown): SetupFailed => {
   return new SetupFailed({ schema: table.schema, table: table.table, reason, message, cause })
 }
 
-/** Makes the table, if it is not there. */
+/** Makes the table, if it does not exist. */
 export const run = (client: Client, table: Schema.Table): Effect.Effect<void, SetupFailed> =>
   Effect.timeoutOrElse(
     Effect.tryPromise({ try: () => setUp(client, table), catch: (error) => failure(table, error) }),

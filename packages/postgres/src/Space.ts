@@ -1,16 +1,16 @@
 /**
- * Which rows an adapter works on: a table, a prefix in it, and the channel on which their changes are told.
+ * The rows of an adapter: a table, a prefix in it, and the channel of their changes.
  */
 import { createHash } from "node:crypto"
 import type { Adapter } from "@cache-locking/core"
 
-/** Which adapter this is, and what it cannot do. */
+/** The adapter's name and limits. */
 export const here: Pick<Adapter, "name" | "limits"> = {
   name: "postgres",
   limits: { keyBytes: 65_536, valueBytes: 8 * 1024 * 1024, tick: 1, clock: "store" }
 }
 
-/** The names, as they were given. */
+/** The names as given. */
 export interface Names {
   readonly schema: string
   readonly table: string
@@ -27,10 +27,10 @@ export interface Space {
   readonly channel: string
 }
 
-/** An identifier, as SQL reads it whatever is in it. */
+/** A quoted identifier, safe for any text. */
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** The space of these names. */
+/** The space with these names. */
 export const make = (names: Names): Space => {
   const { prefix, schema, table } = names
   const hash = createHash("sha256")

@@ -1,42 +1,42 @@
 /**
  * The verbs as SQL: `Entry` restated, one statement each, on the server's clock alone.
  *
- * A key is one row (see `Schema`). Its value is there when `value` is not null and until
- * `filled_at + fresh_for + stale_for`; its lease lives until `lease_until`, its cooldown until `cooling_until`. All are
- * milliseconds, as float8, which knows infinity. Rows only say when they end: every statement compares the instants
- * itself, and `collect` removes what has ended.
+ * A key is one row (see `Schema`). It has a value while `value` is not null and until `filled_at + fresh_for +
+ * stale_for`; its lease lives until `lease_until`, its cooldown until `cooling_until`. All are milliseconds, as float8,
+ * which has infinity. Rows only hold their ends: every statement compares the instants itself, and `collect` removes
+ * expired rows.
  *
- * The clock is read after a row was locked, never before: who waited for a row judges it by the time it is then.
- * (`clock_timestamp()` in a `where` or a `set` is evaluated anew when the row turns out to have changed.) What is only
- * read is read by one instant.
+ * The clock is read after a row was locked, never before: a statement that waited for a row judges it by the time after
+ * the wait. (`clock_timestamp()` in a `where` or a `set` is evaluated anew when the row turns out to have changed.)
+ * Statements that only read use one instant.
  *
- * A change is told by `pg_notify` in the statement that makes it: the SHA-256 of the key, behind `v` when there may be
- * another value and `t` when there is only another turn. Never the key, never the value, always 65 bytes.
+ * The statement that makes a change announces it by `pg_notify`: the SHA-256 of the key, after `v` when the value may
+ * have changed and `t` when only the lease did. Never the key, never the value, always 65 bytes.
  *
- * Every parameter is data. The names of the table and of the channel are quoted where they enter, in `Space`.
+ * Every parameter is data. `Space` quotes the names of the table and of the channel.
  */
 import type { Space } from "./Space.ts"
 
-/** What the messages of changed values begin with. */
+/** The first character of messages about changed values. */
 export const valueChanged = "v"
 
-const turnChanged = "t"
+const leaseChanged = "t"
 
-/** Milliseconds that an ended row is kept: who is told of a change by its hash finds the key there. */
+/** Milliseconds for which an expired row is kept, so that a feed can look its key up by the hash in a message. */
 export const collectAfter = 60_000
 
-/** How many rows one statement looks at. */
+/** The rows that one statement looks at. */
 export const pageSize = 1_000
 
-/** The statements over one table, for one prefix, which is their first parameter. */
+/** The statements over one table. Their first parameter is the prefix. */
 export interface Statements {
-  /** key, owner, leaseFor, refreshWithin, force. No row: somebody was quicker, ask again. */
+  /** key, owner, leaseFor, refreshWithin, force. No row when another client was quicker: ask again. */
   readonly acquire: string
-  /** key, owner, refreshWithin. No row: it takes a lease, or there is nothing. */
+  /** key, owner, refreshWithin. No row when the key needs a lease. */
   readonly peek: string
   /** keys, owner, refreshWithin, force. A row for every key whose answer needs no lease. */
   readonly acquireMany: string
-  /** key, token, fresh, stale, value. A row if the lease was held; so do the next three. */
+  /** key, token, fresh, stale, value. A row if the lease was held; the next three answer alike. */
   readonly fill: string
   /** key, token, fresh, stale. */
   readonly refill: string
@@ -44,7 +44,7 @@ export interface Statements {
   readonly abandon: string
   /** key, token, leaseFor. */
   readonly renew: string
-  /** key. A row if there was one: whether it had a value. */
+  /** key. A row if there was one: true if it had a value. */
   readonly remove: string
   /** keys. The same for each. */
   readonly removeMany: string
@@ -54,11 +54,11 @@ export interface Statements {
   readonly touch: string
   /** key. One row, or none. */
   readonly read: string
-  /** the last id met, the beginning of keys. A row for every row met: its id, and its key if it is listed. */
+  /** the last id met, the beginning of keys. A row for every row met: its id, and its key if the key is listed. */
   readonly keys: string
   /** ids. A row for every id that has one: id and key. */
   readonly lookUp: string
-  /** the last id met; the prefix is the last one met, too. One row unless the end is reached. */
+  /** the last id met; the prefix is the last one met, too. One row, except at the end. */
   readonly collect: string
 }
 
@@ -69,38 +69,38 @@ const instant = `(select ${now} as clock) n`
 
 const keptUntil = (row: string) => `(${row}.filled_at + ${row}.fresh_for + ${row}.stale_for)`
 
-/** What a row says at an instant, each true or false and never null, also of a row that is not there. */
+/** Conditions on a row at an instant. Each is true or false and never null, even without a row. */
 const kept = (row: string, at: string) => `(${row}.value is not null and coalesce(${at} < ${keptUntil(row)}, false))`
 const leased = (row: string, at: string) => `coalesce(${at} < ${row}.lease_until, false)`
 const cooling = (row: string, at: string) => `coalesce(${at} < ${row}.cooling_until, false)`
 
-/** Milliseconds of freshness left, below 0 when it is over. */
+/** Milliseconds of freshness left, negative for a stale value. */
 const freshFor = (row: string, at: string) => `(${row}.filled_at + ${row}.fresh_for - ${at})`
 
 const age = (row: string, at: string) => `greatest(0, ${at} - ${row}.filled_at)`
 
-/** When nothing of a row matters any more. */
+/** The instant after which nothing in a row matters. */
 const endsAt = (row: string) =>
   `coalesce(greatest(${row}.changed_at, ${keptUntil(row)}, ${row}.lease_until, ${row}.cooling_until), 0)`
 
-/** When a row may be collected: milliseconds since the epoch, an expression over the row. */
+/** The instant after which a row may be collected: milliseconds since the epoch, an expression over the row. */
 export const collectedAt = (row: string): string => `(${endsAt(row)} + ${collectAfter})`
 
-/** The parameters by which a lease is asked for. */
+/** The parameters of a request for a lease. */
 interface Asked {
   readonly owner: string
   readonly within: string
   readonly force: string
 }
 
-/** Whether the caller leads, by what a row says. */
+/** True when the caller leads, judged by a row. */
 const leads = (row: string, at: string, { force, owner, within }: Asked): string => {
   const free = `(not ${leased(row, at)} or ${row}.owner = ${owner}) and not ${cooling(row, at)}`
   const poor = `(not ${kept(row, at)} or ${freshFor(row, at)} <= greatest(0, ${within}))`
   return `(${force} or (${free} and ${poor}))`
 }
 
-/** The columns of an answer: tag (hit 0, leader 1, follower 2, cooling 3), the value and its times, and the turn. */
+/** The columns of an answer: tag (hit 0, leader 1, follower 2, cooling 3), the value and its times, and the lease. */
 const answer = (row: string, at: string, led: boolean): string =>
   [
     led
@@ -117,13 +117,13 @@ const answer = (row: string, at: string, led: boolean): string =>
     led ? "null::bytea" : `case when ${cooling(row, at)} then ${row}.cause end`
   ].join(", ")
 
-const noTurn = "owner = null, token = null, lease_since = null, lease_until = null, cooling_until = null, cause = null"
+const noLease = "owner = null, token = null, lease_since = null, lease_until = null, cooling_until = null, cause = null"
 
 /** The statements, with the names in them. */
 export const statements = ({ channel, table }: Space): Statements => {
   const tell = (kind: string, row: string) => `pg_notify('${channel}', '${kind}' || encode(${row}.id, 'hex'))`
   const here = (row: string) => `${row}.prefix = $1 and ${row}.id = sha256($2::bytea)`
-  /** The rows of keys, each looked up by itself: a plan for a table of unknown size would rather read all of a prefix. */
+  /** The rows of keys, each looked up by itself. A plan for a table of unknown size would read all of a prefix instead. */
   const among = (row: string, locked = "") => `
     (select sha256(k) as id from unnest($2::text::bytea[]) k order by 1) ks
     cross join lateral (select t.* from ${table} t where t.prefix = $1 and t.id = ks.id offset 0 ${locked}) ${row}`
@@ -133,7 +133,7 @@ export const statements = ({ channel, table }: Space): Statements => {
         from ${locked}
       ), g as (
         update ${table} t set value = null, filled_at = null, took = null, fresh_for = null, stale_for = null,
-          changed_at = f.clock, ${noTurn}
+          changed_at = f.clock, ${noLease}
         from f
         where ${same} and (f.value is not null or f.token is not null or f.cooling_until is not null)
         returning t.id, ${kept("f", "f.clock")} as existed
@@ -145,7 +145,7 @@ export const statements = ({ channel, table }: Space): Statements => {
   const many: Asked = { owner: "$3::bytea", within: "$4::float8", force: "$5::boolean" }
 
   return named({
-    // Reads first, and takes a lock only where there is a lease to be had by what it read.
+    // Reads first, and takes a lock only when the row read has a lease to grant.
     acquire: `
       with s as materialized (
         select n.clock, t.* from ${instant} left join ${table} t on ${here("t")}
@@ -183,7 +183,7 @@ export const statements = ({ channel, table }: Space): Statements => {
         update ${table} t set value = $6::bytea, fresh_for = $4::float8, stale_for = $5::float8,
           (filled_at, changed_at, took) = (
             select n.clock, n.clock, greatest(0, n.clock - t.lease_since) from ${instant}
-          ), ${noTurn}
+          ), ${noLease}
         where ${held("t")}
         returning t.id
       )
@@ -194,7 +194,7 @@ export const statements = ({ channel, table }: Space): Statements => {
         update ${table} t set fresh_for = $4::float8, stale_for = $5::float8,
           (filled_at, changed_at, took) = (
             select n.clock, n.clock, greatest(0, n.clock - t.lease_since) from ${instant}
-          ), ${noTurn}
+          ), ${noLease}
         where ${held("t")} and ${kept("t", now)}
         returning t.id
       )
@@ -208,12 +208,12 @@ export const statements = ({ channel, table }: Space): Statements => {
         where ${held("t")}
         returning t.id
       )
-      select ${tell(turnChanged, "g")} from g`,
+      select ${tell(leaseChanged, "g")} from g`,
 
     renew: `
       update ${table} t set lease_until = ${now} + $4::float8 where ${held("t")} returning 1`,
 
-    // The rows stay for a while, empty: who is told of the change by its hash finds the key there.
+    // The empty rows stay for a while, so that a feed can look their keys up.
     remove: removal(`(select t.* from ${table} t where ${here("t")} for update) l`, here("t")),
 
     // Locked in one order, so that two batches never wait for each other.
@@ -225,7 +225,7 @@ export const statements = ({ channel, table }: Space): Statements => {
         select $1, sha256($2::bytea), $2::bytea, $5::bytea, n.clock, n.clock, 0, $3::float8, $4::float8 from ${instant}
         on conflict (prefix, id) do update set value = excluded.value, took = 0,
           fresh_for = excluded.fresh_for, stale_for = excluded.stale_for,
-          (filled_at, changed_at) = (select n.clock, n.clock from ${instant}), ${noTurn}
+          (filled_at, changed_at) = (select n.clock, n.clock from ${instant}), ${noLease}
         returning t.id
       )
       select ${tell(valueChanged, "g")} from g`,
@@ -255,7 +255,7 @@ export const statements = ({ channel, table }: Space): Statements => {
     lookUp: `
       select t.id, t.key from ${table} t where t.prefix = $1 and t.id = any ($2::text::bytea[])`,
 
-    // Looks anew at what it removes, once it is locked; what somebody works on is left for another time.
+    // Looks at each row again once it is locked. Rows that another client has locked are left for another time.
     collect: `
       with p as materialized (
         select t.prefix, t.id, ${collectedAt("t")} <= n.clock as over
@@ -274,7 +274,7 @@ export const statements = ({ channel, table }: Space): Statements => {
   })
 }
 
-/** Every statement says in `pg_stat_activity` what it is. */
+/** Every statement has its name in `pg_stat_activity`. */
 const named = (texts: Statements): Statements =>
   Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [

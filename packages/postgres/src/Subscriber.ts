@@ -1,49 +1,49 @@
 /**
- * Who listens to which channel, over one connection beside the client's own.
+ * Listeners of channels, over one connection beside the client's own.
  *
- * The connection is opened by the first who listens and closed when nobody has for a while. When it is lost all its
- * listeners are told, since they may have missed something, and whoever still wants to listen joins again, which opens
- * the next one. So nothing here reconnects, and nothing is remembered of what is gone.
+ * The first listener opens the connection, and it is closed when it had no listener for a while. When it is lost, all
+ * its listeners hear of it, because they may have missed something. Those that still want to listen join again, which
+ * opens the next one. So nothing here reconnects, and no state outlives its connection.
  *
- * A pooler that hands connections out per transaction takes a LISTEN and lets it do nothing. So a new connection
- * has to hear a message that the client sends, or it is not relied on.
+ * A pooler that hands connections out per transaction accepts a LISTEN, which then has no effect. So a new connection
+ * must first receive a message that the client sends, or it is not used.
  */
 import { randomUUID } from "node:crypto"
 import postgres from "postgres"
 import { isReply } from "./Failure.ts"
 import { type Client, type Link, noop } from "./Link.ts"
 
-/** What is listened to: a channel, and on it one key by its hash, or every one. */
+/** A channel, and on it one key by its hash, or every key. */
 export interface Topic {
   readonly channel: string
   readonly id: string | undefined
 }
 
-/** One who listens. */
+/** A listener of a topic. */
 export interface Listener {
-  /** Something changed: of what kind, and of which key. */
-  readonly told: (kind: string, id: string) => void
-  /** Nothing is told any more. */
-  readonly lost: () => void
+  /** Called for a change, with its kind and the hash of its key. */
+  readonly onMessage: (kind: string, id: string) => void
+  /** Called when no more messages will come. */
+  readonly onLost: () => void
 }
 
-/** A listener's place. */
-export interface Seat {
-  /** Settles when the subscription is live, or cannot be. */
+/** A listener's membership of a subscription. */
+export interface Membership {
+  /** Settles when the subscription is live, or has failed. */
   readonly live: Promise<void>
   readonly leave: () => void
 }
 
-/** How long a connection without listeners is kept. */
+/** The time for which a connection without listeners is kept. */
 const idleFor = 10_000
 
-/** How often a connection with listeners is asked whether it still stands. */
+/** The pause between pings of a connection with listeners. */
 const pingEvery = 15_000
 
-/** How long nobody tries again after a connection that did not hear. */
-const deafFor = 60_000
+/** The time without further attempts after a connection that received nothing. */
+const silentFor = 60_000
 
-/** The kind of message by which a connection proves that it hears. */
+/** The kind of message by which a connection proves that it receives any. */
 const proofKind = "p"
 
 /** The promise, or a rejection when it takes too long. */
@@ -74,11 +74,11 @@ const beside = (
     shared: { retries: 0, typeArrayMap: {} }
   } as never)
 
-/** One channel, for all who listen to it. */
+/** One channel, shared by all its listeners. */
 class Subscription {
   readonly byKey = new Map<string, Set<Listener>>()
   readonly toAll = new Set<Listener>()
-  /** Who has a place, or waits for one. */
+  /** The memberships, live or not yet. */
   seats = 0
   isLive = false
   live: Promise<void> = Promise.resolve()
@@ -110,16 +110,16 @@ class Subscription {
   tell(message: string): void {
     const kind = message.slice(0, 1)
     const id = message.slice(1)
-    for (const listener of [...(this.byKey.get(id) ?? []), ...this.toAll]) listener.told(kind, id)
+    for (const listener of [...(this.byKey.get(id) ?? []), ...this.toAll]) listener.onMessage(kind, id)
   }
 }
 
 /** One connection. */
-class Line {
+class Connection {
   private readonly sql: Client
   private readonly link: Link
   private readonly timeout: number
-  private readonly onGone: (deaf: boolean) => void
+  private readonly onGone: (silent: boolean) => void
   private readonly subscriptions = new Map<string, Subscription>()
   private readonly proof = randomUUID()
   private heard: (() => void) | undefined
@@ -131,7 +131,7 @@ class Line {
   private idle: NodeJS.Timeout | undefined
   private pings: NodeJS.Timeout | undefined
 
-  constructor(link: Link, timeout: number, onGone: (deaf: boolean) => void) {
+  constructor(link: Link, timeout: number, onGone: (silent: boolean) => void) {
     this.link = link
     this.timeout = timeout
     this.onGone = onGone
@@ -140,11 +140,11 @@ class Line {
         if (message === proofKind + this.proof) this.heard?.()
         else this.subscriptions.get(channel)?.tell(message)
       },
-      onclose: () => this.end(new Error("the connection that listens was lost"))
+      onclose: () => this.end(new Error("the listening connection was lost"))
     })
   }
 
-  join({ channel, id }: Topic, listener: Listener): Seat {
+  join({ channel, id }: Topic, listener: Listener): Membership {
     clearTimeout(this.idle)
     this.pings ??= setInterval(() => this.ping(), pingEvery).unref()
     let subscription = this.subscriptions.get(channel)
@@ -172,18 +172,18 @@ class Line {
     return { live, leave }
   }
 
-  /** Tells everybody; those whose subscription was not live yet are told by its failure. */
-  end(cause: unknown, deaf = false): void {
+  /** Ends the connection for all listeners. Those whose subscription was not live yet get its failure. */
+  end(cause: unknown, silent = false): void {
     if (this.gone) return
     this.gone = true
     this.cause = cause
     this.stopTimers()
-    this.onGone(deaf)
+    this.onGone(silent)
     this.sql.end({ timeout: 0 }).catch(noop)
     const subscriptions = [...this.subscriptions.values()]
     this.subscriptions.clear()
     for (const { all, isLive } of subscriptions) {
-      if (isLive) for (const listener of all) listener.lost()
+      if (isLive) for (const listener of all) listener.onLost()
     }
   }
 
@@ -195,7 +195,7 @@ class Line {
       if (this.gone) throw this.cause
     } catch (error) {
       if (this.subscriptions.get(channel) === subscription) this.subscriptions.delete(channel)
-      // A refusal is the channel's alone; anything else says that the connection does not work.
+      // A refusal concerns the channel alone. Any other error means that the connection does not work.
       if (isReply(error)) this.restWhenEmpty()
       else this.end(error)
       throw this.cause ?? error
@@ -208,15 +208,16 @@ class Line {
       this.heard = resolve
     })
     await within(this.link.send("select pg_notify($1, $2)", [channel, proofKind + this.proof]), this.timeout)
-    await within(heard, this.timeout, deafness).catch((error) => {
+    await within(heard, this.timeout, silence).catch((error) => {
       this.end(error, true)
       throw error
     })
   }
 
   /**
-   * Messages may come a little after the answer to whoever caused them, but before the answer to what is asked on this
-   * connection thereafter: so nobody who joins is told of what was before. Those who come meanwhile share the next question.
+   * A message may come a little after the answer to the statement that caused it, but before the answer to a query that
+   * this connection sends afterwards. So a listener that joins gets no message from before. Listeners that join
+   * meanwhile share the next query.
    */
   private caughtUp(): Promise<void> {
     this.next ??= (this.asking ?? Promise.resolve()).then(() => {
@@ -227,7 +228,7 @@ class Line {
     return this.next
   }
 
-  /** A connection that is dead without knowing it would keep its listeners waiting. */
+  /** Without pings, listeners would go on waiting on a connection that is dead unnoticed. */
   private ping(): void {
     within(this.sql.unsafe("select 1"), this.timeout).catch((cause) => this.end(cause))
   }
@@ -245,37 +246,37 @@ class Line {
   }
 }
 
-const deafness = "the connection that listens hears nothing: is there a pooler in between that shares connections?"
+const silence = "the listening connection receives nothing: is there a pooler in between that shares connections?"
 
 /** The listeners of one client. */
 export class Subscriber {
   private readonly link: Link
-  private line: Line | undefined
-  private deafUntil = 0
+  private connection: Connection | undefined
+  private silentUntil = 0
 
   constructor(link: Link) {
     this.link = link
   }
 
-  /** Listens to a topic; takes at most `timeout` milliseconds for each step of connecting and subscribing. */
-  join(topic: Topic, listener: Listener, timeout: number): Seat {
-    if (this.line === undefined) {
-      if (performance.now() < this.deafUntil) {
-        const live = Promise.reject(new Error(deafness))
+  /** Listens to a topic. Each step of connecting and subscribing takes at most `timeout` milliseconds. */
+  join(topic: Topic, listener: Listener, timeout: number): Membership {
+    if (this.connection === undefined) {
+      if (performance.now() < this.silentUntil) {
+        const live = Promise.reject(new Error(silence))
         live.catch(noop)
         return { live, leave: noop }
       }
-      const opened: Line = new Line(this.link, timeout, (deaf) => {
-        if (this.line === opened) this.line = undefined
-        if (deaf) this.deafUntil = performance.now() + deafFor
+      const opened: Connection = new Connection(this.link, timeout, (silent) => {
+        if (this.connection === opened) this.connection = undefined
+        if (silent) this.silentUntil = performance.now() + silentFor
       })
-      this.line = opened
+      this.connection = opened
     }
-    return this.line.join(topic, listener)
+    return this.connection.join(topic, listener)
   }
 
-  /** Closes the connection and tells everybody. The next who listens opens another. */
+  /** Closes the connection, which all listeners hear. The next listener opens another. */
   readonly close = (): void => {
-    this.line?.end(new Error("the adapter was closed"))
+    this.connection?.end(new Error("the adapter was closed"))
   }
 }

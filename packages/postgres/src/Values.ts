@@ -1,5 +1,5 @@
 /**
- * The table as a store of values alone, beside leases that are kept elsewhere.
+ * The table as a store of values alone, with the leases in another store.
  */
 import { Identity, type ValueStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import type { Resolved } from "./Options.ts"
 import { here } from "./Space.ts"
 import { Verbs } from "./Verbs.ts"
 
-/** The values of a space: one store for each, so that adapters over the same two stores share their flights. */
+/** One store of values for each space, so that adapters over the same two stores share their flights. */
 const valuesOf = Identity.perObject((_: object, resolved: Resolved): ValueStore.ValueStore => {
   const verbs = new Verbs(resolved)
   return {

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Acquiring, arrayOf, keysAtOnce } from "./Acquiring.ts"
+import { Acquirer, arrayOf, keysAtOnce } from "./Acquirer.ts"
 import { Calls } from "./Calls.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { Collector } from "./Collector.ts"
@@ -31,7 +31,7 @@ import { type Statements, statements } from "./Statements.ts"
 
 const encoder = new TextEncoder()
 
-/** The form that the server gives tokens. Anything else is nobody's, and is sent as null. */
+/** The form of the server's tokens. Any other text is no token, and is sent as null. */
 const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const tokenOf = (token: string): string | null => (tokenForm.test(token) ? token : null)
@@ -43,7 +43,7 @@ const spans = (lifetime: Lifetime): readonly [fresh: number, stale: number] => {
 
 const some = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.length > 0)
 
-/** How many of the rows that were emptied had a value. */
+/** The number of emptied rows that had a value. */
 const removed = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.filter(([existed]) => Reply.isTrue(existed)).length)
 
 /** The verbs. Every one can be taken off the object. */
@@ -53,7 +53,7 @@ export class Verbs {
   private readonly setup: Resolved
   private readonly prefix: string
   private readonly statements: Statements
-  private readonly acquiring: Acquiring
+  private readonly acquirer: Acquirer
   private readonly feeds = new Set<ChangeFeed>()
   private readonly hashes = new Hashes()
   readonly acquire: Adapter["acquire"]
@@ -66,9 +66,9 @@ export class Verbs {
     this.calls = new Calls(resolved.link, resolved.timeout)
     this.collector = new Collector(this.calls, this.statements.collect, this.prefix)
     const { calls, prefix, statements: texts } = this
-    this.acquiring = new Acquiring({ calls, prefix, statements: texts, bytesOf: this.bytesOf, wrote: this.wrote })
-    this.acquire = this.acquiring.one
-    this.acquireMany = this.acquiring.many
+    this.acquirer = new Acquirer({ calls, prefix, statements: texts, bytesOf: this.bytesOf, wrote: this.wrote })
+    this.acquire = this.acquirer.one
+    this.acquireMany = this.acquirer.many
   }
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
@@ -90,7 +90,7 @@ export class Verbs {
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "delete", key)
       if (refusal !== undefined) return Effect.fail(refusal)
-      this.acquiring.forget(key)
+      this.acquirer.forget(key)
       const gone = this.calls.statement(
         "delete",
         key,
@@ -148,11 +148,13 @@ export class Verbs {
           changed.openUnsafe()
         }
         const topic = { channel: space.channel, id: hashOf(key) }
-        return { changed, seat: subscriber.join(topic, { told: wake, lost: wake }, timeout) }
+        return { changed, membership: subscriber.join(topic, { onMessage: wake, onLost: wake }, timeout) }
       }),
-      ({ seat }) => Effect.sync(seat.leave)
+      ({ membership }) => Effect.sync(membership.leave)
     )
-    return Effect.flatMap(join, ({ changed, seat }) => Effect.as(live("watch", key, seat.live), changed.await))
+    return Effect.flatMap(join, ({ changed, membership }) =>
+      Effect.as(live("watch", key, membership.live), changed.await)
+    )
   }
 
   readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
@@ -175,7 +177,7 @@ export class Verbs {
     return Effect.flatMap(feed, (feed) => live("changes", undefined, feed.live))
   }
 
-  /** Page by page in the order of hashes, which never change, so that a key that is there all the time is met. */
+  /** Lists page by page in the order of hashes, which never change, so that every key that exists all the time is met. */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.suspend(() => {
       const beginning = encoder.encode(start)
@@ -188,19 +190,19 @@ export class Verbs {
       )
     })
 
-  /** Removes every row of the table that has ended; answers how many there were. */
+  /** Removes every expired row of the table, and answers how many there were. */
   get collect(): Effect.Effect<number, AdapterError> {
     return this.collector.all
   }
 
-  /** Ends what listens here, and the connection for messages, which other adapters over the client open anew. */
+  /** Ends the feeds and the connection for messages. Other adapters over the client open their own anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     for (const feed of this.feeds) feed.close()
     this.feeds.clear()
     this.setup.subscriber.close()
   })
 
-  /** For verbs that answer whether there was something to do. */
+  /** Runs a verb that answers true if it changed a row. */
   private ask(
     operation: Operation,
     statement: keyof Statements,
@@ -216,7 +218,7 @@ export class Verbs {
     })
   }
 
-  /** The key as it is sent. Who listens will be told of it by its hash. */
+  /** The key as it is sent. It is remembered for feeds, whose messages have its hash. */
   private readonly bytesOf = (key: string): Uint8Array => {
     if (this.feeds.size > 0) this.hashes.note(key)
     return encoder.encode(key)

@@ -1,24 +1,24 @@
 import { sleep } from "@cache-locking/conformance-kit/testing"
 import { expect, it } from "vitest"
-import { Sightings } from "../src/Sightings.ts"
+import { Hints } from "../src/Hints.ts"
 
 it("remembers for as long as it is told, less what is wanted", async () => {
-  const sightings = new Sightings()
-  expect(sightings.has("k", 0)).toBe(false)
-  sightings.note("k", 20)
-  sightings.note("endless", Number.POSITIVE_INFINITY)
-  expect(sightings.has("k", 0)).toBe(true)
-  expect(sightings.has("k", 1_000)).toBe(false)
+  const hints = new Hints()
+  expect(hints.has("k", 0)).toBe(false)
+  hints.note("k", 20)
+  hints.note("endless", Number.POSITIVE_INFINITY)
+  expect(hints.has("k", 0)).toBe(true)
+  expect(hints.has("k", 1_000)).toBe(false)
   await sleep(25)
-  expect(sightings.has("k", 0)).toBe(false)
-  expect(sightings.has("endless", 1_000)).toBe(true)
-  sightings.forget("endless")
-  expect(sightings.has("endless", 0)).toBe(false)
+  expect(hints.has("k", 0)).toBe(false)
+  expect(hints.has("endless", 1_000)).toBe(true)
+  hints.forget("endless")
+  expect(hints.has("endless", 0)).toBe(false)
 })
 
 it("remembers no more than ten thousand keys, and the newest of all", () => {
-  const sightings = new Sightings()
-  for (let i = 0; i <= 10_000; i++) sightings.note(`k${i}`, 1_000)
-  expect(sightings.has("k10000", 0)).toBe(true)
-  expect(sightings.has("k0", 0)).toBe(false)
+  const hints = new Hints()
+  for (let i = 0; i <= 10_000; i++) hints.note(`k${i}`, 1_000)
+  expect(hints.has("k10000", 0)).toBe(true)
+  expect(hints.has("k0", 0)).toBe(false)
 })

@@ -76,7 +76,7 @@ describe("setup", () => {
       ["logged", true]
     ] as const) {
       const error = await failureOf(PostgresAdapter.setup({ client, table, unlogged }))
-      expect(error).toMatchObject({ reason: "Unrecognised", message: expect.stringContaining("asked for") })
+      expect(error).toMatchObject({ reason: "Unrecognised", message: expect.stringContaining("option unlogged") })
     }
   })
 

@@ -185,7 +185,8 @@ describe("watch", () => {
     const link = new Link(clientOf(url))
     link.send = async () => []
     const subscriber = new Subscriber(link)
-    const join = () => subscriber.join({ channel: "cache_locking_x", id: "x" }, { told: () => {}, lost: () => {} }, 200)
+    const join = () =>
+      subscriber.join({ channel: "cache_locking_x", id: "x" }, { onMessage: () => {}, onLost: () => {} }, 200)
     await expect(join().live).rejects.toThrow(/pooler/)
     const began = performance.now()
     await expect(join().live).rejects.toThrow(/pooler/)
