@@ -28,10 +28,10 @@ export const refusal = (
   const rejected = (message: string): AdapterError =>
     new AdapterError({ adapter: adapter.name, operation, key, reason: "Rejected", message })
   const { keyBytes, valueBytes } = adapter.limits
-  if (!keyFits(key, keyBytes)) return rejected(`the key is longer than the ${keyBytes} bytes that a key may have here`)
+  if (!keyFits(key, keyBytes)) return rejected(`the key is longer than ${keyBytes} bytes, the most for this adapter`)
   if (!key.isWellFormed()) return rejected("the key has a lone surrogate, which UTF-8 cannot tell from another")
   if (value !== undefined && value.bytes.byteLength > valueBytes) {
-    return rejected(`the value has ${value.bytes.byteLength} bytes, and ${valueBytes} are the most here`)
+    return rejected(`the value has ${value.bytes.byteLength} bytes; the most for this adapter is ${valueBytes}`)
   }
   return undefined
 }

@@ -27,7 +27,9 @@ describe("Limits", () => {
 
   it("refuses a value of one byte more, and never shows it", () => {
     expect(Limits.refusal(adapter, "fill", "k", of(4))).toBeUndefined()
-    expect(Limits.refusal(adapter, "fill", "k", of(5))?.message).toBe("the value has 5 bytes, and 4 are the most here")
+    expect(Limits.refusal(adapter, "fill", "k", of(5))?.message).toBe(
+      "the value has 5 bytes; the most for this adapter is 4"
+    )
   })
 
   it("refuses nothing for its length where there is no limit", () => {
