@@ -1,5 +1,5 @@
 /**
- * Asking for leases: a look first, and a write only where the lease seems to be had.
+ * Acquires keys: a read first, and a write only if the lease seems free.
  */
 import {
   type Acquired,
@@ -20,20 +20,20 @@ import { failures } from "./Failure.ts"
 import * as Statements from "./Statements.ts"
 import { entryOf, here, type StoredEntry } from "./StoredEntry.ts"
 
-/** How often a key is asked for that others change at the same time, and the pause before each time but the first. */
+/** The attempts at a key that other clients keep changing, and the pause between two of them. */
 const attempts = 20
 const pauseMs = 5
 
-/** How many of a batch are acquired at once. */
+/** The keys of a batch that are acquired at once. */
 const concurrency = 32
 
-/** What one who may not lead is told; nothing when the lease is to be had. */
+/** The answer to a caller that may not lead; nothing when the lease is free. */
 const withoutLease = (found: StoredEntry, options: AcquireOptions): Exclude<Acquired, Leader> | undefined => {
   const [answer] = Entry.acquire(entryOf(found), found.now!.getTime(), options, () => Token(""))
   return answer._tag === "Leader" ? undefined : answer
 }
 
-export class Acquiring {
+export class Acquirer {
   private readonly calls: BoundedCalls.Calls
   private readonly documents: Documents
 
@@ -49,7 +49,7 @@ export class Acquiring {
       return this.calls.run("acquire", key, ({ signal }) => this.ask(key, options, signal))
     })
 
-  /** One read of all; then those that are to be led, one by one. */
+  /** Reads all keys at once, then acquires the ones whose lease seems free, one by one. */
   readonly many: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Effect.suspend(() => {
       const refusal = Limits.refusalOfAny(here, "acquireMany", keys)
@@ -61,9 +61,9 @@ export class Acquiring {
     })
 
   /**
-   * Reads; only when the lease seems to be had, asks for it. Whoever was faster is then seen by another look.
+   * Reads first, and asks for the lease only if it seems free. If another client was faster, the next read finds its lease.
    *
-   * @param seen what a batch read, `null` for nothing; left out to read first
+   * @param seen the document that a batch read, `null` for none; left out to read first
    */
   private async ask(
     key: string,
@@ -83,7 +83,7 @@ export class Acquiring {
       if (granted !== undefined) return granted
       looked = undefined
     }
-    throw failures.unavailable("acquire", key, `the key changed ${attempts} times while it was asked for`)
+    throw failures.unavailable("acquire", key, `the key changed ${attempts} times during the call`)
   }
 
   private async grant(key: string, options: AcquireOptions, signal: AbortSignal): Promise<Acquired | undefined> {
@@ -99,7 +99,7 @@ export class Acquiring {
     const after = await this.documents.upsert(key, pipeline, undefined, signal)
     if (after?.by !== mine || after.lease === undefined || after.at === undefined) return undefined
     const { token } = after.lease
-    // What is stale beside the lease is what there would be for one who takes it by force.
+    // The stale value beside the lease is the one that a forced acquire would get.
     return Entry.acquire(entryOf(after), after.at, { owner: options.owner, leaseFor, force: true }, () =>
       Token(token)
     )[0]

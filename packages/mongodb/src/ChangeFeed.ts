@@ -1,28 +1,28 @@
 /**
- * The changes of all keys, for as long as somebody wants them.
+ * The changes of all keys, while the adapter has a listener for them.
  *
- * Unlike a watcher it joins again by itself when the change stream is lost, and says so before and after.
+ * Unlike a watcher, a feed joins again by itself when the change stream is lost, and reports both.
  */
 import type { ChangeListener } from "@cache-locking/core"
-import type { ChangeSubscriber, Listener, Seat } from "./ChangeSubscriber.ts"
+import type { ChangeSubscriber, Listener, Membership } from "./ChangeSubscriber.ts"
 
 /**
- * The pauses between attempts to join again, in milliseconds: doubling, from the first to the last, and half of
- * each by chance, since all processes lose a server at once.
+ * The pauses between attempts to join again, in milliseconds. They double from the first to the longest, and half of
+ * each is random, because all processes lose a server at once.
  */
 const firstPause = 50
 const longestPause = 2_000
 
 export class ChangeFeed implements Listener {
-  /** Settles when the subscription is live for the first time, or cannot be. */
+  /** Settles when the subscription is live for the first time, or has failed. */
   readonly live: Promise<void>
   private readonly subscriber: ChangeSubscriber
   private readonly listener: ChangeListener
   private readonly timeout: number
-  private seat: Seat
-  /** Whether the seat of the last attempt is gone. */
-  private seatLost = false
-  /** Whether the listener believes that it hears everything. */
+  private membership: Membership
+  /** True when the membership of the last attempt is gone. */
+  private membershipLost = false
+  /** True while the listener counts on hearing every change. */
   private heard = false
   private stopped = false
   private pause = firstPause
@@ -32,27 +32,27 @@ export class ChangeFeed implements Listener {
     this.subscriber = subscriber
     this.listener = listener
     this.timeout = timeout
-    this.seat = this.join()
-    this.live = this.seat.live.then(() => {
+    this.membership = this.join()
+    this.live = this.membership.live.then(() => {
       if (this.stopped) return
       this.heard = true
-      if (this.seatLost) this.lose()
+      if (this.membershipLost) this.lose()
     })
-    // Who wanted it may be gone before it is known.
+    // The caller may be gone before this settles.
     this.live.catch(() => {})
   }
 
-  readonly told = (key: string, valued: boolean): void => {
+  readonly onMessage = (key: string, valued: boolean): void => {
     if (valued && !this.stopped) this.listener.changed(key)
   }
 
-  readonly lost = (): void => {
-    this.seatLost = true
-    // What never was live has failed, and its caller knows; what tries again goes on by itself.
+  readonly onLost = (): void => {
+    this.membershipLost = true
+    // A feed that never was live has failed, and its caller knows. One that tries again goes on by itself.
     if (this.heard && !this.stopped) this.lose()
   }
 
-  /** Ends it before its scope does. */
+  /** Ends the feed before its scope does. */
   close(): void {
     if (this.stopped) return
     this.stop()
@@ -62,7 +62,7 @@ export class ChangeFeed implements Listener {
   readonly stop = (): void => {
     this.stopped = true
     clearTimeout(this.timer)
-    this.seat.leave()
+    this.membership.leave()
   }
 
   private lose(): void {
@@ -71,8 +71,8 @@ export class ChangeFeed implements Listener {
     this.listener.lost()
   }
 
-  private join(): Seat {
-    this.seatLost = false
+  private join(): Membership {
+    this.membershipLost = false
     return this.subscriber.join(undefined, this, this.timeout)
   }
 
@@ -82,11 +82,11 @@ export class ChangeFeed implements Listener {
   }
 
   private readonly joinAgain = (): void => {
-    this.seat = this.join()
-    this.seat.live.then(
+    this.membership = this.join()
+    this.membership.live.then(
       () => {
         if (this.stopped) return
-        if (this.seatLost) {
+        if (this.membershipLost) {
           this.joinLater()
           return
         }

@@ -1,34 +1,34 @@
 /**
- * One change stream of a collection for all who watch in this process: opened when first needed, closed when nobody
- * did for a while.
+ * One change stream of a collection for all listeners of this process: opened when first needed, closed when it had no
+ * listener for a while.
  *
- * Whether there are change streams is asked, not assumed: a server that stands alone has none.
+ * The subscriber asks the server if it has change streams: a server that stands alone has none.
  */
 import type { Document } from "mongodb"
 import { following, verbs } from "./Statements.ts"
 
-/** Hears of one key, or of all. */
+/** A listener to one key, or to all. */
 export interface Listener {
-  /** A key changed; `valued` if its value did. */
-  readonly told: (key: string, valued: boolean) => void
-  /** Nothing is told any more; the seat is gone. */
-  readonly lost: () => void
+  /** Called when a key changed; `valued` if its value did. */
+  readonly onMessage: (key: string, valued: boolean) => void
+  /** Called when no more changes will come. The membership is gone. */
+  readonly onLost: () => void
 }
 
-/** A place among the listeners. */
-export interface Seat {
-  /** Resolves once every later change is told. */
+/** A listener's membership of the change stream. */
+export interface Membership {
+  /** Resolves once every later change will be heard. */
   readonly live: Promise<void>
   readonly leave: () => void
 }
 
-/** What is used of the driver's change stream. */
+/** The part of the driver's change stream that is used. */
 export interface Changes {
   on(event: "change" | "resumeTokenChanged" | "error" | "end" | "close", listener: (of: any) => void): unknown
   close(): Promise<void>
 }
 
-/** What is used of the driver's collection. */
+/** The part of the driver's collection that is used. */
 export interface Watched {
   readonly db: { command(command: Document, options?: object): Promise<Document> }
   watch(pipeline: Array<Document>, options: object): Changes
@@ -42,13 +42,13 @@ export class NoChangeStreams extends Error {
   }
 }
 
-/** How long the server holds a question back when there is nothing to tell. */
+/** The time for which the server holds a request back when nothing changes. */
 const awaitMs = 1_000
-/** Without an answer for so long the stream is lost: five are missing. */
+/** A stream without an answer for this long is lost: five answers are missing. */
 const silentMs = 5 * awaitMs
-/** How long a stream is kept that nobody needs. */
+/** The time for which a stream without listeners is kept. */
 const idleMs = 10_000
-/** How long it is believed that there are no change streams. */
+/** The time for which the subscriber remembers that the server has no change streams. */
 const absentMs = 60_000
 
 interface Opened {
@@ -72,8 +72,8 @@ export class ChangeSubscriber {
     this.collection = collection
   }
 
-  /** Joins those who hear of a key, or of all keys. `timeout` bounds how long it may take to be live. */
-  join(key: string | undefined, listener: Listener, timeout: number): Seat {
+  /** Listens to a key, or to all keys. The stream must be live within `timeout` milliseconds. */
+  join(key: string | undefined, listener: Listener, timeout: number): Membership {
     const listeners = key === undefined ? this.everything : (this.byKey.get(key) ?? new Set())
     if (key !== undefined) this.byKey.set(key, listeners)
     listeners.add(listener)
@@ -87,7 +87,7 @@ export class ChangeSubscriber {
     return { live: this.opened.live, leave }
   }
 
-  /** Ends the stream. All who listen are told, and the next one who joins opens another. */
+  /** Ends the stream, which all listeners hear. The next listener opens another. */
   close(): void {
     this.opened?.close()
   }
@@ -127,7 +127,7 @@ export class ChangeSubscriber {
       resolve()
     }
     const opened: Opened = { live: promise, close }
-    // Nobody may be waiting for it any more.
+    // Perhaps no listener waits for it any more.
     promise.catch(noop)
     this.begin(opening.signal).then(
       (begun) => {
@@ -139,7 +139,7 @@ export class ChangeSubscriber {
           stream.close().catch(noop)
           return
         }
-        // Told with the very first answer, and with every one after it.
+        // The driver emits this with the very first answer, and with every later one.
         stream.on("resumeTokenChanged", heard)
         stream.on("change", (event: Document) => {
           if (closed) return
@@ -168,7 +168,7 @@ export class ChangeSubscriber {
     const valued = !by.startsWith(verbs.abandon)
     const watchers = this.byKey.get(key)
     for (const listener of watchers === undefined ? this.everything : [...watchers, ...this.everything]) {
-      listener.told(key, valued)
+      listener.onMessage(key, valued)
     }
   }
 
@@ -177,6 +177,6 @@ export class ChangeSubscriber {
     const listeners = [...this.everything, ...[...this.byKey.values()].flatMap((watchers) => [...watchers])]
     this.everything.clear()
     this.byKey.clear()
-    for (const listener of listeners) listener.lost()
+    for (const listener of listeners) listener.onLost()
   }
 }

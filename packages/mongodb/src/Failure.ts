@@ -1,12 +1,11 @@
-/**
- * What an error of the driver or the server means.
+/** * The meaning of errors of the driver and the server.
  *
- * Servers quote the command that they refuse, and a command holds values: what is passed on has the words before the
- * quotation.
+ * Servers quote the command that they refuse, and a command holds values: only the words before the quotation are
+ * shown.
  */
 import { Failures } from "@cache-locking/core"
 
-/** Codes of the server with which asking again does not help. Every other may pass. */
+/** Codes of the server with which asking again does not help. Every other failure may pass. */
 const rejecting: ReadonlySet<unknown> = new Set([
   2, // BadValue
   9, // FailedToParse
@@ -38,7 +37,7 @@ const rejecting: ReadonlySet<unknown> = new Set([
   17_276
 ])
 
-/** Errors of the driver's own that are about what was asked, not about the connection. */
+/** Errors of the driver itself that concern the request, not the connection. */
 const misused: ReadonlySet<string> = new Set([
   "MongoInvalidArgumentError",
   "MongoCompatibilityError",
@@ -48,7 +47,7 @@ const misused: ReadonlySet<string> = new Set([
   "BSONVersionError"
 ])
 
-/** What follows the first quotation is data. */
+/** The words before the first quotation. The rest may be data. */
 const withoutData = (words: string): string => words.split(/[{"`]|(?<=^|\s)'/, 1)[0]!.replace(/[\s:,(]+$/, "")
 
 const wordsOf = (error: unknown): string => {
@@ -61,8 +60,8 @@ const wordsOf = (error: unknown): string => {
 }
 
 /**
- * Two made the document at once, and the other was first. DocumentDB, the engine of Azure and FerretDB, then fails to
- * understand the time; MongoDB says what it is.
+ * True when two clients made the document at once and the other was first. MongoDB then reports a duplicate key;
+ * DocumentDB, the engine of Azure and FerretDB, reports a fault in `$$NOW`.
  */
 export const isLostUpsert = (error: unknown): boolean =>
   Failures.codeOf(error) === 11_000 ||

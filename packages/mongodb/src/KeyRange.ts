@@ -23,12 +23,12 @@ const end = (prefix: string): string | undefined => {
   return last === undefined ? undefined : String.fromCodePoint(...points, next(last))
 }
 
-/** All keys that begin with the prefix; nothing where no key can. */
+/** All keys that begin with the prefix; nothing if no key can. */
 export const of = (prefix: string): KeyRange | undefined => {
   if (!prefix.isWellFormed()) return undefined
   const $lt = end(prefix)
   return { $gte: prefix, ...($lt !== undefined && { $lt }) }
 }
 
-/** What is left of a range after a key. */
+/** The rest of a range after a key. */
 export const after = ({ $lt }: KeyRange, key: string): KeyRange => ({ $gt: key, ...($lt !== undefined && { $lt }) })

@@ -72,7 +72,7 @@ export function make(options: Options): Adapter {
 }
 
 /**
- * The adapter as a layer. The client stays the caller's.
+ * The adapter as a layer. The caller owns the client.
  *
  * @throws InvalidOption
  */
@@ -84,13 +84,13 @@ export function layer(options: Options & { readonly leases?: undefined }): Layer
 export function layer(options: Options): Layer.Layer<Adapter>
 export function layer(options: Options): Layer.Layer<Adapter> | Layer.Layer<Adapter | ListingAdapter> {
   const adapter = make(options)
-  // What cannot list is not given as a service that can.
+  // An adapter that cannot list is not provided as a service that can.
   return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
     Effect.succeed(adapter as ListingAdapter)
   )
 }
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Omit<Settings, "leases"> {
   /** `mongodb://` or `mongodb+srv://`, with credentials, and with the database if `database` is not given. */
   readonly url: Redacted.Redacted
@@ -102,9 +102,9 @@ const connect = (url: Redacted.Redacted) =>
       Effect.promise(() => import("mongodb")),
       ({ MongoClient }) =>
         Effect.try({
-          // Connects when it is first used; what goes wrong is told by the verb that it concerns.
+          // It connects when it is first used. The verb that an error concerns reports it.
           try: () => new MongoClient(Redacted.value(url)),
-          // Neither the URL nor the driver's words about it: both may have the password.
+          // Shows neither the URL nor the driver's words about it: both may hold the password.
           catch: () => Check.invalid("url", "redacted", "a URL of the mongodb driver")
         })
     ),

@@ -10,41 +10,42 @@ import type { StoredEntry } from "./StoredEntry.ts"
 /** A client of the `mongodb` driver, 7 or newer. It need not be connected yet. */
 export type Client = MongoClient
 
-/** Where the cache is. */
+/** The place of the cache. */
 export interface PlaceSettings {
-  /** The database. Default: that of the client's URL, which is `"test"` if it names none. */
+  /** The database. By default the one in the client's URL, or `"test"` if it names none. */
   readonly database?: string | undefined
-  /** The collection, which is the cache's alone. Caches in different collections never meet. Default `"cache"`. */
+  /** The collection, which only the cache may use. Caches in different collections never meet. Default `"cache"`. */
   readonly collection?: string | undefined
 }
 
-/** What every adapter over MongoDB can be told. */
+/** The settings of an adapter over MongoDB, all but the client. */
 export interface Settings extends PlaceSettings {
   /**
-   * How many members of a replica set must have a change before it is answered: a number of at least 1, or
-   * `"majority"`, the default. With less a failover can take back a lease, a fill or a delete that was answered.
+   * The members of a replica set that must have a change before it is acknowledged: a number of at least 1, or
+   * `"majority"`, the default. With fewer members a failover can take back a lease, a fill or a delete that was
+   * acknowledged.
    */
   readonly writeConcern?: "majority" | number | undefined
   /**
-   * Whether followers are woken and changes are told by a change stream, over a connection of the client's. Where the
-   * deployment has none (a server that stands alone) it is found out at the first use: watching fails, typed, and the
-   * cache polls. `false`: not even tried. Default `true`.
+   * True to wake followers and send `changes` by a change stream, over a connection of the client's. A deployment
+   * without change streams (a server that stands alone) is found out at the first use: watching fails with a typed
+   * error, and the cache polls. `false` does not even try. Default `true`.
    */
   readonly watch?: boolean | undefined
-  /** How long any verb may take, finding the server included. Default 2 seconds. */
+  /** The longest time that a verb may take, including the search for the server. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
-  /** Keeps only the values here, and all leases in this adapter. What lists and wakes is then its, too. */
+  /** An adapter that keeps all leases, while MongoDB keeps only the values. It also does the listing and the waking. */
   readonly leases?: Adapter | undefined
 }
 
 /** A collection of a client. */
 export interface Place extends PlaceSettings {
-  /** Stays the caller's: the adapter never closes it. */
+  /** The caller owns the client: the adapter never closes it. */
   readonly client: Client
 }
 
 export interface Options extends Settings {
-  /** Stays the caller's: the adapter never closes it. */
+  /** The caller owns the client: the adapter never closes it. */
   readonly client: Client
 }
 
@@ -76,7 +77,7 @@ export interface Resolved {
 const clientOf = (client: Client): Client => {
   const { close, db, startSession } = (client ?? {}) as unknown as Record<string, unknown>
   if ([close, db, startSession].every((method) => typeof method === "function")) return client
-  // What was given may hold a password.
+  // The value given may hold a password.
   throw Check.invalid("client", typeof client, acceptedClient)
 }
 
@@ -126,7 +127,7 @@ export const checkSettings = (settings: Settings) => ({
 })
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */
@@ -135,7 +136,7 @@ export const checkConfigured = (settings: Settings): void => {
   checkSettings(settings)
 }
 
-/** The collection, spoken to as the adapter needs it, whatever the client does otherwise. */
+/** The collection with the options that the adapter needs, independent of the client's own. */
 export const reach = (
   client: Client,
   database: string | undefined,
@@ -146,7 +147,7 @@ export const reach = (
   clientOf(client)
     .db(database)
     .collection<StoredEntry>(collection, {
-      // Only the primary knows who leads; and what it knows must not wait to be known by the others.
+      // Only the primary knows the leader, and its answers must not wait for the other members.
       readPreference: "primary",
       readConcern: { level: "local" },
       writeConcern: { w: writeConcern, wtimeoutMS: Math.ceil(timeout) },
@@ -172,11 +173,11 @@ export const resolve = (options: Options): Resolved => {
 
 const placeNames = new Set(["client", "database", "collection", "dryRun"])
 
-/** How long setting up may wait for the server: it builds an index. */
+/** The bound of a set-up, in milliseconds. The server builds an index in it. */
 const setupTimeout = 60_000
 
 /**
- * Checks where to set up.
+ * Checks the place of a set-up.
  *
  * @throws InvalidOption
  */

@@ -1,5 +1,5 @@
 /**
- * What the collection needs once: an index by which MongoDB collects what has expired.
+ * Makes the index by which MongoDB collects expired documents.
  */
 import { BoundedCalls } from "@cache-locking/core"
 import * as Data from "effect/Data"
@@ -9,16 +9,16 @@ import { failures } from "./Failure.ts"
 import { type Place, resolvePlace } from "./Options.ts"
 import type { StoredEntry } from "./StoredEntry.ts"
 
-/** What `setup` is told. */
+/** The options of `setup`. */
 export interface SetupOptions extends Place {
-  /** Only tells what it would do. Default `false`. */
+  /** Only answers what it would do. Default `false`. */
   readonly dryRun?: boolean | undefined
 }
 
 /**
  * The collection could not be set up. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a
- * permission), and `Unrecognised` says that there is a collection of this name that is another's, or of a kind that cannot
- * hold a cache: it was not touched.
+ * permission). `Unrecognised` means that the collection of this name holds other documents, or is of a kind that cannot
+ * hold a cache; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   /** The database and the collection. */
@@ -27,7 +27,7 @@ export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly message: string
   readonly cause?: unknown
 }> {
-  /** Whether asking again may help. */
+  /** True when asking again may help. */
   get retryable(): boolean {
     return this.reason === "Unavailable"
   }
@@ -39,7 +39,7 @@ const key = { expiresAt: 1 } as const
 const unrecognised = (collection: string, what: string): SetupFailed =>
   new SetupFailed({ collection, reason: "Unrecognised", message: `${collection} ${what}` })
 
-/** Whether it is a collection of strings' own order, that keeps every document as long as we say. */
+/** Refuses a collection that compares strings by a collation, or that may drop documents by itself. */
 const checkKind = async (collection: Collection<StoredEntry>, signal: AbortSignal): Promise<void> => {
   const { collectionName, namespace } = collection
   const [found] = await collection.db.listCollections({ name: collectionName }, { nameOnly: false, signal }).toArray()
@@ -54,8 +54,7 @@ const checkKind = async (collection: Collection<StoredEntry>, signal: AbortSigna
 }
 
 /**
- * Whether the index is there: made by us, or by somebody to whom the same occurred. One that is like it and yet another is
- * refused.
+ * Finds the index: ours, or one alike that another made. Refuses one that is similar but different.
  */
 const indexOf = async (collection: Collection<StoredEntry>): Promise<"ours" | "alike" | "none"> => {
   const indexes = await collection.listIndexes().toArray()
@@ -87,11 +86,11 @@ const run = async (
     throw error
   })
   if (there === "ours") return []
-  // Sessions and the like often expire by an index like this one.
+  // Collections of sessions, for instance, often expire by an index like this one.
   await checkDocuments(collection, timeout)
   if (there === "alike") return []
   const options = { name: index, expireAfterSeconds: 0 }
-  // The same call by many at once, or again, is one index.
+  // The same call, by many at once or again, makes one index.
   if (!dryRun) await collection.createIndex(key, options)
   return [
     `db.getSiblingDB(${JSON.stringify(collection.dbName)}).getCollection(${JSON.stringify(collection.collectionName)})` +
@@ -107,10 +106,10 @@ const failed = (collection: string, error: unknown): SetupFailed => {
 
 /**
  * Makes the index by which MongoDB collects expired documents (it looks once a minute), and with it the collection.
- * Answers what was done, as statements for `mongosh`; nothing when it was done before. May run again, and in many
- * processes at once. Refuses a collection that holds other documents, is capped, a view, or has a collation.
+ * Answers what it did, as statements for `mongosh`; nothing when it was done before. It may run again, and in many
+ * processes at once. It refuses a collection that holds other documents, is capped, is a view, or has a collation.
  *
- * Without it the cache works, but nothing that expired is ever removed.
+ * Without the index the cache works, but expired documents are never removed.
  *
  * @example
  * ```ts

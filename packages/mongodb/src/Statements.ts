@@ -1,11 +1,11 @@
 /**
- * What is sent to MongoDB: `core`'s `Entry` restated as update pipelines.
+ * The statements of the verbs: `core`'s `Entry` restated as update pipelines.
  *
- * A pipeline runs on one document, atomically, and its clock is the server's (`$$NOW`, the same in all of it). It has one
- * stage, which makes a new document of the one that was there, if the verb takes effect. `by` is then this call's own
- * mark, which is how the answer tells. A verb that does not take effect writes nothing at all.
+ * A pipeline runs on one document, atomically, and its clock is the server's (`$$NOW`, the same in all of it). It has
+ * one stage, which makes a new document of the old one if the verb takes effect. The field `by` is then this call's own
+ * mark, from which the answer is known. A verb that does not take effect writes nothing at all.
  *
- * What users give (owners, tokens, bytes) is behind `$literal`: data, never an expression.
+ * Owners, tokens and bytes stand behind `$literal`: they are data, never an expression.
  */
 import type { Lifetime } from "@cache-locking/core"
 import type { Document } from "mongodb"
@@ -16,7 +16,7 @@ type Expression = Document | string | number | boolean
 /** The instant of the statement, epoch milliseconds. */
 const now: Expression = { $toLong: "$$NOW" }
 
-/** What is gone. */
+/** Removes a field. */
 const removed = "$$REMOVE"
 
 const data = (value: unknown): Document => ({ $literal: value })
@@ -26,7 +26,7 @@ const not = (expression: Expression): Document => ({ $not: [expression] })
 const when = (condition: Expression, yes: Expression, no: Expression): Document => ({ $cond: [condition, yes, no] })
 const later = (ms: number): Document => ({ $add: [now, ms] })
 
-// What is missing is less than any number.
+// A missing field is less than any number.
 const isLater = (instant: Expression): Document => ({ $gt: [instant, now] })
 
 const keptUntil: Expression = { $add: ["$kept.freshUntil", "$kept.stale"] }
@@ -37,18 +37,18 @@ const cooling = isLater("$cooldown.until")
 
 const keptOrRemoved = when(kept, "$kept", removed)
 
-/** The last instant that a date can say. */
+/** The last instant that a date can hold. */
 const endOfDates = 8.64e15
 
-/** The latest of instants, of which some may be missing. */
+/** The latest of some instants, which may be missing. */
 const latest = (...instants: ReadonlyArray<Expression>): Document => ({ $max: instants })
 
-/** Any instant as a date by which MongoDB collects; nothing when that is never. */
+/** Any instant as a date by which MongoDB collects; no field for one that never comes. */
 const expiry = (ends: Expression): Expression =>
-  // What is constant is computed in advance, also where it is not needed: an endless time is no date.
+  // Constants are computed in advance, even where they are not needed, and an endless time is no date.
   when({ $gte: [ends, endOfDates] }, removed, { $toDate: { $toLong: { $min: [ends, endOfDates] } } })
 
-/** What a verb makes of a document; what is not named stays. */
+/** The changes of a verb to a document. The other fields stay. */
 interface Changes {
   readonly kept?: Expression
   readonly lease: Expression
@@ -56,7 +56,7 @@ interface Changes {
   readonly deletedBy?: Expression
 }
 
-/** The document with these changes and this call's mark, if the condition holds; else as it is. */
+/** The document with these changes and this call's mark if the condition holds, otherwise as it is. */
 const change = (
   mark: string,
   condition: Expression,
@@ -67,7 +67,7 @@ const change = (
   return [{ $replaceWith: condition === true ? next : when(condition, next, "$$ROOT") }]
 }
 
-/** Beginnings of marks: what a verb is for those who follow the changes. */
+/** The first characters of marks, which name the verb in the change stream. */
 export const verbs = {
   grant: "g",
   fill: "f",
@@ -96,14 +96,14 @@ const held = (token: string): Document => and(leased, { $eq: ["$lease.token", da
 
 export interface Grant {
   readonly owner: string
-  /** Of a new lease; the owner's own lease keeps its token. */
+  /** The token of a new lease. The owner's own lease keeps its token. */
   readonly token: string
   readonly leaseFor: number
   readonly refreshWithin: number
   readonly force: boolean
 }
 
-/** Grants the lease, unless the value is fresh, another leads, or the key cools down. */
+/** Grants the lease, unless the value is fresh, another flight leads, or the key cools down. */
 export const grant = (mark: string, { force, leaseFor, owner, refreshWithin, token }: Grant): Array<Document> => {
   const mine = and(leased, { $eq: ["$lease.owner", data(owner)] })
   const wanted: Expression = { $lte: ["$kept.freshUntil", later(refreshWithin)] }
@@ -122,7 +122,7 @@ export const grant = (mark: string, { force, leaseFor, owner, refreshWithin, tok
   )
 }
 
-/** Keeps the value, or the one that is there anew, and ends the lease. */
+/** Stores the value, or prolongs the one that is there, and ends the lease. */
 export const fill = (
   mark: string,
   token: string,
@@ -154,7 +154,7 @@ export const abandon = (
   )
 }
 
-/** Starts the lease's time again. */
+/** Restarts the lease's time. */
 export const renew = (mark: string, token: string, leaseFor: number): Array<Document> =>
   change(
     mark,
@@ -163,7 +163,7 @@ export const renew = (mark: string, token: string, leaseFor: number): Array<Docu
     latest(keptUntil, later(leaseFor))
   )
 
-/** Keeps the value whatever was there. */
+/** Stores the value whatever was there. */
 export const put = (mark: string, lifetime: Lifetime, bytes: Uint8Array): Array<Document> =>
   change(mark, true, { kept: valueOf(bytes, 0, lifetime), lease: removed, cooldown: removed }, endOf(lifetime))
 
@@ -177,9 +177,9 @@ export const touch = (mark: string, freshFor: number): Array<Document> =>
   )
 
 /**
- * Forgets everything. `deletedBy` becomes the mark if there was a value; unlike `by` it stays, for a batch to be counted.
+ * Removes everything. `deletedBy` becomes the mark if there was a value. Unlike `by` it stays, so that a batch can be counted.
  *
- * What remains is a document of a hundred bytes that has expired already.
+ * A document of a hundred bytes remains, which has expired already.
  */
 export const remove = (mark: string, margin = 0): Array<Document> =>
   change(
@@ -189,13 +189,13 @@ export const remove = (mark: string, margin = 0): Array<Document> =>
     later(margin)
   )
 
-/** All that is known of a key, and what time it is. */
+/** Everything known of a key, and the server's time. */
 export const known: Document = { _id: 0, kept: 1, lease: 1, cooldown: 1, now: "$$NOW" }
 
-/** The same of many. */
+/** The same for many keys. */
 export const knownOfMany: Document = { ...known, _id: 1 }
 
-/** Keys with a value or a lease, in the order of keys, at most so many. */
+/** Lists keys with a value or a lease in their order, at most `most`. */
 export const listing = (range: Document, most: number): Array<Document> => [
   { $match: { _id: range } },
   { $sort: { _id: 1 } },
@@ -205,7 +205,7 @@ export const listing = (range: Document, most: number): Array<Document> => [
   { $project: { _id: 1 } }
 ]
 
-/** Anyone's changes that wake, with the mark of the verb; and the ends of the collection. */
+/** The changes that wake watchers, with the mark of the verb, and the ends of the collection. */
 export const following: ReadonlyArray<Document> = [
   {
     $project: {

@@ -3,7 +3,7 @@
  */
 import { type Adapter, type AdapterLimits, type Entry, Token, type Value } from "@cache-locking/core"
 
-/** A document, as much of it as was asked for. Instants are epoch milliseconds; durations may be `Infinity`. */
+/** A document, or the fields of it that were requested. Instants are epoch milliseconds; durations may be `Infinity`. */
 export interface StoredEntry {
   readonly _id?: string
   readonly kept?: {
@@ -20,12 +20,12 @@ export interface StoredEntry {
     readonly until: number
   }
   readonly cooldown?: { readonly until: number; readonly cause?: Uint8Array }
-  /** The mark of the last verb that took effect, and when. */
+  /** The mark of the last verb that took effect, and its instant. */
   readonly by?: string
   readonly at?: number
-  /** The mark of the last delete that took a value away. */
+  /** The mark of the last delete that removed a value. */
   readonly deletedBy?: string
-  /** When MongoDB itself may collect it. */
+  /** The instant after which MongoDB itself may collect the document. */
   readonly expiresAt?: Date
   /** The statement's instant, in answers. */
   readonly now?: Date
@@ -36,15 +36,15 @@ export interface StoredEntry {
 /** The largest document of MongoDB. */
 const documentBytes = 16 * 1024 * 1024
 
-/** What a document has beside its value: the key, the lease, a failure's cause, and the statement that carries it. */
+/** The room beside a value in a document: for the key, the lease, a failure's cause, and the statement that carries it. */
 const besides = 64 * 1024
 
 /**
- * Keys: index entries live in the memory of every node, and up to MongoDB 4.0 none was longer than this.
+ * Keys are bounded because index entries live in the memory of every node, and up to MongoDB 4.0 none was longer than this.
  */
 export const limits: AdapterLimits = { keyBytes: 1024, valueBytes: documentBytes - besides, tick: 1, clock: "store" }
 
-/** Which adapter this is, and what it cannot do. */
+/** The adapter's name and limits. */
 export const here: Pick<Adapter, "name" | "limits"> = { name: "mongodb", limits }
 
 /** The bytes without the class that the driver gives them. */
@@ -52,7 +52,7 @@ export const valueOf = (bytes: Uint8Array): Value => ({
   bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 })
 
-/** What a document says. */
+/** The entry in a document. */
 export const entryOf = ({ cooldown, kept, lease }: StoredEntry): Entry.Entry => ({
   kept: kept && {
     value: valueOf(kept.bytes),

@@ -1,5 +1,5 @@
 /**
- * The collection as a `ValueStore`: values here, under names of their own, and leases in another adapter.
+ * The collection as a store of values alone, under names of their own, with the leases in another adapter.
  */
 import { type AdapterError, BoundedCalls, Identity, type Operation, type ValueStore } from "@cache-locking/core"
 import type * as Effect from "effect/Effect"
@@ -8,10 +8,10 @@ import type { Resolved } from "./Options.ts"
 import { verbs } from "./Statements.ts"
 import { limits, type StoredEntry, valueOf } from "./StoredEntry.ts"
 
-/** The last instant that a date can say. */
+/** The last instant that a date can hold. */
 const endOfDates = 8.64e15
 
-/** The values of a space: one store for each, so that adapters over the same two stores share their flights. */
+/** One store of values for each space, so that adapters over the same two stores share their flights. */
 const valuesOf = Identity.perObject((_: object, { collection, timeout }: Resolved): ValueStore.ValueStore => {
   const calls = BoundedCalls.make({ failures, timeout })
   const run = <A>(operation: Operation, work: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, AdapterError> =>
@@ -28,7 +28,7 @@ const valuesOf = Identity.perObject((_: object, { collection, timeout }: Resolve
       }),
     set: (name, bytes, ttl) =>
       run("put", async (signal) => {
-        // Kept by the clock of the server; the lease store says how long it is of use.
+        // The server's clock decides how long it is kept. The lease store decides how long it is used.
         const lives = Math.ceil(ttl)
         const expiresAt = lives < endOfDates / 2 ? { $toDate: { $add: [{ $toLong: "$$NOW" }, lives] } } : "$$REMOVE"
         await collection.updateOne(

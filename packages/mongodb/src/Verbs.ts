@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Acquiring } from "./Acquiring.ts"
+import { Acquirer } from "./Acquirer.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { NoChangeStreams } from "./ChangeSubscriber.ts"
 import { batch, Documents } from "./Documents.ts"
@@ -44,9 +44,9 @@ export class Verbs {
     this.setup = resolved
     this.calls = BoundedCalls.make({ failures, timeout: resolved.timeout })
     this.documents = new Documents(resolved.collection, resolved.timeout)
-    const acquiring = new Acquiring(this.calls, this.documents)
-    this.acquire = acquiring.one
-    this.acquireMany = acquiring.many
+    const acquirer = new Acquirer(this.calls, this.documents)
+    this.acquire = acquirer.one
+    this.acquireMany = acquirer.many
   }
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
@@ -105,10 +105,10 @@ export class Verbs {
       )
     })
 
-  /** Page by page in the order of keys, so that none is passed over, whatever changes meanwhile. */
+  /** Lists page by page in the order of keys, so that no key is missed, whatever changes meanwhile. */
   readonly keys = (prefix: string): Stream.Stream<string, AdapterError> => {
     const first = KeyRange.of(prefix)
-    // Nothing well-formed begins so.
+    // No well-formed key begins with it.
     if (first === undefined) return Stream.empty
     return Stream.paginate(first, (range) =>
       this.calls.run("keys", undefined, async ({ signal }) => {
@@ -133,11 +133,13 @@ export class Verbs {
         const wake = () => {
           changed.openUnsafe()
         }
-        return { changed, seat: space.subscriber.join(key, { told: wake, lost: wake }, timeout) }
+        return { changed, membership: space.subscriber.join(key, { onMessage: wake, onLost: wake }, timeout) }
       }),
-      ({ seat }) => Effect.sync(seat.leave)
+      ({ membership }) => Effect.sync(membership.leave)
     )
-    return Effect.flatMap(join, ({ changed, seat }) => Effect.as(this.settled("watch", key, seat.live), changed.await))
+    return Effect.flatMap(join, ({ changed, membership }) =>
+      Effect.as(this.settled("watch", key, membership.live), changed.await)
+    )
   }
 
   readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
@@ -157,7 +159,7 @@ export class Verbs {
     return Effect.flatMap(feed, ({ live }) => this.settled("changes", undefined, live))
   }
 
-  /** Ends what listens here, and the change stream, which other adapters over the collection open anew. */
+  /** Ends the feeds and the change stream. Other adapters over the collection open it anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     for (const feed of this.feeds) feed.close()
     this.feeds.clear()
@@ -176,7 +178,7 @@ export class Verbs {
     })
   }
 
-  /** A verb that needs the lease. The document that has its token is the only one that can be meant. */
+  /** Runs a verb that needs the lease, on the document that has its token. */
   private changeLeased(
     verb: "fill" | "abandon" | "renew",
     key: string,

@@ -2,7 +2,7 @@
 import { ask, failureOf, run } from "@cache-locking/conformance-kit/testing"
 import { type Acquired, BoundedCalls } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
-import { Acquiring } from "../src/Acquiring.ts"
+import { Acquirer } from "../src/Acquirer.ts"
 import type { Documents } from "../src/Documents.ts"
 import { failures } from "../src/Failure.ts"
 import type { StoredEntry } from "../src/StoredEntry.ts"
@@ -32,29 +32,29 @@ const contended = (...found: ReadonlyArray<StoredEntry | null>) => {
       return { by: "g-another", at: 10, lease: led("another").lease! }
     }
   }
-  return { sent, acquiring: new Acquiring(BoundedCalls.make({ failures, timeout: 10_000 }), documents as Documents) }
+  return { sent, acquirer: new Acquirer(BoundedCalls.make({ failures, timeout: 10_000 }), documents as Documents) }
 }
 
 describe("a key that another was granted meanwhile", () => {
   it("is looked at again, and then followed", async () => {
-    const { acquiring, sent } = contended(null, led("another"))
-    expect(await run(acquiring.one("k", ask("me")))).toMatchObject({ _tag: "Follower", leaseEndsIn: 990 })
+    const { acquirer, sent } = contended(null, led("another"))
+    expect(await run(acquirer.one("k", ask("me")))).toMatchObject({ _tag: "Follower", leaseEndsIn: 990 })
     expect(sent).toEqual(["find", "upsert", "find"])
   })
 
   it("is looked at again in a batch, too, by itself", async () => {
-    const { acquiring, sent } = contended(led("another"))
-    const found: ReadonlyArray<Acquired> = await run(acquiring.many(["k"], ask("me")))
+    const { acquirer, sent } = contended(led("another"))
+    const found: ReadonlyArray<Acquired> = await run(acquirer.many(["k"], ask("me")))
     expect(found).toMatchObject([{ _tag: "Follower" }])
     expect(sent).toEqual(["findMany", "upsert", "find"])
   })
 
   it("and given back, twenty times in a row, is told as what may pass", async () => {
-    const { acquiring, sent } = contended()
-    expect(await failureOf(acquiring.one("k", ask("me")))).toMatchObject({
+    const { acquirer, sent } = contended()
+    expect(await failureOf(acquirer.one("k", ask("me")))).toMatchObject({
       reason: "Unavailable",
       retryable: true,
-      message: "the key changed 20 times while it was asked for"
+      message: "the key changed 20 times during the call"
     })
     expect(sent).toEqual(Array.from({ length: 20 }, () => ["find", "upsert"]).flat())
   })

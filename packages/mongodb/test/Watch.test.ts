@@ -78,8 +78,8 @@ const listener = () => {
   const told: Array<string> = []
   let lost = 0
   return {
-    told: (key: string, valued: boolean) => void told.push(`${key}${valued ? "" : " (no value)"}`),
-    lost: () => void lost++,
+    onMessage: (key: string, valued: boolean) => void told.push(`${key}${valued ? "" : " (no value)"}`),
+    onLost: () => void lost++,
     heard: told,
     get losses() {
       return lost
@@ -127,10 +127,10 @@ describe("a subscriber", () => {
 
   it("opens on a sharded cluster, and nowhere else; and asks no more for a while", async () => {
     const sharded = madeUp({ msg: "isdbgrid" })
-    const seat = sharded.subscriber.join("k", listener(), 1_000)
+    const membership = sharded.subscriber.join("k", listener(), 1_000)
     await turn()
     sharded.streams[0]!.live()
-    await seat.live
+    await membership.live
     sharded.subscriber.close()
 
     const alone = madeUp({ isWritablePrimary: true })
@@ -149,16 +149,16 @@ describe("a subscriber", () => {
   ])("tells all who listen of %s, once, and opens another for the next", async (_, end) => {
     const { streams, subscriber } = madeUp()
     const [one, all] = [listener(), listener()]
-    const seat = subscriber.join("k", one, 1_000)
+    const membership = subscriber.join("k", one, 1_000)
     subscriber.join(undefined, all, 1_000)
     await turn()
     streams[0]!.live()
-    await seat.live
+    await membership.live
     end(streams[0]!)
     expect([one.losses, all.losses]).toEqual([1, 1])
     expect(streams[0]!.closed).toBe(1)
     streams[0]!.tell("k", "f-late")
-    seat.leave()
+    membership.leave()
     expect([one.heard, one.losses]).toEqual([[], 1])
     const next = subscriber.join("k", one, 1_000)
     await turn()
@@ -204,10 +204,10 @@ describe("a subscriber", () => {
     it("holds a stream lost that falls silent, and no other", async () => {
       const { streams, subscriber } = timed()
       const heard = listener()
-      const seat = subscriber.join("k", heard, 1_000)
+      const membership = subscriber.join("k", heard, 1_000)
       await turn()
       streams[0]!.live()
-      await seat.live
+      await membership.live
       for (let i = 0; i < 20; i++) {
         vi.advanceTimersByTime(4_900)
         streams[0]!.live()
@@ -222,11 +222,11 @@ describe("a subscriber", () => {
     it("keeps a stream that nobody needs for ten seconds, and no longer", async () => {
       const { streams, subscriber } = timed()
       const join = async () => {
-        const seat = subscriber.join("k", listener(), 1_000)
+        const membership = subscriber.join("k", listener(), 1_000)
         await turn()
         streams.at(-1)!.live()
-        await seat.live
-        return seat
+        await membership.live
+        return membership
       }
       const beat = (ms: number) => {
         for (let left = ms; left > 0; left -= 1_000) {
