@@ -21,14 +21,14 @@ export class Calls {
   private readonly calls: BoundedCalls.Calls
   private readonly create: string | undefined
 
-  /** @param create the migration, where a table that is missing is to be created */
+  /** @param create the migration, if a missing table should be created */
   constructor(database: Database, timeout: number, create: string | undefined) {
     this.database = database
     this.calls = BoundedCalls.make({ failures, timeout, timers: "own" })
     this.create = create
   }
 
-  /** One request: a statement, or several as one transaction. Answers the rows of each. */
+  /** Sends one request, a statement or several as one transaction, and answers the rows of each. */
   run(
     operation: Operation,
     key: string | undefined,

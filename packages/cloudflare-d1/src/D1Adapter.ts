@@ -1,8 +1,8 @@
 /**
  * The contract over Cloudflare D1.
  *
- * A verb is one statement (see `Statements`), `acquire` one transaction of two; a hit on a key that this isolate lately
- * saw fresh is one statement that only reads (see `Sightings`).
+ * A verb is one statement (see `Statements`), `acquire` one transaction of two. A hit on a key that this isolate lately
+ * saw fresh is one statement that only reads (see `Hints`).
  */
 import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
@@ -63,11 +63,11 @@ export const make = (options: Options): ListingAdapter => {
 export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
   AdapterLayer.listing(Effect.succeed(make(options)))
 
-/** What `layerConfig` is told: the options but the binding, which no configuration can hold. */
+/** The configuration of `layerConfig`: all options but the binding, which no configuration can hold. */
 export type Configured = Omit<Options, "database">
 
 /**
- * The adapter as a layer, with what is not the binding read from configuration.
+ * The adapter as a layer, with all options but the binding read from configuration.
  *
  * @example
  * ```ts

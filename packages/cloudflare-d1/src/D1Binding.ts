@@ -1,7 +1,7 @@
 /**
- * What is used of a D1 binding: the `env.DB` of a Worker has it, and so has what miniflare hands out.
+ * The part of a D1 binding that is used. The `env.DB` of a Worker has it, and miniflare's bindings have it too.
  *
- * Described here, so that nothing of the platform's own types is needed by who uses this package.
+ * It is described here, so that users of this package need none of the platform's own types.
  */
 
 /** A prepared statement. */
@@ -20,10 +20,10 @@ export interface Database {
   batch(statements: Array<Statement>): Promise<Array<Answer>>
 }
 
-/** Statements with what is bound to them. */
+/** A statement with its bound values. */
 export type Bound = readonly [sql: string, ...values: ReadonlyArray<unknown>]
 
-/** Whether something is a database, and not a session of one, whose replicas may answer with what was. */
+/** True for a database, and not for a session of one, whose replicas may answer with old rows. */
 export const isDatabase = (given: unknown): given is Database => {
   if (typeof given !== "object" || given === null) return false
   const { batch, getBookmark, prepare } = given as Record<string, unknown>

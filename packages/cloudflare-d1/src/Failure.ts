@@ -1,16 +1,14 @@
-/**
- * What an error of D1 means.
- */
+/** * The meaning of D1's errors. */
 import { Failures } from "@cache-locking/core"
 
 /** Asking again does not help: the statement, the table, the size or the permission is wrong. */
 const rejecting = /SQLITE_(ERROR|CONSTRAINT|TOOBIG|MISMATCH|AUTH|FULL|READONLY|CORRUPT|NOTADB)|D1_TYPE_ERROR/
 
-/** True when the table is not there yet. */
+/** True when the table does not exist yet. */
 export const isMissingTable = (error: unknown): boolean =>
   error instanceof Error && error.message.includes("no such table")
 
-/** The words of SQLite name tables and columns, never what was bound. Those of the binding may show a value at their end. */
+/** SQLite's messages name tables and columns, never bound values. The binding's own may end with a value. */
 const wordsOf = (error: unknown): string => Failures.wordsOf(error, "D1 did not answer").split(/ for value /)[0]!
 
 const advice = "create it by D1Adapter.migration or D1Adapter.setup, or give setup: true"

@@ -1,19 +1,18 @@
 /**
  * Keys that this isolate lately saw fresh.
  *
- * One of them is asked for by a statement that only reads; any other by a transaction that may take the lease as well.
- * It is a guess at what will be found and no more: what is fresh, the row says, by the database's clock. A wrong
- * guess costs one request.
+ * Such a key is acquired by a statement that only reads, any other by a transaction that may take the lease as well. A
+ * hint is a guess and no more: the row says if it is fresh, by the database's clock. A wrong guess costs one request.
  */
 
 const capacity = 4_096
 
-/** Two generations, so that forgetting is free. */
-export class Sightings {
+/** The hints about one table, in two generations, so that forgetting is free. */
+export class Hints {
   private young = new Map<string, number>()
   private old = new Map<string, number>()
 
-  /** Whether the key should still have more than `margin` milliseconds of freshness. */
+  /** True when the key should still have more than `margin` milliseconds of freshness. */
   has(key: string, margin: number): boolean {
     const until = this.young.get(key) ?? this.old.get(key)
     return until !== undefined && until - performance.now() > margin

@@ -4,26 +4,26 @@
 import { Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Database, isDatabase } from "./D1Binding.ts"
-import { Sightings } from "./Sightings.ts"
+import { Hints } from "./Hints.ts"
 import * as Statements from "./Statements.ts"
 import { Sweeper } from "./Sweeper.ts"
 import * as Table from "./Table.ts"
 
-/** Which table of which database. */
+/** The database and the table. */
 export interface Place {
-  /** The binding: `env.DB`. Not a session of it (`withSession`), whose replicas may answer with what was deleted. */
+  /** The binding: `env.DB`. A session of it (`withSession`) is refused, because its replicas may answer deleted values. */
   readonly database: Database
   /** The table, one per namespace of keys. Default `"cache_locking"`. */
   readonly table?: string | undefined
 }
 
-/** What an adapter over D1 can be told. */
+/** The options of an adapter over D1. */
 export interface Options extends Place {
   /** Creates the table when a verb finds it missing. Default `false`: apply `migration`, or run `setup`. */
   readonly setup?: boolean | undefined
-  /** How long any request to D1 may take. Default 5 seconds. */
+  /** The longest time that a request to D1 may take. Default 5 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
-  /** The delay from which followers begin to poll, where `waitStep` is shorter: each time is a request. Default 250 ms. */
+  /** The first delay between polls of followers, where `waitStep` is shorter: each poll is a request. Default 250 ms. */
   readonly pollEvery?: Duration.Input | undefined
 }
 
@@ -32,10 +32,10 @@ const placeNames = new Set(["database", "table"])
 
 const pollDefault = 250
 
-/** One table of one database: what adapters over it share. */
+/** The state that adapters over one table of one database share. */
 export interface Space {
   readonly statements: Statements.Statements
-  readonly sightings: Sightings
+  readonly hints: Hints
   readonly sweeper: Sweeper
 }
 
@@ -43,7 +43,7 @@ const spacesOf = Identity.perObject((_: Database) =>
   Identity.perName(
     (_, table: string): Space => ({
       statements: Statements.of(table),
-      sightings: new Sightings(),
+      hints: new Hints(),
       sweeper: new Sweeper()
     })
   )
@@ -60,7 +60,7 @@ export interface Resolved {
   readonly pollEvery: number
 }
 
-/** What was given may be all of `env`, with its secrets: errors are logged whole. */
+/** The value given may be all of `env` with its secrets, and errors are logged whole. */
 const shown = (given: unknown): unknown => (typeof given === "object" && given !== null ? {} : given)
 
 const databaseOf = (given: Database): Database => {
@@ -68,7 +68,7 @@ const databaseOf = (given: Database): Database => {
   throw Check.invalid("database", shown(given), "a D1 binding (env.DB), not its name, and not a session of it")
 }
 
-/** Checks which table it is. */
+/** Checks the database and the table. */
 export const resolvePlace = (place: Place): { readonly database: Database; readonly table: string } => {
   Check.known(place, placeNames)
   return { database: databaseOf(place.database), table: Table.nameOf(place.table) }
@@ -86,7 +86,7 @@ export const resolve = (options: Options): Resolved => {
   const setup = Check.bool("setup", options.setup, false)
   const timeout = Check.commandTimeout(options, "5 seconds")
   const pollEvery = Check.duration("pollEvery", options.pollEvery ?? pollDefault, { infinite: false })
-  // SQL knows one table by all its spellings.
+  // SQL ignores case in the names of tables.
   const space = spacesOf(database)(table.toLowerCase(), table)
   return { database, table, space, setup, timeout, pollEvery }
 }

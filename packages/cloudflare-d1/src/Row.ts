@@ -4,7 +4,7 @@
 import { type Entry, Token, type Value } from "@cache-locking/core"
 import { never } from "./Statements.ts"
 
-/** What `Statements.rows` answers. */
+/** A row of `Statements.rows`. */
 export interface Row {
   readonly now: number
   readonly key: string
@@ -43,7 +43,7 @@ const leaseOf = ({ leased_at: since, leased_until: until, owner, token }: Row): 
   return { owner, token: Token(token), since, until: instant(until) }
 }
 
-/** All that is known of the key. */
+/** The entry in a row. */
 export const entryOf = (row: Row): Entry.Entry => {
   const { cooling_until: until } = row
   return {

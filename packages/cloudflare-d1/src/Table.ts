@@ -1,12 +1,12 @@
 /**
- * The table that a cache is, and how it comes to be.
+ * The table of a cache, and its migration.
  *
- * One row per key, in a table that is its own index: a row costs one row written, where a second index would double
- * what every fill costs. What is large stands last, so that leases are read without it.
+ * A key is one row, in a table that is its own index. A write costs one row written; a second index would double the
+ * cost of every fill. Large columns stand last, so that leases are read without them.
  */
 import { Check } from "@cache-locking/core"
 
-/** The columns in their order, as SQLite tells them. */
+/** The columns in their order, as SQLite describes them. */
 const columns = [
   ["key", "TEXT", "NOT NULL PRIMARY KEY"],
   ["owner", "TEXT"],
@@ -23,13 +23,13 @@ const columns = [
   ["value", "BLOB"]
 ] as const
 
-/** The name unless another is given. */
+/** The default name. */
 export const defaultName = "cache_locking"
 
-/** Names that SQLite and D1 keep to themselves. */
+/** Names that SQLite and D1 reserve. */
 const reserved = /^(sqlite_|_cf_|d1_)/i
 
-/** A name as SQL has it. */
+/** A quoted name. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /**
@@ -44,7 +44,7 @@ export const nameOf = (given: string | undefined): string => {
   throw Check.invalid("table", name, "1 to 128 characters, no NUL, not beginning with sqlite_, _cf_ or d1_")
 }
 
-/** The migration: safe to run again, and beside others. */
+/** The migration. It may run again, and in several isolates at once. */
 export const migration = (name: string): string =>
   [
     `CREATE TABLE IF NOT EXISTS ${quoted(name)} (`,
@@ -52,10 +52,10 @@ export const migration = (name: string): string =>
     ") WITHOUT ROWID"
   ].join("\n")
 
-/** Tells the columns of the table whose name is bound. */
+/** Describes the columns of the table whose name is bound. */
 export const description = 'SELECT name, type, pk, "notnull" FROM pragma_table_info(?1) ORDER BY cid'
 
-/** Whether the columns that `description` answered are the migration's. */
+/** True when the columns that `description` answered are those of the migration. */
 export const isRecognised = (rows: ReadonlyArray<unknown>): boolean =>
   rows.length === columns.length &&
   columns.every(([name, type, rule = ""], at) => {

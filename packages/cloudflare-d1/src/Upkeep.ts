@@ -1,5 +1,5 @@
 /**
- * What is done to the table apart from the verbs: it is created, and what is over is removed.
+ * The upkeep of the table: creating it, and removing expired rows.
  */
 import type { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -27,8 +27,8 @@ const opened = (place: Place) => {
 export const migration = (table?: string): string => `${Table.migration(Table.nameOf(table))};\n`
 
 /**
- * Creates the table unless it is there. Safe to repeat, and from many isolates at once. A table of that name that
- * is not the migration's is refused and left as it is.
+ * Creates the table if it does not exist. It may run again, and in many isolates at once. A table of that name with
+ * other columns is refused and not touched.
  *
  * @throws InvalidOption
  */
@@ -45,8 +45,8 @@ export const setup = (place: Place): Effect.Effect<void, AdapterError> => {
 }
 
 /**
- * Removes all that is over, page by page, and answers how many rows went: for a scheduled Worker. Writes do the same
- * a little at a time; this is for tables that are seldom written.
+ * Removes all expired rows, page by page, and answers how many there were: for a scheduled Worker. Writes do the same a
+ * little at a time; run this for tables that are seldom written.
  *
  * @throws InvalidOption
  */

@@ -28,29 +28,29 @@ import { entryOf, type Row } from "./Row.ts"
 import * as Statements from "./Statements.ts"
 import * as Table from "./Table.ts"
 
-/** Which adapter this is, and what it cannot do. A row has 2,000,000 bytes in D1: key, cause and the rest besides. */
+/** The adapter's name and limits. A row has 2,000,000 bytes in D1, with the key, the cause and the rest beside the value. */
 export const here: Pick<Adapter, "name" | "limits"> = {
   name: "cloudflare-d1",
   limits: { keyBytes: 16_384, valueBytes: 1_900_000, tick: 1, clock: "store" }
 }
 
-/** What a failed leader leaves for the others stands in one row with the value. */
+/** The largest cause that a failed leader may leave. It stands in one row with the value. */
 export const causeBytes = 65_536
 
 /** Durations as statements read them. */
 const atMost = (ms: number): number => Math.min(Milliseconds.atMost(ms), Statements.never)
 const atLeast = (ms: number): number => Math.min(Milliseconds.atLeast(ms), Statements.never)
 
-/** Keys of one page of a listing. */
+/** The keys of one page of a listing. */
 const pageSize = 500
 
-/** A batch is a transaction: several smaller ones let others in between. */
+/** The batches under way at once. A batch is a transaction, and several small ones let others in between. */
 const batchConcurrency = 4
 
-/** An instant may pass between the two statements of `acquire`: then it is asked again. */
+/** The attempts of `acquire`, whose answer may expire between its two statements. */
 const attempts = 4
 
-/** A new lease is the database's alone to grant: what `Entry` grants on a row that was read is none. */
+/** Marks a lease that `Entry` would grant on a row that was read. Only the database grants leases. */
 const ungranted = Token("")
 
 const spans = ({ fresh, stale }: Lifetime): readonly [number, number] => [atMost(fresh), atMost(stale)]
@@ -67,12 +67,12 @@ export class Verbs {
     this.statements = space.statements
   }
 
-  /** One statement that reads where a hit is expected; else one transaction that leads or tells why not. */
+  /** Sends one statement that reads if a hit is expected, otherwise one transaction that may grant the lease. */
   readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "acquire", key)
       if (refusal !== undefined) return Effect.fail(refusal)
-      const expected = options.force !== true && this.space.sightings.has(key, options.refreshWithin ?? 0)
+      const expected = options.force !== true && this.space.hints.has(key, options.refreshWithin ?? 0)
       return expected ? this.peek(key, options) : this.ask(key, options)
     })
 
@@ -139,9 +139,9 @@ export class Verbs {
       () => [this.statements.rows(1), key]
     )
 
-  /** In the order of their UTF-8 bytes, page by page: a key that is there all the time cannot be missed. */
+  /** Lists page by page in the order of UTF-8 bytes, so that every key that exists all the time is met. */
   readonly keys = (prefix: string): Stream.Stream<string, AdapterError> => {
-    // An emoji may have been cut in two: what is before it is common to all who begin so.
+    // The prefix may end with half of a surrogate pair. All such keys have the text before it in common.
     const start = prefix.replace(/[\uD800-\uDBFF]$/, "")
     if (!start.isWellFormed()) return Stream.empty
     const end = prefixEnd(start) ?? null
@@ -159,14 +159,14 @@ export class Verbs {
     )
   }
 
-  /** A statement that only reads; it answers whatever needs no lease. */
+  /** Sends a statement that only reads. It answers if no lease is needed. */
   private peek(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
     return Effect.flatMap(
       this.calls.run("acquire", key, () => [[this.statements.rows(1), key]]),
       ([rows]) => {
         const found = this.judge(key, options, rows![0] as Row | undefined)
         if (found !== undefined) return Effect.succeed(found)
-        this.space.sightings.forget(key)
+        this.space.hints.forget(key)
         return this.ask(key, options)
       }
     )
@@ -176,7 +176,7 @@ export class Verbs {
     return Effect.map(this.askMany("acquire", [key], options, 1), ([found]) => found!)
   }
 
-  /** One transaction: takes the leases that are free, and reads the rows. */
+  /** Sends one transaction, which takes the leases that are free and reads the rows. */
   private askMany(
     operation: Operation,
     keys: ReadonlyArray<string>,
@@ -202,29 +202,29 @@ export class Verbs {
         const found = keys.map((key) => this.judge(key, options, byKey.get(key)))
         if (found.every((one) => one !== undefined)) return Effect.succeed(found)
         if (attempt < attempts) return this.askMany(operation, keys, options, attempt + 1)
-        const message = `what was found was over before it was read, ${attempts} times`
+        const message = `the answer expired before it was read, ${attempts} times`
         return Effect.fail(failures.unavailable(operation, only, message))
       }
     )
   }
 
-  /** What a row means to who asks; nothing when a lease would have to be granted. */
+  /** The answer that a row gives to a caller; nothing if a lease would have to be granted. */
   private judge(key: string, options: AcquireOptions, row: Row | undefined): Acquired | undefined {
     if (row === undefined) return undefined
     const entry = entryOf(row)
     const [found] = Entry.acquire(entry, row.now, options, () => ungranted)
     if (found._tag === "Leader" && found.token === ungranted) return undefined
-    if (found._tag === "Hit") this.space.sightings.note(key, found.freshFor)
-    else this.space.sightings.forget(key)
+    if (found._tag === "Hit") this.space.hints.note(key, found.freshFor)
+    else this.space.hints.forget(key)
     return found
   }
 
-  /** A verb that answers whether a row was changed. */
+  /** Runs a verb that answers true if it changed a row. */
   private held(operation: Operation, key: string, bound: () => Bound): Effect.Effect<boolean, AdapterError> {
     return this.one(operation, key, ([rows]) => rows!.length === 1, bound)
   }
 
-  /** A verb that stores a value, and now and then carries a sweep along. */
+  /** Runs a verb that stores a value, and now and then carries a sweep along. */
   private written(
     operation: Operation,
     key: string,
@@ -234,8 +234,8 @@ export class Verbs {
     return Effect.suspend(() => {
       const refusal = Limits.refusal(here, operation, key, value)
       if (refusal !== undefined) return Effect.fail(refusal)
-      const { sightings, sweeper } = this.space
-      sightings.forget(key)
+      const { hints, sweeper } = this.space
+      hints.forget(key)
       return Effect.map(
         this.calls.run(operation, key, () => [bound(), ...sweeper.statements(this.statements, key)]),
         ([rows, ...swept]) => {
@@ -250,7 +250,7 @@ export class Verbs {
     return Effect.suspend(() => {
       const refusal = Limits.refusalOfAny(here, operation, keys)
       if (refusal !== undefined) return refusal
-      for (const key of keys) this.space.sightings.forget(key)
+      for (const key of keys) this.space.hints.forget(key)
       return Effect.map(
         this.calls.run(operation, keys.length === 1 ? keys[0] : undefined, () => [
           [this.statements.remove(keys.length), ...keys]
@@ -260,7 +260,7 @@ export class Verbs {
     })
   }
 
-  /** One statement about one key. */
+  /** Sends one statement about one key. */
   private one<A>(
     operation: Operation,
     key: string,
@@ -279,7 +279,7 @@ export class Verbs {
 
   private refusedCause(key: string, cause: Value | undefined): Effect.Effect<never, AdapterError> | undefined {
     if (cause === undefined || cause.bytes.byteLength <= causeBytes) return undefined
-    const message = `the cause has ${cause.bytes.byteLength} bytes, and ${causeBytes} are the most here`
+    const message = `the cause has ${cause.bytes.byteLength} bytes; the most for this adapter is ${causeBytes}`
     return Effect.fail(failures.rejected("abandon", key, message))
   }
 }
