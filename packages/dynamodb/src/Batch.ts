@@ -1,5 +1,5 @@
 /**
- * Reads of many items at once, with what DynamoDB left unread asked for again.
+ * Reads of many items at once. Items that DynamoDB leaves unread are requested again.
  */
 import { BatchGetItemCommand, type BatchGetItemCommandOutput } from "@aws-sdk/client-dynamodb"
 import type { Session } from "./Calls.ts"
@@ -9,8 +9,8 @@ import * as Item from "./Item.ts"
 export const size = 100
 
 /**
- * The items of these names, by name. A reply has 16 MB at most, and less when the table is throttled: the rest is asked
- * for until it has come or the verb's time is over.
+ * Reads the items of these names, by name. A reply has at most 16 MB, and less when the table is throttled. The rest is
+ * requested until it has come or the verb's time is over.
  */
 export const read = async (
   session: Session,
@@ -24,7 +24,7 @@ export const read = async (
     const { Responses, UnprocessedKeys } = await session.send<BatchGetItemCommandOutput>(
       new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [...left], ConsistentRead: true } } })
     )
-    // There is one table, which an ARN may name otherwise in the reply.
+    // There is one table. The reply may name it otherwise than an ARN does.
     for (const item of Object.values(Responses ?? {}).flat()) {
       const name = item[Item.keyName]?.S
       if (name !== undefined) items.set(name, item)

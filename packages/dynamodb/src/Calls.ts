@@ -10,18 +10,18 @@ import * as Item from "./Item.ts"
 import type { Resolved } from "./Options.ts"
 import type { StoreClock } from "./StoreClock.ts"
 
-/** One verb's requests. Once it is over, none is sent any more. */
+/** The requests of one verb. None is sent after the verb is over. */
 export interface Session {
   readonly send: <Output>(command: Command) => Promise<Output>
-  /** Sends a conditional write. What was there, if the condition failed; nothing if it was carried out. */
+  /** Sends a conditional write. Answers what was there if the condition failed, and nothing if the write was carried out. */
   readonly write: (command: Command) => Promise<Item.Found | undefined>
-  /** Sends a conditional removal. What was there, if anything was. */
+  /** Sends a conditional removal, and answers what was there. */
   readonly remove: (command: Command) => Promise<Item.Found>
-  /** A moment, random and longer with every attempt, for others to be done. */
+  /** Waits a random time, longer with every attempt, for other writers to finish. */
   readonly pause: (attempt: number) => Promise<void>
 }
 
-/** Of the pause between two attempts, in milliseconds. */
+/** The bounds of the pause between two attempts, in milliseconds. */
 const [base, longest] = [2, 200]
 
 /** The requests over one client, as bounded calls. */
@@ -36,7 +36,7 @@ export class Calls {
     this.calls = BoundedCalls.make({ failures: failuresOf(space.table), timeout })
   }
 
-  /** Runs what a verb does, until the time is over or its caller leaves; no request is sent after that. */
+  /** Runs a verb until its time is over or its caller leaves. No request is sent after that. */
   run<A>(
     operation: Operation,
     key: string | undefined,

@@ -1,8 +1,8 @@
 /**
  * The part of the SDK's clients that the adapter uses.
  *
- * Commands are the plain ones of `@aws-sdk/client-dynamodb`, through a document client too: what is marshalled here
- * is a handful of known attributes, and how a document client was told to marshal is its owner's affair.
+ * Commands are the plain ones of `@aws-sdk/client-dynamodb`, even through a document client: only a handful of known
+ * attributes is marshalled here, and the settings by which a document client marshals are its owner's.
  */
 
 /** A command of the SDK, as far as it matters here. */
@@ -15,11 +15,11 @@ export interface Command {
 /** A `DynamoDBClient` or a `DynamoDBDocumentClient`. */
 export interface Client {
   readonly config: object
-  /** Untyped, as the commands of the two have no type in common. */
+  /** Untyped, because the commands of the two have no type in common. */
   readonly send: (command: any, options?: any) => Promise<any>
 }
 
-/** Whether it is a client of DynamoDB, and not its options, nor that of another service. */
+/** True for a client of DynamoDB, and not for its options or the client of another service. */
 export const isClient = (given: unknown): given is Client => {
   if (typeof given !== "object" || given === null) return false
   const { config, send } = given as { readonly config?: { readonly serviceId?: unknown }; readonly send?: unknown }

@@ -1,7 +1,7 @@
 /**
  * The contract over one table of DynamoDB.
  *
- * A hit is one consistent read; whatever changes a key is one conditional write (see `Statements`).
+ * A hit is one consistent read; every change of a key is one conditional write (see `Statements`).
  */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb"
 import {
@@ -50,9 +50,9 @@ const whole = (resolved: Resolved): ListingAdapter => {
 }
 
 /**
- * A cache in DynamoDB. Its table is made by `setup`, or by you.
+ * A cache in DynamoDB. `setup` makes its table, or you do.
  *
- * With `leases`, values are in DynamoDB and leases in the adapter given, which also tells whether keys can be listed.
+ * With `leases`, DynamoDB keeps the values and the adapter given keeps the leases. Keys can be listed if it can list them.
  *
  * @example
  * ```ts
@@ -71,12 +71,12 @@ export const make: {
   const resolved = resolve(options)
   if (options.leases === undefined) return whole(resolved)
   const leases = Check.adapter("leases", options.leases)
-  // Its keys are those of the leases, as the types above say.
+  // It lists the keys of the leases, as the types above say.
   return ValueStore.withLeases(values(resolved), leases) as ListingAdapter
 }
 
 /**
- * The adapter as a layer. The client stays the caller's.
+ * The adapter as a layer. The caller owns the client.
  *
  * @throws InvalidOption
  */
@@ -85,26 +85,26 @@ export const layer: {
   (options: Options): Layer.Layer<Adapter>
 } = (options: Options) => {
   const adapter = make(options)
-  // What cannot list is not given as a service that can.
+  // An adapter that cannot list is not provided as a service that can.
   return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
     Effect.succeed(adapter as ListingAdapter)
   )
 }
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
-  /** Default: what the SDK finds (`AWS_REGION`, the shared configuration). */
+  /** By default the one that the SDK finds (`AWS_REGION`, the shared configuration). */
   readonly region?: string | undefined
-  /** For DynamoDB Local and its like: `http://localhost:8000`. Default: the service's, in the region. */
+  /** The URL of DynamoDB Local and its like: `http://localhost:8000`. By default the service's, in the region. */
   readonly endpoint?: string | undefined
-  /** With `secretAccessKey`. Default: what the SDK finds (variables, profiles, roles). */
+  /** Given with `secretAccessKey`. By default the credentials that the SDK finds (variables, profiles, roles). */
   readonly accessKeyId?: string | undefined
   readonly secretAccessKey?: Redacted.Redacted | undefined
-  /** With the two, where they are temporary. */
+  /** Given with the two when they are temporary. */
   readonly sessionToken?: Redacted.Redacted | undefined
 }
 
-/** Half of what signs a request would be passed over by the SDK, which would look for other credentials. */
+/** The SDK would ignore half of a pair, and look for other credentials. */
 const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: Configured) => {
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined
   if (accessKeyId === undefined) throw Check.invalid("accessKeyId", undefined, "text, beside secretAccessKey")

@@ -1,12 +1,11 @@
-/**
- * What an error of the SDK means.
+/** * The meaning of the SDK's errors.
  *
  * The SDK hangs the response, and the item where a condition failed, on its errors.
  */
 import { Failures } from "@cache-locking/core"
 import type { Item } from "./Item.ts"
 
-/** Client's faults that may pass: throttling, and what the service settles by itself. */
+/** Faults of the client that may pass: throttling, and states that the service leaves by itself. */
 const passing = new Set([
   "LimitExceededException",
   "PriorRequestNotComplete",
@@ -25,10 +24,10 @@ const passing = new Set([
   "TransactionInProgressException"
 ])
 
-/** Not replies, and yet not worth asking again. */
+/** Errors that are no replies, after which asking again does not help. */
 const hopeless = new Set(["CredentialsProviderError", "TokenProviderError", "ParseError"])
 
-/** The client was pointed at no place. The SDK finds out with the first request, and gives the error no name. */
+/** True when the client's region or endpoint is no place. The SDK finds out at the first request, and gives the error no name. */
 const isNowhere = (error: unknown, words: string): boolean =>
   Failures.codeOf(error) === "ERR_INVALID_URL" || /^Region (is missing|not accepted)/.test(words)
 
@@ -37,7 +36,7 @@ const isRejection = (error: unknown, words: string): boolean => {
   if (passing.has(name)) return false
   if (hopeless.has(name) || isNowhere(error, words)) return true
   const { $metadata } = (error ?? {}) as { readonly $metadata?: { readonly httpStatusCode?: number | undefined } }
-  // Without a status there was no reply at all; from 500 on it was the service's own fault, or that of something between.
+  // Without a status there was no reply at all. From 500 on the fault is the service's own, or a proxy's.
   const status = $metadata?.httpStatusCode ?? 0
   return status >= 400 && status < 500 && status !== 429
 }
@@ -45,7 +44,7 @@ const isRejection = (error: unknown, words: string): boolean => {
 /** True for the service's error of that name. */
 export const isNamed = (error: unknown, name: string): boolean => Failures.nameOf(error) === name
 
-/** What was there when a condition failed (perhaps nothing), or `false` when the failure was another. */
+/** The item, perhaps none, when a condition failed; `false` for another failure. */
 export const unmet = (error: unknown): { readonly item: Item | undefined } | false =>
   isNamed(error, "ConditionalCheckFailedException") && { item: (error as { readonly Item?: Item }).Item }
 

@@ -1,8 +1,8 @@
 /**
  * A key's `Entry` as an item of the table.
  *
- * All instants are epoch milliseconds, so that nothing is rounded but `expiresAt`, by which DynamoDB itself collects the
- * item some time after: epoch seconds, never before the item's end. `rev` is new with every write.
+ * All instants are epoch milliseconds, so that only `expiresAt` is rounded, after which DynamoDB itself collects the
+ * item: epoch seconds, never before the item's end. `rev` is new with every write.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb"
 import { Entry, type Lifetime, Milliseconds, Token, type Value } from "@cache-locking/core"
@@ -13,12 +13,12 @@ export type Item = Readonly<Record<string, AttributeValue>>
 export const keyName = "cacheKey"
 export const ttlName = "expiresAt"
 
-/** No attribute's name is one of DynamoDB's reserved words, so that expressions can say them as they are. */
+/** No name is one of DynamoDB's reserved words, so expressions can use them as they are. */
 export const keptNames = ["v", "filledAt", "took", "freshUntil", "staleMs", "staleS", "keptUntil"]
 export const leaseNames = ["leaseOwner", "leaseToken", "leaseSince", "leaseUntil"]
 export const coolNames = ["coolUntil", "coolCause"]
 
-/** Stands for no end: some 280,000 years, and still a number that DynamoDB can add to. */
+/** The number for an endless time: some 280,000 years, and DynamoDB can still add to it. */
 const never = 9e15
 
 export const capped = (ms: number): number => Math.min(ms, never)
@@ -33,13 +33,13 @@ export const atLeast = (ms: number): number => capped(Milliseconds.atLeast(ms))
 
 export const number = (value: number): AttributeValue => ({ N: String(capped(value)) })
 
-/** As epoch seconds, or a number of them, rounded up. */
+/** An instant or a duration in seconds, rounded up. */
 export const seconds = (ms: number): AttributeValue => ({ N: String(Math.ceil(capped(ms) / 1000)) })
 
-/** What is there, and what a write can name to find it unchanged. */
+/** The entry that is there, and the `rev` by which a write finds it unchanged. */
 export interface Found {
   readonly entry: Entry.Entry | undefined
-  /** Nothing when there is no item of ours. */
+  /** Absent when there is no item of ours. */
   readonly rev: string | undefined
 }
 
@@ -58,7 +58,7 @@ const keptIn = (item: Item): Entry.Kept | undefined => {
   const [filledAt, took] = [numberIn(item, "filledAt"), numberIn(item, "took")]
   const [freshUntil, stale] = [numberIn(item, "freshUntil"), numberIn(item, "staleMs")]
   if (value === undefined || Number.isNaN(filledAt + took + freshUntil + stale)) return undefined
-  // A load that began by one clock and ended by another may seem to have ended first.
+  // A load that began by one clock and ended by another may seem to end before it began.
   return { value, filledAt, took: Math.max(0, took), lifetime: { fresh: freshUntil - filledAt, stale } }
 }
 
@@ -74,7 +74,7 @@ const cooldownIn = (item: Item): Entry.Cooldown | undefined => {
   return Number.isNaN(until) ? undefined : { until, cause: bytesIn(item, "coolCause") }
 }
 
-/** Reads an item. One that is not ours, or of a shape unknown, is nothing there. */
+/** Reads an item. A foreign item, or one of an unknown shape, counts as none. */
 export const decode = (item: Item | undefined): Found => {
   const rev = item?.["rev"]?.S
   if (item === undefined || rev === undefined) return { entry: undefined, rev: undefined }
@@ -82,7 +82,7 @@ export const decode = (item: Item | undefined): Found => {
   return { entry: kept || lease || cooldown ? { kept, lease, cooldown } : undefined, rev }
 }
 
-/** A lifetime that begins now, as the attributes that say it. */
+/** The attributes of a lifetime that begins now. */
 export const lifetimeOf = (now: number, lifetime: Lifetime) => {
   const [fresh, stale] = [atMost(lifetime.fresh), atMost(lifetime.stale)]
   const freshUntil = capped(now + fresh)
@@ -90,7 +90,7 @@ export const lifetimeOf = (now: number, lifetime: Lifetime) => {
   return { freshUntil, keptUntil, stale }
 }
 
-/** When the value of an entry is gone, if there is one now. */
+/** The instant at which the value of an entry is gone, if there is one now. */
 export const keptUntilOf = (entry: Entry.Entry | undefined, now: number): number | undefined => {
   if (entry?.kept === undefined) return undefined
   const until = capped(Entry.keptUntil(entry.kept))

@@ -6,27 +6,27 @@ import type * as Duration from "effect/Duration"
 import { type Client, isClient } from "./Client.ts"
 import { StoreClock } from "./StoreClock.ts"
 
-/** Which table, and how long to wait for it. */
+/** The table, and the bound of its requests. */
 export interface TableSettings {
   /** The table's name, or its ARN. Default `"cache-locking"`. */
   readonly table?: string | undefined
-  /** How long any verb may take, the SDK's own retries included. Default 2 seconds. */
+  /** The longest time that a verb may take, including the SDK's own retries. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
 }
 
-/** What every adapter over DynamoDB can be told. */
+/** The settings of an adapter over DynamoDB, all but the client. */
 export interface Settings extends TableSettings {
   /**
-   * Put before every key, with a `#`: two prefixes never meet, whatever the keys. Up to 512 bytes, not empty, without a
-   * `#`. Default `"cache"`.
+   * Stands before every key, with a `#` between: the keys of two prefixes never meet. Up to 512 bytes, not empty,
+   * without a `#`. Default `"cache"`.
    */
   readonly prefix?: string | undefined
 }
 
 export interface Options extends Settings {
-  /** A `DynamoDBClient` or a `DynamoDBDocumentClient`. Stays the caller's: the adapter never destroys it. */
+  /** A `DynamoDBClient` or a `DynamoDBDocumentClient`. The caller owns it: the adapter never destroys it. */
   readonly client: Client
-  /** Keeps leases there, and values in DynamoDB. Default: both in DynamoDB. */
+  /** The adapter that keeps the leases, while DynamoDB keeps only the values. By default DynamoDB keeps both. */
   readonly leases?: Adapter | undefined
 }
 
@@ -48,8 +48,8 @@ const bytesOf = (text: string): number => encoder.encode(text).byteLength
 const nameBytes = 2048
 
 /**
- * DynamoDB takes items of 400 KB. What is kept back is for the names and numbers of attributes, the key, a lease
- * beside the value and what a failed leader left.
+ * DynamoDB takes items of 400 KB. The difference is for the names and numbers of attributes, the key, a lease beside
+ * the value and the cause that a failed leader left.
  */
 export const itemBytes = 409_600
 export const valueBytes = itemBytes - 8_192
@@ -57,7 +57,7 @@ export const valueBytes = itemBytes - 8_192
 /** The largest cause that is sure to fit beside a value and a key at their limits. */
 export const causeBytes = 4_096
 
-/** What adapters over one client share. A document client has the configuration of the client that it was made from. */
+/** The state that adapters over one client share. A document client has the configuration of the client that it was made from. */
 const sharedOf = Identity.perObject((_config: object) => ({
   clock: new StoreClock(),
   spaceOf: Identity.perName((_, table: string, prefix: string): Space => {
@@ -87,7 +87,7 @@ const prefixOf = (given: string | undefined): string => {
   throw Check.invalid("prefix", prefix, "text of 1 to 512 bytes without #")
 }
 
-/** Checks which table. */
+/** Checks the table. */
 export const checkTable = (settings: TableSettings) => ({
   table: tableOf(settings.table),
   timeout: Check.commandTimeout(settings, "2 seconds")
@@ -97,7 +97,7 @@ export const checkTable = (settings: TableSettings) => ({
 export const checkSettings = (settings: Settings) => ({ ...checkTable(settings), prefix: prefixOf(settings.prefix) })
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */
@@ -113,7 +113,7 @@ export const checkConfigured = (settings: Settings): void => {
  */
 export const checkClient = (client: Client): Client => {
   if (isClient(client)) return client
-  // What was given may hold credentials.
+  // The value given may hold credentials.
   throw Check.invalid("client", typeof client, acceptedClient)
 }
 

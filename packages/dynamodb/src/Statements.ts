@@ -1,5 +1,5 @@
 /**
- * What is sent to DynamoDB: one conditional write per verb.
+ * The statements of the verbs: one conditional write each.
  *
  * Keys, tokens and values are attribute values and never part of an expression.
  */
@@ -21,7 +21,7 @@ export interface Place {
   readonly name: string
 }
 
-/** A write that finds its condition broken is answered with what is there. */
+/** A write whose condition fails is answered with the item that is there. */
 const told = { ReturnValuesOnConditionCheckFailure: ReturnValuesOnConditionCheckFailure.ALL_OLD } as const
 
 const at = ({ name, table }: Place) => ({ TableName: table, Key: { [Item.keyName]: { S: name } } })
@@ -36,7 +36,7 @@ const assignments = (values: Values): string =>
 const named = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value]))
 
-/** An `UpdateItem` that sets and removes attributes if the condition holds. `also` sets what is computed there. */
+/** An `UpdateItem` that sets and removes attributes if the condition holds. `also` sets attributes that DynamoDB computes. */
 const update = (
   place: Place,
   change: {
@@ -58,11 +58,11 @@ const update = (
   })
 }
 
-/** The lease is that of the token, and has not ended. */
+/** The condition that the lease is that of the token, and has not ended. */
 const held = "leaseToken = :token AND leaseUntil > :now"
 const holding = (token: Token, now: number): Values => ({ ":token": { S: token }, ":now": Item.number(now) })
 
-/** The value beside the lease is gone when it is thought to be. */
+/** The condition that the value beside the lease is gone at the instant in the token. */
 const keptAs = (until: number | undefined): readonly [condition: string, given: Values] =>
   until === undefined
     ? ["attribute_not_exists(keptUntil)", {}]
@@ -86,7 +86,7 @@ const keptAttributes = (now: number, lifetime: Lifetime): Values => {
 
 export const read = (place: Place): GetItemCommand => new GetItemCommand({ ...at(place), ConsistentRead: true })
 
-/** Writes the lease that was granted by what was found, if that is unchanged. */
+/** Writes the lease that was granted on what was found, if that is unchanged. */
 export const grant = (
   place: Place,
   found: Item.Found,
@@ -103,14 +103,14 @@ export const grant = (
       leaseUntil: Item.number(lease.until),
       [Item.ttlName]: latest(keptUntil, lease.until)
     },
-    // A value that is gone does not travel on.
+    // A value that is gone is not kept.
     remove: keptUntil === undefined ? [...Item.coolNames, ...Item.keptNames] : Item.coolNames,
-    // Nothing there, or nothing of ours.
+    // There is no item, or a foreign one.
     when: found.rev === undefined ? "NOT attribute_type(rev, :text)" : "rev = :found",
     given: found.rev === undefined ? { ":text": { S: "S" } } : { ":found": { S: found.rev } }
   })
 
-/** Keeps the value, or gives the one that is there a new lifetime, and ends the lease. */
+/** Stores the value, or gives the one that is there a new lifetime, and ends the lease. */
 export const fill = (
   place: Place,
   now: number,
@@ -142,7 +142,7 @@ export const renew = (
   })
 }
 
-/** Ends the lease. What has neither a value nor a cooldown then is removed. */
+/** Ends the lease, and removes an item that then has neither a value nor a cooldown. */
 export const abandon = (
   place: Place,
   now: number,
@@ -181,8 +181,8 @@ export const abandon = (
 }
 
 /**
- * Answers with what was there. The condition makes of many at once exactly one that finds it, in the emulator too, which
- * answers all of them with it otherwise.
+ * Answers what was there. Because of the condition, exactly one of many at once finds the item; without it the emulator
+ * would answer the item to all of them.
  */
 export const remove = (place: Place) =>
   new DeleteItemCommand({
@@ -208,7 +208,7 @@ export const put = (
     }
   })
 
-/** Sets how long a fresh value beside which there is nothing stays fresh. */
+/** Sets how long a fresh value without a lease or cooldown beside it stays fresh. */
 export const touch = (place: Place, now: number, rev: string, freshFor: number) => {
   const freshUntil = now + Item.atMost(freshFor)
   return update(place, {
@@ -219,7 +219,7 @@ export const touch = (place: Place, now: number, rev: string, freshFor: number) 
   })
 }
 
-/** The same beside a lease or a cooldown, by what was found, if that is unchanged. What is over is taken away. */
+/** The same beside a lease or a cooldown, on what was found, if that is unchanged. Expired parts are removed. */
 export const touchBeside = (
   place: Place,
   now: number,

@@ -1,12 +1,12 @@
 /**
- * What time it is, by a clock that hosts need not agree on.
+ * The time, by a clock on which hosts need not agree.
  *
- * DynamoDB's expressions have no clock, so instants are told by its clients. Every reply of the service says what time
- * it is there, in whole seconds. A client whose own clock is off by more than that can tell goes by the service's time
- * from then on; so hosts whose clocks differ by minutes judge leases and values alike, within two seconds.
+ * DynamoDB's expressions have no clock, so instants come from its clients. Every reply of the service holds its time,
+ * in whole seconds. A client whose own clock is off by more than that can show follows the service's time from then on.
+ * So hosts whose clocks differ by minutes judge leases and values alike, within two seconds.
  */
 
-/** A `Date` is cut to its second, and a server may lag in telling the next one. */
+/** A `Date` is cut to its second, and a server may be late with the next one. */
 const slack = 1000
 
 interface Response {
@@ -17,18 +17,18 @@ interface Response {
 type Next = (args: unknown) => Promise<{ readonly response?: unknown }>
 
 export class StoreClock {
-  /** Whether there was a reply yet, whatever could be learned from it. */
+  /** True once there was a reply, even one without a time. */
   asked = false
-  /** Milliseconds that the service is thought to be ahead of this host. */
+  /** The estimate of how many milliseconds the service is ahead of this host. */
   private ahead = 0
 
   /** Epoch milliseconds. */
   readonly now = (): number => Date.now() + this.ahead
 
-  /** What was learned from a reply whose request was sent and which came at these times of this host. */
+  /** Learns from a reply, given the times of this host at which the request was sent and the reply came. */
   learn(date: string | undefined, sentAt: number, cameAt: number): void {
     const told = date === undefined ? Number.NaN : Date.parse(date)
-    // A host whose clock was set meanwhile learns nothing.
+    // The host's clock was set meanwhile: the reply says nothing.
     if (Number.isNaN(told) || cameAt < sentAt) return
     const least = told - slack - cameAt
     const most = told + 1000 + slack - sentAt
@@ -36,7 +36,7 @@ export class StoreClock {
     else this.ahead = Math.min(Math.max(this.ahead, least), most)
   }
 
-  /** Goes with every command. */
+  /** Stands in the middleware of every command. */
   readonly middleware =
     (next: Next): Next =>
     async (args) => {

@@ -1,5 +1,5 @@
 /**
- * The table: its definition, and what makes it.
+ * The table: its definition and its setup.
  */
 import {
   CreateTableCommand,
@@ -21,25 +21,25 @@ import { failuresOf, isNamed } from "./Failure.ts"
 import * as Item from "./Item.ts"
 import { checkClient, checkTable } from "./Options.ts"
 
-/** Which table is set up, and by whom. */
+/** The options of `setup`. */
 export interface SetupOptions {
-  /** Stays the caller's. May `DescribeTable`, `CreateTable`, `DescribeTimeToLive` and `UpdateTimeToLive`. */
+  /** The caller's client, with permission to `DescribeTable`, `CreateTable`, `DescribeTimeToLive` and `UpdateTimeToLive`. */
   readonly client: Client
   /** Default `"cache-locking"`. */
   readonly table?: string | undefined
-  /** How long all of it may take. Default 1 minute. */
+  /** The longest time that the setup may take. Default 1 minute. */
   readonly timeout?: Duration.Input | undefined
 }
 
-/** What `setup` makes, as DynamoDB's own requests: for review, or for other tools that make it. */
+/** The requests by which `setup` makes the table, for review or for other tools. */
 export interface Definition {
   readonly table: CreateTableCommandInput
   readonly timeToLive: UpdateTimeToLiveCommandInput
 }
 
 /**
- * The table could not be set up. `Unavailable` may pass, `Rejected` will not (a permission), and `Unrecognised` says that
- * there is a table of that name that is none of ours: it is left as it is.
+ * The table could not be set up. `Unavailable` may pass, `Rejected` will not (a permission). `Unrecognised` means that
+ * another table has that name; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly table: string
@@ -47,13 +47,13 @@ export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly message: string
   readonly cause?: unknown
 }> {
-  /** Whether asking again may help. */
+  /** True when asking again may help. */
   get retryable(): boolean {
     return this.reason === "Unavailable"
   }
 }
 
-/** What `setup` would make. Changes nothing. */
+/** The definition that `setup` would make. Changes nothing. */
 export const definition = (options: { readonly table?: string | undefined } = {}): Definition => {
   const { table } = checkTable(options)
   return {
@@ -70,7 +70,7 @@ export const definition = (options: { readonly table?: string | undefined } = {}
   }
 }
 
-/** How often a change of the setting is tried that somebody else may have made. */
+/** The attempts at a setting that another process may be changing. */
 const attempts = 20
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())))
@@ -116,7 +116,7 @@ class Builder {
     try {
       await this.send(new CreateTableCommand(this.wanted.table))
     } catch (error) {
-      // Another process was faster. That it is seen may take a moment.
+      // Another process was faster. Its table may take a moment to appear.
       if (!isNamed(error, "ResourceInUseException")) throw error
       await pause(50)
     }
@@ -129,7 +129,7 @@ class Builder {
     throw this.refusal(`its key is not the text ${Item.keyName} alone`)
   }
 
-  /** Lets DynamoDB collect what has ended. */
+  /** Makes DynamoDB collect expired items. */
   private async expire(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const { TimeToLiveDescription: found } = await this.send<DescribeTimeToLiveCommandOutput>(
@@ -145,7 +145,7 @@ class Builder {
           await this.send(new UpdateTimeToLiveCommand(this.wanted.timeToLive))
           return
         } catch (error) {
-          // Another process was faster, or it was changed a moment ago.
+          // Another process was faster, or the setting changed a moment ago.
           const raced = ["ValidationException", "ResourceInUseException", "LimitExceededException"]
           if (attempt >= attempts || !raced.some((name) => isNamed(error, name))) throw error
         }
@@ -170,8 +170,8 @@ const setupFailed = (table: string, error: unknown): SetupFailed => {
 }
 
 /**
- * Makes the table and has DynamoDB collect what ended, where that is not done yet. Any number of processes may do it at
- * once. A table of that name that is none of ours is refused, and left as it is.
+ * Makes the table and has DynamoDB collect expired items, as far as that is not done yet. Any number of processes may
+ * run it at once. Another table of that name is refused and not touched.
  *
  * @example
  * ```ts

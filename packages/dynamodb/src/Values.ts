@@ -1,5 +1,5 @@
 /**
- * DynamoDB as a store of values alone, for adapters whose leases are elsewhere.
+ * DynamoDB as a store of values alone, with the leases in another store.
  */
 import type { GetItemCommandOutput } from "@aws-sdk/client-dynamodb"
 import { DeleteItemCommand, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb"
@@ -8,7 +8,7 @@ import { Calls } from "./Calls.ts"
 import * as Item from "./Item.ts"
 import { type Resolved, valueBytes } from "./Options.ts"
 
-/** The values of a space: one store for each, so that adapters over the same two stores share their flights. */
+/** One store of values for each space, so that adapters over the same two stores share their flights. */
 const valuesOf = Identity.perObject((_: object, resolved: Resolved): ValueStore.ValueStore => {
   const { clock, space } = resolved
   const { prefix, table } = space

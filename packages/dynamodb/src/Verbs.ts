@@ -1,8 +1,8 @@
 /**
  * The verbs of the contract over conditional writes.
  *
- * What is there is judged by core's `Entry`; the writes restate its moves as conditions. A write whose reply was lost
- * is sent again by the SDK and finds its condition broken by itself: the item's `rev` tells.
+ * Core's `Entry` judges what is there; the writes restate its moves as conditions. When a reply is lost, the SDK sends
+ * the write again, which then fails its own condition: the item's `rev` shows that.
  */
 import type { GetItemCommandOutput } from "@aws-sdk/client-dynamodb"
 import {
@@ -29,7 +29,7 @@ import { causeBytes, type Resolved } from "./Options.ts"
 import * as Statements from "./Statements.ts"
 import type { StoreClock } from "./StoreClock.ts"
 
-/** The most that are under way at once for the verbs of many keys; the SDK's client has 50 connections. */
+/** The requests under way at once for the verbs of many keys. The SDK's client has 50 connections. */
 const concurrency = 32
 
 const newRev = (): string => crypto.randomUUID()
@@ -52,7 +52,7 @@ export class Verbs {
     this.calls = new Calls(resolved)
   }
 
-  /** A consistent read; the lease is written only if that found no value that is fresh, and nobody else was faster. */
+  /** Reads consistently, and writes the lease only if there was no fresh value and no other client was faster. */
   readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     this.run("acquire", key, undefined, async (session, place) =>
       this.decide(session, place, options, await this.find(session, place))
@@ -69,7 +69,7 @@ export class Verbs {
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.run("abandon", key, cause, (session, place) =>
       this.holding(session, place, token, (now, rev, keptUntil) => {
-        // Beside a large value there is no room for a large cause.
+        // A large cause does not fit beside a large value.
         const fits = keptUntil === undefined || (cause?.bytes.byteLength ?? 0) <= causeBytes
         return Statements.abandon(place, now, rev, { token, cooldown, cause: fits ? cause : undefined, keptUntil })
       })
@@ -111,7 +111,7 @@ export class Verbs {
       Entry.read((await this.find(session, place)).entry, this.clock.now())
     )
 
-  /** Batches of reads answer the hits; what is no hit is decided key by key, by what was read. */
+  /** Answers the hits from batches of reads, and decides the other keys one by one, on what was read. */
   readonly acquireMany = (
     keys: ReadonlyArray<string>,
     options: AcquireOptions
@@ -136,7 +136,7 @@ export class Verbs {
       return Effect.map(gone, (gone) => gone.filter(Boolean).length)
     })
 
-  /** A scan: DynamoDB reads the whole table for it, page by page. */
+  /** Lists by a scan: DynamoDB reads the whole table for it, page by page. */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.paginate(undefined as Item.Item | undefined, (from) =>
       this.calls.run("keys", undefined, async (session) => {
@@ -167,8 +167,8 @@ export class Verbs {
   }
 
   /**
-   * Whoever writes without having read anything, ever, asks for a reply first: by a host's clock that is minutes off, what
-   * is written would end by as much too early or too late.
+   * Gets a reply before the first write, so that the clock is known: by a host's clock that is minutes off, an item
+   * would end too early or too late by as much.
    */
   private async knowTime(session: Session, place: Statements.Place): Promise<void> {
     if (!this.clock.asked) await this.find(session, place)
@@ -183,7 +183,7 @@ export class Verbs {
     return Item.decode(item)
   }
 
-  /** Answers by what was found, or writes the lease, until nobody was faster. */
+  /** Answers from what was found, or writes the lease, until no other client is faster. */
   private async decide(
     session: Session,
     place: Statements.Place,
@@ -205,7 +205,7 @@ export class Verbs {
     }
   }
 
-  /** Writes under a lease, by the value that the token tells, or by what is there where that is no longer so. */
+  /** Writes under a lease, on the value that the token describes, or else on what is there. */
   private async holding(
     session: Session,
     place: Statements.Place,
