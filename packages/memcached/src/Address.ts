@@ -14,7 +14,7 @@ const defaultPort = 11_211
 
 const scheme = "memcached://"
 
-/** Never shows what was given: it may hold a password. */
+/** Never shows the URL: it may hold a password. */
 const refusal = (): InvalidOption =>
   Check.invalid("url", undefined, `${scheme}[user:password@]host[:port], more servers after commas`)
 

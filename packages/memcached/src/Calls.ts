@@ -19,7 +19,7 @@ export class Calls extends BoundedCalls.Calls {
   /**
    * Sends a request and goes on with the reply.
    *
-   * @param only the connection that it must be, if it must be one, and the answer when that is over
+   * @param only the only connection that will do, if there is one, and the answer when that connection is over
    */
   exchange<A>(
     operation: Operation,
@@ -44,7 +44,7 @@ export class Calls extends BoundedCalls.Calls {
         return
       }
       // Replies come in the order of the requests: a connection that is silent for one is silent for all that follow.
-      // So the bound goes on if the caller leaves.
+      // So the bound stays if the caller leaves.
       call.onTimeout = ({ message }) => connection.fail(new Error(message))
       connection.send(
         bytes,

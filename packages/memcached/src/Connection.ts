@@ -1,20 +1,20 @@
 /**
  * One connection to one server, from its opening to its end, over memjs's request layer.
  *
- * A `Server` of memjs is used for a single connection, and thrown away with it. Used for the next one too, as memjs
- * itself does, it forgets calls when the server closes the connection, may lose the next socket to the close of the
- * last, and begins to read with what was left of a reply that was cut.
+ * A `Server` of memjs serves a single connection, and is thrown away with it. If it served the next one too, as in
+ * memjs itself, it would forget calls when the server closes the connection, might lose the next socket to the close of
+ * the last, and would begin to read with the rest of a reply that was cut.
  */
 import type { Socket } from "node:net"
 import { number } from "./Requests.ts"
 
-/** What memjs makes of a reply. */
+/** A reply, as memjs parses it. */
 export interface Reply {
   readonly header: { readonly status: number; readonly cas: Buffer }
   readonly val: Buffer
 }
 
-/** Of a `Server` of memjs: its address, its credentials and its requests. */
+/** The used part of a `Server` of memjs: its address, its credentials and its requests. */
 export interface MemjsServer {
   readonly host: string
   readonly port: number
@@ -26,7 +26,7 @@ export interface MemjsServer {
   readonly sock: (authenticating: boolean, connected: (socket: Socket) => void) => void
   readonly write: (request: Buffer) => void
   readonly error: (error: unknown) => void
-  /** From `sock` until it is closed. memjs itself leaves those who wait for an answer waiting then. */
+  /** The socket, from `sock` until it is closed. On a close, memjs itself leaves calls without an answer. */
   readonly _socket?: Socket | undefined
 }
 
@@ -38,7 +38,7 @@ type ServerClass = new (
   options: object
 ) => MemjsServer
 
-/** Seconds, for memjs's own bounds: the adapter's are shorter, and leave no socket behind. */
+/** Seconds, for memjs's own bounds. The adapter's are shorter, and leave no socket behind. */
 const never = 24 * 60 * 60
 
 /** Another `Server` to the same address. */
@@ -57,7 +57,7 @@ const uncork = (socket: Socket): void => socket.uncork()
 
 /** A connection. Once `over`, it is never used again. */
 export class Connection {
-  /** No longer to be used, though calls may still wait for their answers. */
+  /** True when it must no longer be used, though calls may still wait for their answers. */
   over = false
   private readonly server: MemjsServer
   private readonly ended: (connection: Connection) => void
@@ -74,11 +74,11 @@ export class Connection {
       socket.setNoDelay(true)
       this.settle()
     })
-    // From the first moment: one that is closed while it gives its credentials, memjs would silently open again.
+    // Listens from the first moment: memjs would silently reopen a connection that is closed during authentication.
     this.server._socket?.once("close", () => this.fail(new Error("the server closed the connection")))
   }
 
-  /** Sends, and calls one of the two back, once. */
+  /** Sends a request, and calls one of the two functions, once. */
   send(request: Buffer, answer: (reply: Reply) => void, failed: (error: unknown) => void): void {
     this.opaque = (this.opaque + 1) >>> 0
     const opaque = this.opaque
@@ -91,7 +91,7 @@ export class Connection {
     })
     this.server.onError(opaque, (error) => {
       this.pending--
-      // Refused credentials: memjs tells us, and nobody else.
+      // The credentials were refused. memjs reports that to this call alone.
       this.fail(error)
       failed(error)
     })
@@ -99,7 +99,7 @@ export class Connection {
     this.server.write(request)
   }
 
-  /** What is asked in one turn goes out as one piece. */
+  /** Sends the requests of one turn of the event loop in one write. */
   private gather(): void {
     const { socket } = this
     if (socket === undefined || socket.writableCorked > 0) return
@@ -107,7 +107,7 @@ export class Connection {
     process.nextTick(uncork, socket)
   }
 
-  /** Ends at once: who waits is told. Safe to repeat. */
+  /** Ends the connection at once, and fails the calls that wait. Safe to repeat. */
   fail(error: unknown): void {
     const first = !this.over
     this.over = true
@@ -115,13 +115,13 @@ export class Connection {
     if (first) this.ended(this)
   }
 
-  /** Ends when nobody waits any more. */
+  /** Ends the connection when no call waits any more. */
   finish(): void {
     this.over = true
     this.settle()
   }
 
-  /** A connection on which nobody waits keeps no process alive. */
+  /** Lets the process end when no call waits on the connection. */
   private settle(): void {
     if (this.pending > 0) return
     if (this.over) this.server.error(new Error("the connection was closed"))

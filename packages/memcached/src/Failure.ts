@@ -1,6 +1,4 @@
-/**
- * What an error of the client or a status of the server means.
- */
+/** * The meaning of the client's errors and the server's statuses. */
 import { type AdapterError, Failures, type Operation } from "@cache-locking/core"
 import { status } from "./Requests.ts"
 
@@ -16,7 +14,7 @@ const words: Readonly<Record<number, string>> = {
 /** Asking again does not help. */
 const rejecting = new Set<number>([status.tooLarge, status.invalid, status.authentication, status.unknown])
 
-/** memjs reports refused credentials as a bare string, and all else as errors of the connection. */
+/** memjs reports refused credentials as a bare string. All its errors concern the connection. */
 export const failures = Failures.make({
   adapter: "memcached",
   words: (error) => (typeof error === "string" ? words[status.authentication]! : Failures.wordsOf(error)),

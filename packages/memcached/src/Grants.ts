@@ -1,10 +1,10 @@
 /**
- * Leases that this process holds, with the version of their records as it wrote them: a fill can overwrite that version
- * without reading it again, and where there is nothing beside the lease so can a renewal and an abandon. It saves a round
- * trip on every miss.
+ * Leases that this process holds, with the version of their records as it wrote them. A fill can overwrite that version
+ * without reading it again, and so can a renewal and an abandon where nothing stands beside the lease. That saves a
+ * round trip on every miss.
  *
- * What is known here may be outdated. Only a write that names the version finds out, so nothing is decided by it but
- * whether such a write is tried.
+ * The version may be outdated. Only a write that names it finds out, so it decides nothing but the attempt at such a
+ * write.
  */
 import type { Entry, Token } from "@cache-locking/core"
 import type { Version } from "./Records.ts"
@@ -13,7 +13,7 @@ import type { Version } from "./Records.ts"
 export interface Grant {
   readonly name: string
   readonly lease: Entry.Lease
-  /** Whether there is nothing beside it: no value that a write would have to keep. */
+  /** True when nothing stands beside it: no value that a write would have to keep. */
   readonly alone: boolean
   readonly version: Version
 }
@@ -35,7 +35,7 @@ export class Grants {
     }
   }
 
-  /** Gives it away: it can be used once. */
+  /** Takes a grant, which can be used once. */
   take(token: Token, name: string): Grant | undefined {
     const grant = this.byToken.get(token)
     if (grant === undefined || grant.name !== name) return undefined

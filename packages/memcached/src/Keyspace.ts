@@ -1,8 +1,8 @@
 /**
  * Names in Memcached for keys of a cache.
  *
- * A key `k` with the prefix `p` is the item `p{k}` where that is short and printable, else `p#` and the SHA-256 of the
- * key. A prefix has no braces, and all that follows `#` has a fixed length: two keys never share a name, and neither do
+ * A key `k` with the prefix `p` is the item `p{k}` if that is short and printable, otherwise `p#` and the SHA-256 of
+ * the key. A prefix has no braces, and all that follows `#` has a fixed length: two keys never share a name, and neither do
  * two prefixes.
  */
 import { hash } from "node:crypto"
@@ -14,12 +14,12 @@ const nameBytes = 250
 /** `#` and 43 characters of base64url. */
 const hashedBytes = 44
 
-/** 64 KiB of UTF-8: whoever has longer keys hashes them better than we can. */
+/** 64 KiB of UTF-8. Longer keys are better hashed by their owner. */
 export const keyBytes = 65_536
 
 const prefixBytes = 128
 
-/** Every other byte is an odd one to some tool, or to the text protocol. */
+/** Some tools, or the text protocol, reject every other byte. */
 const printable = /^[\x21-\x7e]*$/
 
 /** The prefix, checked. */
@@ -39,5 +39,5 @@ export const nameOf = (prefix: string, key: string): string => {
   return `${prefix}#${hash("sha256", key, "base64url")}`
 }
 
-/** The longest name that there can be, for what an item costs. */
+/** The longest name possible, for the size of an item. */
 export const longestName = Math.max(nameBytes, prefixBytes + hashedBytes)

@@ -1,8 +1,8 @@
 /**
  * The contract over Memcached, one server or several.
  *
- * All of a key, its value, lease and cooldown, is one item, which every verb overwrites only if it is still the version
- * that was read. A hit is one `GET`.
+ * A key is one item, with its value, lease and cooldown. Every verb overwrites it only if it is still the version that
+ * was read. A hit is one `GET`.
  */
 import {
   type Adapter,
@@ -23,7 +23,7 @@ import { Verbs } from "./Verbs.ts"
 
 export type { Client, Options, Settings } from "./Options.ts"
 
-/** Present if the leases are kept where keys can be listed, as the types of `make` say. */
+/** Present if the adapter of the leases can list keys, as the types of `make` say. */
 const listing = ({ keys }: Pick<Adapter, "keys">): Pick<ListingAdapter, "keys"> => ({
   keys: keys as ListingAdapter["keys"]
 })
@@ -69,7 +69,7 @@ export const make: {
 }
 
 /**
- * The adapter as a layer. The client stays the caller's.
+ * The adapter as a layer. The caller owns the client.
  *
  * @throws InvalidOption
  */
@@ -78,19 +78,19 @@ export const layer: {
   (options: Options): Layer.Layer<Adapter>
 } = (options: Options) => {
   const adapter = make(options)
-  // What cannot list is not given as a service that can.
+  // An adapter that cannot list is not provided as a service that can.
   return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
     Effect.succeed(adapter as ListingAdapter)
   )
 }
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
-  /** `memcached://user:password@host:port`, more servers after commas. */
+  /** `memcached://user:password@host:port`, with more servers after commas. */
   readonly url: Redacted.Redacted
 }
 
-/** Opens nothing: the adapter's connections are its own, and closed with the layer. */
+/** Makes a client and opens nothing. The adapter opens its own connections, and closes them with the layer. */
 const clientOf = (addresses: ReadonlyArray<Address.Address>) =>
   Effect.map(
     Effect.promise(() => import("memjs")),

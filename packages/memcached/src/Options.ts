@@ -15,26 +15,26 @@ export interface Client {
   readonly getServer: (key: string) => unknown
 }
 
-/** What every adapter over Memcached can be told. */
+/** The settings of an adapter over Memcached, all but the client. */
 export interface Settings {
   /**
-   * Put before every key. Two prefixes never meet, whatever the keys. Printable ASCII without spaces and braces, at most
+   * Stands before every key. The keys of two prefixes never meet. Printable ASCII without spaces and braces, at most
    * 128 characters. Default `"cache"`.
    */
   readonly prefix?: string | undefined
-  /** How long any request may take, opening a connection included. Default 2 seconds. */
+  /** The longest time that a request may take, including the opening of a connection. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
-  /** The largest item that the servers take, in bytes: their option `-I`. Default 1 MiB, as theirs. */
+  /** The largest item that the servers take, in bytes: their option `-I`. Default 1 MiB, like theirs. */
   readonly itemSize?: number | undefined
   /**
-   * Keeps leases in this adapter and only values in Memcached. Memcached may then evict values, but no lease. The
-   * adapter stays the caller's: it is not closed.
+   * The adapter that keeps the leases, while Memcached keeps only the values. Memcached may then evict values, but no
+   * lease. The caller owns that adapter: this one never closes it.
    */
   readonly leases?: Adapter | undefined
 }
 
 export interface Options extends Settings {
-  /** Stays the caller's: the adapter opens connections of its own to the client's servers, and never closes the client's. */
+  /** The caller owns the client: the adapter opens connections of its own to the client's servers, and never closes the client's. */
   readonly client: Client
 }
 
@@ -53,7 +53,7 @@ const isServer = (server: unknown): server is MemjsServer => {
   return typeof host === "string" && typeof port === "number" && methods.every((method) => typeof method === "function")
 }
 
-/** Where `getServer` is defined, `perform` is too, unless somebody overrode it. */
+/** True when `getServer` was overridden: otherwise the object that defines it also defines `perform`. */
 const hasOwnHashing = (client: Client): boolean => {
   for (let object: object | null = client; object !== null; object = Object.getPrototypeOf(object)) {
     if (Object.hasOwn(object, "getServer")) return !Object.hasOwn(object, "perform")
@@ -66,11 +66,11 @@ const routeOf = (client: Client, servers: ReadonlyArray<MemjsServer>): Route => 
   return consistent(servers.map(({ host, port }) => `${host}:${port}`))
 }
 
-/** What adapters over one client share. */
+/** The state that adapters over one client share. */
 const sharedOf = Identity.perObject((client: Client) => {
   const servers: ReadonlyArray<unknown> = Array.isArray(client?.servers) ? client.servers : []
   if (servers.length === 0 || !servers.every(isServer) || typeof client.getServer !== "function") {
-    // What was given may hold a password.
+    // The value given may hold a password.
     throw Check.invalid("client", typeof client, acceptedClient)
   }
   return {
@@ -98,7 +98,7 @@ export const checkSettings = (settings: Settings) => ({
 })
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */

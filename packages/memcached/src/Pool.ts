@@ -1,6 +1,6 @@
 /**
- * The connections of one client's servers: one each, opened when first needed and again after it was lost, shared by all
- * adapters over the client.
+ * The connections to one client's servers. Each server has one, opened when first needed and again after it was lost,
+ * and shared by all adapters over the client.
  */
 import { Connection, type MemjsServer } from "./Connection.ts"
 import type { Route } from "./Routing.ts"
@@ -29,7 +29,7 @@ export class Pool {
     return opened
   }
 
-  /** Closes every connection, once it has answered who waits. The next call opens another. */
+  /** Closes every connection once its calls have been answered. The next call opens another. */
   close(): void {
     for (const [index, connection] of this.connections.entries()) {
       this.connections[index] = undefined

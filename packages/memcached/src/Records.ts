@@ -1,6 +1,6 @@
 /**
- * Reading and writing the record of a key: one item that holds value, lease and cooldown, and that is overwritten only
- * if it is still the version that was read.
+ * Reads and writes the records of keys. A record is one item with value, lease and cooldown, and is overwritten only if
+ * it is still the version that was read.
  */
 import { type AdapterError, type Entry, EntryRecord, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -11,31 +11,31 @@ import * as Requests from "./Requests.ts"
 import { recordOf } from "./Size.ts"
 
 /**
- * What a write must find. A version holds for the connection over which it was read: a server that was restarted counts
- * from 1 again, and has lost all connections.
+ * The version that a write must find. It is valid only for the connection over which it was read: a restarted server
+ * counts from 1 again, and has lost all connections.
  */
 export interface Version {
   readonly cas: Requests.Cas
   readonly connection: Connection
 }
 
-/** What is there. */
+/** The record that is there. */
 export interface Found {
-  /** Nothing, too, when another program left something under the name. */
+  /** Absent also when another program stored something under the name. */
   readonly entry: Entry.Entry | undefined
-  /** Nothing when there is no item. */
+  /** Absent when there is no item. */
   readonly version: Version | undefined
 }
 
-/** What became of a write: the version it wrote (nothing after a removal), or `false`: it was not the version any more. */
+/** The result of a write: the version that it wrote (nothing after a removal), or `false` when the version had changed. */
 export type Written = Version | undefined | false
 
 const { status } = Requests
 
-/** A small value out of a large piece of replies would keep it all alive. */
+/** A view of a small value would keep the whole piece of replies alive. */
 const worthACopy = 8
 
-/** The bytes of a reply, as their own where they are a small part of what came. */
+/** The bytes of a reply, copied if they are a small part of what came. */
 export const bytesOf = ({ val }: Reply): Uint8Array => {
   const bytes = new Uint8Array(val.buffer, val.byteOffset, val.byteLength)
   return val.buffer.byteLength > worthACopy * val.byteLength ? bytes.slice() : bytes
@@ -76,7 +76,7 @@ export class Records {
   }
 
   /**
-   * Writes the record, or removes it when there is no entry, if it still is the version told, or there still is none.
+   * Writes the record, or removes it when there is no entry, if it still is the version given, or if there still is none.
    *
    * @param ttl milliseconds after which nothing of the entry matters
    */
@@ -118,14 +118,14 @@ export class Records {
     )
   }
 
-  /** Removes the record, whatever it is unless a version is told. */
+  /** Removes the record: only the version given, or any if none is given. */
   remove(operation: Operation, key: string, name: string, version?: Version): Effect.Effect<Written, AdapterError> {
     const request = () => Requests.remove(name, version?.cas ?? Requests.anyCas)
     return this.calls.exchange(operation, key, name, request, written(operation, key, false), onlyOver(version))
   }
 }
 
-/** Over another connection it would be another version. */
+/** The connection of a version, because over another connection it would be another version. */
 const onlyOver = (
   version: Version | undefined
 ): { readonly connection: Connection; readonly over: Written } | undefined =>
@@ -142,7 +142,7 @@ const written =
     if (code === status.ok) {
       if (!stays) return Effect.succeed<Written>(undefined)
       const cas = reply.header.cas.readBigUInt64BE()
-      // The next write would name no version, and overwrite whatever is there.
+      // The next write would name no version, and overwrite any record.
       if (cas === Requests.anyCas) return Effect.fail(failures.rejected(operation, key, withoutCas))
       return Effect.succeed<Written>({ cas, connection })
     }

@@ -1,14 +1,14 @@
 /**
- * Requests of Memcached's binary protocol, of which memjs has no API for those that say which version they overwrite.
+ * Requests of Memcached's binary protocol. memjs has no API for the ones that name the version they overwrite.
  *
  * A request is 24 bytes of header, the extras, the name and the value. Bytes 16 to 23 of the header are the version
- * (`CAS`) that a write must find; 0 asks for none.
+ * (`CAS`) that a write must find; 0 stands for any.
  */
 
-/** The version of a record: another one after every write. The server never gives 0. */
+/** The version of a record, which every write changes. The server never uses 0. */
 export type Cas = bigint
 
-/** A write that overwrites whatever is there. */
+/** The version of a write that overwrites any record. */
 export const anyCas: Cas = 0n
 
 const headerBytes = 24
@@ -50,40 +50,40 @@ const request = (code: number, name: string, cas: Cas, expiry?: number, value: U
   return bytes
 }
 
-/** Marks a request, so that its reply is known. */
+/** Numbers a request, so that its reply is recognised. */
 export const number = (bytes: Buffer, opaque: number): void => {
   bytes.writeUInt32BE(opaque, at.opaque)
 }
 
 export const get = (name: string): Buffer => request(opcode.get, name, anyCas)
 
-/** Whatever is there. */
+/** Writes over any record. */
 export const set = (name: string, value: Uint8Array, expiry: number): Buffer =>
   request(opcode.set, name, anyCas, expiry, value)
 
-/** Only where nothing is. */
+/** Writes only if there is no record. */
 export const add = (name: string, value: Uint8Array, expiry: number): Buffer =>
   request(opcode.add, name, anyCas, expiry, value)
 
 /**
- * Only over the version told. Not a SET with a version: one that fails for want of memory takes away what was there.
+ * Writes only over the version given. It is no SET with a version, because a SET that fails for lack of memory removes the old record.
  */
 export const replace = (name: string, cas: Cas, value: Uint8Array, expiry: number): Buffer =>
   request(opcode.replace, name, cas, expiry, value)
 
 export const remove = (name: string, cas: Cas): Buffer => request(opcode.delete, name, cas)
 
-/** Beyond it Memcached takes a number for an instant. */
+/** Memcached reads a larger number as an instant. */
 const longestSpan = 30 * 24 * 60 * 60
 
-/** Year 2106: beyond it there is no such number. */
+/** The last instant that the field can hold, in the year 2106. */
 const lastInstant = 0xffff_ffff
 
 /**
- * The expiry of what matters for `ttl` milliseconds. Never before its time: the server's clock steps by seconds, so up
- * to two seconds later. 0 is never.
+ * The expiry of a record that matters for `ttl` milliseconds. It is never early: the server's clock steps by seconds,
+ * so it is up to two seconds late. 0 stands for never.
  *
- * @param wall epoch milliseconds, for spans that only an instant can tell
+ * @param wall epoch milliseconds, for times so long that only an instant can express them
  */
 export const expiryOf = (ttl: number, wall: number): number => {
   const seconds = Math.ceil(Math.max(0, ttl) / 1000) + 1

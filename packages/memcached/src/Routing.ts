@@ -1,11 +1,11 @@
 /**
- * Which of several servers keeps a name: consistent hashing by the highest weight (rendezvous hashing).
+ * The server that keeps a name: consistent hashing by the highest weight (rendezvous hashing).
  *
  * Every pair of a name and a server has a weight, and the heaviest server keeps the name. When a server comes or goes,
- * only names that it keeps move. It does not matter in which order the servers are listed.
+ * only names that it keeps move. The order of the servers does not matter.
  */
 
-/** A few operations that make every bit of a 32-bit number depend on every other. */
+/** Mixes a 32-bit number, so that every bit depends on every other. */
 const mixed = (bits: number): number => {
   let h = bits
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)

@@ -1,20 +1,20 @@
 /**
- * How large things may be: Memcached's limit is for the whole item, and a record holds more than a value.
+ * Sizes: Memcached's limit is for the whole item, and a record holds more than a value.
  */
 import { type Entry, EntryRecord } from "@cache-locking/core"
 
 /** The server's default (`-I`). */
 export const itemSizeDefault = 1024 * 1024
 
-/** The least that leaves room for values. */
+/** The smallest setting that leaves room for values. */
 export const itemSizeMin = 4096
 
-/** What Memcached adds: the item's header, the version, the end of the name and of the value. */
+/** The bytes that Memcached adds: the item's header, the version, the end of the name and of the value. */
 const itemOverhead = 48 + 8 + 1 + 2
 
 /**
- * Room for all of an item that is not a value: 59 bytes of Memcached, a name of up to 250, the record's own numbers, and
- * the lease of a refresh with its owner, whose name may have some 600 bytes.
+ * The room in an item beside the value: 59 bytes of Memcached, a name of up to 250, the record's own numbers, and the
+ * lease of a refresh with its owner, whose name may have some 600 bytes.
  */
 const reserved = 1024
 
@@ -25,8 +25,8 @@ export const valueBytesOf = (itemSize: number): number => itemSize - reserved
 const recordBytesOf = (itemSize: number, name: string): number => itemSize - itemOverhead - name.length
 
 /**
- * The record of an entry, or nothing when the server would not take it. Where a stale value and the cause of a failure
- * do not both fit, the cause goes: who waits is told of a cooldown without one.
+ * The record of an entry, or nothing if the server would not take it. If a stale value and the cause of a failure do
+ * not both fit, the cause is dropped: followers then see a cooldown without a cause.
  */
 export const recordOf = (entry: Entry.Entry, name: string, itemSize: number): Uint8Array | undefined => {
   const most = recordBytesOf(itemSize, name)

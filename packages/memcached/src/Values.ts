@@ -1,5 +1,5 @@
 /**
- * Memcached as a store of values alone, beside leases that are kept elsewhere.
+ * Memcached as a store of values alone, with the leases in another store.
  */
 import { type AdapterError, Identity, type Operation, type ValueStore } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { valueBytesOf } from "./Size.ts"
 
 const { status } = Requests
 
-/** Fails unless the status is one of those expected. */
+/** Fails unless the status is an expected one. */
 const expecting =
   <A>(operation: Operation, name: string, codes: ReadonlyArray<number>, answer: (reply: Reply) => A) =>
   (reply: Reply): Effect.Effect<A, AdapterError> => {
@@ -25,7 +25,7 @@ const expecting =
 const nothing = (): void => {}
 
 /**
- * The values of a client and a prefix: one store for all adapters that agree on the rest too, so that they share their
+ * One store of values for each space and each pair of settings, so that adapters over the same two stores share their
  * flights.
  */
 const storesOf = Identity.perObject((space: Space) =>

@@ -1,5 +1,5 @@
 /**
- * The verbs of the contract: read, decide by core's `Entry`, and write if unchanged; again when another was faster.
+ * The verbs of the contract: read, decide by core's `Entry`, and write if unchanged; start again when another client was faster.
  */
 import {
   type Acquired,
@@ -23,17 +23,17 @@ import type { Resolved } from "./Options.ts"
 import { type Found, Records, type Version, type Written } from "./Records.ts"
 import { valueBytesOf } from "./Size.ts"
 
-/** How often a verb that was overtaken begins again. */
+/** The attempts of a verb that other writers overtake. */
 const attempts = 24
 
-/** Milliseconds, at most: the pause before the first beginning anew doubles up to the longest. */
+/** The longest first pause between two attempts, which doubles up to the longest of all, in milliseconds. */
 const pause = { first: 4, longest: 200 } as const
 
 const grant = (): Token => Token(crypto.randomUUID())
 
 type Decide<A> = (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>
 
-/** Runs with the time of the caller's clock. */
+/** Passes the time by the caller's clock. */
 const timed = <A>(f: (now: number) => Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> =>
   Effect.withFiber((fiber) => f(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()))
 
@@ -74,7 +74,7 @@ export class Verbs {
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
     this.move("read", key, undefined, (entry, now) => [Entry.read(entry, now), entry])
 
-  /** Whatever is there: there is nothing to read first. */
+  /** Writes over any record, without reading first. */
   readonly put: Adapter["put"] = (key, options) =>
     this.admitted("put", key, options.value, (name) =>
       timed((now) => {
@@ -108,8 +108,8 @@ export class Verbs {
   }
 
   /**
-   * A verb that needs the lease: without reading first, where this process wrote the lease itself, and knows what else
-   * there is (nothing) or need not know it (a value that is replaced).
+   * Runs a verb that needs the lease. It does not read first if this process wrote the lease itself, and either nothing
+   * stands beside the lease or a fill replaces the value beside it.
    */
   private moveLeased(
     operation: "fill" | "abandon" | "renew",
@@ -159,7 +159,7 @@ export class Verbs {
     )
   }
 
-  /** Writes what is next, keeps no corpse, and remembers a lease. */
+  /** Writes the next entry, or removes an expired one, and remembers a lease. */
   private write(
     operation: Operation,
     key: string,
