@@ -1,12 +1,12 @@
 /**
- * The requests of an adapter, as bounded calls whose answers tell the clock the time.
+ * The requests of an adapter, as bounded calls. The clock learns the time from their answers.
  */
 import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { failures } from "./Failure.ts"
 import type { StoreClock } from "./StoreClock.ts"
 
-/** What the client's commands have in common. */
+/** The common part of the client's commands. */
 export interface Command {
   readonly middlewareStack: {
     readonly add: (middleware: any, options: { step: "deserialize"; priority: "low"; name: string }) => void
@@ -28,7 +28,7 @@ export class Calls {
     this.clock = clock
   }
 
-  /** Has the clock learn from each answer to the command, those that the client repeats by itself too. */
+  /** Makes the clock learn from each answer to the command, also when the client repeats it by itself. */
   timed<C extends Command>(command: C): C {
     const { clock } = this
     if (clock === undefined) return command
@@ -42,7 +42,7 @@ export class Calls {
     return command
   }
 
-  /** Runs a request, which is cut off when it is given up. */
+  /** Runs a request. Giving it up cuts it off. */
   run<A>(operation: Operation, ask: (call: BoundedCalls.Running) => Promise<A>): Effect.Effect<A, AdapterError> {
     return this.calls.run(operation, undefined, ask, (answer) =>
       this.clock?.isSet === false

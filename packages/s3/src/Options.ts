@@ -8,19 +8,19 @@ import { StoreClock } from "./StoreClock.ts"
 /** A client of the AWS SDK 3: `S3Client`, or `S3`. */
 export type Client = Pick<S3Client, "send">
 
-/** What every adapter over S3 can be told. */
+/** The settings of an adapter over S3, all but the client. */
 export interface Settings extends ObjectStore.Settings {
-  /** The bucket's name. It must be there, and should be of this cache alone, or of caches with other prefixes. */
+  /** The name of a bucket that exists. It should hold this cache alone, or caches with other prefixes. */
   readonly bucket: string
   /**
-   * Whose clock ends leases and values. `"store"`: the bucket's, as its answers' `Date` tells it, to about a second.
-   * `"client"`: each host's own, to the millisecond, for hosts whose clocks agree. Default `"store"`.
+   * The clock that ends leases and values. `"store"` is the bucket's clock, known from the `Date` of its answers to
+   * about a second. `"client"` is each host's own, to the millisecond, for hosts whose clocks agree. Default `"store"`.
    */
   readonly clock?: "store" | "client" | undefined
 }
 
 export interface Options extends Settings {
-  /** Stays the caller's: the adapter never destroys it. */
+  /** The caller owns the client: the adapter never destroys it. */
   readonly client: Client
 }
 
@@ -31,9 +31,9 @@ export interface Space {
   readonly name: string
 }
 
-/** What adapters over one client share. */
+/** The state that adapters over one client share. */
 const sharedOf = Identity.perObject((client: Client) => {
-  // What was given may hold credentials.
+  // The value given may hold credentials.
   if (typeof client !== "object" || client === null || typeof client.send !== "function") {
     throw Check.invalid("client", typeof client, "a client of the AWS SDK 3 (S3Client, S3), not its options")
   }
@@ -53,7 +53,7 @@ export const checkSettings = (settings: Settings) => ({
 })
 
 /**
- * Checks what `layerConfig` is told, before anything is opened.
+ * Checks the settings of `layerConfig` before anything is opened.
  *
  * @throws InvalidOption
  */
@@ -70,7 +70,7 @@ export interface Resolved {
   readonly inlineBytes: number
   readonly timeout: number
   readonly pollEvery: number
-  /** The store's clock, where it is gone by. */
+  /** The store's clock, if it counts. */
   readonly clock: StoreClock | undefined
   /** The same object for the same client, bucket and prefix. */
   readonly space: Space

@@ -1,7 +1,7 @@
 /**
- * The contract over S3, and over what speaks its API and heeds conditions on writes: Cloudflare R2, MinIO, Ceph, …
+ * The contract over S3, and over stores with its API that respect conditions on writes: Cloudflare R2, MinIO, Ceph, …
  *
- * What is where, and what is written when, is the `ObjectStore` of `@cache-locking/core`.
+ * The `ObjectStore` of `@cache-locking/core` decides which objects there are and when they are written.
  */
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
 import {
@@ -24,7 +24,7 @@ import * as S3Bucket from "./S3Bucket.ts"
 export type { Client, Options, Settings } from "./Options.ts"
 
 /**
- * A cache in a bucket. Nothing is asked before it is used; let `setup` try the bucket once, when you deploy.
+ * A cache in a bucket. It sends nothing before it is used; let `setup` try the bucket once, when you deploy.
  *
  * @example
  * ```ts
@@ -42,8 +42,9 @@ export const make = (options: Options): ListingAdapter => {
 }
 
 /**
- * Tries whether the bucket heeds conditions, with 14 requests on an object of its own that is then removed. Fails as
- * `Rejected`, and says why, where it does not: everyone would lead. Safe to run at any time, also beside others.
+ * Checks that the bucket respects conditions on writes, with 14 requests on an object of its own that is then removed.
+ * It fails as `Rejected`, with the reason, if the bucket does not: every caller would lead. It may run at any time, and
+ * in several processes at once.
  *
  * @example
  * ```ts
@@ -61,16 +62,16 @@ export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
   return ObjectStore.setup(S3Bucket.make(resolved), resolved.prefix)
 }
 
-/** What `sweep` is told. */
+/** The options of `sweep`. */
 export interface SweepOptions extends Options {
-  /** Only what has been of no use for so long is removed. At least a minute, and twice `commandTimeout`; default 1 hour. */
+  /** Objects are removed only after this long without use. At least a minute, and twice `commandTimeout`; default 1 hour. */
   readonly grace?: Duration.Input | undefined
 }
 
 /**
- * Removes what expired and was not asked for again, and values that no lease names. May run at any time, beside
- * anything and anyone. One LIST per 1,000 objects, and a HEAD for each lease that is older than the grace (for each
- * lease, if there are values of their own that are).
+ * Removes expired objects that were not requested again, and values that no lease names. It may run at any time, beside
+ * any other call. It costs one LIST per 1,000 objects, and a HEAD for each lease that is older than the grace (for each
+ * lease, if any separate value is).
  *
  * @throws InvalidOption
  */
@@ -83,27 +84,27 @@ export const sweep = ({ grace, ...options }: SweepOptions): Effect.Effect<Object
 }
 
 /**
- * The adapter as a layer. The client stays the caller's.
+ * The adapter as a layer. The caller owns the client.
  *
  * @throws InvalidOption
  */
 export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
   AdapterLayer.listing(Effect.succeed(make(options)))
 
-/** What `layerConfig` is told. */
+/** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
-  /** The store's region; R2's is `"auto"`. Without it the SDK looks where it always does. */
+  /** The store's region; R2's is `"auto"`. By default the one that the SDK finds. */
   readonly region?: string | undefined
-  /** The URL of a store that is not AWS's. Buckets are then named in the path. */
+  /** The URL of a store other than AWS's. The path then names the bucket. */
   readonly endpoint?: string | undefined
-  /** With `secretAccessKey`. Without them the SDK looks where it always does. */
+  /** Given with `secretAccessKey`. By default the credentials that the SDK finds. */
   readonly accessKeyId?: string | undefined
   readonly secretAccessKey?: Redacted.Redacted | undefined
-  /** With the two, where they are temporary. */
+  /** Given with the two when they are temporary. */
   readonly sessionToken?: Redacted.Redacted | undefined
 }
 
-/** Half of what signs a request would be passed over by the SDK, which would look for other credentials. */
+/** The SDK would ignore half of a pair, and look for other credentials. */
 const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: Configured): S3ClientConfig => {
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return {}
   if (accessKeyId === undefined) throw Check.invalid("accessKeyId", undefined, "text, beside secretAccessKey")

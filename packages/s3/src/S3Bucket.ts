@@ -1,5 +1,5 @@
 /**
- * A bucket of S3, and the requests that are made of it.
+ * A bucket of S3, and its requests.
  */
 
 import {
@@ -16,10 +16,10 @@ import { Calls } from "./Calls.ts"
 import { failures, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
-/** S3 takes more in one request; what travels in one piece is held in memory in one piece, too. */
+/** S3 takes more in one request, but a value that is sent in one piece is also held in memory in one piece. */
 const valueBytes = 1_073_741_824
 
-/** The longest first pause after an answer that decides nothing, in milliseconds. */
+/** The longest first pauses after answers that decide nothing, in milliseconds. */
 const pauses = { conflict: 30, busy: 250 }
 
 const pauseOf = ({ cause }: AdapterError): number | undefined => {
@@ -27,7 +27,7 @@ const pauseOf = ({ cause }: AdapterError): number | undefined => {
   return isConflict(cause) ? pauses.conflict : undefined
 }
 
-/** The bytes of an answer, in one piece that is made once: each byte is moved once, from the socket's buffer. */
+/** The bytes of an answer, in one piece that is allocated once: each byte is copied once, from the socket's buffer. */
 const bytesOf = async (body: GetObjectCommandOutput["Body"], size: number | undefined): Promise<Uint8Array> => {
   if (body === undefined) return new Uint8Array()
   if (size === undefined || !(Symbol.asyncIterator in body)) return body.transformToByteArray()
@@ -44,7 +44,7 @@ const bytesOf = async (body: GetObjectCommandOutput["Body"], size: number | unde
 const isSame = (one: Uint8Array, two: Uint8Array): boolean =>
   one.byteLength === two.byteLength && one.every((byte, at) => byte === two[at])
 
-/** Some refusals are answers. */
+/** Turns refusals that are answers into one. */
 const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, answer: B): Promise<A | B> =>
   asked.catch((error: unknown) => {
     if (refused(error)) return answer
@@ -82,7 +82,7 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
       return ETag ?? true
     })
 
-  /** A write that the client sent twice by itself finds what it wrote: that it was refused says nothing then. */
+  /** Looks for the bytes that the client wrote when it sent the request twice: the refusal of the second says nothing. */
   const found = (name: string, bytes: Uint8Array) =>
     Effect.map(get(name), (there) => (there !== undefined && isSame(there.bytes, bytes) ? there.version : false))
 
