@@ -1,5 +1,5 @@
 /**
- * What is used of R2's binding, as Workers have it: an `R2Bucket` of `@cloudflare/workers-types` is one.
+ * The part of R2's binding that is used. An `R2Bucket` of `@cloudflare/workers-types` has it.
  */
 
 /** A condition on a write. */
@@ -8,7 +8,7 @@ export interface Conditional {
   readonly etagDoesNotMatch?: string
 }
 
-/** What is known of an object without its bytes. */
+/** An object without its bytes. */
 export interface Head {
   readonly key: string
   readonly etag: string

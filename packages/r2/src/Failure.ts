@@ -1,15 +1,15 @@
 /**
- * What an error of the binding means. It throws plain errors whose words end with a number:
+ * The meaning of the binding's errors. It throws plain errors whose words end with a number:
  * `put: Reduce your concurrent request rate for the same object. (10058)`.
  */
 import { Failures } from "@cache-locking/core"
 
-/** Numbers that will not pass: a bad name, a value or metadata that is too large, no such bucket, no permission. */
+/** Numbers of failures that will not pass: a bad name, a value or metadata that is too large, no such bucket, no permission. */
 const rejecting = new Set([
   10002, 10003, 10004, 10005, 10006, 10011, 10012, 10019, 10020, 10029, 10030, 10032, 10035, 10042, 100100
 ])
 
-/** The object was written too often of late: R2 takes a write a second of each. */
+/** The object was written too often of late: R2 takes one write a second of each. */
 const busy = new Set([10058])
 
 const numberOf = (error: unknown): number | undefined => {
@@ -22,6 +22,6 @@ export const isBusy = (error: unknown): boolean => busy.has(numberOf(error) ?? 0
 export const failures = Failures.make({
   adapter: "r2",
   words: (error) => Failures.wordsOf(error, "the binding failed"),
-  // A type error is a binding that is none, or that is called as one must not.
+  // A type error means that the value is no binding, or that the call is wrong.
   isRejection: (error) => error instanceof TypeError || rejecting.has(numberOf(error) ?? 0)
 })

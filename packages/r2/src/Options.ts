@@ -4,7 +4,7 @@
 import { Check, Identity, ObjectStore } from "@cache-locking/core"
 import type { Binding } from "./Binding.ts"
 
-/** What every adapter over R2 can be told. */
+/** The settings of an adapter over R2, all but the bucket. */
 export type Settings = ObjectStore.Settings
 
 export interface Options extends Settings {

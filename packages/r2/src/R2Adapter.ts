@@ -1,8 +1,8 @@
 /**
- * The contract over Cloudflare R2, inside a Worker. From elsewhere take `@cache-locking/s3` with R2's S3 API: the two
- * keep the same objects, and share a bucket.
+ * The contract over Cloudflare R2, inside a Worker. Elsewhere use `@cache-locking/s3` with R2's S3 API: the two store
+ * the same objects, and can share a bucket.
  *
- * What is where, and what is written when, is the `ObjectStore` of `@cache-locking/core`.
+ * The `ObjectStore` of `@cache-locking/core` decides which objects there are and when they are written.
  */
 import {
   type Adapter,
@@ -25,7 +25,7 @@ export type { Binding } from "./Binding.ts"
 export type { Options, Settings } from "./Options.ts"
 
 /**
- * A cache in a bucket. Nothing is asked before it is used. Make it in the handler, or once per isolate: adapters over
+ * A cache in a bucket. It sends nothing before it is used. Make it in the handler, or once per isolate: adapters over
  * the same binding and prefix share their flights.
  *
  * @example
@@ -50,8 +50,8 @@ export const make = (options: Options): ListingAdapter => {
 }
 
 /**
- * Tries whether the binding heeds conditions on writes, with 14 calls on an object of its own that is then removed.
- * R2 does; what stands in for it in tests may not, and is refused as `Rejected`.
+ * Checks that the binding respects conditions on writes, with 14 calls on an object of its own that is then removed. R2
+ * does; a stand-in for tests may not, and then it fails as `Rejected`.
  *
  * @throws InvalidOption
  */
@@ -60,15 +60,15 @@ export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
   return ObjectStore.setup(R2Bucket.make(resolved), resolved.prefix)
 }
 
-/** What `sweep` is told. */
+/** The options of `sweep`. */
 export interface SweepOptions extends Options {
-  /** Only what has been of no use for so long is removed. At least a minute, and twice `commandTimeout`; default 1 hour. */
+  /** Objects are removed only after this long without use. At least a minute, and twice `commandTimeout`; default 1 hour. */
   readonly grace?: Duration.Input | undefined
 }
 
 /**
- * Removes what expired and was not asked for again, and values that no lease names: for a `scheduled` handler. May run
- * at any time, beside anything and anyone. One `list` per 1,000 objects at most.
+ * Removes expired objects that were not requested again, and values that no lease names: for a `scheduled` handler. It
+ * may run at any time, beside any other call. It costs one `list` per 1,000 objects.
  *
  * @throws InvalidOption
  */

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import { failures, isBusy } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
-/** A Worker has 128 MB in all, and a value is held in one piece. */
+/** A Worker has 128 MB of memory in all, and holds a value in one piece. */
 const valueBytes = 104_857_600
 
-/** The longest first pause after an answer that R2 has no time for the write, in milliseconds. */
+/** The longest first pause after R2 had no time for a write, in milliseconds. */
 const pause = 250
 
 /** Makes a bucket of the options. */
@@ -26,7 +26,7 @@ export const make = ({ binding, pollEvery, space, timeout }: Resolved): ObjectSt
     const onlyIf = version === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: version }
     const written = write(bytes, async () => {
       const made = await binding.put(name, bytes, { onlyIf, customMetadata: { ...notes } })
-      // An object that is not written is answered by null.
+      // R2 answers null for an object that it did not write.
       return made === null ? false : made.etag
     })
     return ObjectStore.insist(written, ({ cause }) => (isBusy(cause) ? pause : undefined))
@@ -46,7 +46,7 @@ export const make = ({ binding, pollEvery, space, timeout }: Resolved): ObjectSt
       }),
     putIf,
     put: (name, bytes) => Effect.asVoid(write(bytes, () => binding.put(name, bytes))),
-    // R2 knows no condition on a delete.
+    // R2 has no conditions on deletes.
     remove: (name) => calls.run("delete", undefined, () => binding.delete(name)),
     list: (prefix, cursor) =>
       calls.run("keys", undefined, async () => {
