@@ -7,7 +7,7 @@ import { failures } from "./Failure.ts"
 import type { Found, Namespace } from "./KvBinding.ts"
 import * as Ttl from "./Ttl.ts"
 
-/** Which verb asks, for errors. */
+/** The verb and the key of a request, for errors. */
 export type Asked = readonly [operation: Operation, key?: string]
 
 /** The requests to one namespace. */
@@ -16,14 +16,14 @@ export class Calls {
   private readonly calls: BoundedCalls.Calls
   private readonly cacheTtl: number | undefined
 
-  /** @param cacheTtl seconds for which KV keeps what it read at the edge */
+  /** @param cacheTtl seconds for which KV keeps at the edge what it read */
   constructor(namespace: Namespace, timeout: number, cacheTtl: number | undefined) {
     this.namespace = namespace
     this.calls = BoundedCalls.make({ failures, timeout, timers: "own" })
     this.cacheTtl = cacheTtl
   }
 
-  /** The bytes, unless they are over by the exact time that is kept with them. */
+  /** Gets the bytes, unless the exact time stored with them is over. */
   get([operation, key]: Asked, name: string): Effect.Effect<Uint8Array | undefined, AdapterError> {
     const options = {
       type: "arrayBuffer" as const,

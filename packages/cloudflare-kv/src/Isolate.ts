@@ -1,26 +1,26 @@
 /**
- * What one isolate knows of the keys of one namespace: who of its own flights leads, and what it wrote a moment ago.
+ * The knowledge of one isolate about the keys of one namespace: its own leases, and its own latest writes.
  *
- * Nothing here is a timer, a promise or a connection, so the requests of an isolate may share it.
+ * It holds no timer, promise or connection, so the requests of an isolate may share it.
  */
 import { type Entry, Identity } from "@cache-locking/core"
 
-/** What is known of a key. The value is the one that was there when the lease was granted, or that this isolate left. */
+/** The entry of a key. Its value is the one from the grant of the lease, or the one that this isolate wrote. */
 export interface Known extends Entry.Entry {
-  /** When this isolate wrote or removed the value; nothing if it did not. */
+  /** The instant at which this isolate wrote or removed the value; absent if it did not. */
   readonly wroteAt: number | undefined
 }
 
-/** Keys that are remembered at a time. */
+/** The most keys remembered at a time. */
 const capacity = 256
 
-/** How long a place may go on showing what was there before a write of its own: a minute, says KV. */
+/** The time for which KV may still show the old value where the new one was written: a minute, by its documentation. */
 const trusted = 60_000
 
 const isLive = (turn: { readonly until: number } | undefined, now: number): boolean =>
   turn !== undefined && now < turn.until
 
-/** Whether it is known what is there, so that KV need not be asked. */
+/** True when the state of the key is certain, so that KV need not be read. */
 export const isCertain = (known: Known, now: number): boolean =>
   isLive(known.lease, now) ||
   isLive(known.cooldown, now) ||
@@ -33,7 +33,7 @@ export class Isolate {
     return this.byKey.get(key)
   }
 
-  /** Remembers, and forgets what was learned first and leads nothing. */
+  /** Remembers a key, and forgets the oldest one without a lease or cooldown. */
   set(key: string, known: Known, now: number): void {
     this.byKey.delete(key)
     this.byKey.set(key, known)

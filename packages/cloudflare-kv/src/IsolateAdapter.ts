@@ -1,7 +1,7 @@
 /**
- * `Entry` over KV for one isolate: values in KV under their key's own name, turns in this isolate's memory.
+ * `Entry` over KV for one isolate: values in KV under their key's own name, leases and cooldowns in this isolate's memory.
  *
- * Not exported: among the peers of one isolate every law of the contract holds, and among isolates none does.
+ * It is not exported: every law of the contract holds within one isolate, and none between isolates.
  */
 import {
   type Adapter,
@@ -19,16 +19,16 @@ import type { Calls } from "./Calls.ts"
 import { type Isolate, isCertain, type Known } from "./Isolate.ts"
 import { valueBytes } from "./KvStore.ts"
 
-/** A name in KV, prefix included. */
+/** The longest name in KV, prefix included. */
 const nameBytes = 512
 
-/** What a record has beside the value's bytes, and some. */
+/** The room of a record beside the value's bytes. */
 const headBytes = 64
 
-/** Larger values are asked for again rather than remembered: with 256 keys that is 16 MiB of the 128 MB of an isolate. */
+/** Larger values are read again rather than remembered. 256 keys of this size take 16 MiB of the 128 MB of an isolate. */
 const rememberedBytes = 64 * 1024
 
-/** How often a verb starts again when another of this isolate was faster. */
+/** The attempts of a verb that others of this isolate overtake. */
 const attempts = 24
 
 const grant = (): Token => Token(crypto.randomUUID())
@@ -52,7 +52,7 @@ class Verbs {
     this.limits = { keyBytes, valueBytes: valueBytes - headBytes, tick: 1, clock: "client" }
   }
 
-  /** Finds what is there, decides, and remembers in one step; then KV is told, if the value changed. */
+  /** Finds the entry, decides, and remembers in one step; then writes to KV, if the value changed. */
   readonly move = <A>(
     operation: Operation,
     key: string,
@@ -90,10 +90,10 @@ class Verbs {
     })
   })
 
-  /** What is there, by this isolate's memory where that is certain, else by KV. */
+  /** The entry of a key, from this isolate's memory if that is certain, otherwise from KV. */
   private find(operation: Operation, key: string, before: Known | undefined) {
     return Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Entry.Entry | undefined, AdapterError> => {
-      // What is put needs nothing to be there.
+      // A put does not depend on the old entry.
       if (operation === "put" || (before !== undefined && isCertain(before, now))) return Effect.succeed(before)
       return Effect.map(this.calls.get([operation, key], this.prefix + key), (bytes) => {
         const kept = bytes === undefined ? undefined : EntryRecord.decode(bytes)?.kept
@@ -122,7 +122,7 @@ class Verbs {
     return ttl > 0 ? this.calls.set([operation, key], name, EntryRecord.encode(alone(kept)), ttl) : Effect.void
   }
 
-  /** KV may not have what it was told: then it is to be asked. */
+  /** Forgets an entry after a failed write: KV may not have it, and must be read. */
   private doubt(key: string, known: Known | undefined): Effect.Effect<void> {
     return Effect.sync(() => {
       if (known !== undefined && this.isolate.get(key) === known) this.isolate.forget(key)

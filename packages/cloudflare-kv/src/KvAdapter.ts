@@ -1,8 +1,8 @@
 /**
  * The contract over Cloudflare KV, with leases in another adapter.
  *
- * Each load's bytes stand under a name of their own that no other load ever has, and the lease store keeps that name. So KV's
- * being slow to show what was written elsewhere can hide a version, which is a miss, and never show a wrong one.
+ * The bytes of each load have a name that no other load ever has, and the lease store keeps that name. KV is slow to
+ * show writes from elsewhere. That can hide a version, which is a miss, but never show a wrong one.
  */
 import {
   type Adapter,
@@ -42,23 +42,23 @@ export const make: {
 } = (options: Options): ListingAdapter => {
   const { inlineBytes, leases, store } = resolveAdapter(options)
   const pairing = inlineBytes === 0 ? {} : { inlineBytes }
-  // It lists if the leases do, which is what the overloads say.
+  // It lists if the leases do, as the overloads say.
   return ValueStore.withLeases(KvStore.make(store), leases, pairing) as ListingAdapter
 }
 
 /**
- * The adapter as a layer, leases that list their keys given.
+ * The adapter as a layer, for leases that list their keys.
  *
  * @throws InvalidOption
  */
 export const layer = (options: Options<ListingAdapter>): Layer.Layer<Adapter | ListingAdapter> =>
   AdapterLayer.listing(Effect.succeed(make(options)))
 
-/** What `layerConfig` is told: the options but the binding and the leases, which no configuration can hold. */
+/** The configuration of `layerConfig`: all options but the binding and the leases, which no configuration can hold. */
 export type Configured = Omit<Options, "namespace" | "leases">
 
 /**
- * The adapter as a layer, with the rest read from configuration.
+ * The adapter as a layer, with the other options read from configuration.
  *
  * @example
  * ```ts

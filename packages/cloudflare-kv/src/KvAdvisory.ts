@@ -1,10 +1,10 @@
 /**
- * A cache over Cloudflare KV alone, whose protection is advisory: per isolate, and no more.
+ * A cache over Cloudflare KV alone. Its protection is advisory: per isolate, and no more.
  *
- * Callers of one isolate load a key once. Isolates do not know of each other, and each may load a key that is missing; early
- * refresh, on unless it is told otherwise, spreads what would come at once. A delete or a set reaches other places when KV does,
- * within a minute or more, and a load that another isolate began before it can put the old value back. What must not be
- * needs leases: `KvAdapter.make`.
+ * Callers of one isolate load a key once. Isolates do not know of each other, and each may load a missing key; early
+ * refresh, on by default, spreads loads that would come at once. A delete or a set reaches other places when KV does,
+ * within a minute or more, and a load that another isolate began before it can put the old value back. To rule that
+ * out, use leases: `KvAdapter.make`.
  */
 import {
   type Answer,
@@ -31,15 +31,15 @@ import { resolveSettings, type Settings } from "./Options.ts"
 
 export type { Found, Namespace } from "./KvBinding.ts"
 
-/** How far the protection from a stampede reaches: this isolate. */
+/** The reach of the protection from a stampede: this isolate. */
 export const protection = "isolate"
 
-/** How an answer came about, and how far the protection reached. */
+/** The origin of an answer, and the reach of the protection. */
 export interface AdvisoryMeta extends Meta {
   readonly protection: typeof protection
 }
 
-/** A value, and how it came about. */
+/** A value and its origin. */
 export interface AdvisoryAnswer<out A> {
   readonly value: A
   readonly meta: AdvisoryMeta
@@ -50,7 +50,7 @@ interface Where extends Settings {
   readonly namespace: Namespace
 }
 
-/** What an advisory cache is made of: all that a cache is, but an adapter. `earlyRefresh` is on unless it is `false`. */
+/** The options of an advisory cache: those of a cache without the adapter. `earlyRefresh` is on unless it is `false`. */
 export interface Options<in out A, out HE = never, out HR = never>
   extends Omit<Cache.Options<A, HE, HR>, "adapter">,
     Where {}
@@ -58,13 +58,13 @@ export interface Options<in out A, out HE = never, out HR = never>
 /** The same for promises. */
 export interface CreateAdvisoryOptions<in out A> extends Omit<CreateOptions<A>, "adapter">, Where {}
 
-/** A cache whose protection is per isolate. It is no adapter, and nothing that asks for one takes it. */
+/** A cache whose protection is per isolate. It is no adapter, and cannot be used as one. */
 export interface AdvisoryCache<in out A, in out HE = never, in out HR = never>
   extends Omit<Cache.Cache<A, HE, HR>, "getOrSet" | "refresh"> {
   readonly protection: typeof protection
   /** The value: from the cache, or loaded by one caller of this isolate. */
   readonly getOrSet: Load<A, HE, HR>
-  /** Loads now, though the value may be fresh. */
+  /** Loads now, even if the value is fresh. */
   readonly refresh: Load<A, HE, HR>
 }
 
@@ -89,7 +89,7 @@ type LoadPromise<A> = (
 
 const marked = <A>({ meta, value }: Answer<A>): AdvisoryAnswer<A> => ({ value, meta: { ...meta, protection } })
 
-/** The options of a cache, from those that tell where. */
+/** The options of the cache underneath. */
 const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>["earlyRefresh"] }>(options: O) => {
   const { commandTimeout, namespace, prefix, ...rest } = options
   const { calls, prefix: checked } = resolveSettings({ commandTimeout, namespace, prefix })
@@ -97,7 +97,7 @@ const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>[
   return { earlyRefresh: true, ...rest, adapter }
 }
 
-/** What is a cache's as it is, with promises and without. Does not compile where a name is forgotten. */
+/** The members of a cache that stay as they are, with promises and without. A missing name does not compile. */
 const sharedNames = [
   ...(["get", "getMany", "getOrSetMany", "set", "delete", "deleteMany"] as const),
   ...(["invalidateTag", "invalidateTags", "has", "stats", "explain"] as const)
@@ -105,14 +105,14 @@ const sharedNames = [
 
 const promiseNames = [...sharedNames, ...(["getOrSet", "close", Symbol.asyncDispose] as const)]
 
-/** A cache's methods, to be taken off the object. */
+/** A cache's methods, bound to it. */
 const methods = <C extends object, N extends keyof C>(cache: C, names: ReadonlyArray<N>): Pick<C, N> =>
   Object.fromEntries(
     names.map((name) => [name, (cache[name] as (...args: Array<never>) => unknown).bind(cache)])
   ) as Pick<C, N>
 
 /**
- * A cache over KV alone. No adapter, no leases: see above for what it does not do.
+ * A cache over KV alone, without an adapter and without leases. The top of this module says what it cannot do.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 /**
- * What is used of a KV binding: the `env.KV` of a Worker has it, and so has what miniflare hands out.
+ * The part of a KV binding that is used. The `env.KV` of a Worker has it, and miniflare's bindings have it too.
  *
- * Described here, so that nothing of the platform's own types is needed by who uses this package.
+ * It is described here, so that users of this package need none of the platform's own types.
  */
 
-/** What `getWithMetadata` answers. */
+/** The answer of `getWithMetadata`. */
 export interface Found {
   readonly value: ArrayBuffer | null
   readonly metadata: unknown
@@ -21,7 +21,7 @@ export interface Namespace {
   delete(name: string): Promise<void>
 }
 
-/** Whether something is a namespace, by its shape. */
+/** True for a namespace, by its shape. */
 export const isNamespace = (given: unknown): given is Namespace => {
   if (typeof given !== "object" || given === null) return false
   const { getWithMetadata, put, delete: remove } = given as Record<string, unknown>

@@ -1,5 +1,5 @@
 /**
- * Values in Cloudflare KV: what keeps bytes for an adapter that decides who loads them.
+ * A store of values in Cloudflare KV, for an adapter that grants the leases.
  */
 import { ValueStore } from "@cache-locking/core"
 import * as Layer from "effect/Layer"
@@ -13,8 +13,8 @@ export type { StoreOptions } from "./Options.ts"
 export const valueBytes = 25 * 1024 * 1024
 
 /**
- * A store of values, and no adapter: KV has no write that depends on what is there, so it cannot decide a race. It becomes an
- * adapter with `leases` in one that can: `KvAdapter.make`, or `ValueStore.withLeases` of core.
+ * A store of values, and no adapter: KV has no conditional write, so it cannot decide a race. It becomes an adapter
+ * with leases in another one: by `KvAdapter.make`, or by `ValueStore.withLeases` of core.
  *
  * @example
  * ```ts

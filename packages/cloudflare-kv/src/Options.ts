@@ -6,35 +6,36 @@ import type * as Duration from "effect/Duration"
 import { Calls } from "./Calls.ts"
 import { isNamespace, type Namespace } from "./KvBinding.ts"
 
-/** What everything over KV can be told but where it is. */
+/** The settings of everything over KV, all but the namespace. */
 export interface Settings {
-  /** Put before every name. Up to 256 bytes; not empty. Default `"cache:"`. */
+  /** Stands before every name. Up to 256 bytes, not empty. Default `"cache:"`. */
   readonly prefix?: string | undefined
-  /** How long any request to KV may take. Default 5 seconds. */
+  /** The longest time that a request to KV may take. Default 5 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
 }
 
-/** Where values are kept. */
+/** The options of a store of values. */
 export interface StoreOptions extends Settings {
   /** The binding: `env.KV`. */
   readonly namespace: Namespace
   /**
-   * How long KV keeps a version that was read at the edge, where it was read: 30 seconds or more. A version never changes, so a
-   * long time is as right as a short one. KV's own default unless given (60 seconds).
+   * The time for which KV keeps a version at the edge where it was read: 30 seconds or more. A version never changes,
+   * so a long time is as right as a short one. By default KV's own (60 seconds).
    */
   readonly cacheTtl?: Duration.Input | undefined
   /**
-   * Whether versions that were overtaken or deleted are removed at once, for one request to KV more with each, and one to the
-   * leases with each `put` and `delete`. Else they go when their time is over. For lifetimes without an end. Default `false`.
+   * True to remove replaced and deleted versions at once. Each removal costs one more request to KV, and each `put` and
+   * `delete` one to the leases. Otherwise versions go when their time is over. Use it with endless lifetimes. Default
+   * `false`.
    */
   readonly remove?: boolean | undefined
 }
 
-/** Where values are kept, and what decides who loads them. */
+/** The options of an adapter: a store of values, and the adapter that grants the leases. */
 export interface Options<A extends Adapter = Adapter> extends StoreOptions {
-  /** An adapter that can decide a race: D1's, Redis's over HTTP, any. Stays the caller's: it is never closed here. */
+  /** An adapter that can decide a race: D1's, Redis's over HTTP, or any other. The caller owns it: it is never closed here. */
   readonly leases: A
-  /** Values of up to so many bytes are kept in the lease store itself, and cost KV nothing. Default 0: all are in KV. */
+  /** Values of up to this many bytes are kept in the lease store itself, and cost KV nothing. By default all are in KV. */
   readonly inlineBytes?: number | undefined
 }
 
@@ -45,10 +46,10 @@ const adapterNames = new Set([...storeNames, "leases", "inlineBytes"])
 const prefixDefault = "cache:"
 const prefixBytes = 256
 
-/** KV's shortest. */
+/** The shortest that KV takes. */
 const cacheTtlLeast = 30_000
 
-/** What was given may be all of `env`, with its secrets: errors are logged whole. */
+/** The value given may be all of `env` with its secrets, and errors are logged whole. */
 const shown = (given: unknown): unknown => (typeof given === "object" && given !== null ? {} : given)
 
 const namespaceOf = (given: Namespace): Namespace => {
@@ -85,7 +86,7 @@ export const resolveStore = (options: StoreOptions): Resolved & { readonly remov
   return { ...resolve(options, seconds), remove: Check.bool("remove", options.remove, false) }
 }
 
-/** Checks the options of an adapter, and parts the store's from them. */
+/** Checks the options of an adapter, and separates the store's from them. */
 export const resolveAdapter = <A extends Adapter>(options: Options<A>) => {
   Check.known(options, adapterNames)
   const { inlineBytes, leases, ...store } = options
@@ -97,6 +98,6 @@ export const resolveAdapter = <A extends Adapter>(options: Options<A>) => {
   return { store, leases, inlineBytes: Check.integer("inlineBytes", inlineBytes, { min: 0, default: 0 }) }
 }
 
-/** Checks settings that stand among other options. */
+/** Checks settings given among other options. */
 export const resolveSettings = ({ commandTimeout, namespace, prefix }: Settings & { readonly namespace: Namespace }) =>
   resolve({ namespace, prefix, commandTimeout }, undefined)

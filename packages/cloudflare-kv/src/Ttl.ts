@@ -1,19 +1,19 @@
 /**
- * How long KV keeps a value: whole seconds, 60 at least. What is to live shorter has its exact time beside it.
+ * Lifetimes in KV: whole seconds, 60 at least. A value with a shorter life has its exact time beside it.
  */
 
-/** KV's shortest, in seconds. */
+/** The shortest lifetime in KV, in seconds. */
 const shortest = 60
 
-/** Some 30 years, in seconds: what lives longer is kept without an end. */
+/** Some 30 years, in seconds. A value with a longer life is kept without an end. */
 const longest = 1_000_000_000
 
 interface Exact {
-  /** When it is over: epoch milliseconds by the clock of who wrote it. */
+  /** The end of its life: epoch milliseconds by the writer's clock. */
   readonly overAt: number
 }
 
-/** What KV is told of so many milliseconds. Never shorter than they are. */
+/** The options for a lifetime in milliseconds, which is never shortened. */
 export const optionsOf = (ttl: number): { expirationTtl?: number; metadata?: Exact } => {
   const seconds = Math.ceil(ttl / 1000)
   if (seconds >= longest) return {}
@@ -21,7 +21,7 @@ export const optionsOf = (ttl: number): { expirationTtl?: number; metadata?: Exa
   return { expirationTtl: shortest, metadata: { overAt: Date.now() + Math.max(0, ttl) } }
 }
 
-/** Whether the exact time that was kept with a value has passed. */
+/** True when the exact time stored with a value has passed. */
 export const isOver = (metadata: unknown): boolean => {
   const overAt = typeof metadata === "object" && metadata !== null ? (metadata as Partial<Exact>).overAt : undefined
   return typeof overAt === "number" && Date.now() >= overAt
