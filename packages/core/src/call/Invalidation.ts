@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { AdapterError } from "../contract/Adapter.ts"
 import { CacheDeleteFailed, CacheGetFailed, CacheSetFailed, Unsupported } from "../contract/CacheLockingError.ts"
+import { isReserved } from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
 import * as Tags from "../tags/Tags.ts"
 
@@ -59,7 +60,7 @@ export const deleteWhere = (
     counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
   )
   return listed.pipe(
-    Stream.filter((key) => !Tags.isReserved(key) && pattern.matches(key)),
+    Stream.filter((key) => !isReserved(key) && pattern.matches(key)),
     Stream.grouped(page),
     Stream.mapEffect((keys) => Effect.as(deleteMany(engine, [...keys]), keys.length)),
     Stream.runFold(

@@ -132,9 +132,15 @@ export const oneOf = <const A extends string>(
   throw invalid(option, value, words.map((word) => JSON.stringify(word)).join(", "))
 }
 
-/** A cache key: a string that is not empty and not the key of one of our own records. */
+/** Every key of this library's own records, of tags for instance, begins with this character. No cache key does. */
+export const reserved = "\u0001"
+
+/** True for the key of one of this library's own records. */
+export const isReserved = (key: string): boolean => key.startsWith(reserved)
+
+/** A cache key: a string that is not empty and not the key of one of this library's own records. */
 export const key = (value: string): string => {
-  if (typeof value === "string" && value !== "" && !value.startsWith("\u0001")) return value
+  if (typeof value === "string" && value !== "" && !isReserved(value)) return value
   throw invalid("key", value, "a string that is not empty and does not begin with U+0001")
 }
 

@@ -14,13 +14,10 @@ import type { Tag } from "../codec/Envelope.ts"
 import type { Adapter, AdapterError, Lifetime, LocalClock, Snapshot } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
 
-/** Every key of this library's own records begins with this character, which no cache key may begin with. */
-export const reserved = "\u0001"
-
-const prefix = `${reserved}tag:`
+const prefix = `${Check.reserved}tag:`
 
 /** The key of the record that changes with every invalidation of any tag. */
-const epochKey = `${reserved}epoch`
+const epochKey = `${Check.reserved}epoch`
 
 /** The key of a tag's record. */
 export const tagKey = (tag: string): string => prefix + tag
@@ -28,9 +25,6 @@ export const tagKey = (tag: string): string => prefix + tag
 /** The tag whose record lies at a key, if it is one. */
 export const tagOf = (key: string): string | undefined =>
   key.startsWith(prefix) ? key.slice(prefix.length) : undefined
-
-/** True when a key is one of this library's own records. */
-export const isReserved = (key: string): boolean => key.startsWith(reserved)
 
 /** The values of the option `tags`: the tags of every value, or a function that derives them from each. */
 export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => ReadonlyArray<string>)

@@ -16,7 +16,8 @@ import {
   type Snapshot,
   type Value
 } from "../../contract/Adapter.ts"
-import { isReserved, reserved, tagOf } from "../../tags/Tags.ts"
+import { isReserved, reserved } from "../../contract/Check.ts"
+import { tagOf } from "../../tags/Tags.ts"
 import type { Bus } from "./Bus.ts"
 import type { FarRequest } from "./ChangeLog.ts"
 import { type ChangeSource, InvalidationFeed } from "./InvalidationFeed.ts"
