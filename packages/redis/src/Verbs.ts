@@ -8,21 +8,21 @@ import {
   Limits,
   type Operation,
   type Snapshot,
+  Subscriptions,
   type Value
 } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Acquirer } from "./Acquirer.ts"
 import { Calls } from "./client/Calls.ts"
 import { failures } from "./client/Failure.ts"
-import type { Argument } from "./client/RedisPort.ts"
+import type { Argument, Topic } from "./client/RedisPort.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"
-import { ChangeFeed } from "./push/ChangeFeed.ts"
+import type { Listener } from "./push/Subscriber.ts"
 import { isOne, nothing, snapshotOf, textOf } from "./Reply.ts"
-import { atLeast, atMost, type Script } from "./Scripts.ts"
+import { atLeast, atMost, type Script, valueChanged } from "./Scripts.ts"
 
 const deleteConcurrency = 256
 
@@ -35,7 +35,7 @@ export class Verbs {
   private readonly prefix: string
   /** The prefix with the client's own, for channels and patterns, to which no client adds it. */
   private readonly fullPrefix: string
-  private readonly feeds = new Set<ChangeFeed>()
+  private readonly feeds = new Subscriptions.Feeds()
   readonly acquire: Adapter["acquire"]
   readonly acquireMany: NonNullable<Adapter["acquireMany"]>
 
@@ -76,43 +76,29 @@ export class Verbs {
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limits.refusal(Keyspace.here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
-    const { subscriber, timeout } = this.setup
     const topic = { name: Keyspace.nameOf(this.fullPrefix, key), pattern: false }
-    const join = Effect.acquireRelease(
-      Effect.sync(() => {
-        const changed = Latch.makeUnsafe()
-        const wake = () => {
-          changed.openUnsafe()
-        }
-        return { changed, membership: subscriber.join(topic, { onMessage: wake, onLost: wake }, timeout) }
-      }),
-      ({ membership }) => Effect.sync(membership.leave)
-    )
     return Effect.andThen(
       this.connected("watch", key),
-      Effect.flatMap(join, ({ changed, membership }) =>
-        Effect.as(this.settled("watch", key, membership.live), changed.await)
+      Subscriptions.watch(
+        (wake) => this.join(topic, { onMessage: wake, onLost: wake }),
+        (error) => failures.of("watch", key, error)
       )
     )
   }
 
+  /** One pattern subscription serves the feeds of all adapters over the client. */
   readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
-    const { subscriber, timeout } = this.setup
-    const feed = Effect.acquireRelease(
-      Effect.sync(() => {
-        const feed = new ChangeFeed(subscriber, this.fullPrefix, listener, timeout)
-        this.feeds.add(feed)
-        return feed
-      }),
-      (feed) =>
-        Effect.sync(() => {
-          this.feeds.delete(feed)
-          feed.stop()
-        })
-    )
+    const topic = { name: Keyspace.patternOf(this.fullPrefix, ""), pattern: true }
+    const join = ({ changed, lost }: Subscriptions.ChangeFeed) =>
+      this.join(topic, {
+        onMessage: (channel, message) => {
+          if (message === valueChanged) changed(Keyspace.keyOf(this.fullPrefix, channel))
+        },
+        onLost: lost
+      })
     return Effect.andThen(
       this.connected("changes", undefined),
-      Effect.flatMap(feed, ({ live }) => this.settled("changes", undefined, live))
+      this.feeds.changes({ join }, listener, (error) => failures.of("changes", undefined, error))
     )
   }
 
@@ -138,8 +124,7 @@ export class Verbs {
 
   /** Ends the feeds and the connections for messages. Other adapters over the client open their own anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
-    for (const feed of this.feeds) feed.close()
-    this.feeds.clear()
+    this.feeds.close()
     this.setup.subscriber.close()
   })
 
@@ -179,8 +164,9 @@ export class Verbs {
     return this.calls.run(operation, key, () => Promise.resolve())
   }
 
-  private settled(operation: Operation, key: string | undefined, live: Promise<void>) {
-    return Effect.tryPromise({ try: () => live, catch: (error) => failures.of(operation, key, error) })
+  private join(topic: Topic, listener: Listener): Subscriptions.Membership {
+    const { subscriber, timeout } = this.setup
+    return subscriber.join(topic, listener, timeout)
   }
 }
 

@@ -7,6 +7,7 @@
  * because they may have missed something. Those that still want to listen join again, which opens the next connection.
  * So nothing here reconnects, and no state outlives its connection.
  */
+import type { Subscriptions } from "@cache-locking/core"
 import { isReply } from "../client/Failure.ts"
 import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "../client/RedisPort.ts"
 
@@ -15,13 +16,6 @@ export interface Listener {
   readonly onMessage: (channel: string, message: string) => void
   /** Called when no more messages will come. */
   readonly onLost: () => void
-}
-
-/** A listener's membership of a subscription. */
-export interface Membership {
-  /** Settles when the subscription is live, or has failed. */
-  readonly live: Promise<void>
-  readonly leave: () => void
 }
 
 /** The time for which a connection without listeners is kept. */
@@ -87,7 +81,7 @@ class Connection {
     )
   }
 
-  join(topic: Topic, listener: Listener): Membership {
+  join(topic: Topic, listener: Listener): Subscriptions.Membership {
     clearTimeout(this.idle)
     this.pings ??= setInterval(() => this.ping(), pingEvery).unref()
     let subscription = this.subscriptions.get(idOf(topic))
@@ -181,7 +175,7 @@ export class Subscriber {
   }
 
   /** Listens to a topic. Each step of connecting and subscribing takes at most `timeout` milliseconds. */
-  join(topic: Topic, listener: Listener, timeout: number): Membership {
+  join(topic: Topic, listener: Listener, timeout: number): Subscriptions.Membership {
     const route = topic.pattern ? this.port.patternRoute : this.port.routeOf(topic.name)
     let connection = this.connections.get(route)
     if (connection === undefined) {
