@@ -9,6 +9,7 @@
  * must first receive a message that the client sends, or it is not used.
  */
 import { randomUUID } from "node:crypto"
+import type { Subscriptions } from "@cache-locking/core"
 import postgres from "postgres"
 import { isReply } from "./Failure.ts"
 import { type Client, type Link, noop } from "./Link.ts"
@@ -25,13 +26,6 @@ export interface Listener {
   readonly onMessage: (kind: string, id: string) => void
   /** Called when no more messages will come. */
   readonly onLost: () => void
-}
-
-/** A listener's membership of a subscription. */
-export interface Membership {
-  /** Settles when the subscription is live, or has failed. */
-  readonly live: Promise<void>
-  readonly leave: () => void
 }
 
 /** The time for which a connection without listeners is kept. */
@@ -144,7 +138,7 @@ class Connection {
     })
   }
 
-  join({ channel, id }: Topic, listener: Listener): Membership {
+  join({ channel, id }: Topic, listener: Listener): Subscriptions.Membership {
     clearTimeout(this.idle)
     this.pings ??= setInterval(() => this.ping(), pingEvery).unref()
     let subscription = this.subscriptions.get(channel)
@@ -259,7 +253,7 @@ export class Subscriber {
   }
 
   /** Listens to a topic. Each step of connecting and subscribing takes at most `timeout` milliseconds. */
-  join(topic: Topic, listener: Listener, timeout: number): Membership {
+  join(topic: Topic, listener: Listener, timeout: number): Subscriptions.Membership {
     if (this.connection === undefined) {
       if (performance.now() < this.silentUntil) {
         const live = Promise.reject(new Error(silence))

@@ -10,24 +10,25 @@ import {
   Milliseconds,
   type Operation,
   type Snapshot,
+  Subscriptions,
   type Value
 } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Acquirer, arrayOf, keysAtOnce } from "./Acquirer.ts"
 import { Calls } from "./Calls.ts"
-import { ChangeFeed } from "./ChangeFeed.ts"
 import { Collector } from "./Collector.ts"
 import { failures } from "./Failure.ts"
 import { Hashes, hashOf } from "./Hashes.ts"
+import { KeyLookup } from "./KeyLookup.ts"
 import type { Parameter, Row } from "./Link.ts"
 import type { Resolved } from "./Options.ts"
 import * as Reply from "./Reply.ts"
 import { here } from "./Space.ts"
 import { type Statements, statements } from "./Statements.ts"
+import type { Listener } from "./Subscriber.ts"
 
 const encoder = new TextEncoder()
 
@@ -54,7 +55,7 @@ export class Verbs {
   private readonly prefix: string
   private readonly statements: Statements
   private readonly acquirer: Acquirer
-  private readonly feeds = new Set<ChangeFeed>()
+  private readonly feeds = new Subscriptions.Feeds()
   private readonly hashes = new Hashes()
   readonly acquire: Adapter["acquire"]
   readonly acquireMany: NonNullable<Adapter["acquireMany"]>
@@ -140,41 +141,27 @@ export class Verbs {
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limits.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
-    const { space, subscriber, timeout } = this.setup
-    const join = Effect.acquireRelease(
-      Effect.sync(() => {
-        const changed = Latch.makeUnsafe()
-        const wake = () => {
-          changed.openUnsafe()
-        }
-        const topic = { channel: space.channel, id: hashOf(key) }
-        return { changed, membership: subscriber.join(topic, { onMessage: wake, onLost: wake }, timeout) }
-      }),
-      ({ membership }) => Effect.sync(membership.leave)
-    )
-    return Effect.flatMap(join, ({ changed, membership }) =>
-      Effect.as(live("watch", key, membership.live), changed.await)
+    return Subscriptions.watch(
+      (wake) => this.join(hashOf(key), { onMessage: wake, onLost: wake }),
+      (error) => failures.of("watch", key, error)
     )
   }
 
   readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
-    const { space, subscriber, timeout } = this.setup
-    const feed = Effect.acquireRelease(
-      Effect.sync(() => {
-        const { hashes, lookUp } = this
-        const known = (id: string) => hashes.find(id)
-        const feed = new ChangeFeed({ subscriber, channel: space.channel, timeout, known, lookUp }, listener)
-        this.feeds.add(feed)
-        return feed
-      }),
-      (feed) =>
-        Effect.sync(() => {
-          this.feeds.delete(feed)
-          if (this.feeds.size === 0) this.hashes.clear()
-          feed.stop()
-        })
+    const { hashes, lookUp } = this
+    const known = (id: string) => hashes.find(id)
+    const source: Subscriptions.Source = {
+      join: (feed) => this.join(undefined, new KeyLookup(feed, { known, lookUp })),
+      // A feed that cannot look keys up cannot report changes.
+      check: () => lookUp([])
+    }
+    const forget = Effect.sync(() => {
+      if (this.feeds.size === 0) hashes.clear()
+    })
+    return Effect.andThen(
+      Effect.addFinalizer(() => forget),
+      this.feeds.changes(source, listener, (error) => failures.of("changes", undefined, error))
     )
-    return Effect.flatMap(feed, (feed) => live("changes", undefined, feed.live))
   }
 
   /** Lists page by page in the order of hashes, which never change, so that every key that exists all the time is met. */
@@ -197,8 +184,7 @@ export class Verbs {
 
   /** Ends the feeds and the connection for messages. Other adapters over the client open their own anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
-    for (const feed of this.feeds) feed.close()
-    this.feeds.clear()
+    this.feeds.close()
     this.setup.subscriber.close()
   })
 
@@ -236,7 +222,9 @@ export class Verbs {
       )
     )
   }
-}
 
-const live = (operation: Operation, key: string | undefined, promise: Promise<void>) =>
-  Effect.tryPromise({ try: () => promise, catch: (error) => failures.of(operation, key, error) })
+  private join(id: string | undefined, listener: Listener): Subscriptions.Membership {
+    const { space, subscriber, timeout } = this.setup
+    return subscriber.join({ channel: space.channel, id }, listener, timeout)
+  }
+}
