@@ -4,22 +4,16 @@
  *
  * The subscriber asks the server if it has change streams: a server that stands alone has none.
  */
+import type { Subscriptions } from "@cache-locking/core"
 import type { Document } from "mongodb"
 import { following, verbs } from "./Statements.ts"
 
 /** A listener to one key, or to all. */
 export interface Listener {
   /** Called when a key changed; `valued` if its value did. */
-  readonly onMessage: (key: string, valued: boolean) => void
+  readonly onMessage: (key: string, valued: boolean) => unknown
   /** Called when no more changes will come. The membership is gone. */
   readonly onLost: () => void
-}
-
-/** A listener's membership of the change stream. */
-export interface Membership {
-  /** Resolves once every later change will be heard. */
-  readonly live: Promise<void>
-  readonly leave: () => void
 }
 
 /** The part of the driver's change stream that is used. */
@@ -73,7 +67,7 @@ export class ChangeSubscriber {
   }
 
   /** Listens to a key, or to all keys. The stream must be live within `timeout` milliseconds. */
-  join(key: string | undefined, listener: Listener, timeout: number): Membership {
+  join(key: string | undefined, listener: Listener, timeout: number): Subscriptions.Membership {
     const listeners = key === undefined ? this.everything : (this.byKey.get(key) ?? new Set())
     if (key !== undefined) this.byKey.set(key, listeners)
     listeners.add(listener)

@@ -10,16 +10,15 @@ import {
   Milliseconds,
   type Operation,
   type Snapshot,
+  Subscriptions,
   type Value
 } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Acquirer } from "./Acquirer.ts"
-import { ChangeFeed } from "./ChangeFeed.ts"
-import { NoChangeStreams } from "./ChangeSubscriber.ts"
+import { type Listener, NoChangeStreams } from "./ChangeSubscriber.ts"
 import { batch, Documents } from "./Documents.ts"
 import { failures } from "./Failure.ts"
 import * as KeyRange from "./KeyRange.ts"
@@ -36,7 +35,7 @@ export class Verbs {
   private readonly setup: Resolved
   private readonly calls: BoundedCalls.Calls
   private readonly documents: Documents
-  private readonly feeds = new Set<ChangeFeed>()
+  private readonly feeds = new Subscriptions.Feeds()
   readonly acquire: Adapter["acquire"]
   readonly acquireMany: NonNullable<Adapter["acquireMany"]>
 
@@ -126,43 +125,18 @@ export class Verbs {
   readonly watch: NonNullable<Adapter["watch"]> = (key) => {
     const refusal = Limits.refusal(here, "watch", key)
     if (refusal !== undefined) return Effect.fail(refusal)
-    const { space, timeout } = this.setup
-    const join = Effect.acquireRelease(
-      Effect.sync(() => {
-        const changed = Latch.makeUnsafe()
-        const wake = () => {
-          changed.openUnsafe()
-        }
-        return { changed, membership: space.subscriber.join(key, { onMessage: wake, onLost: wake }, timeout) }
-      }),
-      ({ membership }) => Effect.sync(membership.leave)
-    )
-    return Effect.flatMap(join, ({ changed, membership }) =>
-      Effect.as(this.settled("watch", key, membership.live), changed.await)
-    )
+    return Subscriptions.watch((wake) => this.join(key, { onMessage: wake, onLost: wake }), notLive("watch", key))
   }
 
   readonly changes: NonNullable<Adapter["changes"]> = (listener) => {
-    const { space, timeout } = this.setup
-    const feed = Effect.acquireRelease(
-      Effect.sync(() => {
-        const feed = new ChangeFeed(space.subscriber, listener, timeout)
-        this.feeds.add(feed)
-        return feed
-      }),
-      (feed) =>
-        Effect.sync(() => {
-          this.feeds.delete(feed)
-          feed.stop()
-        })
-    )
-    return Effect.flatMap(feed, ({ live }) => this.settled("changes", undefined, live))
+    const join = ({ changed, lost }: Subscriptions.ChangeFeed) =>
+      this.join(undefined, { onMessage: (key, valued) => valued && changed(key), onLost: lost })
+    return this.feeds.changes({ join }, listener, notLive("changes", undefined))
   }
 
   /** Ends the feeds and the change stream. Other adapters over the collection open it anew. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
-    for (const feed of this.feeds) feed.close()
-    this.feeds.clear()
+    this.feeds.close()
     this.setup.space.subscriber.close()
   })
 
@@ -192,13 +166,13 @@ export class Verbs {
     })
   }
 
-  private settled(operation: Operation, key: string | undefined, live: Promise<void>) {
-    return Effect.tryPromise({
-      try: () => live,
-      catch: (error) =>
-        error instanceof NoChangeStreams
-          ? failures.rejected(operation, key, error.message)
-          : failures.of(operation, key, error)
-    })
+  private join(key: string | undefined, listener: Listener): Subscriptions.Membership {
+    const { space, timeout } = this.setup
+    return space.subscriber.join(key, listener, timeout)
   }
 }
+
+const notLive = (operation: Operation, key: string | undefined) => (error: unknown) =>
+  error instanceof NoChangeStreams
+    ? failures.rejected(operation, key, error.message)
+    : failures.of(operation, key, error)
