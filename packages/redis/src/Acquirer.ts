@@ -4,7 +4,7 @@
 import { type Acquired, type AcquireOptions, type AdapterError, Limits } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import type { Calls } from "./client/Calls.ts"
+import type { Calls } from "./Calls.ts"
 import { type Hint, storeNow } from "./Hints.ts"
 import * as Keyspace from "./Keyspace.ts"
 import type { Resolved } from "./Options.ts"

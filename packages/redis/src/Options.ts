@@ -6,8 +6,8 @@ import type * as Duration from "effect/Duration"
 import { type IoRedisClient, ioRedisPort, isIoRedis } from "./client/IoRedis.ts"
 import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./client/NodeRedis.ts"
 import type { RedisPort } from "./client/RedisPort.ts"
+import { Subscriber } from "./client/Subscriber.ts"
 import { Hints } from "./Hints.ts"
-import { Subscriber } from "./push/Subscriber.ts"
 import { type Script, sharded, single } from "./Scripts.ts"
 
 /** A client of ioredis 6 (`Redis`, `Cluster`) or of node-redis 6 (`createClient`, `createCluster`). */

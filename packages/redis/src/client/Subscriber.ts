@@ -8,8 +8,8 @@
  * So nothing here reconnects, and no state outlives its connection.
  */
 import type { Subscriptions } from "@cache-locking/core"
-import { isReply } from "../client/Failure.ts"
-import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "../client/RedisPort.ts"
+import { isReply } from "./Failure.ts"
+import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "./RedisPort.ts"
 
 /** A listener of a topic. */
 export interface Listener {

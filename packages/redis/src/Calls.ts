@@ -2,9 +2,9 @@
  * The commands of an adapter as bounded calls, scripts among them.
  */
 import { BoundedCalls } from "@cache-locking/core"
-import type { Script } from "../Scripts.ts"
-import { failures, isUnknownScript } from "./Failure.ts"
-import { type Argument, noop, type RedisPort } from "./RedisPort.ts"
+import { failures, isUnknownScript } from "./client/Failure.ts"
+import { type Argument, noop, type RedisPort } from "./client/RedisPort.ts"
+import type { Script } from "./Scripts.ts"
 
 export class Calls extends BoundedCalls.Calls {
   private readonly port: RedisPort

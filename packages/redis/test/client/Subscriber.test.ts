@@ -1,7 +1,7 @@
 /** What takes too long to wait for with a real server: idling, and a connection that is dead without knowing it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Push, PushEvents, RedisPort } from "../../src/client/RedisPort.ts"
-import { Subscriber } from "../../src/push/Subscriber.ts"
+import { Subscriber } from "../../src/client/Subscriber.ts"
 
 beforeEach(() => {
   vi.useFakeTimers()
