@@ -60,8 +60,7 @@ export const make = (options: Options): ListingAdapter => {
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
-  AdapterLayer.listing(Effect.succeed(make(options)))
+export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`: all options but the binding, which no configuration can hold. */
 export type Configured = Omit<Options, "database">

@@ -52,7 +52,7 @@ export const make: {
  * @throws InvalidOption
  */
 export const layer = (options: Options<ListingAdapter>): Layer.Layer<Adapter | ListingAdapter> =>
-  AdapterLayer.listing(Effect.succeed(make(options)))
+  AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`: all options but the binding and the leases, which no configuration can hold. */
 export type Configured = Omit<Options, "namespace" | "leases">

@@ -76,13 +76,7 @@ export const make: {
 export const layer: {
   (options: Options & { readonly leases: ListingAdapter }): Layer.Layer<Adapter | ListingAdapter>
   (options: Options): Layer.Layer<Adapter>
-} = (options: Options) => {
-  const adapter = make(options)
-  // An adapter that cannot list is not provided as a service that can.
-  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
-    Effect.succeed(adapter as ListingAdapter)
-  )
-}
+} = (options: Options) => AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`. */
 export interface Configured extends Settings {

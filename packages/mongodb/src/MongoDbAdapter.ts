@@ -83,11 +83,7 @@ export function layer(options: OptionsWithLeases): Layer.Layer<Adapter>
 export function layer(options: Options & { readonly leases?: undefined }): Layer.Layer<Adapter | ListingAdapter>
 export function layer(options: Options): Layer.Layer<Adapter>
 export function layer(options: Options): Layer.Layer<Adapter> | Layer.Layer<Adapter | ListingAdapter> {
-  const adapter = make(options)
-  // An adapter that cannot list is not provided as a service that can.
-  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(
-    Effect.succeed(adapter as ListingAdapter)
-  )
+  return AdapterLayer.of(make(options))
 }
 
 /** The configuration of `layerConfig`. */

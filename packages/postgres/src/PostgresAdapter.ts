@@ -129,11 +129,7 @@ export const layer: {
   (options: WithLeases & { readonly leases: ListingAdapter }): Layer.Layer<Adapter | ListingAdapter>
   (options: WithLeases): Layer.Layer<Adapter>
   (options: Options): Layer.Layer<Adapter | ListingAdapter>
-} = (options: Options) => {
-  const adapter = make(options)
-  // An adapter that cannot list is not provided as a service that can.
-  return (adapter.keys === undefined ? AdapterLayer.make : AdapterLayer.listing)(Effect.succeed(adapter))
-}
+} = (options: Options) => AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`. */
 export interface Configured extends Settings {

@@ -85,8 +85,7 @@ export const sweep = ({ grace, ...options }: SweepOptions): Effect.Effect<Object
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
-  AdapterLayer.listing(Effect.succeed(make(options)))
+export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.of(make(options))
 
 /**
  * The adapter as a layer, with its settings read from configuration.

@@ -57,8 +57,7 @@ export const make = (options: Options): ListingAdapter => {
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
-  AdapterLayer.listing(Effect.succeed(make(options)))
+export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`. */
 export interface Configured extends Settings {

@@ -88,8 +88,7 @@ export const sweep = ({ grace, ...options }: SweepOptions): Effect.Effect<Object
  *
  * @throws InvalidOption
  */
-export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> =>
-  AdapterLayer.listing(Effect.succeed(make(options)))
+export const layer = (options: Options): Layer.Layer<Adapter | ListingAdapter> => AdapterLayer.of(make(options))
 
 /** The configuration of `layerConfig`. */
 export interface Configured extends Settings {

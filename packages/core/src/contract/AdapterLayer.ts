@@ -21,3 +21,9 @@ export const listing = <E, R>(
   Layer.effectContext(
     Effect.map(closing(make), (adapter) => Context.make(Adapter, adapter).pipe(Context.add(ListingAdapter, adapter)))
   )
+
+/** A layer of an adapter that exists already. It provides both services if the adapter can list its keys. */
+export const of: {
+  (adapter: ListingAdapter): Layer.Layer<Adapter | ListingAdapter>
+  (adapter: Adapter): Layer.Layer<Adapter>
+} = (adapter: Adapter) => (adapter.keys === undefined ? make : listing)(Effect.succeed(adapter as ListingAdapter))
