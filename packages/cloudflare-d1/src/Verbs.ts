@@ -9,7 +9,6 @@ import {
   Entry,
   type Lifetime,
   Limits,
-  Milliseconds,
   type Operation,
   type Snapshot,
   Token,
@@ -38,8 +37,8 @@ export const here: Pick<Adapter, "name" | "limits"> = {
 export const causeBytes = 65_536
 
 /** Durations as statements read them. */
-const atMost = (ms: number): number => Math.min(Milliseconds.atMost(ms), Statements.never)
-const atLeast = (ms: number): number => Math.min(Milliseconds.atLeast(ms), Statements.never)
+const atMost = (ms: number): number => Math.min(Limits.atMost(ms), Statements.never)
+const atLeast = (ms: number): number => Math.min(Limits.atLeast(ms), Statements.never)
 
 /** The keys of one page of a listing. */
 const pageSize = 500

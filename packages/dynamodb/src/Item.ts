@@ -5,7 +5,7 @@
  * item: epoch seconds, never before the item's end. `rev` is new with every write.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb"
-import { Entry, type Lifetime, Milliseconds, Token, type Value } from "@cache-locking/core"
+import { Entry, type Lifetime, Limits, Token, type Value } from "@cache-locking/core"
 
 export type Item = Readonly<Record<string, AttributeValue>>
 
@@ -26,10 +26,10 @@ export const capped = (ms: number): number => Math.min(ms, never)
 const uncapped = (ms: number): number => (ms >= never ? Number.POSITIVE_INFINITY : ms)
 
 /** A duration as it is stored, rounded down as lifetimes are. */
-export const atMost = (ms: number): number => capped(Milliseconds.atMost(ms))
+export const atMost = (ms: number): number => capped(Limits.atMost(ms))
 
 /** The same, rounded up as leases are. */
-export const atLeast = (ms: number): number => capped(Milliseconds.atLeast(ms))
+export const atLeast = (ms: number): number => capped(Limits.atLeast(ms))
 
 export const number = (value: number): AttributeValue => ({ N: String(capped(value)) })
 

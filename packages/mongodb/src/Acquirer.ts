@@ -10,7 +10,6 @@ import {
   Entry,
   type Leader,
   Limits,
-  Milliseconds,
   Token
 } from "@cache-locking/core"
 import * as Arr from "effect/Array"
@@ -88,7 +87,7 @@ export class Acquirer {
 
   private async grant(key: string, options: AcquireOptions, signal: AbortSignal): Promise<Acquired | undefined> {
     const mine = Statements.mark("grant")
-    const leaseFor = Milliseconds.atLeast(options.leaseFor)
+    const leaseFor = Limits.atLeast(options.leaseFor)
     const pipeline = Statements.grant(mine, {
       owner: options.owner,
       token: crypto.randomUUID(),

@@ -7,7 +7,6 @@ import {
   BoundedCalls,
   Entry,
   Limits,
-  Milliseconds,
   type Operation,
   type Snapshot,
   Subscriptions,
@@ -50,18 +49,16 @@ export class Verbs {
 
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     this.changeLeased("fill", key, token, value, (mark) =>
-      Statements.fill(mark, token, Milliseconds.lifetime(lifetime), value?.bytes)
+      Statements.fill(mark, token, Limits.lifetime(lifetime), value?.bytes)
     )
 
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.changeLeased("abandon", key, token, cause, (mark) =>
-      Statements.abandon(mark, token, Milliseconds.atLeast(cooldown ?? 0), cause?.bytes)
+      Statements.abandon(mark, token, Limits.atLeast(cooldown ?? 0), cause?.bytes)
     )
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
-    this.changeLeased("renew", key, token, undefined, (mark) =>
-      Statements.renew(mark, token, Milliseconds.atLeast(leaseFor))
-    )
+    this.changeLeased("renew", key, token, undefined, (mark) => Statements.renew(mark, token, Limits.atLeast(leaseFor)))
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     this.run("delete", key, undefined, (signal) => this.documents.remove(key, Statements.mark("delete"), signal))
@@ -71,7 +68,7 @@ export class Verbs {
       this.run("put", key, value, (signal) =>
         this.documents.upsert(
           key,
-          Statements.put(Statements.mark("put"), Milliseconds.lifetime(lifetime), value.bytes),
+          Statements.put(Statements.mark("put"), Limits.lifetime(lifetime), value.bytes),
           { _id: 1 },
           signal
         )
@@ -81,7 +78,7 @@ export class Verbs {
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
     this.run("touch", key, undefined, (signal) => {
       const mine = Statements.mark("touch")
-      return this.documents.change({ _id: key }, mine, Statements.touch(mine, Milliseconds.atMost(freshFor)), signal)
+      return this.documents.change({ _id: key }, mine, Statements.touch(mine, Limits.atMost(freshFor)), signal)
     })
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>

@@ -1,14 +1,7 @@
 /**
  * Acquires keys: one key by one statement, and many by one statement for those that need no lease.
  */
-import {
-  type Acquired,
-  type AcquireOptions,
-  type Adapter,
-  type AdapterError,
-  Limits,
-  Milliseconds
-} from "@cache-locking/core"
+import { type Acquired, type AcquireOptions, type Adapter, type AdapterError, Limits } from "@cache-locking/core"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Calls } from "./Calls.ts"
@@ -55,7 +48,7 @@ export class Acquirer {
       const { bytesOf, calls, prefix, statements } = this.tools
       const bytes = bytesOf(key)
       const owner = encoder.encode(options.owner)
-      const within = Milliseconds.atMost(options.refreshWithin ?? 0)
+      const within = Limits.atMost(options.refreshWithin ?? 0)
       if (options.force === true || !this.hints.has(key, within)) return this.grant(key, bytes, owner, within, options)
       const peek = calls.statement("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
         Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
@@ -89,7 +82,7 @@ export class Acquirer {
     { force, leaseFor }: AcquireOptions
   ): Effect.Effect<Acquired, AdapterError> {
     const { calls, prefix, statements } = this.tools
-    const parameters = [prefix, bytes, owner, Milliseconds.atLeast(leaseFor), within, force === true]
+    const parameters = [prefix, bytes, owner, Limits.atLeast(leaseFor), within, force === true]
     return calls.statement("acquire", key, statements.acquire, parameters, ([row]) =>
       row === undefined ? undefined : Effect.succeed(this.found(key, Reply.acquired(row)))
     )
@@ -114,7 +107,7 @@ export class Acquirer {
       prefix,
       arrayOf(keys),
       encoder.encode(options.owner),
-      Milliseconds.atMost(options.refreshWithin ?? 0),
+      Limits.atMost(options.refreshWithin ?? 0),
       options.force === true
     ]
     const readable = calls.statement("acquireMany", undefined, statements.acquireMany, parameters, (rows) =>

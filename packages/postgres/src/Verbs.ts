@@ -7,7 +7,6 @@ import {
   type AdapterError,
   type Lifetime,
   Limits,
-  Milliseconds,
   type Operation,
   type Snapshot,
   Subscriptions,
@@ -38,7 +37,7 @@ const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const tokenOf = (token: string): string | null => (tokenForm.test(token) ? token : null)
 
 const spans = (lifetime: Lifetime): readonly [fresh: number, stale: number] => {
-  const { fresh, stale } = Milliseconds.lifetime(lifetime)
+  const { fresh, stale } = Limits.lifetime(lifetime)
   return [fresh, stale]
 }
 
@@ -80,12 +79,12 @@ export class Verbs {
   readonly abandon: Adapter["abandon"] = (key, { cause, cooldown, token }) =>
     this.ask("abandon", "abandon", key, cause, () => [
       tokenOf(token),
-      Milliseconds.atLeast(cooldown ?? 0),
+      Limits.atLeast(cooldown ?? 0),
       cause?.bytes ?? null
     ])
 
   readonly renew: Adapter["renew"] = (key, { leaseFor, token }) =>
-    this.ask("renew", "renew", key, undefined, () => [tokenOf(token), Milliseconds.atLeast(leaseFor)])
+    this.ask("renew", "renew", key, undefined, () => [tokenOf(token), Limits.atLeast(leaseFor)])
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
@@ -127,7 +126,7 @@ export class Verbs {
     )
 
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
-    this.ask("touch", "touch", key, undefined, () => [Milliseconds.atMost(freshFor)])
+    this.ask("touch", "touch", key, undefined, () => [Limits.atMost(freshFor)])
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>
     Effect.suspend(() => {

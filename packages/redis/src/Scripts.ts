@@ -15,7 +15,7 @@
  * still stores.
  */
 import { createHash } from "node:crypto"
-import { Milliseconds } from "@cache-locking/core"
+import { Limits } from "@cache-locking/core"
 import { headerBytes } from "./StoredValue.ts"
 
 /** One script, and the digest by which Redis knows it. */
@@ -41,10 +41,10 @@ export interface Scripts {
 const text = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? "inf" : String(ms))
 
 /** A duration as scripts read it, rounded down as lifetimes are. */
-export const atMost = (ms: number): string => text(Milliseconds.atMost(ms))
+export const atMost = (ms: number): string => text(Limits.atMost(ms))
 
 /** The same, rounded up as leases are. */
-export const atLeast = (ms: number): string => text(Milliseconds.atLeast(ms))
+export const atLeast = (ms: number): string => text(Limits.atLeast(ms))
 
 /** The message of a changed value, which `changes` passes on. */
 export const valueChanged = "value"

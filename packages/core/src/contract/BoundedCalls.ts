@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import type { AdapterError, Operation } from "./Adapter.ts"
-import { Deadlines, type Pending } from "./Deadlines.ts"
 import type { Failures } from "./Failures.ts"
 
 /** The settings of one adapter's calls. */
@@ -13,7 +12,7 @@ export interface Settings {
   /** Milliseconds that a call may take, waiting for the client included. */
   readonly timeout: number
   /**
-   * `"shared"` is one timer for all calls (see `Deadlines`). `"own"` is one for each: for Workers, where a timer ends
+   * `"shared"` is one timer for all calls. `"own"` is one for each: for Workers, where a timer ends
    * with the request that made it, and for calls that get more time than others (see `expect`). Default `"shared"`.
    */
   readonly timers?: "shared" | "own" | undefined
@@ -35,6 +34,67 @@ const longestTimer = 2 ** 31 - 1
 const bytesPerMillisecond = 1_024
 
 const givenUp = new Error("given up")
+
+/** A call that has no answer yet. */
+interface Pending {
+  /** By `performance.now()`. */
+  readonly deadline: number
+  /** Called once when it is over, and no answer has come. */
+  readonly expire: () => void
+}
+
+interface Timer {
+  readonly unref?: () => unknown
+}
+
+/** After what has arrived is read, where the platform knows such a moment. */
+const afterReading = (f: () => void): unknown =>
+  typeof setImmediate === "function" ? setImmediate(f) : setTimeout(f, 0)
+
+/**
+ * One timer for calls that have the same time each, so that the first to begin is the first to be late; a timer per call
+ * would be a good part of what a hit costs. Not for Workers, where a timer ends with the request that made it.
+ */
+export class Deadlines {
+  private readonly pending = new Set<Pending>()
+  private timer: Timer | undefined
+
+  add(call: Pending): void {
+    this.pending.add(call)
+    this.timer ??= this.arm(call)
+  }
+
+  remove(call: Pending): void {
+    this.pending.delete(call)
+  }
+
+  private arm(first: Pending): Timer {
+    const timer: unknown = setTimeout(this.look, Math.max(1, first.deadline - performance.now()))
+    // A pending call has a connection that keeps the process alive. Its bound need not.
+    ;(timer as Timer).unref?.()
+    return timer as Timer
+  }
+
+  /** A process that was busy for so long has answers that it has not read yet. They come first. */
+  private readonly look = (): void => {
+    afterReading(this.sweep)
+  }
+
+  private readonly sweep = (): void => {
+    this.timer = undefined
+    const now = performance.now()
+    const late: Array<Pending> = []
+    for (const call of this.pending) {
+      if (call.deadline > now) {
+        this.timer = this.arm(call)
+        break
+      }
+      this.pending.delete(call)
+      late.push(call)
+    }
+    for (const call of late) call.expire()
+  }
+}
 
 /** A call under way, as its sender sees it. */
 export interface Running {

@@ -1,8 +1,10 @@
 /**
- * Refusals of an adapter that leaves the process, before it asks its backend: a key or a value over `limits`, and a key
- * that UTF-8 cannot tell from another.
+ * The limits of a backend, which an adapter applies before it asks.
+ *
+ * A key or a value over `limits` is refused, and so is a key that UTF-8 cannot tell from another. Durations are rounded
+ * to whole milliseconds, never below none, and `Infinity` stands for no end.
  */
-import { type Adapter, AdapterError, type Operation, type Value } from "./Adapter.ts"
+import { type Adapter, AdapterError, type Lifetime, type Operation, type Value } from "./Adapter.ts"
 
 const encoder = new TextEncoder()
 
@@ -48,3 +50,15 @@ export const refusalOfAny = (
   }
   return undefined
 }
+
+/** Some 30,000 years. A longer time is as good as endless, and no longer exact in every backend. */
+const endless = 1e15
+
+/** Rounds down: a lifetime is never made longer by its fraction. */
+export const atMost = (ms: number): number => (ms < endless ? Math.max(0, Math.floor(ms)) : Number.POSITIVE_INFINITY)
+
+/** Rounds up: a lease is never made shorter by its fraction. */
+export const atLeast = (ms: number): number => (ms < endless ? Math.max(0, Math.ceil(ms)) : Number.POSITIVE_INFINITY)
+
+/** A lifetime in whole milliseconds. */
+export const lifetime = ({ fresh, stale }: Lifetime): Lifetime => ({ fresh: atMost(fresh), stale: atMost(stale) })

@@ -37,3 +37,9 @@ describe("Limits", () => {
     expect(Limits.refusal(endless, "put", "k".repeat(100_000), of(100_000))).toBeUndefined()
   })
 })
+
+it("rounds lifetimes down and leases up, to whole milliseconds, and knows no time below none", () => {
+  expect([0.9, 1.1, -1, 0, 1e16, Infinity].map(Limits.atMost)).toEqual([0, 1, 0, 0, Infinity, Infinity])
+  expect([0.9, 1.1, -1, 0, 1e16, Infinity].map(Limits.atLeast)).toEqual([1, 2, 0, 0, Infinity, Infinity])
+  expect(Limits.lifetime({ fresh: 10.9, stale: 0.9 })).toEqual({ fresh: 10, stale: 0 })
+})
