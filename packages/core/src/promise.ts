@@ -142,29 +142,30 @@ class Facade<A> implements ListingPromiseCache<A> {
       const hit = this.cache.valueUnsafe(key, clock)
       if (hit !== undefined) return Promise.resolve(hit.value)
     }
-    return new Promise((resolve, reject) => this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, false)))
+    return this.ask<A>(key, fetcher, options, false, false)
   }
 
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
     const hit = options === undefined ? this.cache.hitUnsafe(key, clock) : undefined
-    if (hit !== undefined) return Promise.resolve(hit)
-    return new Promise((resolve, reject) => this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, true)))
+    return hit === undefined ? this.ask<Answer<A>>(key, fetcher, options, true, false) : Promise.resolve(hit)
   }
 
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    return new Promise((resolve, reject) =>
-      this.ask(key, fetcher, options, new PromiseWaiter(resolve, reject, true), true)
-    )
+    return this.ask<Answer<A>>(key, fetcher, options, true, true)
   }
 
-  private ask(
+  /** Apart from the hits, because a closure beside them would cost each of them its context. */
+  private ask<B>(
     key: string,
     fetcher: PromiseFetcher<A>,
     options: PromiseCallOptions<A> | undefined,
-    waiter: PromiseWaiter,
-    force = false
-  ): void {
-    this.cache.getOrSetUnsafe(key, fetcher, options && withHooks(options), force, waiter)
+    withMeta: boolean,
+    force: boolean
+  ): Promise<B> {
+    return new Promise<B>((resolve, reject) => {
+      const waiter = new PromiseWaiter(resolve, reject, withMeta)
+      this.cache.getOrSetUnsafe(key, fetcher, options && withHooks(options), force, waiter)
+    })
   }
 
   get(key: string): Promise<A | undefined> {
