@@ -95,7 +95,7 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   readonly delete: (key: string) => Effect.Effect<boolean, CacheLockingError>
   /** Removes the values of keys; returns how many there were. */
   readonly deleteMany: (keys: Iterable<string>) => Effect.Effect<number, CacheLockingError>
-  /** Invalidates every value that carries the tag, and voids every load that has begun. Costs two commands. */
+  /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. Costs two commands. */
   readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
   /** Invalidates several tags at once. */
   readonly invalidateTags: (tags: Iterable<string>) => Effect.Effect<void, CacheLockingError>

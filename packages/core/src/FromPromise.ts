@@ -14,7 +14,10 @@ import type { Answer, HookContext, Hooks, WaitHookContext } from "./options/Answ
 
 /** The argument of a fetcher. */
 export interface PromiseFetchContext<out A> extends FetchContext<A> {
-  /** Fires when nobody waits for this load any more, or when its lease is lost and `onLeaseLost` is `"interrupt"`. */
+  /**
+   * Fires when nobody waits for this load any more, when the hard `fetchTimeout` is over, or when the lease is lost and
+   * `onLeaseLost` is `"interrupt"`.
+   */
   readonly signal: AbortSignal
 }
 

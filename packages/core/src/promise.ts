@@ -95,7 +95,7 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void>
   /** Removes the values of keys; returns how many there were. */
   deleteMany(keys: Iterable<string>): Promise<number>
-  /** Invalidates every value that carries the tag, and voids every load that has begun. */
+  /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. */
   invalidateTag(tag: string): Promise<void>
   /** Invalidates several tags at once. */
   invalidateTags(tags: Iterable<string>): Promise<void>

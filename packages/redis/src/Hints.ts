@@ -1,5 +1,5 @@
 /**
- * Keys that this process lately saw fresh, and how the store's clock stood then.
+ * Keys that this process saw fresh a moment ago, each with the time of the store's clock then.
  *
  * A script on the hit path costs the server several times a `GET` (docs/decisions/redis-hit-path.md).
  * A key with a hint is read with a plain `GET` first. The record itself says until when it is fresh, and the hint says

@@ -98,7 +98,7 @@ export abstract class Waiter implements FlightWaiter {
     const { context, request } = this
     const within = this.rare?.within
     const found = this.group.get(request.key)
-    // A flight without a lease cannot be heard of any more once its request is cut off.
+    // A flight without a lease gives no sign of life, so nobody could know that its request was cut off.
     const current = this.isFallback && found && inDifferentRequests(found.scope, this.scope) ? undefined : found
     if (current !== undefined && within !== undefined && current.awaits(within)) {
       this.fail(reentrant(request))

@@ -319,8 +319,8 @@ export interface Adapter {
   readonly tiers?: (() => ReadonlyArray<TierStats>) | undefined
 
   /**
-   * Present where every request is billed, or dear: the delay, in milliseconds, from which polling begins at least,
-   * where `waitStep` is shorter. A wait strategy with delays of its own keeps them.
+   * Present where every request is billed or expensive: the shortest first delay of polling, in milliseconds, for a
+   * `waitStep` that is shorter. A wait strategy with delays of its own keeps them.
    */
   readonly pollEvery?: number | undefined
 

@@ -14,8 +14,8 @@ import type { StaleValue } from "./Fetcher.ts"
 import type { LoadEvents, LoadResult } from "./LoadContext.ts"
 
 /**
- * An event of a flight. `Following` (the load waits for another process) and `Joined` (another caller of this process
- * leads) are news by the way; after any other event the waiter no longer waits.
+ * An event of a flight. After `Following` (the load waits for another process) and `Joined` (another caller of this
+ * process leads) the waiter waits on; after any other event it no longer waits.
  */
 export type FlightEvent =
   | { readonly _tag: "Settled"; readonly exit: Exit.Exit<LoadResult, unknown> }

@@ -12,8 +12,8 @@ export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "enc
  *
  * - `HIT`: a fresh value was in the cache.
  * - `STALE`: an expired value inside its stale window, while a load runs or cools down, or because it failed.
- * - `MISS-LEADER`: this caller's flight loaded the value, and it is cached.
- * - `MISS-LEADER-NOCACHE`: this caller's flight loaded the value, and it is not cached. `meta.uncached` is the reason.
+ * - `MISS-LEADER`: this caller started the flight that loaded the value, and it is cached.
+ * - `MISS-LEADER-NOCACHE`: the same, and the value is not cached. `meta.uncached` is the reason.
  * - `MISS-FOLLOWER-HIT`: the value came from the load of another caller or process.
  * - `MISS-FOLLOWER-FALLBACK`: another's load took longer than `waitMax`, so the value was fetched beside it, uncached.
  */
@@ -76,9 +76,9 @@ export interface WaitHookContext {
 export interface Hooks<in A, out E = never, out R = never> {
   /** The value came from the cache, or from another caller's load. */
   readonly onHit?: ((value: A, context: HookContext) => Effect.Effect<unknown, E, R>) | undefined
-  /** This caller's flight loaded the value. */
+  /** This caller started the flight that loaded the value. */
   readonly onLeader?: ((value: A, context: HookContext) => Effect.Effect<unknown, E, R>) | undefined
-  /** The caller begins to wait for another's load. Called once per call. */
+  /** The caller begins to wait for another process's load, or for a cooldown. Called once per call. */
   readonly onFollowerWait?: ((context: WaitHookContext) => Effect.Effect<unknown, E, R>) | undefined
   /** The value was fetched beside another's load that took too long. */
   readonly onFallback?: ((value: A, context: HookContext) => Effect.Effect<unknown, E, R>) | undefined

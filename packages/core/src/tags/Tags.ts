@@ -128,7 +128,7 @@ const newVersion = () => ({
   lifetime: { fresh: retention, stale: 0 }
 })
 
-/** Invalidates every value that carries one of these tags, and the fill of every such load that has begun. */
+/** Invalidates every value that carries one of these tags, and voids the fill of every load whose value will carry one. */
 export const invalidate = (adapter: Adapter, tags: ReadonlyArray<string>): Effect.Effect<void, AdapterError> =>
   // The epoch first: a load that ends between the two must check its tags.
   Effect.andThen(
