@@ -126,7 +126,7 @@ class Builder {
     const [key] = KeySchema
     const type = AttributeDefinitions.find(({ AttributeName }) => AttributeName === Item.keyName)?.AttributeType
     if (KeySchema.length === 1 && key?.AttributeName === Item.keyName && type === "S") return
-    throw this.refusal(`its key is not the text ${Item.keyName} alone`)
+    throw this.refusal(`its key is not the string ${Item.keyName} alone`)
   }
 
   /** Makes DynamoDB collect expired items. */
@@ -158,7 +158,7 @@ class Builder {
     return new SetupFailed({
       table: this.table,
       reason: "Unrecognised",
-      message: `the table ${this.table} is none of ours: ${why}`
+      message: `the table ${this.table} is not a cache's: ${why}`
     })
   }
 }

@@ -17,7 +17,8 @@ interface Raw {
   readonly response?: { readonly headers?: { readonly date?: string } } | undefined
 }
 
-const noDate = "the store's answers have no Date to go by; if your hosts' clocks agree, give clock: \"client\""
+const noDate =
+  "the store's answers have no Date, so its clock is unknown; if your hosts' clocks agree, set clock: \"client\""
 
 export class Calls {
   private readonly calls: BoundedCalls.Calls

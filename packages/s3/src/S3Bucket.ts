@@ -51,7 +51,7 @@ const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, a
     throw error
   })
 
-const noVersion = "the store tells no ETag, without which nothing can be written conditionally"
+const noVersion = "the store's answer has no ETag, which conditional writes need"
 
 /** Makes a bucket of the options. */
 export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
