@@ -1,7 +1,7 @@
 /** The whole contract: values in KV, leases in D1, from Node over HTTP, with a proxy in the way of one peer. */
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
 import type { Claims, Records } from "@cache-locking/conformance-kit"
-import { stallOf } from "@cache-locking/conformance-kit/testing"
+import { closelyWhileStalled } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { FaultProxy, WorkersBackend, WorkersBridge } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
@@ -37,26 +37,29 @@ const records: Records = (key) =>
     }))
   })
 
-/** The largest value is 25 MiB, which takes a busy machine a while to carry. */
-const largestTakes = 8_000
+const { peer, stall } = closelyWhileStalled(() => proxy, 4_000)
 
-const peer = (url: string) =>
-  KvAdapter.make({
-    namespace: WorkersBridge.kv(url),
-    prefix,
-    commandTimeout: largestTakes,
-    leases: D1Adapter.make({ database: WorkersBridge.d1(url), table, commandTimeout: "3 seconds" })
-  })
+const peerAt = (url: string) => {
+  const [namespace, database] = [WorkersBridge.kv(url), WorkersBridge.d1(url)]
+  return peer((commandTimeout) =>
+    KvAdapter.make({
+      namespace,
+      prefix,
+      commandTimeout,
+      leases: D1Adapter.make({ database, table, commandTimeout })
+    })
+  )
+}
 
 suite(
   {
     name: "KV with leases in D1",
     claims,
     records,
-    stall: stallOf(() => proxy, 2 * largestTakes),
+    stall,
     peers: () => ({
-      here: peer(proxy.url()),
-      there: peer(backend.url),
+      here: peerAt(proxy.url()),
+      there: peerAt(backend.url),
       close: () => proxy.stop()
     })
   },

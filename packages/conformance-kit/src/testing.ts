@@ -8,6 +8,7 @@ export { type Stampede, type StampedePeer, stampede } from "./testing/Stampede.t
 export { type Listening, listening, type Watching, watching } from "./testing/Subscriptions.ts"
 export {
   answered,
+  closelyWhileStalled,
   expectRecovery,
   expectUnavailable,
   type FaultSetup,

@@ -1,6 +1,6 @@
 /** The whole contract, over both of the SDK's clients. */
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb"
-import { stallOf } from "@cache-locking/conformance-kit/testing"
+import { closelyWhileStalled } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { MemoryAdapter } from "@cache-locking/core"
 import { FaultProxy, httpCommands } from "@cache-locking/test-servers"
@@ -20,16 +20,18 @@ await overTable(table, async (server) => {
     await proxy.stop()
   })
   const [here, there, eye] = clients
+  const documents = DynamoDBDocumentClient.from(here)
+  const { peer, stall } = closelyWhileStalled(() => proxy, 2_000)
   const records = recordsIn(eye, table, (key) => `${prefix}#${key}`)
   suite(
     {
       name: "a document client, and a plain one",
       claims,
       records: (key) => Effect.promise(() => records(key)),
-      stall: stallOf(() => proxy, 4_000),
+      stall,
       peers: () => ({
-        here: DynamoDbAdapter.make({ client: DynamoDBDocumentClient.from(here), table, prefix }),
-        there: DynamoDbAdapter.make({ client: there, table, prefix })
+        here: peer((commandTimeout) => DynamoDbAdapter.make({ client: documents, table, prefix, commandTimeout })),
+        there: peer((commandTimeout) => DynamoDbAdapter.make({ client: there, table, prefix, commandTimeout }))
       })
     },
     { concurrent: true }
@@ -41,8 +43,12 @@ await overTable(table, async (server) => {
       name: "values in DynamoDB, leases in memory",
       claims: { ...claims, watch: true, changes: true, acquireMany: false, deleteMany: false, clock: "process" },
       peers: () => ({
-        here: DynamoDbAdapter.make({ client: here, table, prefix: "values", leases }),
-        there: DynamoDbAdapter.make({ client: there, table, prefix: "values", leases })
+        here: peer((commandTimeout) =>
+          DynamoDbAdapter.make({ client: here, table, prefix: "values", leases, commandTimeout })
+        ),
+        there: peer((commandTimeout) =>
+          DynamoDbAdapter.make({ client: there, table, prefix: "values", leases, commandTimeout })
+        )
       })
     },
     { concurrent: true }

@@ -1,7 +1,6 @@
 /** The whole contract. */
-import { stallOf } from "@cache-locking/conformance-kit/testing"
+import { closelyWhileStalled } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
-import type { ListingAdapter } from "@cache-locking/core"
 import { FaultProxy, MongoDb, mongoCommands } from "@cache-locking/test-servers"
 import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
@@ -14,25 +13,11 @@ import { claimsOf, collectionName, direct, targetOf } from "./fixtures/Support.t
 const database = "conformance"
 const collection = collectionName()
 
-const commandTimeout = 2_000
-
-/** Whether the store is stalled on purpose. */
-let stalled = false
-
-/**
- * Bounded closely while the store is stalled. The largest values take the stand-in a second, and on a busy machine many, in
- * which whatever else is asked of it waits: all other cases are given more time.
- */
-const patient = (options: MongoDbAdapter.Options & { readonly leases?: undefined }): ListingAdapter => {
-  const quick = MongoDbAdapter.make({ ...options, commandTimeout })
-  const slow = MongoDbAdapter.make({ ...options, commandTimeout: 20 * commandTimeout })
-  return new Proxy(quick, { get: (_, name) => Reflect.get(stalled ? quick : slow, name) })
-}
-
 await overServer(MongoDb.start(), async (server) => {
   const claims = claimsOf(server)
   const { watch } = claims
   const proxy = await FaultProxy.start({ target: targetOf(server), reader: mongoCommands })
+  const { peer, stall } = closelyWhileStalled(() => proxy, 2_000)
   const clients = [proxy.url(), direct(server.url), direct(server.url)].map((url) => new MongoClient(url))
   const [here, there, eye] = clients as [MongoClient, MongoClient, MongoClient]
   const documents = eye.db(database).collection<StoredEntry>(collection)
@@ -47,8 +32,12 @@ await overServer(MongoDb.start(), async (server) => {
       name: `on ${server.engine}`,
       claims,
       peers: () => ({
-        here: patient({ client: here, database, collection, watch }),
-        there: patient({ client: there, database, collection, watch })
+        here: peer((commandTimeout) =>
+          MongoDbAdapter.make({ client: here, database, collection, watch, commandTimeout })
+        ),
+        there: peer((commandTimeout) =>
+          MongoDbAdapter.make({ client: there, database, collection, watch, commandTimeout })
+        )
       }),
       records: (key) =>
         Effect.promise(async () => {
@@ -58,19 +47,7 @@ await overServer(MongoDb.start(), async (server) => {
             expiresIn: expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt.getTime() - now!.getTime()
           }))
         }),
-      stall: stallOf(
-        () => ({
-          blackhole: () => {
-            stalled = true
-            proxy.blackhole()
-          },
-          heal: () => {
-            stalled = false
-            return proxy.heal()
-          }
-        }),
-        2 * commandTimeout
-      )
+      stall
     },
     { concurrent: true }
   )

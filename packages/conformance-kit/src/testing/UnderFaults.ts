@@ -50,6 +50,31 @@ export const stallOf = (network: () => Pick<Network, "blackhole" | "heal">, with
   within
 })
 
+/**
+ * For law 14 on a busy machine: adapters that are bounded closely only while their store is stalled on purpose. Any other
+ * case may take longer than a close bound, because the largest values keep everybody else waiting.
+ */
+export const closelyWhileStalled = (network: () => Pick<Network, "blackhole" | "heal">, commandTimeout: number) => {
+  let stalled = false
+  const blackhole = () => {
+    stalled = true
+    return network().blackhole()
+  }
+  const heal = () => {
+    stalled = false
+    return network().heal()
+  }
+  return {
+    /** An adapter with this bound during the stall, and twenty times this bound otherwise. */
+    peer: <A extends Adapter>(make: (commandTimeout: number) => A): A => {
+      const quick = make(commandTimeout)
+      const patient = make(20 * commandTimeout)
+      return new Proxy(quick, { get: (_, name) => Reflect.get(stalled ? quick : patient, name) })
+    },
+    stall: stallOf(() => ({ blackhole, heal }), 2 * commandTimeout)
+  }
+}
+
 /** An adapter of one test, over a network of its own. */
 export interface UnderFaults {
   readonly adapter: Adapter
