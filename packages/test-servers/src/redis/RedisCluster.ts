@@ -30,7 +30,14 @@ interface Node {
   readonly busPort: number
 }
 
-const startNode = async (state: { fresh: boolean }): Promise<Node> => {
+/**
+ * Short, so that tests of failover are; a replica is ready to take over at once. Without replicas nobody can take over,
+ * and nodes that a test or a busy machine pauses for more than the timeout would only call each other failed: they keep
+ * Redis' own 15 s.
+ */
+const failover = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"]
+
+const startNode = async (state: { fresh: boolean }, { replicas }: Shape): Promise<Node> => {
   const busPort = await freePort()
   const server = await startOwn({
     kind: "redis-cluster-node",
@@ -44,15 +51,8 @@ const startNode = async (state: { fresh: boolean }): Promise<Node> => {
         args: [
           ...redisArguments(port),
           ...["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", String(busPort)],
-          // Short, so that tests of failover are; a replica is ready to take over at once.
-          ...[
-            "--cluster-node-timeout",
-            "1000",
-            "--cluster-replica-validity-factor",
-            "0",
-            "--repl-diskless-sync-delay",
-            "0"
-          ]
+          ...["--repl-diskless-sync-delay", "0"],
+          ...(replicas > 0 ? failover : [])
         ],
         env: binary.env
       }
@@ -154,7 +154,7 @@ export const RedisCluster = {
     const nodes: Array<Node> = []
     const servers = await startAll(
       Array.from({ length: shape.masters * (1 + shape.replicas) }, (_, i) => async () => {
-        const node = await startNode(state)
+        const node = await startNode(state, shape)
         nodes[i] = node
         return node.server
       })

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises"
 import { Cluster as Client } from "ioredis"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { poll } from "../../src/machine/Poll.ts"
@@ -47,6 +48,26 @@ describe("three masters", () => {
     await expect(given.restart()).rejects.toBeInstanceOf(NotControllable)
     await given.stop()
     expect(await RespClient.once(cluster.nodes[0]?.url ?? "", "PING")).toBe("PONG")
+  })
+
+  it("serve at once after a pause", async (context) => {
+    if (cluster instanceof Unavailable) return context.skip(cluster.message)
+    // As a busy machine does it, one after the other: those who still run ask those who do not, and hear nothing for
+    // longer than the short timeout of clusters that fail over.
+    for (const node of cluster.nodes) {
+      await node.pause()
+      await setTimeout(700)
+    }
+    await cluster.resume()
+    const client = new Client([...cluster.seeds], { clusterRetryStrategy: () => null })
+    try {
+      for (let round = 0; round < 20; round++) {
+        expect(await Promise.all(keys.map((key) => client.set(key, key)))).toEqual(keys.map(() => "OK"))
+        await setTimeout(50)
+      }
+    } finally {
+      client.disconnect()
+    }
   })
 
   it("are empty and whole after a restart", async (context) => {
