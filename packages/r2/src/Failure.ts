@@ -19,9 +19,14 @@ const numberOf = (error: unknown): number | undefined => {
 
 export const isBusy = (error: unknown): boolean => busy.has(numberOf(error) ?? 0)
 
+/**
+ * A type error means that the value is no binding, or that the call is wrong; with a cause it is how `fetch`, and so a
+ * binding that is reached through it, tells of a connection that broke ("terminated", "fetch failed").
+ */
+const isWrongCall = (error: unknown): boolean => error instanceof TypeError && error.cause === undefined
+
 export const failures = Failures.make({
   adapter: "r2",
   words: (error) => Failures.wordsOf(error, "the binding failed"),
-  // A type error means that the value is no binding, or that the call is wrong.
-  isRejection: (error) => error instanceof TypeError || rejecting.has(numberOf(error) ?? 0)
+  isRejection: (error) => isWrongCall(error) || rejecting.has(numberOf(error) ?? 0)
 })

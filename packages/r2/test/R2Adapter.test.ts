@@ -230,6 +230,7 @@ describe("failures", () => {
       new Error("get: Internal error. (10001)"),
       new Error("Network connection lost."),
       busy,
+      new TypeError("terminated", { cause: new Error("other side closed") }),
       "odd"
     ]) {
       expect([String(error), failures.of("fill", undefined, error).retryable]).toEqual([String(error), true])
