@@ -77,8 +77,8 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   /** Returns the fresh values that there are. Never waits for a load. */
   readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, A>, CacheLockingError>
   /**
-   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody else
-   * is loading. Keys for which it gives no value are left out of the answer, and are not cached.
+   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody
+   * else is loading. Keys for which it returns no value are left out of the result, and are not cached.
    */
   readonly getOrSetMany: <E = never, R = never, E2 = never, R2 = never>(
     keys: Iterable<string>,
@@ -93,7 +93,7 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   ) => Effect.Effect<void, CacheLockingError | E, R>
   /** Removes a value; true when there was one. A load that began before it can no longer fill. */
   readonly delete: (key: string) => Effect.Effect<boolean, CacheLockingError>
-  /** Removes the values of keys; returns how many there were. */
+  /** Removes the values of keys; returns the number of values that there were. */
   readonly deleteMany: (keys: Iterable<string>) => Effect.Effect<number, CacheLockingError>
   /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. Costs two commands. */
   readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
@@ -119,12 +119,12 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
 /** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
 export interface ListingCache<in out A, in out HE = never, in out HR = never> extends Cache<A, HE, HR> {
   /**
-   * Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns how many.
-   * Loads that are under way can no longer fill. Fails with `UNSUPPORTED` over an adapter that cannot list its keys, which
-   * the types do not allow.
+   * Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns
+   * their number. Loads that are under way can no longer fill. Fails with `UNSUPPORTED` over an adapter that cannot
+   * list its keys, which the types do not allow.
    */
   readonly invalidateWhere: (pattern: string | { readonly prefix: string }) => Effect.Effect<number, CacheLockingError>
-  /** Removes every key, or every key that begins with a prefix; returns how many. */
+  /** Removes every key, or every key that begins with a prefix; returns their number. */
   readonly clear: (prefix?: string) => Effect.Effect<number, CacheLockingError>
 }
 
@@ -254,7 +254,7 @@ const engines = new WeakMap<Adapter, WeakMap<object, Engine>>()
 /** Stands for the codec of callers that give none. */
 const noCodec = {}
 
-/** One engine for each adapter and codec, so that repeated calls share everything but their options. */
+/** One engine for each adapter and codec, so that repeated calls share everything except their options. */
 const engineOf = (
   adapter: Adapter,
   codec: Codec.Codec<any> | undefined,
@@ -270,8 +270,8 @@ const engineOf = (
 /**
  * Returns the value of a key: from the cache, or loaded by exactly one caller of all processes.
  *
- * Calls over the same adapter share flights as callers of one cache do. Fails with
- * `CacheLockingError`, or with what the fetcher or a hook failed with.
+ * Calls over the same adapter share flights as callers of one cache do. Fails with `CacheLockingError`, or with the
+ * failure of the fetcher or of a hook.
  *
  * @example
  * ```ts

@@ -21,17 +21,17 @@ export interface PromiseFetchContext<out A> extends FetchContext<A> {
   readonly signal: AbortSignal
 }
 
-/** Loads the value of a key. What it throws or rejects with reaches the callers unchanged. */
+/** Loads the value of a key. Its error or rejection reaches the callers unchanged. */
 export type PromiseFetcher<A> = (context: PromiseFetchContext<A>) => PromiseLike<A> | A
 
-/** Loads the values of keys, as far as there are any: a Map, or pairs of key and value. */
+/** Loads the values of keys, as a Map or as pairs of key and value. Keys that have no value are left out. */
 export type PromiseFetchMany<A> = (
   keys: ReadonlyArray<string>,
   /** The signal fires when nobody waits for any of the keys any more. */
   context: { readonly signal: AbortSignal }
 ) => PromiseLike<Iterable<readonly [key: string, value: A]>> | Iterable<readonly [key: string, value: A]>
 
-/** Functions called with events of a call. What one throws or rejects with is the caller's. See `Hooks`. */
+/** Functions called at events of a call. The error or rejection of one is the caller's failure. See `Hooks`. */
 export interface PromiseHooks<in A> {
   readonly onHit?: ((value: A, context: HookContext) => unknown) | undefined
   readonly onLeader?: ((value: A, context: HookContext) => unknown) | undefined
@@ -87,7 +87,7 @@ export const toFetcher =
       })
     )
 
-/** Runs a function that may throw or reject as an effect that fails with just that. */
+/** Runs a function that may throw or reject, as an effect that fails with that same error. */
 export const attempt = (f: () => unknown): Effect.Effect<unknown, unknown> =>
   Effect.tryPromise({ try: async () => f(), catch: (error) => error })
 
@@ -101,13 +101,13 @@ const toHooks = <A>(hooks: PromiseHooks<A>): Hooks<A, unknown> => {
   return wrapped
 }
 
-/** Hooks that are not an object stay as they are, for the cache to refuse. */
+/** Hooks that are not an object stay as they are, and the cache refuses them. */
 export const withHooks = <O extends { readonly hooks?: PromiseHooks<any> | undefined }>(options: O) =>
   (typeof options?.hooks === "object" && options.hooks !== null
     ? { ...options, hooks: toHooks(options.hooks) }
     : options) as Omit<O, "hooks"> & { readonly hooks?: Hooks<any, unknown> | undefined }
 
-/** Makes a fetch of many keys one of effects. One that is not a function stays as it is, for the cache to refuse. */
+/** Makes a fetch of many keys one of effects. If it is not a function it stays as it is, and the cache refuses it. */
 export const toFetchMany = <A>(fetchMany: PromiseFetchMany<A>): FetchMany<A, unknown, never> =>
   typeof fetchMany === "function"
     ? (keys) => Effect.tryPromise({ try: async (signal) => fetchMany(keys, { signal }), catch: (error) => error })

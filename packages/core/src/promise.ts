@@ -1,5 +1,5 @@
 /**
- * The cache with promises instead of effects, under the same laws.
+ * The cache with promises instead of effects, with the same guarantees.
  *
  * @example
  * ```ts
@@ -72,19 +72,22 @@ export interface ListingCreateOptions<in out A> extends CreateOptions<A> {
   readonly adapter: ListingAdapter | "memory"
 }
 
-/** A cache of values of one type. Every method rejects with `CacheLockingError` when the store or an option fails it. */
+/**
+ * A cache of values of one type. Every method rejects with `CacheLockingError` when the store fails or an option is
+ * invalid.
+ */
 export interface PromiseCache<in out A> extends AsyncDisposable {
   /** Returns the fresh value, or `undefined`. If the cache keeps `undefined`, `has` tells the difference. */
   get(key: string): Promise<A | undefined>
   /** Returns the value: from the cache, or loaded by exactly one caller of all. */
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A>
-  /** Returns the value, and how the answer came about. */
+  /** Returns the value, and the outcome of the call. */
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
   /** Returns the fresh values that there are. Never waits for a load. */
   getMany(keys: Iterable<string>): Promise<Map<string, A>>
   /**
-   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody else
-   * is loading. Keys for which it gives no value are left out of the answer, and are not cached.
+   * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody
+   * else is loading. Keys for which it returns no value are left out of the result, and are not cached.
    */
   getOrSetMany(
     keys: Iterable<string>,
@@ -93,7 +96,7 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   ): Promise<Map<string, A>>
   /** Writes a value. A load that began before it can no longer fill. */
   set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void>
-  /** Removes the values of keys; returns how many there were. */
+  /** Removes the values of keys; returns the number of values that there were. */
   deleteMany(keys: Iterable<string>): Promise<number>
   /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. */
   invalidateTag(tag: string): Promise<void>
@@ -103,7 +106,7 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   delete(key: string): Promise<boolean>
   /** True when there is a fresh value. */
   has(key: string): Promise<boolean>
-  /** Loads now, even if the value is fresh. */
+  /** Loads now, even if the value is fresh, and returns the new one. A load that began before it can no longer fill. */
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
   stats(): Stats
   explain(key: string): Promise<Cache.Explanation>
@@ -113,9 +116,12 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
 
 /** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
 export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
-  /** Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns how many. */
+  /**
+   * Removes every key that matches a pattern (`*` is any text, `?` one character) or begins with a prefix; returns
+   * their number.
+   */
   invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number>
-  /** Removes every key, or every key that begins with a prefix; returns how many. */
+  /** Removes every key, or every key that begins with a prefix; returns their number. */
   clear(prefix?: string): Promise<number>
 }
 
@@ -154,7 +160,7 @@ class Facade<A> implements ListingPromiseCache<A> {
     return this.ask<Answer<A>>(key, fetcher, options, true, true)
   }
 
-  /** Apart from the hits, because a closure beside them would cost each of them its context. */
+  /** Separate from the hits, because a closure in the same function would make each hit allocate its context. */
   private ask<B>(
     key: string,
     fetcher: PromiseFetcher<A>,
@@ -240,7 +246,7 @@ class Facade<A> implements ListingPromiseCache<A> {
 /**
  * Makes a cache. Close it, or hold it with `await using`.
  *
- * @throws InvalidOption when an option is not what it should be
+ * @throws InvalidOption when an option is invalid
  */
 export const createCache: {
   <A = any>(options: ListingCreateOptions<A>): ListingPromiseCache<A>

@@ -36,7 +36,7 @@ import * as Write from "./Write.ts"
 export class CacheInstance<A> {
   private readonly engine: Engine
   private readonly plan: CallPlan
-  /** True when a hit is an answer and nothing more. */
+  /** True when a hit needs nothing but its answer: no hook, no slide, no early refresh. */
   private readonly plain: boolean
   private readonly context: Context.Context<never>
 
@@ -67,19 +67,22 @@ export class CacheInstance<A> {
   ): Effect.Effect<Answer<A>, any, any> =>
     Effect.withFiber((fiber) => this.load(key, fetcher, options, true, fiber.context))
 
-  /** A fresh value that is in this process, unless somebody wants to hear of hits: no Effect, no promise. */
+  /**
+   * A fresh value that is in this process, without an Effect or a promise. Always `undefined` if a hook or an option
+   * needs each hit.
+   */
   hitUnsafe(key: string, clock: LocalClock): Answer<A> | undefined {
     return this.engine.closed || !this.plain ? undefined : (Hit.find(this.engine, key, clock) as Answer<A> | undefined)
   }
 
-  /** The same, for callers that want nothing but the value. */
+  /** The same, for callers that need only the value. */
   valueUnsafe(key: string, clock: LocalClock): EncodedValue<A> | undefined {
     return this.engine.closed || !this.plain
       ? undefined
       : (Hit.findValue(this.engine, key, clock) as EncodedValue<A> | undefined)
   }
 
-  /** Answers a waiter, without a fiber unless a hook runs. The fetcher is one of the plan's face. */
+  /** Answers a waiter, without a fiber unless a hook runs. The fetcher is of the kind that the plan's face takes. */
   getOrSetUnsafe(
     key: string,
     fetcher: unknown,
@@ -191,7 +194,7 @@ export class CacheInstance<A> {
 
   readonly clear = (prefix = ""): Effect.Effect<number, CacheLockingError> => this.invalidateWhere({ prefix })
 
-  /** Runs an invalidation of many keys. A caller that comes after it joins no load that began before it. */
+  /** Runs an invalidation of many keys. A caller that arrives after it joins no load that began before it. */
   private sweeping<B>(f: () => Effect.Effect<B, CacheLockingError>): Effect.Effect<B, CacheLockingError> {
     return Effect.ensuring(
       Effect.suspend(() =>

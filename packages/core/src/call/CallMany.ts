@@ -1,5 +1,5 @@
 /**
- * The answers for many keys: each is joined or led like any other, and those that this call leads are one fetch.
+ * The answers for many keys. Each key has a flight like any other, and the keys that this call leads share one fetch.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -70,7 +70,7 @@ class BatchWaiters {
   readonly fetchBatch: FetchBatch
   private readonly context: Context.Context<never>
   private readonly requests: ReadonlyArray<LoadRequest>
-  /** In the order of the keys, whichever is answered first. */
+  /** In the order of the keys, not of their answers. */
   private readonly values: Map<string, unknown>
   private readonly waiters: Array<KeyWaiter> = []
   private readonly hooks = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -85,7 +85,7 @@ class BatchWaiters {
     this.values = new Map(requests.map(({ key }) => [key, undefined]))
   }
 
-  /** All values; or the first failure, which ends the wait of the rest. */
+  /** All values; or the first failure, which ends the wait for the other keys. */
   readonly all: Effect.Effect<Values, unknown> = Effect.callback((resume) => {
     this.resume = resume
     for (const request of this.requests) {
@@ -107,7 +107,7 @@ class BatchWaiters {
     if (Exit.isSuccess(exit)) this.values.set(key, exit.value.value)
     else if (isMissing(exit.cause)) this.values.delete(key)
     else {
-      // The other keys hear of a failed fetch before this failure ends their wait.
+      // The other keys are notified of a failed fetch before this failure ends their wait.
       this.answer(Effect.andThen(Effect.yieldNow, Effect.failCause(exit.cause)))
       return
     }

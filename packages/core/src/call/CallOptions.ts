@@ -13,9 +13,9 @@ export interface CallOptions<in out A, out HE = never, out HR = never> extends P
   /** When it fires, the caller fails at once with `ABORTED`, whose `cause` is the signal's `reason`. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Keeps work alive that the request's answer does not wait for, such as a refresh behind a stale value. On Cloudflare
-   * Workers pass `(work) => ctx.waitUntil(work)`, made once per request: calls that pass the same function share flights.
-   * Without it nothing begins there that could be cut off. Elsewhere it is not needed.
+   * Keeps work alive that the request's answer does not wait for, such as the refresh of a stale value. On Cloudflare
+   * Workers pass `(work) => ctx.waitUntil(work)`, made once per request: calls that pass the same function share
+   * flights. Without it nothing begins there that could be cut off. Elsewhere it is not needed.
    */
   readonly waitUntil?: RequestScope.WaitUntil | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Hits: fresh values that are in this process and need no decoding, found without an effect or a promise; and the work after
- * any hit, wherever its value was.
+ * Hits: fresh values that are in this process and need no decoding, found without an effect or a promise. And the work
+ * after any hit, in this process or in the store.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -21,7 +21,7 @@ export const find = (engine: Engine, key: string, clock: LocalClock): Answer<unk
   return decoded && countHit(engine, decoded, hit)
 }
 
-/** The value of a hit, for callers that want nothing else. */
+/** The value of a hit, for callers that need nothing else. */
 export const findValue = (engine: Engine, key: string, clock: LocalClock): EncodedValue<unknown> | undefined => {
   const value = engine.adapter.valueUnsafe?.(key, clock)
   const decoded = value && engine.valueCodec.decodeUnsafe(value)
@@ -49,7 +49,7 @@ const countHit = (engine: Engine, { value }: EncodedValue<unknown>, { age, fresh
 }
 
 /**
- * The work after a hit, for which nobody waits. A sliding value becomes fresh anew. And XFetch may refresh a value early:
+ * The work after a hit, for which nobody waits. A sliding value becomes fresh anew. XFetch may refresh a value early:
  * more likely the closer it is to expiry and the more expensive its last load was. Many callers decide independently,
  * and the lease lets one of them load.
  */

@@ -1,5 +1,5 @@
 /**
- * Invalidation of many keys at once: given, by tag, by pattern. Each also voids the loads that are under way.
+ * Invalidation of many keys at once: of a list, by tag, by pattern. Each also voids the loads that are under way.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -15,7 +15,7 @@ const page = 500
 /** Deletes under way at once where the adapter has no `deleteMany`. */
 const concurrency = 32
 
-/** Deletes keys; returns how many had a value. */
+/** Deletes keys; returns the number of those that had a value. */
 export const deleteMany = (
   { adapter, counters }: Engine,
   keys: ReadonlyArray<string>
@@ -45,7 +45,7 @@ export const invalidateTags = (
     )
   )
 
-/** Deletes the keys that match, whether they have a value or are being loaded; returns how many were deleted. */
+/** Deletes the keys that match, whether they have a value or are being loaded; returns the number of deleted keys. */
 export const deleteWhere = (
   engine: Engine,
   pattern: KeyPattern
@@ -70,8 +70,8 @@ export const deleteWhere = (
   )
 }
 
-// Patterns: `*` stands for any text, `?` for one character, `\` makes the next character itself. Keys are no paths, so
-// nothing is special about `/` or a leading dot; and nothing becomes a regular expression.
+// Patterns: `*` stands for any text, `?` for one character, `\` makes the next character itself. Keys are not paths, so
+// `/` and a leading dot have no special meaning. A pattern is never turned into a regular expression.
 
 type Part = string | typeof any | typeof one
 
@@ -103,7 +103,7 @@ export const parsePattern = (pattern: string): KeyPattern => {
   return { prefix, matches: (key) => match(parts, [...key]) }
 }
 
-/** Backtracks to the last `*` only, so it takes at most the product of the lengths. */
+/** Backtracks to the last `*` only, so its time is at most proportional to the product of the lengths. */
 const match = (parts: ReadonlyArray<Part>, key: ReadonlyArray<string>): boolean => {
   let part = 0
   let at = 0

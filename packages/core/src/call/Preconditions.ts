@@ -1,5 +1,6 @@
 /**
- * The conditions of every call: the cache is open, and the key is one. A failure of the store becomes the caller's own error.
+ * The conditions of every call: the cache is open, and the key is valid. A failure of the store becomes an error of the
+ * call.
  */
 import * as Effect from "effect/Effect"
 import type { Adapter, AdapterError } from "../contract/Adapter.ts"
@@ -93,7 +94,7 @@ export const guard = <B, E, R>(
     })
   )
 
-/** Asks the store. A caller that comes after a write joins no load that began before it. */
+/** Asks the store. A caller that arrives after a write joins no load that began before it. */
 export const ask = <B>(
   engine: Engine,
   key: string,

@@ -24,7 +24,7 @@ export interface Explanation {
   readonly leaseEndsIn: number | undefined
   /** Until the cooldown after a failed load is over. */
   readonly coolingFor: number | undefined
-  /** Callers of this process who wait for it now. */
+  /** Callers of this process that wait for it now. */
   readonly waitersHere: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * The answers of a caller: each made from an event of its flight, and counted.
+ * The answers to a caller. Each is made from an event of its flight, and counted.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { LoadRequest } from "../flight/LoadRequest.ts"
 import type { Answer, HookContext, Hooks, Meta } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 
-/** A caller, as far as its answer depends on it. */
+/** The properties of a caller on which its answer depends. */
 export interface Caller {
   /** True when it started the flight. */
   readonly isInitiator: boolean
@@ -27,7 +27,7 @@ export interface Caller {
 /** An event after which a caller no longer waits. */
 export type Conclusion = Exclude<FlightEvent, { readonly _tag: "Following" | "Joined" }>
 
-/** The meaning of an event to a caller: its answer or failure; `again` to start anew; `late` when its time is over. */
+/** The meaning of an event for a caller: its answer or failure; `again` to start anew; `late` when its time is over. */
 export type Verdict = Exit.Exit<Answer<unknown>, unknown> | "again" | "late"
 
 export const verdictOf = (
@@ -52,7 +52,7 @@ export const verdictOf = (
   return ofFailure(engine, plan.policy, exit.cause, plan.force ? undefined : flight.staleValue, flight.now)
 }
 
-/** True for a caller that may have come after the invalidation that voided the load. */
+/** True for a caller that may have arrived after the invalidation that voided the load. */
 const isVoidFor = ({ isInitiator, startedAt }: Caller, result: LoadResult): boolean =>
   result._tag === "Loaded" && !isInitiator && startedAt > result.validUntil
 

@@ -1,5 +1,5 @@
 /**
- * Writes of one key: a value that the caller has, or none.
+ * Writes of one key: `set` and `delete`.
  */
 import * as Effect from "effect/Effect"
 import { CacheDeleteFailed, type CacheLockingError, CacheSetFailed } from "../contract/CacheLockingError.ts"
@@ -34,7 +34,7 @@ export const set = <A, E, R>(
     const tags = Tags.of(policy.tags, key, value)
     const whole = Policy.lifetimeOf(policy, value, key, Math.random())
     const lifetime = tags.length === 0 ? whole : Tags.bounded(whole)
-    // A value that may not be kept still replaces the old one, which goes.
+    // A value that may not be kept still replaces the old one, which is deleted.
     const kept = lifetime.fresh + lifetime.stale > 0
     const current = ask(engine, key, "read", CacheSetFailed, () => Tags.current(adapter, tags))
     // Encoded before the origin is written: a value that cannot be kept is written nowhere.

@@ -117,7 +117,7 @@ export const schema = <A, I>(
   schema: Schema.ConstraintCodec<A, I>,
   options?: { readonly onInvalid?: "miss" | "fail" | undefined }
 ): SyncCodec<A> => {
-  // One codec for each schema, so that callers who write it inline share flights.
+  // One codec for each schema, so that callers that write it inline share flights.
   const memo = options?.onInvalid === "fail" ? strict : lenient
   return Identity.getOrMake(memo, schema, () => schemaCodec(schema, options?.onInvalid))
 }
@@ -194,7 +194,7 @@ export const compressed = <A>(codec: Codec<A>, options: CompressedOptions = {}):
 const compress = (bytes: Uint8Array, format: Format): Promise<Uint8Array> =>
   run(bytes, new CompressionStream(format), Number.POSITIVE_INFINITY)
 
-/** Decompresses `bytes`. Rejects as soon as more than `maxBytes` come out, or when they are damaged. */
+/** Decompresses `bytes`. Rejects as soon as there are more than `maxBytes` of output, or when the input is damaged. */
 const decompress = (bytes: Uint8Array, format: Format, maxBytes: number): Promise<Uint8Array> =>
   run(bytes, new DecompressionStream(format), maxBytes)
 
@@ -280,7 +280,7 @@ export const transform: {
 })
 
 /**
- * Makes a codec of other values from a codec: of your own class, through its plain form.
+ * Makes a codec of other values from a codec, for example of your own class through its plain form.
  *
  * @example
  * ```ts

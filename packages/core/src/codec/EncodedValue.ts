@@ -1,8 +1,8 @@
 /**
- * A value as core hands it to adapters, and as it comes back.
+ * A value as core passes it to adapters, and as they return it.
  *
- * An adapter in the process keeps the `EncodedValue` itself, by reference, and nothing is ever encoded. One that leaves
- * the process reads `bytes`, which are made then, once.
+ * An adapter in the process keeps the `EncodedValue` itself, by reference, and nothing is ever encoded. An adapter that
+ * leaves the process reads `bytes`, which are made at the first read, once.
  */
 import type { Lifetime, Value } from "../contract/Adapter.ts"
 import { EncodeFailed } from "../contract/CacheLockingError.ts"
@@ -12,7 +12,7 @@ import * as Envelope from "./Envelope.ts"
 const NO_TAGS: ReadonlyArray<Envelope.Tag> = []
 
 /**
- * A value with its cost and tags, and with its bytes once they were needed. It has three fields and no more, because a
+ * A value with its cost and tags, and with its bytes after their first use. It has three fields and no more, because a
  * hundred thousand of these stay in memory.
  */
 export class EncodedValue<out A> implements Value {
@@ -29,7 +29,7 @@ export class EncodedValue<out A> implements Value {
     this.source = source
   }
 
-  /** The same value with the times that a memory keeps beside it. */
+  /** The same value with the times that a memory adapter keeps beside it. */
   keep(filledAt: number, took: number, lifetime: Lifetime): KeptValue<A> {
     return new KeptValue(this.value, this.source, this.info, filledAt, took, lifetime)
   }
@@ -105,7 +105,7 @@ export class DecodedCopy implements Value {
   }
 }
 
-/** An `EncodedValue` in a memory with its times: one object instead of two, since there are many. */
+/** An `EncodedValue` in a memory adapter, with its times: one object instead of two, because there are many. */
 export class KeptValue<out A> extends EncodedValue<A> {
   readonly filledAt: number
   readonly took: number
@@ -126,15 +126,15 @@ export class KeptValue<out A> extends EncodedValue<A> {
     this.lifetime = lifetime
   }
 
-  /** The value, as an adapter answers it. */
+  /** The value, as an adapter returns it. */
   get stored(): Value {
     return this
   }
 }
 
 /**
- * Bytes that give no value. They are no envelope of this codec (`"envelope"`), or the codec refused them (`"payload"`).
- * With `fatal` the call fails, as `onInvalid: "fail"` asks; otherwise it is a miss.
+ * Bytes that contain no readable value. They are no envelope of this codec (`"envelope"`), or the codec refused them
+ * (`"payload"`). With `fatal` the call fails, as `onInvalid: "fail"` asks; otherwise it is a miss.
  */
 export class Unreadable {
   readonly _tag = "Unreadable"
@@ -158,8 +158,8 @@ export const encodedValue = <A>(
 ): EncodedValue<A> => new EncodedValue(value, codec, compact(Math.round(about?.cost ?? 0), about?.tags ?? NO_TAGS))
 
 /**
- * Decodes the answer of an adapter: at once if the adapter kept the `EncodedValue` itself or the codec is synchronous, else
- * in a promise. Never throws or rejects: bytes that give no value are an `Unreadable`.
+ * Decodes the answer of an adapter: at once if the adapter kept the `EncodedValue` itself or the codec is synchronous,
+ * else in a promise. Never throws or rejects: bytes without a readable value give an `Unreadable`.
  */
 export const decodeValue = <A>(
   value: Value,

@@ -134,7 +134,7 @@ class Reader {
 
   tags(): ReadonlyArray<Tag> {
     const tags: Array<Tag> = []
-    // A false count ends at the end of the bytes.
+    // With a false count, the loop ends at the end of the bytes.
     for (let left = this.number(); left > 0 && this.ok; left--) {
       tags.push({ name: this.text(), version: this.text() })
     }

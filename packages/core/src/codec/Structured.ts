@@ -150,7 +150,7 @@ const revive = (description: Partial<Description>): Error => {
   define(error, "stack", `${error.name}: ${text}`, false)
   if (typeof fields !== "object" || fields === null) return error
   for (const key of Object.keys(fields)) {
-    // Bytes must not replace what every object or error has: `toString`, `constructor`, `stack`.
+    // Bytes must not replace the members that every object or error has: `toString`, `constructor`, `stack`.
     if (key === "cause" || key === "errors") define(error, key, fields[key], false)
     else if (!(key in Error.prototype || key === "stack")) define(error, key, fields[key], true)
   }

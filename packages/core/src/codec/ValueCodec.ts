@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the values of one cache: with its codec, within the adapter's limits, and with an answer for bytes
- * that give no value.
+ * Encodes and decodes the values of one cache: with its codec, within the adapter's limits, and with a rule for bytes
+ * that contain no readable value.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from
 import type { Tag } from "./Envelope.ts"
 import * as Structured from "./Structured.ts"
 
-/** A failure is a message, not data. A larger one is passed on without its cause. */
+/** The longest failure that is passed on, in bytes. Of a larger one, only the fact is passed on, without its cause. */
 const maxFailureBytes = 65_536
 
 export class ValueCodec<A> {
@@ -78,7 +78,7 @@ export class ValueCodec<A> {
         })
       )
     }
-    // Where bytes are stored they are not made again. Where the object is stored it does without them.
+    // Where the adapter stores bytes, they are not made twice. Where it stores the object, none are kept.
     const again = this.adapter.keepsReferences === true ? { bytes } : new DecodedCopy(bytes)
     return Effect.flatMap(settled(decodeValue(again, this.codec)), (decoded) =>
       decoded instanceof Unreadable ? Effect.fail(this.decodeFailed(key, decoded)) : Effect.succeed(decoded)
@@ -110,7 +110,7 @@ export class ValueCodec<A> {
     })
   }
 
-  /** Decodes a local value, if that needs no promise and no look at tags. */
+  /** Decodes a local value, if that needs no promise and no check of tags. */
   decodeUnsafe(value: Value): EncodedValue<A> | undefined {
     const decoded = value instanceof DecodedCopy ? this.decodeNow(value) : value
     if (!(decoded instanceof EncodedValue)) return undefined
@@ -170,7 +170,7 @@ const settled = <T>(result: T | Promise<T>): Effect.Effect<T> =>
  * An `Error` arrives as an `Error` with the same name, message, `_tag`, cause and own fields, so that `Effect.catchTag`
  * works there too. Its stack is left out, and its class is unknown there: match by tag or name, not by `instanceof`.
  * Other failures arrive unchanged, except that an instance of a class arrives as a plain object. A failure that cannot be
- * encoded whole loses the fields at fault.
+ * encoded whole loses the fields that cannot be encoded.
  *
  * Encoding never throws. Decoding throws on bytes that it did not write.
  */

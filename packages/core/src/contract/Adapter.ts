@@ -1,15 +1,13 @@
 /**
  * The contract between cache-locking and a backend.
  *
- * Eight verbs, each atomic, each safe to repeat, each one round trip where the
- * backend allows it. A key is in one of a few states, held as `Entry` states
- * them: it may have a value (fresh, then stale, then gone), it may be leased to
- * one flight, and it may be cooling down after a failed load.
+ * Eight verbs, each atomic, each safe to repeat, each one round trip where the backend allows it. A
+ * key is in one of a few states, which `Entry` defines: it may have a value (fresh, then stale,
+ * then gone), it may be leased to one flight, and it may be cooling down after a failed load.
  *
- * Every duration is a number of **milliseconds** and may be `Infinity` where a
- * lifetime has no end. Durations cross this border, instants never do: a backend
- * reads its own clock. Values are bytes that the adapter keeps and hands back
- * without looking inside.
+ * Every duration is a number of **milliseconds** and may be `Infinity` where a lifetime has no end.
+ * Durations cross this contract, instants never do: a backend reads its own clock. Values are bytes
+ * that the adapter keeps and returns without reading them.
  *
  * The laws below bind every adapter; `@cache-locking/conformance-kit` runs each
  * of them with two peers on one backend.
@@ -36,7 +34,7 @@
  * 14. Every verb settles in bounded time: an adapter puts a timeout on every call that leaves the process.
  * 15. `touch` changes nothing but how long a fresh value stays fresh; `fill` without a value gives the one that is
  *     there a new lifetime, and never brings back one that is gone.
- * 16. `changes` never misses a change made while it is live, or says `lost`.
+ * 16. `changes` never misses a change made while it is live, or calls `lost`.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -94,7 +92,7 @@ export interface LocalClock {
   readonly currentTimeMillisUnsafe: () => number
 }
 
-/** No fresh value, or one that wants an early refresh; the lease is yours. */
+/** No fresh value, or one that is due for an early refresh. The lease is yours. */
 export interface Leader {
   readonly _tag: "Leader"
   readonly token: Token
@@ -114,7 +112,7 @@ export interface Cooling {
   readonly _tag: "Cooling"
   /** Milliseconds until the next caller may lead. */
   readonly retryIn: number
-  /** The reason that the failed leader left for the others, as it was given to `abandon`. */
+  /** The reason that the failed leader left for the others, as `abandon` got it. */
   readonly cause?: Value | undefined
   readonly stale?: Stale | undefined
 }
@@ -194,7 +192,7 @@ export interface FillOptions {
 
 /** The listener of `changes`. */
 export interface ChangeListener {
-  /** Called when anyone filled, put or deleted a key; perhaps more than once for one change. */
+  /** Called when a key was filled, put or deleted, by anyone; perhaps more than once for one change. */
   readonly changed: (key: string) => void
   /** Called when changes may be missed from now on. */
   readonly lost: () => void
@@ -216,8 +214,8 @@ export interface Adapter {
   readonly name: string
   readonly limits: AdapterLimits
   /**
-   * True when the adapter keeps the very objects that were filled and hands them back, so that nothing needs to be
-   * encoded. An adapter that leaves the process leaves this out.
+   * True when the adapter keeps and returns the very objects that were filled, so that nothing needs to be encoded. An
+   * adapter that leaves the process leaves this out.
    */
   readonly keepsReferences?: boolean | undefined
   /** True when `hitUnsafe` never answers a value one of whose tags was invalidated. */
@@ -274,10 +272,10 @@ export interface Adapter {
   readonly read: (key: string) => Effect.Effect<Snapshot, AdapterError>
 
   /**
-   * Present when the backend can push. The outer effect completes once the subscription
-   * is live; the inner one completes at the next `fill`, `abandon`, `put` or `delete`
-   * that changed the key. It may complete without a change: waking is a hint to ask again.
-   * When the connection that pushes is lost it completes too, or fails.
+   * Present when the backend can push. The outer effect completes once the subscription is live;
+   * the inner one completes at the next `fill`, `abandon`, `put` or `delete` that changed the key.
+   * It may complete without a change: the watcher asks again in any case. When the connection that
+   * pushes is lost it completes too, or fails.
    */
   readonly watch?:
     | ((key: string) => Effect.Effect<Effect.Effect<void, AdapterError>, AdapterError, Scope.Scope>)
@@ -312,10 +310,10 @@ export interface Adapter {
   /** Present with `hitUnsafe`. Answers only the value, and allocates nothing. */
   readonly valueUnsafe?: ((key: string, clock: LocalClock) => Value | undefined) | undefined
 
-  /** Present when values may be pushed out before their time: how many were, in this process. For `stats`. */
+  /** Present when values may be evicted before their time: the number of evictions in this process. For `stats`. */
   readonly evictions?: (() => number) | undefined
 
-  /** Present when the adapter has several tiers: what each has done, the nearest first. For `stats`. */
+  /** Present when the adapter has several tiers: the counts of each, the nearest first. For `stats`. */
   readonly tiers?: (() => ReadonlyArray<TierStats>) | undefined
 
   /**
@@ -331,15 +329,15 @@ export interface Adapter {
   readonly close?: Effect.Effect<void> | undefined
 }
 
-/** The adapter as an Effect service: what `layer` of every adapter package gives. */
+/** The adapter as an Effect service, which the `layer` of every adapter package provides. */
 export const Adapter: Context.Service<Adapter, Adapter> = Context.Service<Adapter>("@cache-locking/core/Adapter")
 
-/** A backend that can list its keys, which is what patterns of keys need. */
+/** A backend that can list its keys, as patterns of keys need it. */
 export interface ListingAdapter extends Adapter {
   readonly keys: NonNullable<Adapter["keys"]>
 }
 
-/** The same as an Effect service, given beside `Adapter` by the layers of those that can list. */
+/** The same as an Effect service. The layers of adapters that can list provide it beside `Adapter`. */
 export const ListingAdapter: Context.Service<ListingAdapter, ListingAdapter> = Context.Service<ListingAdapter>(
   "@cache-locking/core/ListingAdapter"
 )
@@ -361,9 +359,9 @@ export type Operation =
   | "deleteMany"
 
 /**
- * A backend failed. `Unavailable` may pass (a connection, a timeout, throttling) and the
- * call may be repeated; `Rejected` will not (a limit, a permission, a wrong type).
- * Neither message nor cause may contain a value or a secret.
+ * A backend failed. `Unavailable` may be temporary (a connection, a timeout, throttling), and the
+ * call may be repeated. `Rejected` is permanent (a limit, a permission, a wrong type). Neither
+ * message nor cause may contain a value or a secret.
  */
 export class AdapterError extends Data.TaggedError("AdapterError")<{
   readonly adapter: string

@@ -6,7 +6,7 @@
  */
 import * as Data from "effect/Data"
 
-/** The step of a call in which the error arose. */
+/** The step of a call in which the error occurred. */
 export type Phase =
   | "options"
   | "acquire"
@@ -58,7 +58,10 @@ export class LoadCooling extends Data.TaggedError("LOAD_COOLING")<Fields & { rea
 /** The fetcher took longer than the hard `fetchTimeout`. */
 export class FetchTimeout extends Data.TaggedError("FETCH_TIMEOUT")<Fields & { readonly timeout: number }> {}
 
-/** A load behind a stale value failed; reported to `onError`, never the answer of a call. `cause` is the fetcher's failure. */
+/**
+ * A load in the background of a stale value failed; reported to `onError`, never the answer of a call. `cause` is the
+ * fetcher's failure.
+ */
 export class RefreshFailed extends Data.TaggedError("REFRESH_FAILED")<Fields> {}
 
 /** A fetcher asked for the key that it is loading, directly or through other keys. */
@@ -67,7 +70,7 @@ export class ReentrantLoad extends Data.TaggedError("REENTRANT_LOAD")<Fields> {}
 /** A value could not be encoded. */
 export class EncodeFailed extends Data.TaggedError("ENCODE_FAILED")<Fields> {}
 
-/** The stored bytes could not be decoded, and the codec's option says to fail rather than to load anew. */
+/** The stored bytes could not be decoded, and the codec's `onInvalid` is `"fail"`. */
 export class DecodeFailed extends Data.TaggedError("DECODE_FAILED")<Fields> {}
 
 /** A key or value is larger than the adapter's `limits`. Nothing was changed. */
@@ -82,13 +85,13 @@ export class LimitExceeded extends Data.TaggedError("LIMIT_EXCEEDED")<
 /** The caller's `signal` fired; `cause` is the signal's own `reason`. */
 export class Aborted extends Data.TaggedError("ABORTED")<Fields> {}
 
-/** The adapter cannot do what was asked: it cannot list its keys, for instance. */
+/** The adapter lacks an ability that the call needs: it cannot list its keys, for instance. */
 export class Unsupported extends Data.TaggedError("UNSUPPORTED")<Fields> {}
 
 /** The cache was closed. */
 export class CacheClosed extends Data.TaggedError("CACHE_CLOSED")<Fields> {}
 
-/** An option is not what it should be. Nothing was done. */
+/** An option is invalid. Nothing was done. */
 export class InvalidOption extends Data.TaggedError("INVALID_OPTION")<
   Fields & {
     /** The option's name, as written: `"waitMax"`, `"hooks.onHit"`. */
@@ -149,7 +152,7 @@ type Handlers = { readonly [T in ErrorTag]?: (error: Extract<CacheLockingError, 
 type Answers<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer A ? A : never }[keyof H]
 
 /**
- * Answers by tag. Either every tag has a handler, or `_` takes the rest.
+ * Calls the handler for the error's tag. Either every tag has a handler, or `_` takes the rest.
  *
  * @example
  * ```ts

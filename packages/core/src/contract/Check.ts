@@ -61,7 +61,7 @@ export const fn = <F>(option: string, value: F | undefined, otherwise: F): F => 
   throw invalid(option, value, "a function")
 }
 
-/** A function that must be there. */
+/** A required function. */
 export const required = (option: string, value: unknown): void => {
   if (typeof value !== "function") throw invalid(option, value, "a function")
 }
@@ -200,7 +200,7 @@ const missingFrom = (given: { readonly [name: string]: unknown }): ReadonlyArray
 /** Describes the fault; `undefined` for an adapter. Never shows the contents. */
 const problem = (given: unknown): string | undefined => {
   if (given === undefined || given === null) return `it is ${given}`
-  if (isFunction(given)) return "it is a function: call it (`make(options)`) and give its answer"
+  if (isFunction(given)) return "it is a function: call it (`make(options)`) and pass its result"
   if (typeof given !== "object") return `it is a ${typeof given}`
   if (given instanceof Promise) return "it is a promise: await it first"
   const parts = given as { readonly [name: string]: unknown }
@@ -233,12 +233,12 @@ export const adapter = (option: string, given: unknown): Adapter => {
   })
 }
 
-/** The option `commandTimeout`, which every adapter has that leaves the process. */
+/** The option `commandTimeout` of every adapter that leaves the process. */
 export const commandTimeout = (
   { commandTimeout }: { readonly commandTimeout?: Duration.Input | undefined },
   otherwise: Duration.Input
 ): number => duration("commandTimeout", commandTimeout ?? otherwise, { min: 1, infinite: false })
 
-/** Runs checks as an effect that fails with what they throw. */
+/** Runs checks as an effect that fails with the error that they throw. */
 export const attempt = <A>(checks: () => A): Effect.Effect<A, InvalidOption> =>
   Effect.try({ try: checks, catch: (error) => error as InvalidOption })

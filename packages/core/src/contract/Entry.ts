@@ -1,10 +1,10 @@
 /**
  * The lease state machine of one key, as pure functions over instants.
  *
- * Memory, the cluster's primary and conditional stores run it; scripts and SQL
- * restate it, and the conformance kit holds them to it. A move takes what is there
- * and the time, and gives the answer and what is there next; `undefined` means that
- * there is nothing. When nothing changes, the entry given comes back as it is.
+ * Memory, the cluster's primary and conditional stores run it; scripts and SQL restate it, and the
+ * conformance kit compares them with it. A move takes the entry and the time, and returns the
+ * answer and the next entry; `undefined` means that there is none. When nothing changes, it returns
+ * the entry that it was given.
  */
 import type { Acquired, AcquireOptions, FillOptions, Held, Lifetime, Snapshot, Stale, Token, Value } from "./Adapter.ts"
 
@@ -34,7 +34,7 @@ export interface Cooldown {
   readonly cause: Value | undefined
 }
 
-/** Everything known of one key. A lease and a cooldown never live at once. */
+/** Everything known of one key. A lease and a cooldown never hold at the same time. */
 export interface Entry {
   readonly kept: Kept | undefined
   readonly lease: Lease | undefined
@@ -44,10 +44,10 @@ export interface Entry {
 /** An answer, and the entry after it. */
 export type Move<A> = readonly [answer: A, next: Entry | undefined]
 
-/** When the value ceases to be fresh. */
+/** The instant at which the value ceases to be fresh. */
 export const freshUntil = (kept: Kept): number => kept.filledAt + kept.lifetime.fresh
 
-/** When the value is gone. */
+/** The instant at which the value is gone. */
 export const keptUntil = (kept: Kept): number => kept.filledAt + kept.lifetime.fresh + kept.lifetime.stale
 
 /** The instant after which nothing of the entry matters: when a backend may collect it. */
@@ -63,7 +63,7 @@ const keptAt = (entry: Entry | undefined, now: number): Kept | undefined =>
 const staleAt = (kept: Kept | undefined, now: number): Stale | undefined =>
   kept && { value: kept.value, age: ageAt(kept, now), took: kept.took, staleFor: Math.max(0, now - freshUntil(kept)) }
 
-/** A clock that was set back makes nothing younger than new. */
+/** After a clock was set back, no age is negative. */
 const ageAt = (kept: Kept, now: number): number => Math.max(0, now - kept.filledAt)
 
 const filled = (value: Value, lifetime: Lifetime, now: number, took: number): Entry => ({

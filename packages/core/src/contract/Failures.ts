@@ -1,8 +1,8 @@
 /**
  * A client's errors as the contract's `AdapterError`, with a cause that is fit for a log.
  *
- * Clients hang the command, its parameters or the whole response on their errors, and those hold values and
- * passwords. So the cause is a copy that has the name, the words and the code of the error, and nothing else.
+ * Clients attach the command, its parameters or the whole response to their errors, and those contain values and
+ * passwords. So the cause is a copy that has the name, the message and the code of the error, and nothing else.
  */
 import { AdapterError, type Operation } from "./Adapter.ts"
 
@@ -10,11 +10,14 @@ import { AdapterError, type Operation } from "./Adapter.ts"
 export interface Verdicts {
   /** The adapter's name. */
   readonly adapter: string
-  /** True when asking again does not help: the request, the permission or the data is wrong. All else may pass. */
+  /**
+   * True when asking again does not help: the request, the permission or the data is wrong. Any other failure may be
+   * temporary.
+   */
   readonly isRejection: (error: unknown, words: string) => boolean
-  /** The words that may be shown, where the error's own may quote data. Default: `wordsOf`. */
+  /** The message that may be shown, where the error's own may quote data. Default: `wordsOf`. */
   readonly words?: ((error: unknown) => string) | undefined
-  /** The fields that the cause keeps beside its name, words and code. */
+  /** The fields that the cause keeps beside its name, message and code. */
   readonly details?: ((error: unknown) => object) | undefined
 }
 
@@ -64,19 +67,19 @@ export class Failures {
     return new AdapterError({ adapter, operation, key, reason, message, cause })
   }
 
-  /** A failure that may pass, found by the adapter itself. */
+  /** A failure that may be temporary, found by the adapter itself. */
   unavailable(operation: Operation, key: string | undefined, message: string): AdapterError {
     return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Unavailable", message })
   }
 
-  /** A failure that will not pass, found by the adapter itself. */
+  /** A permanent failure, found by the adapter itself. */
   rejected(operation: Operation, key: string | undefined, message: string): AdapterError {
     return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Rejected", message })
   }
 }
 
 /**
- * The failures of one adapter, by its verdicts.
+ * Makes the failures of one adapter.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Sameness: one identity for adapters that reach the same keys, one state for all adapters over one client.
+ * Identities: one for all adapters that reach the same keys, and one state for all adapters over one client.
  */
 import type { Adapter } from "./Adapter.ts"
 
@@ -28,7 +28,7 @@ export const of = (adapter: Adapter): object => adapter.identity ?? adapter
  *
  * const namespaces = Identity.perObject((_client: object) => Identity.perName((prefix) => ({ prefix })))
  * const client = {}
- * const identity = namespaces(client)("app") // the same for everyone who asks for this client and this prefix
+ * const identity = namespaces(client)("app") // the same object for this client and this prefix, whoever asks
  * ```
  */
 export const perObject = <O extends object, A, G extends ReadonlyArray<unknown>>(

@@ -1,8 +1,7 @@
-/**
- * The limits of a backend, which an adapter applies before it asks.
+/** The limits of a backend, which an adapter applies before it asks.
  *
  * A key or a value over `limits` is refused, and so is a key that UTF-8 cannot tell from another. Durations are rounded
- * to whole milliseconds, never below none, and `Infinity` stands for no end.
+ * to whole milliseconds, never below 0, and `Infinity` stands for no end.
  */
 import { type Adapter, AdapterError, type Lifetime, type Operation, type Value } from "./Adapter.ts"
 
@@ -10,13 +9,13 @@ const encoder = new TextEncoder()
 
 /** The length of a key in UTF-8 bytes, counted only when the limit is near. */
 const keyFits = (key: string, max: number): boolean => {
-  // A UTF-16 unit becomes one to three bytes.
+  // A UTF-16 unit takes one to three bytes in UTF-8.
   if (key.length * 3 <= max) return true
   return key.length <= max && encoder.encode(key).byteLength <= max
 }
 
 /**
- * The error of a key or value that is refused, or nothing.
+ * The error for a key or value over the limits; `undefined` if both are accepted.
  *
  * Lone surrogates are refused because every one of them encodes to the same replacement
  * character: two keys would become one.
@@ -38,7 +37,10 @@ export const refusal = (
   return undefined
 }
 
-/** The error of the first of many keys that is refused, or nothing. For verbs that do all or nothing. */
+/**
+ * The error for the first of many keys that is refused; `undefined` if all are accepted. For verbs that do all or
+ * nothing.
+ */
 export const refusalOfAny = (
   adapter: Pick<Adapter, "name" | "limits">,
   operation: Operation,

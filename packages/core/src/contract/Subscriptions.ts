@@ -1,8 +1,8 @@
 /**
  * The verbs `watch` and `changes` over a subscription to a backend's messages, for adapters that push.
  *
- * Subscriptions do not reconnect. A watcher wakes when its subscription is lost, and asks again. A feed of changes joins
- * again by itself, and reports the loss and the return.
+ * Subscriptions do not reconnect. A watcher wakes when its subscription is lost, and asks again. A feed of changes
+ * joins again by itself, and reports the loss and the recovery.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -51,7 +51,7 @@ const longestPause = 2_000
 export interface Source {
   /** Listens to the changes of all keys. The feed's `lost` is to be called when no more messages will come. */
   readonly join: (feed: ChangeFeed) => Membership
-  /** Checks the rest of what a feed needs before it reports its return. */
+  /** Checks the other conditions of a feed before it reports its recovery. */
   readonly check?: (() => Promise<unknown>) | undefined
 }
 
@@ -80,7 +80,7 @@ export class ChangeFeed {
       this.wasLive = true
       if (!this.isMember) this.lose()
     })
-    // The caller may be gone before this settles.
+    // The caller may have left before this settles.
     this.live.catch(() => {})
   }
 
@@ -96,18 +96,18 @@ export class ChangeFeed {
   /** The subscription is lost. */
   readonly lost = (): void => {
     this.isMember = false
-    // A feed that never was live has failed, and its caller knows. One that tries again goes on by itself.
+    // A feed that was never live has failed, and its caller knows. A feed that already retries goes on by itself.
     if (this.wasLive && this.isListening) this.lose()
   }
 
-  /** Changes were missed, though the subscription lives. */
+  /** Changes were missed although the subscription is live. */
   missed(): void {
     if (!this.isListening) return
     this.listener.lost()
     this.listener.restored()
   }
 
-  /** Gives the subscription up, and joins again. */
+  /** Drops the subscription, and joins again. */
   rejoin(): void {
     if (!this.isListening) return
     this.membership.leave()
@@ -191,7 +191,7 @@ export class Feeds {
     return Effect.flatMap(feed, ({ live }) => settled(live, failed))
   }
 
-  /** Ends all feeds, and tells their listeners. */
+  /** Ends all feeds, and notifies their listeners. */
   close(): void {
     for (const feed of this.open) feed.close()
     this.open.clear()

@@ -1,8 +1,9 @@
 /**
- * A caller who waits for the flight of another request.
+ * A caller that waits for the flight of another request.
  *
- * A notification would run inside that request, which the platform may cut off at any time, its timers with it. So events are
- * only stored here, and the caller polls for them by a timer of its own. It also checks that the flight still lives.
+ * A notification would run inside that request, which the platform may cut off at any time, its timers with it. So
+ * events are only stored here, and the caller polls for them by a timer of its own. It also checks that the flight is
+ * still alive.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,11 +13,14 @@ import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
 import type { Flight, FlightEvent, FlightWaiter } from "./Flight.ts"
 
-/** Looking is cheap, but needs a timer each time; a load that has just begun may be a short one. Milliseconds. */
+/**
+ * The delays between two polls, in milliseconds. A poll is cheap but needs a timer; the first ones are short, because a
+ * load that has just begun may end soon.
+ */
 const firstPause = 5
 const longestPause = 50
 
-/** Ends the wait for a flight that is no more. */
+/** Ends the wait for a flight that is over. */
 const gone: FlightEvent = { _tag: "Settled", exit: Exit.interrupt() }
 
 export class CrossRequestWaiter implements FlightWaiter {
@@ -82,7 +86,7 @@ export class CrossRequestWaiter implements FlightWaiter {
     })
   }
 
-  /** Hands over the events that were put down; true when the caller waits no longer. */
+  /** Passes the stored events to the caller; true when it no longer waits. */
   private deliver(): boolean {
     for (const event of this.events.splice(0)) {
       this.waiter.notify(event)

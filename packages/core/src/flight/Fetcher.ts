@@ -35,7 +35,7 @@ export interface FetchContext<out A> {
 /** Loads the value of a key. */
 export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E, R>
 
-/** A fetcher without its types: see `LoadRequest`. The context that comes with its request meets its requirements. */
+/** A fetcher without its types: see `LoadRequest`. The context of its request provides its requirements. */
 export type ErasedFetcher = (context: FetchContext<any>) => Effect.Effect<unknown, unknown>
 
 /** The value of `Previous.unchanged`. */

@@ -13,7 +13,7 @@ import type { ErasedFetcher, StaleValue } from "./Fetcher.ts"
 
 /** The result of a load that did not fail. */
 export type LoadResult =
-  /** Nothing was loaded: the load was put off, or somebody else does it. */
+  /** Nothing was loaded: the load was postponed, or another flight does it. */
   | { readonly _tag: "Skipped" }
   /** A fresh value was in the store. */
   | {
@@ -31,7 +31,9 @@ export type LoadResult =
       readonly value: unknown
       readonly uncached: Uncached | undefined
       readonly leaseUntil: number | undefined
-      /** Epoch milliseconds. A caller who came later may have come after the invalidation that voided the load. */
+      /**
+       * Epoch milliseconds. A caller that arrived later may have arrived after the invalidation that voided the load.
+       */
       readonly validUntil: number
     }
 
@@ -45,7 +47,7 @@ export interface LoadEvents {
   readonly stale: (stale: StaleValue<unknown>) => void
   /** The load still goes on. */
   readonly heartbeat: () => void
-  /** The lease is lost: the result is void for callers who come from now on. */
+  /** The lease is lost: the result is void for callers that arrive from now on. */
   readonly leaseLost: () => void
   /** True when the load was ended because nobody waits for it. */
   readonly ended: boolean
@@ -65,21 +67,21 @@ export interface LoadContext {
   readonly fetcher: ErasedFetcher
   readonly events: LoadEvents
   readonly counters: Counters
-  /** Reports an error that is nobody's answer. */
+  /** Reports an error that fails no caller. */
   readonly report: (error: CacheLockingError) => Effect.Effect<void>
   /** Leads whatever the store holds: a forced refresh. */
   readonly force: boolean
   /** Leads if at most this much freshness is left, in milliseconds: an early refresh, for which nobody waits. */
   readonly early: number | undefined
-  /** Takes a slot for a background load. False when there is none; the load is then put off. */
+  /** Takes a slot for a background load. False when there is none; the load is then postponed. */
   readonly acquireSlot: () => boolean
-  /** Notes that a load of the key failed, or did not; returns its failures in a row in this process. */
+  /** Records that a load of the key failed, or succeeded; returns its failures in a row in this process. */
   readonly failuresInARow: (failed: boolean) => number
-  /** Keeps work alive that goes on behind the answer. */
+  /** Keeps work alive that goes on after the answer. */
   readonly waitUntil: RequestScope["waitUntil"]
 }
 
-/** Makes an effect interruptible again inside a load, which is not. */
+/** Makes an effect interruptible inside a load, which is uninterruptible. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** The result of a load that ran here. */
@@ -90,5 +92,5 @@ export const loaded = (
   validUntil = Infinity
 ): LoadResult => ({ _tag: "Loaded", value, uncached, leaseUntil, validUntil })
 
-/** The result of a load that did nothing. */
+/** The result of a load that loaded nothing. */
 export const skipped: LoadResult = { _tag: "Skipped" }

@@ -1,9 +1,10 @@
 /**
  * A caller's request for a load, with its options resolved.
  *
- * **Erased types.** One engine serves callers of every value type, with every error and requirement: a flight is joined by
- * calls that differ only for the compiler. `requestOf` takes the types off, and the faces (`CacheInstance`, `Cache`) put
- * them back on the answer. Everything between them handles values that it never looks into, and says `unknown`.
+ * **Erased types.** One engine serves callers of every value type, with every error and requirement: a flight is joined
+ * by calls that differ only in their types. `requestOf` erases the types, and the faces (`CacheInstance`, `Cache`)
+ * restore them on the answer. Everything between them passes values on without reading them, and types them as
+ * `unknown`.
  */
 import type { Hooks } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
@@ -18,11 +19,11 @@ export interface CallPlan {
   readonly policy: Policy
   readonly hooks: Hooks<unknown, unknown> | undefined
   readonly signal: AbortSignal | undefined
-  /** Loads whatever is there. */
+  /** Loads even if there is a fresh value. */
   readonly force: boolean
   /** Bounds the work that the call begins. */
   readonly scope: RequestScope
-  /** Makes the face's fetcher one of ours. It runs only where a load begins: of a thousand callers one needs it. */
+  /** Makes an effect of the face's fetcher. It runs only where a load begins: one caller in a thousand needs it. */
   readonly toFetcher?: ((fetcher: any) => ErasedFetcher) | undefined
   /** Fetches for all keys of the batch that the call is part of. */
   readonly fetchBatch?: FetchBatch | undefined
@@ -38,7 +39,7 @@ export interface LoadRequest {
   readonly plan: CallPlan
 }
 
-/** Takes the types off a request. */
+/** Erases the types of a request. */
 export const requestOf = <A, E, R>(
   engine: Engine,
   key: string,

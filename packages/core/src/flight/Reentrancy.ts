@@ -1,6 +1,6 @@
 /**
- * The load that the running code is part of, however it got there: through fibers, through promises, or both. A fetcher
- * that asks for its own key is then refused instead of waiting for itself.
+ * The load that the running code is part of, through fibers, through promises, or both. A fetcher that asks for its own
+ * key is then refused instead of waiting for itself.
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ interface AsyncStorage {
   readonly run: <A>(flight: Flight | undefined, f: () => A) => A
 }
 
-/** Follows a promise chain back to its fetcher. Absent where the platform has no such thing. */
+/** Follows a promise chain back to its fetcher. Absent where the platform has no `AsyncLocalStorage`. */
 export const storage: AsyncStorage | undefined = (() => {
   const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }
   const hooks = process?.getBuiltinModule?.("node:async_hooks") as

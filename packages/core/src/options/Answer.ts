@@ -1,5 +1,5 @@
 /**
- * Answers: a value and the way in which it came about, and the hooks that are called with them.
+ * Answers: a value and its `meta`, and the hooks that are called with them.
  */
 import type * as Effect from "effect/Effect"
 import type { CacheLockingError } from "../contract/CacheLockingError.ts"
@@ -8,7 +8,7 @@ import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed"
 
 /**
- * The way in which an answer came about.
+ * The outcome of a call.
  *
  * - `HIT`: a fresh value was in the cache.
  * - `STALE`: an expired value inside its stale window, while a load runs or cools down, or because it failed.
@@ -25,7 +25,7 @@ export type Outcome =
   | "MISS-FOLLOWER-HIT"
   | "MISS-FOLLOWER-FALLBACK"
 
-/** The way in which an answer came about, with numbers. Times are in milliseconds. */
+/** The outcome of a call, its times and its failure. Times are in milliseconds. */
 export interface Meta {
   readonly cache: Outcome
   /** Since the value was filled, where it came from the store. */
@@ -48,7 +48,7 @@ export interface Meta {
   readonly error?: unknown
 }
 
-/** A value, and how it came about. */
+/** A value, and the outcome of its call. */
 export interface Answer<out A> {
   readonly value: A
   readonly meta: Meta
@@ -83,8 +83,8 @@ export interface Hooks<in A, out E = never, out R = never> {
   /** The value was fetched beside another's load that took too long. */
   readonly onFallback?: ((value: A, context: HookContext) => Effect.Effect<unknown, E, R>) | undefined
   /**
-   * A step failed that decides no answer: a fill, a renewal, an encoding. Runs beside the call, also for background loads.
-   * Its own failure is logged.
+   * A step failed that changes no caller's answer: a fill, a renewal, an encoding. Runs beside the call, also for
+   * background loads. Its own failure is logged.
    */
   readonly onError?: ((error: CacheLockingError) => Effect.Effect<unknown, E, R>) | undefined
   /** A load in the background of a stale value failed. Runs beside the call. Its own failure is logged. */

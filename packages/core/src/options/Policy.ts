@@ -57,7 +57,7 @@ export interface Options<in out A> {
    * value costs one more round trip, and it lives for 30 days at most. None by default.
    */
   readonly tags?: Tags.Input<A> | undefined
-  /** Decides if a loaded value is kept. By default all are. */
+  /** Decides if a loaded value is cached. By default all are. */
   readonly shouldCache?: ((value: A) => boolean) | undefined
   /** The duration of a lease. It is renewed after a third of it while the fetcher runs. Default 15 seconds. */
   readonly leaseTtl?: Duration.Input | undefined
@@ -68,14 +68,14 @@ export interface Options<in out A> {
   /** The pace at which followers poll. Default `WaitStrategy.leaseAware()`. */
   readonly waitStrategy?: WaitStrategy.Input | undefined
   /**
-   * The action when `waitMax` is over. `"fetch"` (the default) loads without a lease and without caching, once per process.
-   * `"stale"` serves a stale value, if the stale windows allow one, else fails. `"fail"` fails with `WAIT_TIMEOUT`. With
-   * `"fetch"`, a load of this very process is waited for as long as it takes.
+   * The action when `waitMax` is over. `"fetch"` (the default) loads without a lease and without caching, once per
+   * process. `"stale"` serves a stale value, if the stale windows allow one, else fails. `"fail"` fails with
+   * `WAIT_TIMEOUT`. With `"fetch"`, callers wait for a load of their own process as long as it takes.
    */
   readonly onWaitTimeout?: "fetch" | "stale" | "fail" | undefined
   /**
-   * For this long after a failed load nobody loads the key, and everyone who waited for it gets its failure. It doubles
-   * with each further failure in this process. Default 100 ms; 0 lets the next caller load at once.
+   * For this long after a failed load nobody loads the key, and every caller that waited for it gets its failure. It
+   * doubles with each further failure in this process. Default 100 ms; 0 lets the next caller load at once.
    */
   readonly cooldown?: Duration.Input | undefined
   /** The longest cooldown. Default 1 second, or `cooldown` if that is longer. */
@@ -202,8 +202,8 @@ export const lifetimeOf = (policy: Policy, value: unknown, key: string, random: 
 export const followsHits = ({ earlyRefresh, sliding }: Policy): boolean => sliding || earlyRefresh > 0
 
 /**
- * The freshness that a hit gives a value, in milliseconds; `undefined` when it does not, or when too little time has passed to be worth a
- * command.
+ * The freshness that a hit gives a sliding value, in milliseconds; `undefined` for other values, and when too little
+ * time has passed to be worth a command.
  */
 export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, freshFor: number): number | undefined => {
   if (!sliding) return undefined

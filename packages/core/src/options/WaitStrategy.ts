@@ -1,5 +1,5 @@
 /**
- * Wait strategies: how long a follower waits before it polls again.
+ * Wait strategies: the delay before a follower polls again.
  *
  * Every wait is raced with the adapter's `watch` where there is one, and ends with the leader's lease at the latest. A
  * strategy sets the pace of polling. It does not delay a wake-up or a takeover.
@@ -23,18 +23,18 @@ export interface WaitContext {
   readonly leaseEndsIn: number
   /** The option `waitStep`. */
   readonly waitStep: number
-  /** True when the adapter pushes. Polling is then only the safety net. */
+  /** True when the adapter pushes. Polling is then only a precaution. */
   readonly watching: boolean
   /** A random number in [0, 1), from Effect's `Random`. */
   readonly random: number
 }
 
-/** Answers the next delay of one wait, in milliseconds. */
+/** Returns the next delay of one wait, in milliseconds. */
 export type Pace = (context: WaitContext) => Effect.Effect<number>
 
 /** Sets the pace of polling. */
 export interface WaitStrategy {
-  /** Begins a wait. The pace may keep state for the length of it. */
+  /** Begins a wait. The pace may keep state for that wait. */
   readonly begin: () => Pace
 }
 
@@ -102,8 +102,8 @@ export const decorrelated = (growth: Omit<Growth, "factor"> = {}): WaitStrategy 
 }
 
 /**
- * The default. Where the adapter pushes, it waits until the lease ends, and the push wakes it before. Where the adapter does
- * not push, it polls with `jittered` delays.
+ * The default. Where the adapter pushes, the follower waits until the lease ends, unless the push wakes it before.
+ * Where the adapter does not push, it polls with `jittered` delays.
  */
 export const leaseAware = (growth: Growth = {}): WaitStrategy => {
   const polling = growing(growth)

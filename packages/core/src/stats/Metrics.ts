@@ -54,7 +54,7 @@ type Transferred = Map<string, number>
 
 const transferredOf = Identity.perObject((_source: object): Transferred => new Map())
 
-// Two functions, because closures of one function share what either of them keeps alive.
+// Two functions, because closures of one function keep alive everything that any of them uses.
 const strong =
   <A>(object: A) =>
   (): A =>
@@ -74,7 +74,7 @@ export class Meter {
   private readonly own: Transferred = new Map()
   private readonly counters: Counters
   private readonly context: Context.Context<never>
-  /** A timer must not keep alive what nobody else keeps. */
+  /** A timer must not keep alive a cache that nothing else keeps alive. */
   private readonly adapter: () => Adapter | undefined
   private readonly attributes: { readonly cache: string; readonly adapter: string }
   private durations: Metric.Histogram<number> | undefined = undefined
@@ -103,7 +103,7 @@ export class Meter {
       this.scheduled = false
       this.carry()
     }, 1_000)
-    // The timer keeps no process alive. In a browser, and in Workers, it is a number.
+    // The timer does not keep the process alive. In a browser, and in Workers, it is a number.
     if (typeof timer === "object") (timer as NodeJS.Timeout).unref()
   }
 

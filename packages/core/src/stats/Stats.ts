@@ -1,5 +1,5 @@
 /**
- * What a cache has done in this process, as plain numbers.
+ * The counts and latencies of a cache in this process, as plain numbers.
  */
 import * as Cause from "effect/Cause"
 import type { Adapter, TierStats } from "../contract/Adapter.ts"
@@ -21,7 +21,7 @@ export type ErrorKind = ErrorTag | "LOAD_FAILED"
 export interface Stats {
   /** Answers that were fresh in the cache. */
   readonly hits: number
-  /** Answers that needed a load, their own or another's. */
+  /** Answers that needed a load, the caller's own or another's. */
   readonly misses: number
   /** `hits / (hits + misses)`; 0 before the first answer. */
   readonly hitRate: number
@@ -77,7 +77,7 @@ const size = (32 - bits - 1) * 2 ** bits + 2 ** (bits + 1)
 
 const shiftOf = (micros: number): number => Math.max(0, 31 - bits - Math.clz32(micros))
 
-/** The middle of a bucket, in milliseconds. */
+/** The midpoint of a bucket, in milliseconds. */
 const middle = (bucket: number): number => {
   const shift = Math.max(0, (bucket >>> bits) - 1)
   const low = (bucket - shift * 2 ** bits) * 2 ** shift
@@ -116,7 +116,10 @@ export class Histogram {
     return { count, mean: count === 0 ? 0 : sum / count, p50, p95, p99 }
   }
 
-  /** For each part, the smallest duration that this part of all does not exceed. The parts must be ascending. */
+  /**
+   * The quantiles for the given parts, from 0 to 1, which must be ascending: for each, the smallest duration that this
+   * part of all durations does not exceed.
+   */
   private quantiles(parts: ReadonlyArray<number>): ReadonlyArray<number> {
     const { buckets, count, longest } = this
     let bucket = -1

@@ -57,7 +57,7 @@ export interface ConditionalStore<Version = string>
   readonly now?: (() => number) | undefined
 }
 
-/** The number and pace of attempts when other writers are faster. */
+/** The number of attempts when other writers are faster, and the pauses between them. */
 export interface Retries {
   /** Attempts in all. Default 24. */
   readonly attempts?: number | undefined
@@ -77,7 +77,7 @@ const maxRemembered = 256
 
 const grant = (): Token => Token(crypto.randomUUID())
 
-/** The entry, unless all of it is over. Such an entry is removed. */
+/** The entry; `undefined` if all of it has ended, and the record is then removed. */
 const unlessOver = (entry: Entry.Entry | undefined, now: number): Entry.Entry | undefined =>
   entry !== undefined && now < Entry.endsAt(entry) ? entry : undefined
 
@@ -100,7 +100,7 @@ export const make: {
     own.set(entry.lease.token, { key, entry, version })
   }
 
-  /** The remembered record, once: the next write makes it another. */
+  /** The remembered record, once: the next write replaces it. */
   const recall = (key: string, token: Token | undefined): VersionedEntry<Version> | undefined => {
     const record = token === undefined ? undefined : own.peek(token)
     if (record?.key !== key) return undefined
@@ -108,7 +108,7 @@ export const make: {
     return record
   }
 
-  /** Decides, and writes. Answers `undefined` when another writer was faster. */
+  /** Decides, and writes. Returns `undefined` when another writer was faster. */
   const attempt = Effect.fnUntraced(function* <A>(key: string, found: VersionedEntry<Version>, decide: Decide<A>) {
     const now = found.now ?? store.now?.() ?? (yield* Clock.currentTimeMillis)
     const [answer, next] = decide(found.entry, now)

@@ -1,9 +1,9 @@
 /**
  * An `Entry` as bytes, for stores that keep everything about a key in one blob.
  *
- * Two bytes of mark and version, one byte of flags, then the parts that are present: numbers as 64-bit floats (they may
- * be `Infinity`), texts and values after their 32-bit lengths. Bytes that do not decode to the last one count as no
- * record: a miss, never an error.
+ * A magic byte, a version, a byte of flags, then the parts that are present: numbers as 64-bit floats (they may be
+ * `Infinity`), texts and values after their 32-bit lengths. Bytes that do not decode completely count as no record: a
+ * miss, never an error.
  */
 import { Token, type Value } from "../contract/Adapter.ts"
 import type { Cooldown, Entry, Kept, Lease } from "../contract/Entry.ts"
@@ -78,7 +78,7 @@ class Reader {
   }
 }
 
-/** The record of an entry. No entry has a record too, for stores that cannot remove conditionally. */
+/** The record of an entry. The absence of an entry has a record too, for stores that cannot remove conditionally. */
 export const encode = (entry: Entry | undefined): Uint8Array<ArrayBuffer> => {
   const kept = entry?.kept && { ...entry.kept, bytes: entry.kept.value.bytes }
   const lease = entry?.lease && {

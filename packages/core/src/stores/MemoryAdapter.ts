@@ -47,10 +47,12 @@ const optionNames: ReadonlySet<string> = new Set(["maxEntries", "maxBytes", "siz
 
 const encodedSize = (value: Value): number => value.bytes.byteLength
 
-/** The leases and cooldowns of keys. Each addition visits the next two entries and deletes those that are over. */
+/** The leases and cooldowns of keys. Each addition visits the next two entries and deletes those that have ended. */
 class LeaseTable {
   private readonly map = new Map<string, Entry.Entry>()
-  /** Goes round and round. A new iterator each time would step over all entries that were ever deleted. */
+  /**
+   * Visits the entries again and again. A new iterator each time would step over all entries that were ever deleted.
+   */
   private cursor = this.map.entries()
 
   get(key: string): Entry.Entry | undefined {
@@ -97,7 +99,8 @@ class Memory {
   private grants = 0
   private evicted = 0
   /**
-   * Instants are counted from the first one. For 24 days they are small integers, which V8 stores without a box.
+   * Instants are counted from the first one. For 24 days they are small integers, which V8 stores without an
+   * allocation.
    */
   private epoch = Number.NaN
 
@@ -138,7 +141,7 @@ class Memory {
     const now = clock.currentTimeMillisUnsafe()
     if (Number.isNaN(this.epoch)) this.epoch = now
     const since = now - this.epoch
-    // The difference of two doubles is a boxed double until it is made an integer.
+    // The difference of two doubles is an allocated double until it is made an integer.
     const whole = since | 0
     return whole === since ? whole : since
   }

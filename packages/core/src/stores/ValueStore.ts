@@ -87,7 +87,8 @@ class Pair {
    * Runs a verb that gives the stored version another lifetime. Where it must live longer, the version is first written
    * again under its own name.
    *
-   * @param ttlOf the new lifetime in milliseconds, from what is there; `undefined` where the verb would be refused
+   * @param ttlOf returns the new lifetime in milliseconds, given the present one; `undefined` where the verb would be
+   * refused
    */
   private prolong(
     operation: Operation,
@@ -104,7 +105,7 @@ class Pair {
           // It may just have been overwritten. Then there is another name by now.
           if (bytes === undefined) return name === missing ? Effect.succeed(false) : prolonged(name)
           if (name === undefined) return verb
-          // Never shortened before the verb: it may be refused, and then the name lives on.
+          // Never shortened before the verb: the verb may be refused, and then the name keeps its lifetime.
           if (there.keptFor === Infinity) return Effect.tap(verb, () => this.limit(key, name, bytes))
           if (ttl <= there.keptFor) return verb
           return Effect.tap(Effect.andThen(this.versions.rewrite(name, bytes, ttl), verb), (done) =>
@@ -115,7 +116,7 @@ class Pair {
     return Limits.refusal(this, operation, key) ?? (this.versions.lasting ? verb : prolonged())
   }
 
-  /** Gives an endless version the end that its name got, if any. Best effort: nobody reads it beyond. */
+  /** Gives an endless version the end that its name got, if any. Best effort: nobody reads it after that end. */
   private limit(key: string, name: string, bytes: Uint8Array): Effect.Effect<void> {
     return Effect.ignore(
       Effect.flatMap(this.leases.read(key), ({ keptFor, value }) =>
@@ -126,7 +127,7 @@ class Pair {
     )
   }
 
-  /** Removes a version that was written again while its name was taken away. */
+  /** Removes a version that was written again while its name was removed. */
   private discardUnnamed(key: string, name: string): Effect.Effect<void> {
     if (!this.versions.discards) return Effect.void
     return Effect.ignore(
@@ -160,7 +161,7 @@ class Pair {
     return Limits.refusal(this, operation, key, value) ?? Effect.flatMap(this.versions.write(value, lifetime), andName)
   }
 
-  /** Replaces the name that the lease store answered by the bytes under it. */
+  /** Replaces the name that the lease store returned by the bytes under it. */
   private readonly resolve = Effect.fnUntraced(
     { self: this },
     function* (
@@ -182,8 +183,8 @@ class Pair {
           found = yield* this.leases.acquire(key, options)
           continue
         }
-        // The name is still there and its bytes are not: a miss. Asked for as an early refresh, exactly one caller
-        // leads, and neither a live lease nor a newer value is touched.
+        // The name is still there and its bytes are not: a miss. This acquires as an early refresh does, so exactly one
+        // caller leads, and neither a live lease nor a newer value is touched.
         found = yield* this.leases.acquire(key, { ...options, refreshWithin: Infinity })
         if (found._tag !== "Hit" || parse(found.value) !== missing) continue
         const other = loadingElsewhere(yield* this.leases.read(key), missing)
@@ -232,7 +233,7 @@ class Pair {
     return Effect.sync(() => void this.versions.take(token))
   }
 
-  /** Runs a verb that takes the key's name away, then removes the version under that name. */
+  /** Runs a verb that removes the key's name, then removes the version under that name. */
   private overwriting<A>(key: string, verb: Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> {
     if (!this.versions.discards) return verb
     return Effect.flatMap(this.leases.read(key), ({ value }) =>

@@ -2,7 +2,7 @@
  * Versions: the bytes of one load each, in a value store, under a name that a lease store keeps as its value.
  *
  * Names are random and never used twice. So a late write of an older load can never be read as a newer one's bytes, and
- * no cache of absent names on the way can hide a version. A small value is kept in the lease store itself.
+ * no cache of absent names in between can hide a version. A small value is kept in the lease store itself.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ const maxRemembered = 1_000
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** Distinguishes a name from a value that was stored there before leases and values were separated. */
+/** Distinguishes a name from a value that the lease store kept before values had a store of their own. */
 const mark = "\u0000version:"
 
 /** The first byte of a value that is kept in the lease store itself. Names begin with another byte. */
@@ -108,7 +108,7 @@ export class Versions {
     return name === undefined ? Effect.succeed(inlined(value)?.bytes) : this.values.get(name)
   }
 
-  /** Writes a new version, and answers what the lease store is to keep: its name, or a small value itself. */
+  /** Writes a new version, and returns the value for the lease store: the version's name, or a small value itself. */
   write(value: Value, { fresh, stale }: Lifetime): Effect.Effect<Value, AdapterError> {
     // A new name for each run: an effect that is run again, as retries do, is another load.
     return Effect.suspend(() => {

@@ -23,14 +23,14 @@ export interface Listed {
   readonly size: number
   /** Epoch milliseconds by the store's clock. */
   readonly modified: number
-  /** Where listings contain them. Otherwise `notes` is called once for each object. */
+  /** Present where listings contain them. Otherwise `notes` is called once for each object. */
   readonly notes?: Notes | undefined
 }
 
 /** One page of a listing. */
 export interface Page {
   readonly objects: ReadonlyArray<Listed>
-  /** Where the next page begins; `undefined` on the last page. */
+  /** The beginning of the next page; `undefined` on the last page. */
   readonly cursor: string | undefined
 }
 
@@ -69,7 +69,7 @@ const attempts = 5
 
 /**
  * Repeats a conditional write that was not decided, because the store was busy or another write was under way. Answers
- * `false` where that goes on: another writer may have been faster, and its object is then there to be read.
+ * `false` if no attempt was decided: another writer may have been faster, and the caller reads its object.
  *
  * @param pauseOf the longest first pause after such a failure, in milliseconds, which doubles and of which at least half
  *   is waited; `undefined` for any other failure
@@ -94,9 +94,9 @@ const writers = 8
 const encoder = new TextEncoder()
 
 /**
- * Tries the conditional writes that leases rely on, with an object of its own that is then removed. A store that ignores a
- * condition answers like one that heeds it, and every caller would lead. Fails as `Rejected` for such a store: it can
- * keep values (`ValueStore`), not leases.
+ * Tries the conditional writes that leases rely on, with an object of its own that is then removed. A store that
+ * ignores a condition answers like one that respects it, and every caller would lead. Fails as `Rejected` for such a
+ * store: it can keep values (`ValueStore`), not leases.
  */
 export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string) {
   const name = `${prefix}/setup/${crypto.randomUUID()}`

@@ -1,5 +1,5 @@
 /**
- * Where the objects of a cache lie in a bucket, and the notes beside them.
+ * The names of a cache's objects in a bucket, and the notes beside them.
  *
  * The lease of the key `user:1` under the prefix `cache` is the object `cache/leases/user%3A1.lease`. A value that is too
  * large for that object is `cache/values/` and a name of its own. Any character but a letter, a digit or one of

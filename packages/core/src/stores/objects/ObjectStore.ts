@@ -24,7 +24,7 @@ export { type Bucket, insist, type Listed, type Notes, type Page, type StoredObj
 
 /** Options of `make`. */
 export interface Options {
-  /** The folder of this cache's objects, as `checkSettings` answers it. */
+  /** The folder of this cache's objects, as `checkSettings` returns it. */
   readonly prefix: string
   /** Values of up to so many bytes are kept in the object of their lease. */
   readonly inlineBytes: number
@@ -48,7 +48,7 @@ export interface Settings {
    */
   readonly pollEvery?: Duration.Input | undefined
   /**
-   * How long a request may take, including repetitions by the client, and a second more for each MiB of a value.
+   * The bound of a request, including repetitions by the client. It is a second more for each MiB of a value.
    * Default 5 seconds.
    */
   readonly commandTimeout?: Duration.Input | undefined
@@ -153,7 +153,7 @@ const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
   lasting: true
 })
 
-/** A key has one object from its first lease to its sweep, so a listing cannot miss it between two. */
+/** A key has one object from its first lease to its sweep, so a listing cannot miss it. */
 const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<string, AdapterError> => {
   const beginning = Layout.beginningOfLeases(prefix, start)
   if (beginning === undefined) return Stream.empty
@@ -194,21 +194,21 @@ export const make = (bucket: Bucket, { inlineBytes, prefix }: Options): ListingA
 
 /** The result of a sweep. */
 export interface Swept {
-  /** Objects looked at, leases and values. */
+  /** Objects examined, leases and values. */
   readonly looked: number
   /** Objects removed. */
   readonly removed: number
 }
 
-/** The most names of values remembered at a time. More of them take several rounds over the leases. */
+/** The most names of values remembered at a time. If there are more, the sweep lists the leases several times. */
 const maxRemembered = 250_000
 
 /**
- * Removes leases that are over and values that no lease names. May run at any time, beside anything.
+ * Removes leases that have ended and values that no lease names. May run at any time, beside any other call.
  *
- * A lease's object is removed only when all of it has been over for the grace, and only in the version that was seen, where
- * the store heeds a condition on a delete. Where it does not, a lease granted between the look and the delete is lost: its
- * load answers its callers and is not kept.
+ * A lease's object is removed only when all of it has been over for the grace, and only in the version that was seen,
+ * where the store respects a condition on a delete. Where it does not, a lease that is granted between the read and the
+ * delete is lost: its load answers its callers and is not kept.
  *
  * @param grace milliseconds for which an object must have been useless; longer than any request may take
  */
@@ -218,10 +218,10 @@ export const sweep = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Swept, AdapterError> {
   let [looked, removed] = [0, 0]
   let before: number | undefined
-  /** Values written before the grace, less those that a lease names. A value is named at once or never. */
+  /** Values written before the grace, less those that a lease names. A value gets its name at once or never. */
   const unnamed = new Set<string>()
 
-  /** Collects the values of some pages, and answers where the next page begins. */
+  /** Collects the values of some pages, and returns the beginning of the next page. */
   const collect = Effect.fnUntraced(function* (cursor: string | undefined) {
     let next = cursor
     do {
@@ -251,7 +251,7 @@ export const sweep = Effect.fnUntraced(function* (
     })
   }
 
-  /** Visits all leases: removes those that are over, and takes the values that they name out of `unnamed`. */
+  /** Visits all leases: removes those that have ended, and deletes the values that they name from `unnamed`. */
   const visitLeases = Effect.fnUntraced(function* (counts: boolean) {
     let cursor: string | undefined
     do {

@@ -1,8 +1,8 @@
 /**
  * Reports the changes of each process to the others, for far tiers that cannot do so themselves.
  *
- * A team that already runs a message broker writes a bus in a few lines: it is two functions. Messages are short texts
- * that only `Tiered` reads. Each may arrive more than once, and at its own sender too.
+ * A bus is two functions, a few lines over a message broker that you already run. Messages are short texts that only
+ * `Tiered` reads. Each may arrive more than once, and at its own sender too.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

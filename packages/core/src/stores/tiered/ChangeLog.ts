@@ -6,14 +6,14 @@
  * returned and none is kept.
  *
  * Instants are milliseconds of the caller's clock, counted from the first one asked for. A clock that goes back makes
- * every age untrue, so all copies are dropped when that is seen.
+ * every age wrong, so all copies are dropped when that is noticed.
  */
 import type * as Clock from "effect/Clock"
 import type { LocalClock } from "../../contract/Adapter.ts"
 
 /** The copies whose validity the log decides. */
 export interface Copies {
-  /** Drops what is known of a key. */
+  /** Drops the copy of a key. */
   readonly drop: (key: string) => void
   readonly dropAll: () => void
 }

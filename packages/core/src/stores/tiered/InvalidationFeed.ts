@@ -3,8 +3,8 @@
  *
  * The subscription begins with the first use and lasts until `close`. The log is suspended until the subscription is
  * live, and whenever it is lost. With a heartbeat, the log also expires unless this process's own heartbeats come back.
- * They take the same way as the changes, so a change that was reported before a heartbeat was sent has arrived when the
- * heartbeat does. No change stays unseen for longer than two heartbeats, even if nobody notices a lost connection.
+ * They take the same path as the changes, so a change that was reported before a heartbeat was sent has arrived when
+ * the heartbeat does. No change stays unseen for longer than two heartbeats, even if nobody notices a lost connection.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -39,7 +39,7 @@ export class InvalidationFeed {
   private fiber: Fiber.Fiber<void, AdapterError> | undefined
   /** Counts the subscriptions, so that events of an earlier one are ignored. */
   private subscriptions = 0
-  /** When a subscription that is not live is replaced. */
+  /** The instant at which a subscription that is not live is replaced. */
   private replaceAt: number | undefined
   private lost = false
   private sent = 0

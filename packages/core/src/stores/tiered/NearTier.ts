@@ -25,9 +25,9 @@ export interface Bounds {
 interface Copy {
   readonly value: Value
   readonly filledAt: number
-  /** When the far tier's freshness ends. */
+  /** The instant at which the far tier's freshness ends. */
   readonly freshUntil: number
-  /** When this tier's own time to live ends. */
+  /** The instant at which this tier's own time to live ends. */
   readonly until: number
   readonly tags: ReadonlyArray<Tag> | undefined
 }
@@ -36,7 +36,7 @@ interface Copy {
 interface TagRecord {
   readonly record: Snapshot
   readonly version: string
-  /** When the answer came, on the monotonic clock. */
+  /** The instant of the answer, on the monotonic clock. */
   readonly readAt: number
   readonly until: number
 }
@@ -107,7 +107,7 @@ export class NearTier implements Copies {
   }
 
   /**
-   * Keeps a copy of a fresh answer of the far tier, and answers the value to hand on. The request must be current.
+   * Keeps a copy of a fresh answer of the far tier, and returns the value to pass on. The request must be current.
    */
   keep(request: FarRequest, key: string, given: Value, age: number, freshFor: number): Value {
     const tags = tagsOf(given)
@@ -123,7 +123,7 @@ export class NearTier implements Copies {
     return kept ? value : given
   }
 
-  /** The far tier made its value fresh for so long from the request on. */
+  /** The far tier made its value fresh for this long from the request on. */
   touched(request: FarRequest, key: string, freshFor: number): void {
     const copy = this.log.isCurrent(request, key) ? this.copies.peek(key) : undefined
     this.log.changed(key)
@@ -153,7 +153,7 @@ export class NearTier implements Copies {
   recordOf(tag: string, clock: Clock.Clock): Snapshot | undefined {
     const known = this.tags.get(tag)
     if (known === undefined || this.log.isOverdue(clock)) return undefined
-    // Looking at the clock may have dropped everything.
+    // Reading the clock may have dropped everything.
     if (this.log.latest >= known.until || !this.tags.has(tag)) return undefined
     const { readAt, record } = known
     if (record.value === undefined) return record
@@ -175,7 +175,7 @@ export class NearTier implements Copies {
   }
 }
 
-/** A small view of a large buffer, as network clients answer them, would keep all of it in memory. */
+/** A small view of a large buffer, as network clients return them, would keep all of it in memory. */
 const compact = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength * 2 < bytes.buffer.byteLength ? Uint8Array.from(bytes) : bytes
 

@@ -4,7 +4,7 @@
  * The far tier alone decides. Every verb goes to it, so the leases and tokens are its own. The near tier holds copies of
  * the far tier's answers and returns them from `hitUnsafe`, without a command, and decoded only once.
  *
- * How far a copy may be behind the far tier:
+ * The longest time for which a copy may be behind the far tier:
  *
  * - After a write through the same `Tiered`: not at all. The copy is dropped before the verb begins, and again when the
  *   verb ends, however it ends.
@@ -13,7 +13,7 @@
  * - While the connection is known to be lost: not at all. Copies are dropped, and none is made until it is back.
  * - While the connection is lost and nobody has noticed: two heartbeats, if `heartbeat` is given.
  * - In any other case: the near tier's `ttl`. A writer may die between its write and its message on a bus, a `touch` of
- *   another process may shorten a life, and something else than this library may change the store.
+ *   another process may shorten a lifetime, and other programs may change the store.
  *
  * A copy is returned only while its tags are known to be valid. The version of a tag comes from its record, which is kept
  * as well: reading it again does not ask the far tier until a change of it is reported.
@@ -42,13 +42,14 @@ export interface Near {
   readonly ttl?: Duration.Input | undefined
 }
 
-/** Options of `make`: the way in which processes learn of each other's changes. */
+/** Options of `make`: the means by which processes learn of each other's changes. */
 export interface Options {
   /** Reports changes in place of the far tier's own `changes`. Each write then sends one message more. */
   readonly bus?: Bus | undefined
   /**
-   * The time from one heartbeat to the next, which this process sends itself on the way that changes take. 10 ms or more. When none came back for
-   * twice this time, the copies are dropped. Give it where a lost connection may go unnoticed. None by default.
+   * The time from one heartbeat to the next, which this process sends itself on the path that changes take. 10 ms or
+   * more. When none came back for twice this time, the copies are dropped. Give it where a lost connection may go
+   * unnoticed. None by default.
    */
   readonly heartbeat?: Duration.Input | undefined
 }
@@ -78,7 +79,7 @@ const resolve = (tiers: readonly [Near, Adapter], options: Options): Tiers => {
     throw Check.invalid(
       "near.ttl",
       near.ttl,
-      `a duration: ${far.name} does not report changes, so give a bus, or say how old an answer may be`
+      `a duration: ${far.name} does not report changes, so give a bus, or a ttl that bounds the age of an answer`
     )
   }
   if (!watched && options.heartbeat !== undefined) {

@@ -1,8 +1,8 @@
 /**
- * The verbs of a near and a far tier, and what each does to the copies.
+ * The verbs of a near and a far tier, and their effect on the copies.
  *
  * An answer of the far tier is kept as a copy only if its key did not change since the far tier was asked. Otherwise it
- * is handed on, since the far tier gave it, but not kept.
+ * is passed on, but not kept.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -97,7 +97,7 @@ export class TieredVerbs {
     }
   }
 
-  /** Asks the far tier. `take` gets the answer while it is still known which keys changed meanwhile. */
+  /** Asks the far tier. `take` gets the answer while the log still knows which keys changed meanwhile. */
   private asking<A>(
     verb: Effect.Effect<A, AdapterError>,
     take: (answer: A, request: FarRequest, clock: Clock.Clock) => A
@@ -256,5 +256,5 @@ export class TieredVerbs {
   })
 }
 
-/** A copy holds the bytes that the far tier would answer, unless the far tier itself keeps the very object. */
+/** A copy holds the bytes that the far tier would return, unless the far tier itself keeps the very object. */
 const asBytes = (value: Value, far: Adapter): Value => (far.keepsReferences === true ? value : { bytes: value.bytes })
