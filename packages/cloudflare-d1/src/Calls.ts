@@ -28,7 +28,7 @@ export class Calls {
     this.create = create
   }
 
-  /** Sends one request, a statement or several as one transaction, and answers the rows of each. */
+  /** Sends one request, a statement or several as one transaction, and returns the rows of each. */
   run(
     operation: Operation,
     key: string | undefined,

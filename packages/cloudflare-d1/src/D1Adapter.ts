@@ -1,8 +1,8 @@
 /**
  * The contract over Cloudflare D1.
  *
- * A verb is one statement (see `Statements`), `acquire` one transaction of two. A hit on a key that this isolate lately
- * saw fresh is one statement that only reads (see `Hints`).
+ * A verb is one statement (see `Statements`), `acquire` one transaction of two. A hit on a key that this isolate
+ * recently saw fresh is one statement that only reads (see `Hints`).
  */
 import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"

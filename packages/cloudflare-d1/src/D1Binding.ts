@@ -9,12 +9,12 @@ export interface Statement {
   bind(...values: Array<unknown>): Statement
 }
 
-/** The rows that a statement answered. */
+/** The rows that a statement returned. */
 export interface Answer {
   readonly results: Array<unknown>
 }
 
-/** A D1 database, as a Worker is given it. */
+/** A D1 database, as a Worker gets it. */
 export interface Database {
   prepare(sql: string): Statement & { all(): Promise<Answer> }
   batch(statements: Array<Statement>): Promise<Array<Answer>>

@@ -1,13 +1,13 @@
 /**
- * Keys that this isolate lately saw fresh.
+ * Keys that this isolate recently saw fresh.
  *
  * Such a key is acquired by a statement that only reads, any other by a transaction that may take the lease as well. A
- * hint is a guess and no more: the row says if it is fresh, by the database's clock. A wrong guess costs one request.
+ * hint is only a guess: the row decides if it is fresh, by the database's clock. A wrong guess costs one request.
  */
 
 const capacity = 4_096
 
-/** The hints about one table, in two generations, so that forgetting is free. */
+/** The hints about one table, in two generations, so that removing old hints costs nothing. */
 export class Hints {
   private young = new Map<string, number>()
   private old = new Map<string, number>()

@@ -10,7 +10,7 @@ export const prefixEnd = (prefix: string): string | undefined => {
   while (points.at(-1) === last) points.pop()
   const end = points.pop()
   if (end === undefined) return undefined
-  // The code points of surrogates are no characters.
+  // The code points of surrogates are not characters.
   const next = end === 0xd7ff ? 0xe000 : end + 1
   return String.fromCodePoint(...points, next)
 }

@@ -21,7 +21,7 @@ export interface Row {
   readonly value: unknown
 }
 
-/** D1 hands out a blob as an array of numbers. */
+/** D1 returns a blob as an array of numbers. */
 const valueOf = (blob: unknown): Value | undefined => {
   if (blob === null || blob === undefined) return undefined
   if (blob instanceof Uint8Array) return { bytes: blob }

@@ -13,7 +13,7 @@ export const never = Number.MAX_SAFE_INTEGER
 /** The most parameters of a statement in D1. */
 const parameters = 100
 
-/** The rows that a sweep looks at. */
+/** The rows that a sweep examines. */
 export const sweepRows = 64
 
 const clock = "CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER)"
@@ -117,7 +117,7 @@ stale_for = excluded.stale_for, expires_at = excluded.expires_at, value = exclud
 expires_at = max(min(${after(clock, "?2")} + stale_for, ${never}), ifnull(leased_until, 0), ifnull(cooling_until, 0))
 WHERE key = ?1 AND value IS NOT NULL AND fresh_until > ${clock} RETURNING 1`,
 
-    /** Answers a row for each row removed: 1 if it had a value. */
+    /** Returns a row for each removed row: 1 if it had a value. */
     remove: forKeys(
       (keys) => `DELETE FROM ${table} WHERE ${isKey(keys)}
 RETURNING ${kept(clock)} AS existed`

@@ -1,5 +1,5 @@
 /**
- * Walks the table, a page at a time and over and over, and removes expired rows.
+ * Walks the table again and again, a page at a time, and removes expired rows.
  *
  * An index by expiry would cost a row written with every write; a page read costs a thousandth of one. Every few
  * writes carry the next page along, in the same request.
@@ -7,17 +7,17 @@
 import type { Bound } from "./D1Binding.ts"
 import { type Statements, sweepRows } from "./Statements.ts"
 
-/** One of so many writes carries a page. */
+/** One write in this many carries a page. */
 export const sweepEvery = 8
 
 /** The sweeps of one table in this isolate. */
 export class Sweeper {
   /**
-   * A random start: an isolate may write less often than that in its life, and all isolates together must still sweep.
-   * It is chosen at the first write, because a Worker has no random numbers before its first request.
+   * A random start: an isolate may make fewer writes than that in its lifetime, and all isolates together must still
+   * sweep. It is chosen at the first write, because a Worker has no random numbers before its first request.
    */
   private writes: number | undefined
-  /** The last key looked at. Absent before the first sweep, which begins at the key being written. */
+  /** The last key examined. Absent before the first sweep, which begins at the key being written. */
   private after: string | undefined
 
   /** The statements that a write of the key carries along: mostly none. */
@@ -28,7 +28,7 @@ export class Sweeper {
     return page(statements, this.after)
   }
 
-  /** Takes the answers of those statements. */
+  /** Receives the answers of those statements. */
   swept(answers: ReadonlyArray<ReadonlyArray<unknown>>): void {
     if (answers.length === 2) this.after = nextOf(answers) ?? ""
   }

@@ -10,7 +10,7 @@ import * as Statements from "./Statements.ts"
 import { nextOf, page } from "./Sweeper.ts"
 import * as Table from "./Table.ts"
 
-/** D1's own bound of a statement. */
+/** D1's own bound for a statement. */
 const timeout = 30_000
 
 const opened = (place: Place) => {
@@ -45,8 +45,8 @@ export const setup = (place: Place): Effect.Effect<void, AdapterError> => {
 }
 
 /**
- * Removes all expired rows, page by page, and answers how many there were: for a scheduled Worker. Writes do the same a
- * little at a time; run this for tables that are seldom written.
+ * Removes all expired rows, page by page, and returns their number: for a scheduled Worker. Writes do the same a little
+ * at a time; run this for tables that are seldom written.
  *
  * @throws InvalidOption
  */

@@ -54,7 +54,7 @@ const ungranted = Token("")
 
 const spans = ({ fresh, stale }: Lifetime): readonly [number, number] => [atMost(fresh), atMost(stale)]
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   private readonly calls: Calls
   private readonly space: Space
@@ -138,7 +138,7 @@ export class Verbs {
       () => [this.statements.rows(1), key]
     )
 
-  /** Lists page by page in the order of UTF-8 bytes, so that every key that exists all the time is met. */
+  /** Lists page by page in the order of UTF-8 bytes, so that every key that exists all the time is listed. */
   readonly keys = (prefix: string): Stream.Stream<string, AdapterError> => {
     // The prefix may end with half of a surrogate pair. All such keys have the text before it in common.
     const start = prefix.replace(/[\uD800-\uDBFF]$/, "")
@@ -223,7 +223,7 @@ export class Verbs {
     return this.one(operation, key, ([rows]) => rows!.length === 1, bound)
   }
 
-  /** Runs a verb that stores a value, and now and then carries a sweep along. */
+  /** Runs a verb that stores a value, and with some writes sends a sweep. */
   private written(
     operation: Operation,
     key: string,

@@ -1,7 +1,7 @@
 /**
  * The requests to a namespace, as bounded calls.
  *
- * KV keeps values for whole seconds, 60 at least. A value with a shorter life has its exact time beside it.
+ * KV keeps values for whole seconds, 60 at least. A value with a shorter lifetime has its exact time beside it.
  */
 import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -11,11 +11,11 @@ import type { Found, Namespace } from "./KvBinding.ts"
 /** The shortest lifetime in KV, in seconds. */
 const shortest = 60
 
-/** Some 30 years, in seconds. A value with a longer life is kept without an end. */
+/** Some 30 years, in seconds. A value with a longer lifetime is kept without an end. */
 const longest = 1_000_000_000
 
 interface Exact {
-  /** The end of its life: epoch milliseconds by the writer's clock. */
+  /** The end of its lifetime: epoch milliseconds by the writer's clock. */
   readonly overAt: number
 }
 

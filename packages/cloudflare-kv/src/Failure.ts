@@ -10,7 +10,7 @@ const status = /^KV \w+ failed: (\d{3})\b/
 export const failures = Failures.make({
   adapter: name,
   words: (error) => Failures.wordsOf(error, "KV did not answer"),
-  // A wrong request stays wrong. Too many requests, and failures on the other side, may pass.
+  // A wrong request stays wrong. Too many requests, and failures of KV itself, may be temporary.
   isRejection: (_, words) => {
     const code = Number(status.exec(words)?.[1])
     return code >= 400 && code < 500 && code !== 408 && code !== 429

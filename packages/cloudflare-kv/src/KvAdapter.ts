@@ -1,8 +1,8 @@
 /**
  * The contract over Cloudflare KV, with leases in another adapter.
  *
- * The bytes of each load have a name that no other load ever has, and the lease store keeps that name. KV is slow to
- * show writes from elsewhere. That can hide a version, which is a miss, but never show a wrong one.
+ * The bytes of each load have a name that no other load ever has, and the lease store keeps that name. KV shows writes
+ * from elsewhere late. That can hide a version, which is a miss, but never show a wrong one.
  */
 import {
   type Adapter,

@@ -1,5 +1,5 @@
 /**
- * A cache over Cloudflare KV alone. Its protection is advisory: per isolate, and no more.
+ * A cache over Cloudflare KV alone. Its protection is advisory: per isolate only.
  *
  * Callers of one isolate load a key once. Isolates do not know of each other, and each may load a missing key; early
  * refresh, on by default, spreads loads that would come at once. A delete or a set reaches other places when KV does,
@@ -34,12 +34,12 @@ export type { Found, Namespace } from "./KvBinding.ts"
 /** The reach of the protection from a stampede: this isolate. */
 export const protection = "isolate"
 
-/** The origin of an answer, and the reach of the protection. */
+/** The outcome of a call, and the reach of the protection. */
 export interface AdvisoryMeta extends Meta {
   readonly protection: typeof protection
 }
 
-/** A value and its origin. */
+/** A value, and the outcome of its call. */
 export interface AdvisoryAnswer<out A> {
   readonly value: A
   readonly meta: AdvisoryMeta
@@ -89,7 +89,7 @@ type LoadPromise<A> = (
 
 const marked = <A>({ meta, value }: Answer<A>): AdvisoryAnswer<A> => ({ value, meta: { ...meta, protection } })
 
-/** The options of the cache underneath. */
+/** The options of the underlying cache. */
 const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>["earlyRefresh"] }>(options: O) => {
   const { commandTimeout, namespace, prefix, ...rest } = options
   const { calls, prefix: checked } = resolveSettings({ commandTimeout, namespace, prefix })
@@ -112,7 +112,7 @@ const methods = <C extends object, N extends keyof C>(cache: C, names: ReadonlyA
   ) as Pick<C, N>
 
 /**
- * A cache over KV alone, without an adapter and without leases. The top of this module says what it cannot do.
+ * A cache over KV alone, without an adapter and without leases. The comment at the top of this module lists its limits.
  *
  * @example
  * ```ts

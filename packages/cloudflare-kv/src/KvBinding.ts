@@ -10,7 +10,7 @@ export interface Found {
   readonly metadata: unknown
 }
 
-/** A KV namespace, as a Worker is given it. */
+/** A KV namespace, as a Worker gets it. */
 export interface Namespace {
   getWithMetadata(name: string, options: { type: "arrayBuffer"; cacheTtl?: number }): Promise<Found>
   put(

@@ -20,13 +20,13 @@ export interface StoreOptions extends Settings {
   readonly namespace: Namespace
   /**
    * The time for which KV keeps a version at the edge where it was read: 30 seconds or more. A version never changes,
-   * so a long time is as right as a short one. By default KV's own (60 seconds).
+   * so a long time is as safe as a short one. By default KV's own (60 seconds).
    */
   readonly cacheTtl?: Duration.Input | undefined
   /**
    * True to remove replaced and deleted versions at once. Each removal costs one more request to KV, and each `put` and
-   * `delete` one to the leases. Otherwise versions go when their time is over. Use it with endless lifetimes. Default
-   * `false`.
+   * `delete` one to the leases. Otherwise versions expire when their time is over. Use it with endless lifetimes.
+   * Default `false`.
    */
   readonly remove?: boolean | undefined
 }
@@ -46,7 +46,7 @@ const adapterNames = new Set([...storeNames, "leases", "inlineBytes"])
 const prefixDefault = "cache:"
 const prefixBytes = 256
 
-/** The shortest that KV takes. */
+/** The shortest time that KV accepts. */
 const cacheTtlLeast = 30_000
 
 /** The value given may be all of `env` with its secrets, and errors are logged whole. */

@@ -24,7 +24,7 @@ export const read = async (
     const { Responses, UnprocessedKeys } = await session.send<BatchGetItemCommandOutput>(
       new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [...left], ConsistentRead: true } } })
     )
-    // There is one table. The reply may name it otherwise than an ARN does.
+    // There is one table. The reply may name it differently where an ARN was given.
     for (const item of Object.values(Responses ?? {}).flat()) {
       const name = item[Item.keyName]?.S
       if (name !== undefined) items.set(name, item)

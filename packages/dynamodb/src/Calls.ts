@@ -13,9 +13,12 @@ import type { StoreClock } from "./StoreClock.ts"
 /** The requests of one verb. None is sent after the verb is over. */
 export interface Session {
   readonly send: <Output>(command: Command) => Promise<Output>
-  /** Sends a conditional write. Answers what was there if the condition failed, and nothing if the write was carried out. */
+  /**
+   * Sends a conditional write. Returns the present item if the condition failed, and nothing if the write was carried
+   * out.
+   */
   readonly write: (command: Command) => Promise<Item.Found | undefined>
-  /** Sends a conditional removal, and answers what was there. */
+  /** Sends a conditional removal, and returns the removed item. */
   readonly remove: (command: Command) => Promise<Item.Found>
   /** Waits a random time, longer with every attempt, for other writers to finish. */
   readonly pause: (attempt: number) => Promise<void>

@@ -1,11 +1,11 @@
 /**
  * The part of the SDK's clients that the adapter uses.
  *
- * Commands are the plain ones of `@aws-sdk/client-dynamodb`, even through a document client: only a handful of known
- * attributes is marshalled here, and the settings by which a document client marshals are its owner's.
+ * Commands are the plain ones of `@aws-sdk/client-dynamodb`, even through a document client: only a few known
+ * attributes are marshalled here, and the marshalling settings of a document client are its owner's.
  */
 
-/** A command of the SDK, as far as it matters here. */
+/** The part of an SDK command that matters here. */
 export interface Command {
   readonly middlewareStack: {
     readonly add: (middleware: never, options: { step: "deserialize"; priority: "low"; name: string }) => void

@@ -49,8 +49,7 @@ const whole = (resolved: Resolved): ListingAdapter => {
   }
 }
 
-/**
- * A cache in DynamoDB. `setup` makes its table, or you do.
+/** A cache in DynamoDB. Make its table by `setup` or by other means.
  *
  * With `leases`, DynamoDB keeps the values and the adapter given keeps the leases. Keys can be listed if it can list them.
  *
@@ -89,7 +88,10 @@ export const layer: {
 export interface Configured extends Settings {
   /** By default the one that the SDK finds (`AWS_REGION`, the shared configuration). */
   readonly region?: string | undefined
-  /** The URL of DynamoDB Local and its like: `http://localhost:8000`. By default the service's, in the region. */
+  /**
+   * The URL of DynamoDB Local or another emulator: `http://localhost:8000`. By default that of the service in the
+   * region.
+   */
   readonly endpoint?: string | undefined
   /** Given with `secretAccessKey`. By default the credentials that the SDK finds (variables, profiles, roles). */
   readonly accessKeyId?: string | undefined

@@ -1,11 +1,11 @@
 /** * The meaning of the SDK's errors.
  *
- * The SDK hangs the response, and the item where a condition failed, on its errors.
+ * The SDK attaches the response, and the item where a condition failed, to its errors.
  */
 import { Failures } from "@cache-locking/core"
 import type { Item } from "./Item.ts"
 
-/** Faults of the client that may pass: throttling, and states that the service leaves by itself. */
+/** Errors with a client's status that may be temporary: throttling, and states that end by themselves. */
 const passing = new Set([
   "LimitExceededException",
   "PriorRequestNotComplete",
@@ -27,7 +27,10 @@ const passing = new Set([
 /** Errors that are no replies, after which asking again does not help. */
 const hopeless = new Set(["CredentialsProviderError", "TokenProviderError", "ParseError"])
 
-/** True when the client's region or endpoint is no place. The SDK finds out at the first request, and gives the error no name. */
+/**
+ * True when the client's region or endpoint is invalid. The SDK notices at the first request, and gives the error no
+ * name.
+ */
 const isNowhere = (error: unknown, words: string): boolean =>
   Failures.codeOf(error) === "ERR_INVALID_URL" || /^Region (is missing|not accepted)/.test(words)
 
@@ -44,7 +47,7 @@ const isRejection = (error: unknown, words: string): boolean => {
 /** True for the service's error of that name. */
 export const isNamed = (error: unknown, name: string): boolean => Failures.nameOf(error) === name
 
-/** The item, perhaps none, when a condition failed; `false` for another failure. */
+/** The item when a condition failed (`undefined` if there was none); `false` for another failure. */
 export const unmet = (error: unknown): { readonly item: Item | undefined } | false =>
   isNamed(error, "ConditionalCheckFailedException") && { item: (error as { readonly Item?: Item }).Item }
 

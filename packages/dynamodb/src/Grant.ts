@@ -1,7 +1,7 @@
 /** * The tokens of leases.
  *
  * A token also holds the instant at which the value beside the lease is gone. So `renew` and `abandon` know without a
- * read until when the item matters, and their writes have the condition that it is still so.
+ * read how long the item matters, and their writes have the condition that this has not changed.
  */
 import { Token } from "@cache-locking/core"
 

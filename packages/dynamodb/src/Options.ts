@@ -54,7 +54,7 @@ const nameBytes = 2048
 export const itemBytes = 409_600
 export const valueBytes = itemBytes - 8_192
 
-/** The largest cause that is sure to fit beside a value and a key at their limits. */
+/** The largest cause that always fits beside a value and a key at their limits. */
 export const causeBytes = 4_096
 
 /** The state that adapters over one client share. A document client has the configuration of the client that it was made from. */

@@ -86,7 +86,7 @@ const keptAttributes = (now: number, lifetime: Lifetime): Values => {
 
 export const read = (place: Place): GetItemCommand => new GetItemCommand({ ...at(place), ConsistentRead: true })
 
-/** Writes the lease that was granted on what was found, if that is unchanged. */
+/** Writes the lease that was granted on the item as it was read, if the item is unchanged. */
 export const grant = (
   place: Place,
   found: Item.Found,
@@ -181,8 +181,8 @@ export const abandon = (
 }
 
 /**
- * Answers what was there. Because of the condition, exactly one of many at once finds the item; without it the emulator
- * would answer the item to all of them.
+ * Returns the removed item. Because of the condition, exactly one of many at once finds it; without the condition the
+ * emulator would return it to all of them.
  */
 export const remove = (place: Place) =>
   new DeleteItemCommand({
@@ -219,7 +219,10 @@ export const touch = (place: Place, now: number, rev: string, freshFor: number) 
   })
 }
 
-/** The same beside a lease or a cooldown, on what was found, if that is unchanged. Expired parts are removed. */
+/**
+ * The same beside a lease or a cooldown, on the item as it was read, if the item is unchanged. Expired parts are
+ * removed.
+ */
 export const touchBeside = (
   place: Place,
   now: number,

@@ -1,9 +1,9 @@
 /**
- * The time, by a clock on which hosts need not agree.
+ * The service's time, estimated, so that the clocks of hosts need not agree.
  *
- * DynamoDB's expressions have no clock, so instants come from its clients. Every reply of the service holds its time,
- * in whole seconds. A client whose own clock is off by more than that can show follows the service's time from then on.
- * So hosts whose clocks differ by minutes judge leases and values alike, within two seconds.
+ * DynamoDB's expressions have no clock, so instants come from its clients. Every reply of the service contains its
+ * time, in whole seconds. If a reply shows that the client's own clock is off, the client follows the service's time
+ * from then on. So hosts whose clocks differ by minutes judge leases and values alike, within two seconds.
  */
 
 /** A `Date` is cut to its second, and a server may be late with the next one. */
@@ -36,7 +36,7 @@ export class StoreClock {
     else this.ahead = Math.min(Math.max(this.ahead, least), most)
   }
 
-  /** Stands in the middleware of every command. */
+  /** The middleware that every command gets. */
   readonly middleware =
     (next: Next): Next =>
     async (args) => {

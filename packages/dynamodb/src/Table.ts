@@ -38,8 +38,8 @@ export interface Definition {
 }
 
 /**
- * The table could not be set up. `Unavailable` may pass, `Rejected` will not (a permission). `Unrecognised` means that
- * another table has that name; it was not touched.
+ * The table could not be set up. `Unavailable` may be temporary, `Rejected` is permanent (a permission).
+ * `Unrecognised` means that another table has that name; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly table: string
@@ -170,7 +170,7 @@ const setupFailed = (table: string, error: unknown): SetupFailed => {
 }
 
 /**
- * Makes the table and has DynamoDB collect expired items, as far as that is not done yet. Any number of processes may
+ * Makes the table and has DynamoDB collect expired items, unless that is done already. Any number of processes may
  * run it at once. Another table of that name is refused and not touched.
  *
  * @example

@@ -34,7 +34,7 @@ const concurrency = 32
 
 const newRev = (): string => crypto.randomUUID()
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   readonly name = "dynamodb"
   readonly limits: AdapterLimits
@@ -111,7 +111,7 @@ export class Verbs {
       Entry.read((await this.find(session, place)).entry, this.clock.now())
     )
 
-  /** Answers the hits from batches of reads, and decides the other keys one by one, on what was read. */
+  /** Answers the hits from batches of reads, and decides the other keys one by one, on the items that were read. */
   readonly acquireMany = (
     keys: ReadonlyArray<string>,
     options: AcquireOptions
@@ -167,8 +167,8 @@ export class Verbs {
   }
 
   /**
-   * Gets a reply before the first write, so that the clock is known: by a host's clock that is minutes off, an item
-   * would end too early or too late by as much.
+   * Gets a reply before the first write, so that the clock is known: an item written by a host's clock that is minutes
+   * off would end too early or too late by as much.
    */
   private async knowTime(session: Session, place: Statements.Place): Promise<void> {
     if (!this.clock.asked) await this.find(session, place)
@@ -183,7 +183,7 @@ export class Verbs {
     return Item.decode(item)
   }
 
-  /** Answers from what was found, or writes the lease, until no other client is faster. */
+  /** Answers from the item that was read, or writes the lease, until no other client is faster. */
   private async decide(
     session: Session,
     place: Statements.Place,
@@ -205,7 +205,7 @@ export class Verbs {
     }
   }
 
-  /** Writes under a lease, on the value that the token describes, or else on what is there. */
+  /** Writes under a lease, on the value that the token describes, or else on the present one. */
   private async holding(
     session: Session,
     place: Statements.Place,

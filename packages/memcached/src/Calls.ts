@@ -19,7 +19,7 @@ export class Calls extends BoundedCalls.Calls {
   /**
    * Sends a request and goes on with the reply.
    *
-   * @param only the only connection that will do, if there is one, and the answer when that connection is over
+   * @param only the one connection that may be used, if there is one, and the answer when that connection has ended
    */
   exchange<A>(
     operation: Operation,

@@ -14,7 +14,7 @@ export interface Reply {
   readonly val: Buffer
 }
 
-/** The used part of a `Server` of memjs: its address, its credentials and its requests. */
+/** The part of a memjs `Server` that is used: its address, its credentials and its requests. */
 export interface MemjsServer {
   readonly host: string
   readonly port: number
@@ -57,7 +57,7 @@ const uncork = (socket: Socket): void => socket.uncork()
 
 /** A connection. Once `over`, it is never used again. */
 export class Connection {
-  /** True when it must no longer be used, though calls may still wait for their answers. */
+  /** True when it must no longer be used, although calls may still wait for their answers. */
   over = false
   private readonly server: MemjsServer
   private readonly ended: (connection: Connection) => void
@@ -65,7 +65,7 @@ export class Connection {
   private opaque = 0
   private pending = 0
 
-  /** @param ended called once, when the connection is over by itself */
+  /** @param ended called once, when the connection ends by itself */
   constructor(template: MemjsServer, ended: (connection: Connection) => void) {
     this.ended = ended
     this.server = copyOf(template)

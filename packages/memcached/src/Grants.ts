@@ -3,8 +3,8 @@
  * without reading it again, and so can a renewal and an abandon where nothing stands beside the lease. That saves a
  * round trip on every miss.
  *
- * The version may be outdated. Only a write that names it finds out, so it decides nothing but the attempt at such a
- * write.
+ * The version may be outdated. Only a write that names it shows that, so the version only decides if such a write is
+ * tried.
  */
 import type { Entry, Token } from "@cache-locking/core"
 import type { Version } from "./Records.ts"

@@ -14,7 +14,7 @@ const nameBytes = 250
 /** `#` and 43 characters of base64url. */
 const hashedBytes = 44
 
-/** 64 KiB of UTF-8. Longer keys are better hashed by their owner. */
+/** 64 KiB of UTF-8. Hash longer keys yourself. */
 export const keyBytes = 65_536
 
 const prefixBytes = 128

@@ -24,7 +24,7 @@ export interface Settings {
   readonly prefix?: string | undefined
   /** The longest time that a request may take, including the opening of a connection. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
-  /** The largest item that the servers take, in bytes: their option `-I`. Default 1 MiB, like theirs. */
+  /** The largest item that the servers take, in bytes: their option `-I`. Default 1 MiB, as there. */
   readonly itemSize?: number | undefined
   /**
    * The adapter that keeps the leases, while Memcached keeps only the values. Memcached may then evict values, but no

@@ -35,7 +35,7 @@ const { status } = Requests
 /** A view of a small value would keep the whole piece of replies alive. */
 const worthACopy = 8
 
-/** The bytes of a reply, copied if they are a small part of what came. */
+/** The bytes of a reply, copied if they are a small part of the received piece. */
 export const bytesOf = ({ val }: Reply): Uint8Array => {
   const bytes = new Uint8Array(val.buffer, val.byteOffset, val.byteLength)
   return val.buffer.byteLength > worthACopy * val.byteLength ? bytes.slice() : bytes
@@ -98,7 +98,7 @@ export class Records {
     return this.calls.exchange(operation, key, name, request, written(operation, key, true), onlyOver(version))
   }
 
-  /** Writes the record whatever is there. */
+  /** Writes the record, over any other. */
   write(
     operation: Operation,
     key: string,

@@ -66,7 +66,8 @@ export const add = (name: string, value: Uint8Array, expiry: number): Buffer =>
   request(opcode.add, name, anyCas, expiry, value)
 
 /**
- * Writes only over the version given. It is no SET with a version, because a SET that fails for lack of memory removes the old record.
+ * Writes only over the version given. It is a REPLACE and no SET, because a SET that fails for lack of memory removes
+ * the old record.
  */
 export const replace = (name: string, cas: Cas, value: Uint8Array, expiry: number): Buffer =>
   request(opcode.replace, name, cas, expiry, value)

@@ -37,7 +37,7 @@ type Decide<A> = (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>
 const timed = <A>(f: (now: number) => Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> =>
   Effect.withFiber((fiber) => f(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()))
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   readonly here: Pick<Adapter, "name" | "limits">
   private readonly prefix: string

@@ -1,6 +1,6 @@
 /**
- * One change stream of a collection for all listeners of this process: opened when first needed, closed when it had no
- * listener for a while.
+ * One change stream of a collection for all listeners of this process: opened when first needed, and closed when it has
+ * had no listener for a while.
  *
  * The subscriber asks the server if it has change streams: a server that stands alone has none.
  */
@@ -38,7 +38,7 @@ export class NoChangeStreams extends Error {
 
 /** The time for which the server holds a request back when nothing changes. */
 const awaitMs = 1_000
-/** A stream without an answer for this long is lost: five answers are missing. */
+/** A stream without an answer for this long counts as lost: five answers are missing. */
 const silentMs = 5 * awaitMs
 /** The time for which a stream without listeners is kept. */
 const idleMs = 10_000
@@ -81,7 +81,7 @@ export class ChangeSubscriber {
     return { live: this.opened.live, leave }
   }
 
-  /** Ends the stream, which all listeners hear. The next listener opens another. */
+  /** Ends the stream, and notifies all listeners. The next listener opens another. */
   close(): void {
     this.opened?.close()
   }

@@ -2,7 +2,7 @@
  * The documents of one collection: every statement that the adapter sends, as a promise of the driver.
  *
  * The driver itself repeats a write once when a connection breaks or a primary steps down (`retryWrites`, its default),
- * and the server then repeats its first answer.
+ * and the server then gives its first answer again.
  */
 import type { Collection, Document, Filter } from "mongodb"
 import { isLostUpsert } from "./Failure.ts"
@@ -44,7 +44,7 @@ export class Documents {
     return this.collection.find<StoredEntry>({ _id: { $in: [...keys] } }, options).toArray()
   }
 
-  /** Changes a document or makes it, and answers all of it. */
+  /** Changes a document or makes it, and returns all of it. */
   upsert(
     key: string,
     pipeline: Array<Document>,
@@ -65,21 +65,21 @@ export class Documents {
     return attempt(attempts)
   }
 
-  /** Changes a document that exists. Answers true if the verb with this mark took effect. */
+  /** Changes a document that exists. Returns true if the verb with this mark took effect. */
   async change(id: Id, mark: string, pipeline: Array<Document>, signal: AbortSignal): Promise<boolean> {
     const options = this.told({ returnDocument: "after" as const, projection: verdict, signal })
     const after = await this.collection.findOneAndUpdate(id, pipeline, options)
     return after?.by === mark
   }
 
-  /** Removes a key's state. Answers true if there was a value. */
+  /** Removes a key's state. Returns true if there was a value. */
   async remove(key: string, mark: string, signal: AbortSignal): Promise<boolean> {
     const options = this.told({ returnDocument: "after" as const, projection: deletion, signal })
     const after = await this.collection.findOneAndUpdate({ _id: key }, Statements.remove(mark), options)
     return after?.deletedBy === mark
   }
 
-  /** Removes the state of many keys, and answers how many had a value. */
+  /** Removes the state of many keys, and returns the number of those that had a value. */
   async removeMany(keys: ReadonlyArray<string>, mark: string, signal: AbortSignal): Promise<number> {
     const these: Id = { _id: { $in: [...keys] } }
     const { matchedCount } = await this.collection.updateMany(

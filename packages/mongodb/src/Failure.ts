@@ -1,11 +1,11 @@
 /** * The meaning of errors of the driver and the server.
  *
- * Servers quote the command that they refuse, and a command holds values: only the words before the quotation are
+ * Servers quote the command that they refuse, and a command contains values: only the words before the quotation are
  * shown.
  */
 import { Failures } from "@cache-locking/core"
 
-/** Codes of the server with which asking again does not help. Every other failure may pass. */
+/** Codes of the server after which asking again does not help. Every other failure may be temporary. */
 const rejecting: ReadonlySet<unknown> = new Set([
   2, // BadValue
   9, // FailedToParse

@@ -100,7 +100,7 @@ const connect = (url: Redacted.Redacted) =>
         Effect.try({
           // It connects when it is first used. The verb that an error concerns reports it.
           try: () => new MongoClient(Redacted.value(url)),
-          // Shows neither the URL nor the driver's words about it: both may hold the password.
+          // Shows neither the URL nor the driver's message about it: both may contain the password.
           catch: () => Check.invalid("url", "redacted", "a URL of the mongodb driver")
         })
     ),

@@ -27,14 +27,14 @@ export interface Settings extends PlaceSettings {
    */
   readonly writeConcern?: "majority" | number | undefined
   /**
-   * True to wake followers and send `changes` by a change stream, over a connection of the client's. A deployment
-   * without change streams (a server that stands alone) is found out at the first use: watching fails with a typed
-   * error, and the cache polls. `false` does not even try. Default `true`.
+   * True to wake followers and send `changes` by a change stream, over a connection of the client's. In a deployment
+   * without change streams (a server that stands alone) watching fails at its first use with a typed error, and the
+   * cache polls. `false` opens none. Default `true`.
    */
   readonly watch?: boolean | undefined
   /** The longest time that a verb may take, including the search for the server. Default 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
-  /** An adapter that keeps all leases, while MongoDB keeps only the values. It also does the listing and the waking. */
+  /** An adapter that keeps all leases, while MongoDB keeps only the values. It also lists keys and wakes followers. */
   readonly leases?: Adapter | undefined
 }
 

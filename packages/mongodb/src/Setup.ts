@@ -11,14 +11,14 @@ import type { StoredEntry } from "./StoredEntry.ts"
 
 /** The options of `setup`. */
 export interface SetupOptions extends Place {
-  /** Only answers what it would do. Default `false`. */
+  /** True to change nothing, and only return what it would do. Default `false`. */
   readonly dryRun?: boolean | undefined
 }
 
 /**
- * The collection could not be set up. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a
- * permission). `Unrecognised` means that the collection of this name holds other documents, or is of a kind that cannot
- * hold a cache; it was not touched.
+ * The collection could not be set up. `Unavailable` may be temporary (a connection, a timeout), `Rejected` is permanent
+ * (a permission). `Unrecognised` means that the collection of this name holds other documents, or is of a kind that
+ * cannot hold a cache; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   /** The database and the collection. */
@@ -54,7 +54,7 @@ const checkKind = async (collection: Collection<StoredEntry>, signal: AbortSigna
 }
 
 /**
- * Finds the index: ours, or one alike that another made. Refuses one that is similar but different.
+ * Finds the index: ours, or the same one made by others. Refuses one that is similar but different.
  */
 const indexOf = async (collection: Collection<StoredEntry>): Promise<"ours" | "alike" | "none"> => {
   const indexes = await collection.listIndexes().toArray()
@@ -106,8 +106,9 @@ const failed = (collection: string, error: unknown): SetupFailed => {
 
 /**
  * Makes the index by which MongoDB collects expired documents (it looks once a minute), and with it the collection.
- * Answers what it did, as statements for `mongosh`; nothing when it was done before. It may run again, and in many
- * processes at once. It refuses a collection that holds other documents, is capped, is a view, or has a collation.
+ * Returns what it did, as statements for `mongosh`; none when there was nothing to do. It may run again, and in
+ * many processes at once. It refuses a collection that holds other documents, is capped, is a view, or has a
+ * collation.
  *
  * Without the index the cache works, but expired documents are never removed.
  *

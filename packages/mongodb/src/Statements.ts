@@ -3,7 +3,7 @@
  *
  * A pipeline runs on one document, atomically, and its clock is the server's (`$$NOW`, the same in all of it). It has
  * one stage, which makes a new document of the old one if the verb takes effect. The field `by` is then this call's own
- * mark, from which the answer is known. A verb that does not take effect writes nothing at all.
+ * mark, from which the adapter knows the answer. A verb that does not take effect writes nothing at all.
  *
  * Owners, tokens and bytes stand behind `$literal`: they are data, never an expression.
  */
@@ -43,7 +43,7 @@ const endOfDates = 8.64e15
 /** The latest of some instants, which may be missing. */
 const latest = (...instants: ReadonlyArray<Expression>): Document => ({ $max: instants })
 
-/** Any instant as a date by which MongoDB collects; no field for one that never comes. */
+/** Any instant as a date by which MongoDB collects; no field for an endless one. */
 const expiry = (ends: Expression): Expression =>
   // Constants are computed in advance, even where they are not needed, and an endless time is no date.
   when({ $gte: [ends, endOfDates] }, removed, { $toDate: { $toLong: { $min: [ends, endOfDates] } } })

@@ -29,7 +29,7 @@ const listPage = 1_000
 
 const nothing: Entry.Entry = { kept: undefined, lease: undefined, cooldown: undefined }
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   private readonly setup: Resolved
   private readonly calls: BoundedCalls.Calls

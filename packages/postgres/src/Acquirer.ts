@@ -40,7 +40,7 @@ export class Acquirer {
     this.tools = tools
   }
 
-  /** Sends one statement: a read where a hint says that it will do, otherwise one that may grant the lease. */
+  /** Sends one statement: a read where a hint says that it suffices, otherwise one that may grant the lease. */
   readonly one = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
       const refusal = Limits.refusal(here, "acquire", key)
@@ -88,7 +88,7 @@ export class Acquirer {
     )
   }
 
-  /** Remembers for how long the answer will probably hold. */
+  /** Records the time for which the answer will probably hold. */
   private found(key: string, found: Acquired): Acquired {
     if (found._tag === "Leader") {
       this.hints.forget(key)

@@ -44,7 +44,7 @@ export class Collector {
     this.position = { prefix, id: randomBytes(32) }
   }
 
-  /** Counts a write. Now and then it looks through a page in the background. */
+  /** Counts a write. After every hundred, it examines a page in the background. */
   readonly wrote = (): void => {
     this.writes++
     if (this.writes < writesPerPage || this.walking) return
@@ -59,7 +59,7 @@ export class Collector {
     })
   }
 
-  /** Walks the whole table, and answers the number of rows that it removed. */
+  /** Walks the whole table, and returns the number of rows that it removed. */
   readonly all: Effect.Effect<number, AdapterError> = Effect.suspend(() => this.from(start, 0))
 
   private from(position: Position, before: number): Effect.Effect<number, AdapterError> {

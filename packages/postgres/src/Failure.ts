@@ -1,26 +1,28 @@
 /** * The meaning of errors of the client and the server.
  *
- * The client hangs the statement and its parameters on its errors, and the server quotes values in `detail` and `where`.
+ * The client attaches the statement and its parameters to its errors, and the server quotes values in `detail` and
+ * `where`.
  */
 import { Failures } from "@cache-locking/core"
 
-/** SQLSTATE, as the server answers it. The client's own codes look otherwise. */
+/** A SQLSTATE, which the server returns. The client's own codes have another form. */
 const stateOf = (error: unknown): string | undefined => {
   const code = String(Failures.codeOf(error))
   return /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]+$/.test(code) ? code : undefined
 }
 
 /**
- * Classes and codes that may pass: connections, transactions that lost a race or were cut short, resources, operators,
- * the system and its insides; and a server that takes no writes, as before and after a failover. Every other error
- * means that the request, the permission or the table is wrong, and asking again does not help.
+ * Classes and codes that may be temporary: connections, transactions that lost a race or were ended, resources,
+ * intervention by operators, system and internal errors; and a server that takes no writes, as before and after a
+ * failover. Every other error means that the request, the permission or the table is wrong, and asking again does not
+ * help.
  */
 const passing = /^(08|40|53|57|58|XX|55P03|55006|25006)/
 
-/** True when the server answered, if only with an error: the connection is sound. */
+/** True when the server answered, even with an error: the connection works. */
 export const isReply = (error: unknown): boolean => /^(?!08|57P)./.test(stateOf(error) ?? "")
 
-/** True when nothing was done because another client was quicker: the statement may be sent again at once. */
+/** True when nothing was done because another client was faster: the statement may be sent again at once. */
 export const lostRace = (error: unknown): boolean => /^40(001|P01)$/.test(stateOf(error) ?? "")
 
 /** True when another client made the same thing meanwhile: unique violation, duplicate table, duplicate schema. */

@@ -1,5 +1,6 @@
 /**
- * Keys by their hashes, as messages have them: the keys that were lately used here, while the adapter has a listener.
+ * Keys by their hashes, which messages contain: the keys that this process recently used while the adapter had a
+ * listener.
  */
 import { hash } from "node:crypto"
 

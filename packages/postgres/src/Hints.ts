@@ -1,17 +1,17 @@
 /**
- * Keys that lately needed no lease, and for how long that will probably last. Such a key is first tried with a
- * statement that only reads, which costs the server half of one that can also grant. The statement judges by the
- * server's clock, so a hint decides nothing: a wrong one costs a statement.
+ * Keys that recently needed no lease, and the time for which that will probably last. Such a key is first tried
+ * with a statement that only reads, which costs the server half of one that can also grant. The statement judges
+ * by the server's clock, so a hint decides nothing: a wrong one costs a statement.
  */
 
-/** The most keys remembered. Beyond it all are forgotten; they are soon seen again. */
+/** The most keys remembered. Beyond it all are forgotten; keys in use soon return. */
 const most = 10_000
 
 export class Hints {
   /** The end of each hint by key, by `performance.now()`. */
   private readonly until = new Map<string, number>()
 
-  /** Notes that a key has an answer without a lease for so many milliseconds. */
+  /** Records that a key has an answer without a lease for this many milliseconds. */
   note(key: string, lasts: number): void {
     if (this.until.size >= most && !this.until.has(key)) this.until.clear()
     this.until.set(key, performance.now() + lasts)

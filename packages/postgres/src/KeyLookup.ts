@@ -1,8 +1,9 @@
 /**
  * The keys behind the hashes in messages, for one feed of changes.
  *
- * Keys that were used here lately are known by their hashes; others are looked up, many at once. For that a row outlives
- * its contents by a minute. A row that is gone all the same may have been any key's, and then the feed reports a loss.
+ * Keys that this process recently used are known by their hashes; others are looked up, many at once. For that a row
+ * outlives its contents by a minute. A row that is gone all the same may have been any key's, and then the feed reports
+ * a loss.
  */
 import type { Subscriptions } from "@cache-locking/core"
 import { valueChanged } from "./Statements.ts"
@@ -10,9 +11,9 @@ import { valueChanged } from "./Statements.ts"
 /** The keys that one look-up asks for. */
 const batch = 500
 
-/** The ways from a hash to its key. */
+/** The two means to find the key of a hash. */
 export interface Keys {
-  /** The key of a hash, if it was used here lately. */
+  /** The key of a hash, if this process recently used it. */
   readonly known: (id: string) => string | undefined
   /** The keys of these hashes, as far as their rows exist. Rejects when the server does not answer. */
   readonly lookUp: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>

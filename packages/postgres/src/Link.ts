@@ -1,5 +1,5 @@
 /**
- * One client of the user's, as calls see it: it sends statements, and knows when sending is of no use.
+ * One client of the user's, as calls see it: it sends statements, and holds them back while the server does not answer.
  *
  * The client keeps statements that it cannot send yet in a queue without a bound, and would carry them out whenever the
  * server is back. So once a call was lost, the client gets nothing more until it has answered one harmless query. A
@@ -42,7 +42,7 @@ export class Link {
     >
   }
 
-  /** Notes that a call had no answer, or lost its connection. */
+  /** Records that a call had no answer, or lost its connection. */
   distrust(): void {
     this.suspect = true
   }

@@ -48,8 +48,8 @@ export interface Options extends Settings {
 /** Options of an adapter whose leases are elsewhere. */
 export interface WithLeases extends Options {
   /**
-   * The adapter that keeps the leases, when they are not beside the values. The caller owns it. It also does the
-   * waking, the `changes` and the listing of keys.
+   * The adapter that keeps the leases, when they are not beside the values. The caller owns it. It also wakes
+   * followers, reports `changes` and lists keys.
    */
   readonly leases: Adapter
 }

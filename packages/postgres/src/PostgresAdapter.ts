@@ -112,9 +112,9 @@ export const ddl = (place: Place = {}): string =>
     .join("")
 
 /**
- * Removes all expired rows of the table, of every prefix, a thousand at a time, and answers how many there were. It
- * touches no lease that lives, and blocks no other statement. Use it on a schedule of your own, where few writes would
- * collect too little; see the option `collect`.
+ * Removes all expired rows of the table, of every prefix, a thousand at a time, and returns their number. It touches no
+ * live lease, and blocks no other statement. Run it on a schedule where there are too few writes to collect enough; see
+ * the option `collect`.
  *
  * @throws InvalidOption
  */
@@ -133,9 +133,9 @@ export const layer: {
 
 /** The configuration of `layerConfig`. */
 export interface Configured extends Settings {
-  /** `postgres://`, with credentials, database and whatever else postgres.js reads there. */
+  /** `postgres://`, with credentials, database and anything else that postgres.js reads from a URL. */
   readonly url: Redacted.Redacted
-  /** True to make a missing table before the layer. Default `false`. */
+  /** True to make a missing table when the layer is built. Default `false`. */
   readonly setup?: boolean | undefined
 }
 
@@ -155,7 +155,7 @@ const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
     Effect.try({
       try: () => open(Redacted.value(url)),
-      // Shows neither the URL nor the words about it: both may hold the password.
+      // Shows neither the URL nor the message about it: both may contain the password.
       catch: () => Check.invalid("url", "redacted", "a URL of postgres.js: postgres://user:password@host:port/database")
     }),
     (client) => Effect.promise(() => client.end({ timeout: 1 }))

@@ -9,8 +9,8 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 const backslash = 0x5c
 
 /**
- * A `bytea` in the old form, which a server, a database or a role may still be set to (`bytea_output`): bytes as they
- * are, a backslash twice, and others as three octal digits.
+ * A `bytea` in the old form, which a server, a database or a role may still use (`bytea_output`): bytes as they are,
+ * a backslash twice, and others as three octal digits.
  */
 const unescaped = (field: Buffer): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(field.length)
@@ -31,7 +31,7 @@ const unescaped = (field: Buffer): Uint8Array<ArrayBuffer> => {
   return bytes.slice(0, length)
 }
 
-/** A `bytea` in an array of its own, so that a value kept keeps nothing else alive. */
+/** A `bytea` in an array of its own, so that a kept value keeps nothing else in memory. */
 export const bytesOf = (field: Buffer): Uint8Array<ArrayBuffer> => {
   // In the old form a backslash is never followed by `x`.
   if (field[0] !== backslash || field[1] !== 0x78) return unescaped(field)

@@ -8,8 +8,8 @@ import type { Client } from "./Link.ts"
 import * as Schema from "./Schema.ts"
 
 /**
- * The table could not be made. `Unavailable` may pass (a connection, a timeout), `Rejected` will not (a permission).
- * `Unrecognised` means that another table has this name; it was not touched.
+ * The table could not be made. `Unavailable` may be temporary (a connection, a timeout), `Rejected` is permanent (a
+ * permission). `Unrecognised` means that another table has this name; it was not touched.
  */
 export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   readonly schema: string
@@ -24,10 +24,10 @@ export class SetupFailed extends Data.TaggedError("SetupFailed")<{
   }
 }
 
-/** All set-ups wait for each other by this lock. Any number will do that no other program uses. */
+/** All set-ups wait for each other by this lock. It may be any number that no other program uses. */
 const lock = "4719261846362218373"
 
-/** Enough for a dozen quick statements, and for other processes that do the same at the same time. */
+/** Enough for a dozen quick statements, and for other processes that run the same set-up at the same time. */
 const within = "30 seconds"
 
 /** A client, or a transaction of it. */

@@ -25,12 +25,12 @@ const leaseChanged = "t"
 /** Milliseconds for which an expired row is kept, so that a feed can look its key up by the hash in a message. */
 export const collectAfter = 60_000
 
-/** The rows that one statement looks at. */
+/** The rows that one statement examines. */
 export const pageSize = 1_000
 
 /** The statements over one table. Their first parameter is the prefix. */
 export interface Statements {
-  /** key, owner, leaseFor, refreshWithin, force. No row when another client was quicker: ask again. */
+  /** key, owner, leaseFor, refreshWithin, force. No row when another client was faster: ask again. */
   readonly acquire: string
   /** key, owner, refreshWithin. No row when the key needs a lease. */
   readonly peek: string
@@ -54,11 +54,14 @@ export interface Statements {
   readonly touch: string
   /** key. One row, or none. */
   readonly read: string
-  /** the last id met, the beginning of keys. A row for every row met: its id, and its key if the key is listed. */
+  /**
+   * the last id of the page before, the beginning of keys. A row for every row of the page: its id, and its key if the
+   * key is listed.
+   */
   readonly keys: string
   /** ids. A row for every id that has one: id and key. */
   readonly lookUp: string
-  /** the last id met; the prefix is the last one met, too. One row, except at the end. */
+  /** the last id of the page before, and as the first parameter the last prefix. One row, except at the end. */
   readonly collect: string
 }
 
@@ -255,7 +258,7 @@ export const statements = ({ channel, table }: Space): Statements => {
     lookUp: `
       select t.id, t.key from ${table} t where t.prefix = $1 and t.id = any ($2::text::bytea[])`,
 
-    // Looks at each row again once it is locked. Rows that another client has locked are left for another time.
+    // Checks each row again once it is locked. Rows that another client has locked are left for another time.
     collect: `
       with p as materialized (
         select t.prefix, t.id, ${collectedAt("t")} <= n.clock as over

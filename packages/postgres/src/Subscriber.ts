@@ -1,9 +1,9 @@
 /**
  * Listeners of channels, over one connection beside the client's own.
  *
- * The first listener opens the connection, and it is closed when it had no listener for a while. When it is lost, all
- * its listeners hear of it, because they may have missed something. Those that still want to listen join again, which
- * opens the next one. So nothing here reconnects, and no state outlives its connection.
+ * The first listener opens the connection, and it is closed when it has had no listener for a while. When it is lost,
+ * all its listeners are notified, because they may have missed a message. Those that still want to listen join again,
+ * which opens the next one. So nothing here reconnects, and no state outlives its connection.
  *
  * A pooler that hands connections out per transaction accepts a LISTEN, which then has no effect. So a new connection
  * must first receive a message that the client sends, or it is not used.
@@ -222,7 +222,7 @@ class Connection {
     return this.next
   }
 
-  /** Without pings, listeners would go on waiting on a connection that is dead unnoticed. */
+  /** Without pings, listeners would go on waiting on a dead connection. */
   private ping(): void {
     within(this.sql.unsafe("select 1"), this.timeout).catch((cause) => this.end(cause))
   }
@@ -269,7 +269,7 @@ export class Subscriber {
     return this.connection.join(topic, listener)
   }
 
-  /** Closes the connection, which all listeners hear. The next listener opens another. */
+  /** Closes the connection, and notifies all listeners. The next listener opens another. */
   readonly close = (): void => {
     this.connection?.end(new Error("the adapter was closed"))
   }

@@ -46,7 +46,7 @@ const some = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.length > 0)
 /** The number of emptied rows that had a value. */
 const removed = (rows: ReadonlyArray<Row>) => Effect.succeed(rows.filter(([existed]) => Reply.isTrue(existed)).length)
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   private readonly calls: Calls
   private readonly collector: Collector
@@ -163,7 +163,10 @@ export class Verbs {
     )
   }
 
-  /** Lists page by page in the order of hashes, which never change, so that every key that exists all the time is met. */
+  /**
+   * Lists page by page in the order of hashes, which never change, so that every key that exists all the time is
+   * listed.
+   */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.suspend(() => {
       const beginning = encoder.encode(start)
@@ -176,7 +179,7 @@ export class Verbs {
       )
     })
 
-  /** Removes every expired row of the table, and answers how many there were. */
+  /** Removes every expired row of the table, and returns their number. */
   get collect(): Effect.Effect<number, AdapterError> {
     return this.collector.all
   }

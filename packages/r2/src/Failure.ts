@@ -1,15 +1,15 @@
 /**
- * The meaning of the binding's errors. It throws plain errors whose words end with a number:
+ * The meaning of the binding's errors. It throws plain errors whose messages end with a number:
  * `put: Reduce your concurrent request rate for the same object. (10058)`.
  */
 import { Failures } from "@cache-locking/core"
 
-/** Numbers of failures that will not pass: a bad name, a value or metadata that is too large, no such bucket, no permission. */
+/** Numbers of permanent failures: a bad name, a value or metadata that is too large, no such bucket, no permission. */
 const rejecting = new Set([
   10002, 10003, 10004, 10005, 10006, 10011, 10012, 10019, 10020, 10029, 10030, 10032, 10035, 10042, 100100
 ])
 
-/** The object was written too often of late: R2 takes one write a second of each. */
+/** The object was written too often recently: R2 takes one write a second of each. */
 const busy = new Set([10058])
 
 const numberOf = (error: unknown): number | undefined => {

@@ -9,10 +9,10 @@ import type { Resolved } from "./Options.ts"
 /** A Worker has 128 MB of memory in all, and holds a value in one piece. */
 const valueBytes = 104_857_600
 
-/** The longest first pause after R2 had no time for a write, in milliseconds. */
+/** The longest first pause after R2 refused a write as too frequent, in milliseconds. */
 const pause = 250
 
-/** Makes a bucket of the options. */
+/** Makes a bucket from the options. */
 export const make = ({ binding, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
   const calls = BoundedCalls.make({ failures, timeout, timers: "own" })
 

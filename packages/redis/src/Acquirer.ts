@@ -12,7 +12,7 @@ import { numberOf, withoutHit } from "./Reply.ts"
 import { atLeast, atMost } from "./Scripts.ts"
 import * as StoredValue from "./StoredValue.ts"
 
-/** The keys of one script. A script keeps the server busy, this one for a millisecond or so. */
+/** The keys of one script. A script blocks the server, this one for about a millisecond. */
 const askedAtOnce = 128
 
 /** The values of one MGET, bounded for the same reason. */
@@ -70,13 +70,13 @@ export class Acquirer {
       return Effect.as(all, batch.found)
     })
 
-  /** The hint that a plain read will probably do. */
+  /** The hint that a plain read will probably suffice. */
   private hint(key: string, { force, refreshWithin = 0 }: AcquireOptions): Hint | undefined {
     const { port, space } = this.setup
     return force === true || !port.readsMaster ? undefined : space.hints.find(key, refreshWithin)
   }
 
-  /** Sends one plain GET, and the script after it when the value is gone or no longer fresh enough. */
+  /** Sends one plain GET, and after it the script if the value is gone or no longer fresh enough. */
   private peek(key: string, options: AcquireOptions, hint: Hint): Effect.Effect<Acquired, AdapterError> {
     return this.calls.run(
       "acquire",
@@ -89,7 +89,7 @@ export class Acquirer {
     )
   }
 
-  /** Fills in the hits that were expected, and answers the indices of the others. */
+  /** Fills in the expected hits, and returns the indices of the others. */
   private peekAll(batch: Batch, expected: ReadonlyArray<Expected>): Effect.Effect<ReadonlyArray<number>, AdapterError> {
     const { found, keys, options } = batch
     const { getMany } = this.setup.port
@@ -121,7 +121,7 @@ export class Acquirer {
     return undefined
   }
 
-  /** Runs the script. A hit is remembered, so that the next one costs less. */
+  /** Runs the script. A hit is remembered, so that the next hit costs less. */
   private ask(key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> {
     const refused = Limits.refusal(Keyspace.here, "acquire", key)
     if (refused !== undefined) return refused

@@ -20,7 +20,7 @@ export const here: Pick<Adapter, "name" | "limits"> = {
   limits: { keyBytes, valueBytes, tick: 1, clock: "store" }
 }
 
-/** Stands for the empty key. An empty hash tag would be none. */
+/** Stands for the empty key. Redis ignores an empty hash tag. */
 const empty = "%"
 
 const escaped = (key: string): string =>

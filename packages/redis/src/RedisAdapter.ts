@@ -1,8 +1,8 @@
 /**
  * The contract over Redis, Valkey, Redis Cluster and Sentinel.
  *
- * Every verb is one script (see `Scripts`), but for a hit on a key that this process lately saw
- * fresh, which is one plain `GET` (see `Hints`).
+ * Every verb is one script (see `Scripts`). Only a hit on a key that this process recently saw fresh is one plain `GET`
+ * (see `Hints`).
  */
 import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"
@@ -77,7 +77,7 @@ const connect = (url: Redacted.Redacted) =>
             client.on("error", noop)
             return client
           },
-          // Shows neither the URL nor the words about it: both may hold the password.
+          // Shows neither the URL nor the message about it: both may contain the password.
           catch: () => Check.invalid("url", "redacted", "redis://user:password@host:port/database, or rediss://")
         })
     ),

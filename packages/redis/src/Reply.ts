@@ -8,7 +8,7 @@ import * as StoredValue from "./StoredValue.ts"
 export const textOf = (reply: unknown): string =>
   reply instanceof Uint8Array ? Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString() : String(reply)
 
-/** A number; some clients answer them as text. */
+/** A number; some clients return it as text. */
 export const numberOf = (reply: unknown): number => (typeof reply === "number" ? reply : Number(textOf(reply)))
 
 /** An instant, perhaps `Infinity`. */
@@ -21,13 +21,13 @@ export const instantOf = (reply: unknown): number => {
 export const causeOf = (reply: unknown): Value | undefined =>
   reply instanceof Uint8Array ? { bytes: new Uint8Array(reply.buffer, reply.byteOffset, reply.byteLength) } : undefined
 
-/** True for the reply by which scripts say yes. */
+/** True for the reply by which a script reports success. */
 export const isOne = (reply: unknown): boolean => numberOf(reply) === 1
 
-/** For verbs that answer nothing. */
+/** For verbs without an answer. */
 export const nothing = (): void => {}
 
-/** The answer of `acquire` that is no hit. */
+/** The answer of `acquire` if it is not a hit. */
 export const withoutHit = (
   tag: number,
   now: number,

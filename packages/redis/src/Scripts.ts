@@ -6,7 +6,7 @@
  * a list (until, and the cause if there is one): never both, and SCAN can tell them apart.
  *
  * Both carry Redis's own expiry, which only collects: the scripts compare instants themselves. A value is kept at least
- * as long as the lease beside it, so that a listing meets every key that always had one of the two: it lists first the
+ * as long as the lease beside it, so that a listing finds every key that always had one of the two: it lists first the
  * leases, then the values (see `Verbs.keys`).
  *
  * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would cut an infinity
@@ -236,15 +236,15 @@ const scripts = (value: string, turn: string): Scripts => ({
   read: script(read)
 })
 
-/** For a single server, whatever stands before it. */
+/** For a single server, with or without replicas and Sentinels. */
 export const single: Scripts = {
   ...scripts(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn")),
   acquireMany: script(acquireMany)
 }
 
 /**
- * For a cluster. Watchers of a key get its messages on the shard that has it, from the node that ran the script. No
- * pattern finds those messages, so another one, for `changes`, visits every node.
+ * For a cluster. Watchers of a key get its messages on the shard that has it, from the node that ran the script. A
+ * pattern subscription does not receive those messages, so another one, for `changes`, visits every node.
  */
 export const sharded: Scripts = scripts(
   `${tell("SPUBLISH", valueChanged)} ${tell("PUBLISH", valueChanged)}`,

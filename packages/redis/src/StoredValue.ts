@@ -2,7 +2,7 @@
  * The record of a value: one byte of version, four big-endian doubles (filled, an instant of the store's clock; took,
  * fresh, stale, durations; all in milliseconds), then the bytes themselves.
  *
- * The scripts write it. A plain `GET` answers it whole, which makes a cheap hit possible.
+ * The scripts write it. A plain `GET` returns it whole, which makes a cheap hit possible.
  */
 import type { Hit, Snapshot, Stale, Value } from "@cache-locking/core"
 
@@ -20,7 +20,7 @@ export interface StoredValue {
   readonly keptUntil: number
 }
 
-/** Reads a record; `undefined` when there is none, or what is there is not ours. */
+/** Reads a record; `undefined` when there is none, or the string is not one of our records. */
 export const decode = (record: unknown): StoredValue | undefined => {
   // Both clients answer with a Buffer.
   if (!(record instanceof Buffer) || record.length < headerBytes || record[0] !== version) return undefined
@@ -35,7 +35,7 @@ export const decode = (record: unknown): StoredValue | undefined => {
   }
 }
 
-/** A clock that was set back makes nothing younger than new. */
+/** After a clock was set back, no age is negative. */
 const ageOf = (stored: StoredValue, now: number): number => Math.max(0, now - stored.filledAt)
 
 /** The value as a hit. */

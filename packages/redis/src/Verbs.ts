@@ -28,7 +28,7 @@ const deleteConcurrency = 256
 
 const bytesOf = (value: Value | undefined): ReadonlyArray<Uint8Array> => (value === undefined ? [] : [value.bytes])
 
-/** The verbs. Every one can be taken off the object. */
+/** The verbs. Each works without its object. */
 export class Verbs {
   private readonly calls: Calls
   private readonly setup: Resolved
@@ -103,8 +103,8 @@ export class Verbs {
   }
 
   /**
-   * Lists first the leases, then the values. Every key that has one of them all the time is met, because a fill stores
-   * the value before it ends the lease, and a value is not collected while there is a lease beside it.
+   * Lists first the leases, then the values. Every key that has one of them all the time is listed, because a fill
+   * stores the value before it ends the lease, and a value is not collected while there is a lease beside it.
    */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>
     Stream.flatMap(Stream.fromIterableEffect(this.calls.run("keys", undefined, this.setup.port.scans)), (scan) => {

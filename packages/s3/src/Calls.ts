@@ -1,6 +1,4 @@
-/**
- * The requests of an adapter, as bounded calls. The clock learns the time from their answers.
- */
+/** The requests of an adapter, as bounded calls. The clock takes the time from their answers. */
 import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { failures } from "./Failure.ts"
@@ -29,7 +27,7 @@ export class Calls {
     this.clock = clock
   }
 
-  /** Makes the clock learn from each answer to the command, also when the client repeats it by itself. */
+  /** Gives each answer to the command to the clock, also when the client repeats the command by itself. */
   timed<C extends Command>(command: C): C {
     const { clock } = this
     if (clock === undefined) return command
@@ -43,7 +41,7 @@ export class Calls {
     return command
   }
 
-  /** Runs a request. Giving it up cuts it off. */
+  /** Runs a request. Giving it up aborts it. */
   run<A>(operation: Operation, ask: (call: BoundedCalls.Running) => Promise<A>): Effect.Effect<A, AdapterError> {
     return this.calls.run(operation, undefined, ask, (answer) =>
       this.clock?.isSet === false

@@ -4,10 +4,10 @@
  */
 import { Failures } from "@cache-locking/core"
 
-/** Refusals that may pass, though their status says otherwise. */
+/** Refusals that may be temporary, although their status says otherwise. */
 const passing = new Set(["ExpiredToken", "ExpiredTokenException", "RequestTimeout", "RequestTimeTooSkewed", "SlowDown"])
 
-/** Failures without a status that will not pass. */
+/** Permanent failures without a status. */
 const lasting = new Set(["CredentialsProviderError"])
 
 /** The status of the answer, if there was one, in the client's error or a copy of it. */
@@ -32,7 +32,7 @@ export const isOvertaken = (error: unknown): boolean => statusOf(error) === 412 
 /** True when two conditional writes met and neither is decided: the same request may be sent again. */
 export const isConflict = (error: unknown): boolean => statusOf(error) === 409
 
-/** True when the object was written too often of late: R2 takes one write a second of each. */
+/** True when the object was written too often recently: R2 takes one write a second of each. */
 export const isBusy = (error: unknown): boolean => statusOf(error) === 429
 
 /** True when the request was sent before, and may have been carried out then. */

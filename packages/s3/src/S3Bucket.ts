@@ -16,7 +16,7 @@ import { Calls } from "./Calls.ts"
 import { failures, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
 import type { Resolved } from "./Options.ts"
 
-/** S3 takes more in one request, but a value that is sent in one piece is also held in memory in one piece. */
+/** S3 accepts more in one request, but a value that is sent in one piece is also held in memory in one piece. */
 const valueBytes = 1_073_741_824
 
 /** The longest first pauses after answers that decide nothing, in milliseconds. */
@@ -44,7 +44,7 @@ const bytesOf = async (body: GetObjectCommandOutput["Body"], size: number | unde
 const isSame = (one: Uint8Array, two: Uint8Array): boolean =>
   one.byteLength === two.byteLength && one.every((byte, at) => byte === two[at])
 
-/** Turns refusals that are answers into one. */
+/** Turns a refused condition into the answer that it is. */
 const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, answer: B): Promise<A | B> =>
   asked.catch((error: unknown) => {
     if (refused(error)) return answer
@@ -53,7 +53,7 @@ const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, a
 
 const noVersion = "the store's answer has no ETag, which conditional writes need"
 
-/** Makes a bucket of the options. */
+/** Makes a bucket from the options. */
 export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
   const calls = new Calls(timeout, clock)
 
@@ -82,7 +82,10 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
       return ETag ?? true
     })
 
-  /** Looks for the bytes that the client wrote when it sent the request twice: the refusal of the second says nothing. */
+  /**
+   * Looks for the client's own bytes if it sent the request twice, because the refusal of the second request proves
+   * nothing.
+   */
   const found = (name: string, bytes: Uint8Array) =>
     Effect.map(get(name), (there) => (there !== undefined && isSame(there.bytes, bytes) ? there.version : false))
 

@@ -3,9 +3,9 @@
  *
  * A `Date` header is cut to the second, and was written at some time between the request and its answer. So each answer
  * bounds the difference of the clocks to about a second, and the estimate is moved into those bounds and no further. It
- * is never further off than the last answer allows. An answer from just before or after a full second says much more,
- * so after some of them the error is about the time of a round trip. This process's own clock only measures how much
- * time passes.
+ * is never further off than the last answer allows. An answer from just before or after a full second bounds it much
+ * more closely, so after some of them the error is about the time of a round trip. This process's own clock only
+ * measures how much time passes.
  */
 
 const second = 1_000
@@ -13,7 +13,7 @@ const second = 1_000
 export class StoreClock {
   private difference: number | undefined
 
-  /** True once an answer held the time. */
+  /** True once an answer contained the time. */
   get isSet(): boolean {
     return this.difference !== undefined
   }

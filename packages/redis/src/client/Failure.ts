@@ -1,7 +1,9 @@
 /** * The meaning of a client's errors. */
 import { Failures } from "@cache-locking/core"
 
-/** Asking again does not help: the request, the permission or the data is wrong. Every other reply may pass. */
+/**
+ * Asking again does not help: the request, the permission or the data is wrong. Every other failure may be temporary.
+ */
 const rejecting = new Set(["ERR", "WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "NOPROTO"])
 
 const replyCode = (message: string): string | undefined => /^([A-Z][A-Z]+)\b/.exec(message)?.[1]
@@ -10,7 +12,7 @@ const replyCode = (message: string): string | undefined => /^([A-Z][A-Z]+)\b/.ex
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith("NOSCRIPT")
 
-/** True when the server answered, if only with an error: the connection is sound. */
+/** True when the server answered, even with an error: the connection works. */
 export const isReply = (error: unknown): boolean => error instanceof Error && replyCode(error.message) !== undefined
 
 export const failures = Failures.make({

@@ -122,9 +122,9 @@ const subscriber = async (node: Redis, sharded: boolean, events: PushEvents, sig
 }
 
 /**
- * Lets the hits of one turn of the event loop leave in one write. Where many callers hit at once the system
- * calls are most of what a hit costs, here and on the server (docs/decisions/redis-hit-path.md). Scripts are
- * left alone: they keep the server busy, which had better begin with the first of them.
+ * Sends the hits of one turn of the event loop in one write. Where many callers hit at once, system calls are most of
+ * the cost of a hit, here and on the server (docs/decisions/redis-hit-path.md). Scripts are not held back: they take
+ * the server longer, and it should begin with the first at once.
  */
 class Together {
   private readonly corked = new Map<string, Corkable>()
@@ -193,7 +193,7 @@ const masterAt = (cluster: Cluster, route: string): Redis | undefined =>
 const overCluster = (cluster: Cluster): RedisPort => ({
   ...common(cluster, (route) => masterAt(cluster, route)?.stream),
   sharded: true,
-  // Anything else sends reads to replicas, which may not yet know of a delete.
+  // Any other setting sends reads to replicas, which may not yet have a delete.
   readsMaster: (cluster.options.scaleReads ?? "master") === "master",
   scans: async () => cluster.nodes("master").map(scanOf),
   routeOf: (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",

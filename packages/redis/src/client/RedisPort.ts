@@ -49,7 +49,7 @@ export interface RedisPort {
    * carried out long after its caller has gone. Returns a function that gives up waiting.
    */
   readonly whenReady: (start: () => void) => (() => void) | undefined
-  /** `route` is the node as `routeOf` named it lately. */
+  /** `route` is the node that `routeOf` returned recently. */
   readonly get: (name: string, route: string) => Promise<unknown>
   /** Reads many values at once. Absent in a cluster, where they are at several nodes. */
   readonly getMany?: ((names: ReadonlyArray<string>) => Promise<unknown>) | undefined
@@ -98,7 +98,7 @@ export class Waiting {
     }
   }
 
-  /** Runs at the client's end too: a closed client refuses commands, which is an answer. */
+  /** Also runs when the client ends: a closed client refuses the command, and so the call ends. */
   private readonly flush = (): void => {
     const starts = [...this.starts]
     this.starts.clear()
@@ -122,9 +122,8 @@ export const asArguments = (args: ReadonlyArray<Argument>): Array<string | Buffe
   args.map((arg) => (typeof arg === "string" ? arg : asBuffer(arg)))
 
 /**
- * Any master of a cluster, because messages that patterns find visit all masters. It has a connection of its own:
- * servers count the channels of shards apart, so a client would take the last one that is left for the end of all
- * messages.
+ * Any master of a cluster, because the messages for patterns visit all masters. It has a connection of its own: servers
+ * count the channels of shards separately, so a client would take the end of the last one for the end of all messages.
  */
 export const anywhere = "*"
 

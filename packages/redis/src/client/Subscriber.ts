@@ -2,10 +2,10 @@
  * Listeners of channels, over as few connections as the server allows: one, or in a cluster one per master and one for
  * patterns.
  *
- * The first listener opens a connection, and it is closed when it had no listener for a while. The first listener of a
- * topic subscribes to it, and the last one unsubscribes. When a connection is lost, all its listeners hear of it,
- * because they may have missed something. Those that still want to listen join again, which opens the next connection.
- * So nothing here reconnects, and no state outlives its connection.
+ * The first listener opens a connection, and it is closed when it has had no listener for a while. The first
+ * listener of a topic subscribes to it, and the last one unsubscribes. When a connection is lost, all its listeners
+ * are notified, because they may have missed a message. Those that still want to listen join again, which opens the
+ * next connection. So nothing here reconnects, and no state outlives its connection.
  */
 import type { Subscriptions } from "@cache-locking/core"
 import { isReply } from "./Failure.ts"
@@ -52,7 +52,7 @@ class Subscription {
 /** One connection. */
 class Connection {
   private readonly subscriptions = new Map<string, Subscription>()
-  /** The subscriptions that are being ended. A listener that comes back waits for the end. */
+  /** The subscriptions that are being ended. A listener that subscribes again waits for the end. */
   private readonly leaving = new Map<string, Promise<unknown>>()
   private readonly life = new AbortController()
   private readonly opened: Promise<Push>
@@ -146,7 +146,7 @@ class Connection {
     this.restWhenEmpty()
   }
 
-  /** Without pings, listeners would go on waiting on a connection that is dead unnoticed. */
+  /** Without pings, listeners would go on waiting on a dead connection. */
   private ping(): void {
     if (this.push !== undefined) within(this.push.ping(), this.timeout).catch((cause) => this.end(cause))
   }
@@ -188,7 +188,7 @@ export class Subscriber {
     return connection.join(topic, listener)
   }
 
-  /** Closes all connections, which all listeners hear. The next listener opens one anew. */
+  /** Closes all connections, and notifies all listeners. The next listener opens a new one. */
   readonly close = (): void => {
     for (const connection of [...this.connections.values()]) connection.end(new Error("the adapter was closed"))
   }
