@@ -75,7 +75,7 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
     return this.run(Effect.map(effect, Option.getOrUndefined)) as Promise<A | undefined>
   }
 
-  /** The value, or `undefined`. A cache that keeps `undefined` tells the difference by `has`; `null` is a value. */
+  /** The value, or `undefined`. If a cache keeps `undefined`, `has` tells the difference; `null` is a value. */
   get(key: string): Promise<A | undefined> {
     const read = this.effects.getUnsafe(key)
     return read instanceof Decoded ? Promise.resolve(read.value) : this.later(read)
@@ -91,7 +91,7 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
     }
   }
 
-  /** Every caller gets what the fetcher throws or rejects with. Otherwise rejects with core's errors. */
+  /** Rejects with the error or rejection of the fetcher, for every caller, or with core's errors. */
   async fetch(
     key: string,
     fetcher: (context: { readonly key: string; readonly signal: AbortSignal }) => PromiseLike<A> | A,

@@ -1,6 +1,6 @@
 /**
- * The adapter of the cache by itself. Reading is `get`, writing knows sizes and the namespace's own ttl, and callers join a
- * forced load.
+ * The adapter of the cache by itself. It reads by `get`, writes with sizes and the namespace's own ttl, and lets
+ * callers join a forced load.
  */
 import {
   type Acquired,
@@ -25,7 +25,7 @@ export interface CallContext {
   readonly ttl?: number | undefined
   readonly size?: number | undefined
   readonly peek?: boolean | undefined
-  /** The result of a read for which the primary was asked already. */
+  /** The result of a read that the primary has already answered. */
   readonly found?: Found | undefined
   /** Writes only where there is no value. */
   readonly ifAbsent?: boolean | undefined
@@ -73,10 +73,10 @@ export const cacheAdapter = (client: SpaceClient): Adapter => {
   /** Near copies listen here. */
   const listeners = new Set<ChangeListener>()
 
-  /** Answers false if there was a value. Core's `set` hands that answer on. */
+  /** Answers false if there was a value. Core's `set` passes that answer on. */
   const putIfAbsent = (key: string, args: readonly [string, ...Array<unknown>]): Effect.Effect<any, AdapterError> =>
     Effect.map(call<boolean>("put", "setIfAbsent", args), (written) => {
-      // To near copies a write that succeeds is the value, and this one is not.
+      // Near copies take a write that succeeds for the new value, and this write was refused.
       if (!written) for (const { changed } of listeners) changed(key)
       return written
     })

@@ -30,7 +30,8 @@ export interface SetOptions {
 /** The options of one `fetch`. */
 export interface FetchOptions extends SetOptions {
   /**
-   * Loads even if there is a value. All who call meanwhile join, by force or not, and an older load can no longer fill.
+   * Loads even if there is a value. All callers that arrive meanwhile join, by force or not, and an older load can no
+   * longer fill.
    */
   readonly forceRefresh?: boolean | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The cache by itself: what `lru-cache` offers in one process, for all workers, with one load for all of them.
+ * The cache by itself: the features of `lru-cache` in one process, for all workers, with one load for all of them.
  *
  * It is core's `Cache` over this package's adapter, with the verbs that only the primary can carry out in one step.
  */
@@ -50,7 +50,7 @@ export class ClusterCache<in out A> {
     return Effect.mapError(this.client.call<B>(verb, args), ofCore(key))
   }
 
-  /** The value. `null` and `undefined` may be values: `None` says that there is none. */
+  /** The value. `null` and `undefined` may be values: `None` means that there is none. */
   get(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
     return this.reader === undefined
       ? Effect.withFiber((fiber) => effectOf(this.read(key, false, fiber.getRef(Clock.Clock))))
@@ -81,7 +81,7 @@ export class ClusterCache<in out A> {
     return this.call("has", [key], key)
   }
 
-  /** Keeps a value. A load that began before can no longer fill. */
+  /** Keeps a value. A load that began before it can no longer fill. */
   set(key: string, value: A, options?: SetOptions): Effect.Effect<void, ClusterError> {
     return Effect.suspend(() => Effect.asVoid(this.write(key, value, ofSet(options))))
   }
@@ -124,14 +124,14 @@ export class ClusterCache<in out A> {
     })
   }
 
-  /** Removes values. Returns how many there were. */
+  /** Removes values. Returns the number of values that there were. */
   mDelete(keys: Iterable<string>): Effect.Effect<number, ClusterError> {
     return Effect.mapError(this.cache.deleteMany(keys), ofCore())
   }
 
   /**
-   * The value, or the result of the fetcher, which one caller of all workers runs. Fails with what the fetcher fails with,
-   * or with core's errors.
+   * The value, or the result of the fetcher, which one caller of all workers runs. Fails with the fetcher's failure, or
+   * with core's errors.
    */
   fetch<E = never, R = never>(
     key: string,
@@ -142,7 +142,7 @@ export class ClusterCache<in out A> {
       const context = ofFetch(options)
       const forced = () => this.forcedLoads.counted(key, this.cache.refresh(key, fetcher))
       const plain = () => this.cache.getOrSet(key, fetcher)
-      // A caller who comes after a forced load joins it. If the load fails, the value that is there will do.
+      // A caller that arrives during a forced load joins it. If the load fails, the caller gets the present value.
       const joined = () => Effect.catch(forced(), plain)
       const answer = options?.forceRefresh === true ? forced() : this.forcedLoads.has(key) ? joined() : plain()
       return Effect.provideService(
@@ -203,7 +203,7 @@ export class ClusterCache<in out A> {
     return Effect.map(this.call<number | undefined | null>("remaining", [key], key), (left) => left ?? undefined)
   }
 
-  /** Removes expired values. Returns how many. */
+  /** Removes expired values. Returns their number. */
   readonly purgeStale: Effect.Effect<number, ClusterError> = Effect.suspend(() => this.call<number>("purge", []))
 
   /** The namespace's exact figures, for all workers together. Reads of near copies are not among them. */

@@ -1,6 +1,6 @@
 /**
- * The forced loads that callers of this process wait for, by key. An older load may still run here, and later callers must
- * not join that one.
+ * The forced loads that callers of this process wait for, by key. An older load may still run in this process, and
+ * later callers must not join it.
  */
 import * as Effect from "effect/Effect"
 

@@ -1,6 +1,6 @@
 /**
- * Reads that do not need core: one call, for one key or for many, and none in the primary. Core reads everything out of the
- * ordinary: a key that is not one, a value with tags or of another codec.
+ * Reads that do not need core: one call, for one key or for many, and none in the primary. Core reads all other cases:
+ * an invalid key, a value with tags or of another codec.
  */
 import { isReserved } from "@cache-locking/core"
 import * as Arr from "effect/Array"
@@ -15,10 +15,10 @@ import { Decoded, type Decoder } from "./Decoder.ts"
 /** A value that the primary found, and the milliseconds for which it is fresh. */
 export type Found = readonly [value: Payload, freshFor: number]
 
-/** JSON has null for what is not there. */
+/** JSON has null for an absent item. */
 type Maybe<A> = A | undefined | null
 
-/** Core's way to read a key, with what was found if the primary was asked already. */
+/** Core's read of a key, with the primary's answer if there is one already. */
 export type ByCore<A> = (
   key: string,
   peek: boolean,

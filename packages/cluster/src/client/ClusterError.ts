@@ -28,11 +28,13 @@ export class ClusterError extends Data.TaggedError("CLUSTER_ERROR")<{
   }
 }
 
-/** The primary's fault as an error of this process. Its cause has the name, code, stack and causes of the original. */
+/**
+ * An error of the primary as an error of this process. Its cause has the name, code, stack and causes of the original.
+ */
 export const ofFault = ({ cause, message, reason }: Fault): ClusterError =>
   new ClusterError({ reason, message, cause: cause && deserializeError(cause) })
 
-/** The same error as the contract has it. */
+/** The same error as an `AdapterError`. */
 export const toAdapterError =
   (operation: Operation, key: string | undefined) =>
   (error: ClusterError): AdapterError =>

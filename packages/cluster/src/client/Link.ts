@@ -26,7 +26,7 @@ export interface Subscriber {
 
 /** Figures of a link. */
 export interface LinkStats {
-  /** Messages on the same channel that were not ours, or not well formed. */
+  /** Messages on the same channel that were foreign or malformed. */
   readonly ignored: number
   readonly pending: number
 }
@@ -122,7 +122,7 @@ export class Link {
     this.calls.close()
   }
 
-  /** Fails all that the primary would have answered. */
+  /** Fails all calls that the primary would have answered. */
   private reset(error: ClusterError): void {
     this.primary = undefined
     this.endHandshake()

@@ -54,7 +54,7 @@ export const over = (client: SpaceClient, valueBytes = limits.valueBytes): Listi
   /** The last unanswered `acquire` of an owner, by key and owner. */
   const unanswered = new Map<string, object>()
 
-  /** Gives back a lease that is granted after its caller is gone, but not if the same owner has asked again. */
+  /** Gives back a lease that is granted after its caller has left, but not if the same owner has asked again. */
   const acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
       const name = `${options.owner}\0${key}`

@@ -22,8 +22,8 @@ export interface SpaceClientOptions {
   /** The name of the namespace. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
-   * The bounds of the namespace. The first to open it decides. Options that differ from those are refused; without options,
-   * whatever it has is accepted.
+   * The bounds of the namespace. The first to open it decides. Options that differ from those are refused; without
+   * options, any bounds are accepted.
    */
   readonly space?: SpaceOptions | undefined
   /** The longest that a call may take. Default 2 seconds. */
@@ -53,7 +53,7 @@ export interface SpaceClient {
     args: ReadonlyArray<unknown>,
     subscriber: Subscriber
   ) => Effect.Effect<() => void, ClusterError>
-  /** Only in the primary: `call` at once, and without a copy of what is kept. Throws anything. */
+  /** Only in the primary: `call` at once, and without a copy of the kept value. May throw any error. */
   readonly callSync?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
   /** Only elsewhere: `call` without an Effect. */
   readonly callUnsafe?: ((verb: string, args: ReadonlyArray<unknown>, handlers: CallHandlers) => void) | undefined
@@ -90,7 +90,7 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
   const primary = ofProcess()
   if (primary !== undefined) return primary
   if (cluster.isWorker) return linkOf(process)
-  // A primary here would give each thread a cache of its own, without a sign of it.
+  // A primary here would silently give each thread a cache of its own.
   if (!isMainThread) {
     const hint = parentPort === null ? "" : ": a MessagePort whose other end the primary serves"
     throw Check.invalid("port", port, `a port, in a worker thread${hint}`)
@@ -178,7 +178,7 @@ const direct = (primary: Primary, name: string, bounds: SpaceBounds | undefined)
   }
 }
 
-/** Copies bytes both ways, as a channel does: a caller who changes a value must not change what is kept. */
+/** Copies bytes both ways, as a channel does: a caller that changes a value must not change the kept one. */
 const copied = <A>(part: A): A => {
   if (typeof part !== "object" || part === null) return part
   if (part instanceof Uint8Array) return new Uint8Array(part) as A

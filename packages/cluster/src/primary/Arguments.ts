@@ -1,4 +1,7 @@
-/** Checks what came over a channel before it is used: a malformed call is refused, and never breaks the primary. */
+/**
+ * Checks the arguments that arrive over a channel before they are used: a malformed call is refused, and never breaks
+ * the primary.
+ */
 import type { AcquireOptions, Lifetime, Token, Value } from "@cache-locking/core"
 import { ownBytes } from "../wire/Compact.ts"
 import type { Joining } from "./Joining.ts"

@@ -53,7 +53,7 @@ const get = (space: Space, key: string): Found | undefined => {
     if (updateAgeOnGet) space.renewAge(key, at)
     return [payloadOf(row.value), updateAgeOnGet ? row.lifetime.fresh : Entry.freshUntil(row) - at]
   }
-  // Only the value goes: a load may be under way, and a read must not cost it its lease.
+  // Only the value is removed: a load may be under way, and must not lose its lease to a read.
   if (!noDeleteOnStaleGet && row.lifetime.stale === Infinity) space.move(key, withoutValue, "always")
   space.counts[allowStale ? "hits" : "misses"]++
   return allowStale ? [payloadOf(row.value), 1] : undefined
@@ -98,7 +98,7 @@ const count = (space: Space, key: string, by: number, ttl: number | undefined): 
   const row = findFresh(space, key, false)
   const before = row === undefined ? 0 : numberIn(row.value.bytes)
   if (before === undefined) throw new Refused("NotANumber", "the value is not a number")
-  // Without `+ 0` the sum may be -0, which JSON does not have.
+  // Without `+ 0` the sum may be -0, which JSON cannot represent.
   const sum = before + by + 0
   if (!Number.isFinite(sum)) throw new Refused("NotANumber", "the sum is not a finite number")
   const bytes = Envelope.encode(Codec.default.encode(sum), Codec.default.name, { cost: 0, tags: [] })

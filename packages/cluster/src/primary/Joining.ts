@@ -2,8 +2,8 @@
  * The rule of the cache by itself that goes beyond the contract: later callers join a forced load, whether they force one
  * themselves or not.
  *
- * By the contract a fresh value is a hit, and a caller who forces leads. A caller who joins is a follower of the forced
- * load instead, and gets its value or its failure.
+ * By the contract a fresh value is a hit, and a caller that forces leads. A caller that joins is a follower of the
+ * forced load instead, and gets its value or its failure.
  */
 import { type Acquired, type AcquireOptions, Entry, Token } from "@cache-locking/core"
 import type { Holder } from "./LeaseTable.ts"
@@ -25,10 +25,10 @@ export interface Known {
   readonly write: number
 }
 
-/** For a look at what the contract would answer: no lease is granted. */
+/** Computes the contract's answer without granting a lease. */
 const noToken = (): Token => Token("")
 
-/** The answer to a caller who joins; `undefined` where the contract's answer holds. */
+/** The answer to a caller that joins; `undefined` where the contract's answer holds. */
 export const join = (
   { entry, holder, write }: Known,
   at: number,

@@ -1,6 +1,6 @@
 /**
- * The leases and cooldowns of a namespace, and which link holds which lease. They are kept apart from the values, so that
- * no traffic evicts a lease that still holds.
+ * The leases and cooldowns of a namespace, and the links that hold the leases. They are kept apart from the values, so
+ * that no traffic evicts a live lease.
  */
 import { Entry, type Token } from "@cache-locking/core"
 
@@ -8,11 +8,14 @@ import { Entry, type Token } from "@cache-locking/core"
 export interface Holder {
   readonly link: string
   readonly token: Token
-  /** The lease was taken by force: callers who join wait for this load, even though an older value may be fresh. */
+  /**
+   * True when the lease was taken by force: callers that join wait for this load, even though an older value may be
+   * fresh.
+   */
   readonly forced: boolean
 }
 
-/** All that is known of a key except its value. */
+/** Everything known of a key except its value. */
 interface Row {
   readonly entry: Entry.Entry
   readonly holder: Holder | undefined
@@ -20,7 +23,7 @@ interface Row {
 
 export class LeaseTable {
   private readonly rows = new Map<string, Row>()
-  /** The sweep goes round and round: from the start it would pass over all that was deleted, each time. */
+  /** Visits the rows again and again. A sweep from the start would step over all deleted rows each time. */
   private cursor = this.rows.entries()
 
   get(key: string): Entry.Entry | undefined {
@@ -29,7 +32,7 @@ export class LeaseTable {
 
   /** Keeps a lease or a cooldown. A lease that is renewed keeps its holder. */
   set(key: string, entry: Entry.Entry, at: number): void {
-    // Each addition looks at two rows and removes those that have expired.
+    // Each addition visits two rows and removes those that have expired.
     for (let i = 0; i < 2; i++) this.sweep(at)
     const holder = this.rows.get(key)?.holder
     this.rows.set(key, { entry, holder: holder?.token === entry.lease?.token ? holder : undefined })
@@ -69,7 +72,7 @@ export class LeaseTable {
     return this.rows.keys()
   }
 
-  /** Removes what has expired. Returns when the next row expires. */
+  /** Removes the expired rows. Returns the instant at which the next row expires. */
   purge(at: number): number {
     let next = Infinity
     for (const [key, { entry }] of this.rows) {

@@ -6,7 +6,7 @@ import { now, type Space } from "./Space.ts"
 /** Keys in one page. */
 const pageKeys = 1_000
 
-/** Listings that one link may have open. The oldest goes first. */
+/** Listings that one link may have open. The oldest is dropped first. */
 const maxListings = 64
 
 interface Listing {

@@ -1,5 +1,6 @@
 /**
- * The primary: it owns the namespaces, answers every link, and gives back what a link held as soon as the link is closed.
+ * The primary: it owns the namespaces, answers every link, and gives back a link's leases as soon as the link is
+ * closed.
  */
 import cluster, { type Worker } from "node:cluster"
 import { randomUUID } from "node:crypto"
@@ -25,7 +26,7 @@ import { run } from "./Verbs.ts"
 export interface PrimaryStats {
   /** Links that are open. */
   readonly links: number
-  /** Messages on the same channels that were not ours, or not well formed. */
+  /** Messages on the same channels that were foreign or malformed. */
   readonly ignored: number
   /** Namespaces that were opened. */
   readonly namespaces: number
@@ -79,7 +80,7 @@ export class Primary {
     const channel: Channel = { port: portOf(given), links: new Map(), unlisten: () => {} }
     channel.unlisten = channel.port.listen((message) => this.receive(channel, message), end)
     this.channels.set(given, channel)
-    // A worker that was there first waits for it.
+    // A worker that started before the primary waits for it.
     this.announce(channel, ["announce", this.id])
     return end
   }

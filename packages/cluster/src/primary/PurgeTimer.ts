@@ -5,7 +5,7 @@ export class PurgeTimer {
   private timer: NodeJS.Timeout | undefined
   /** Milliseconds that the last purge took. */
   private took = 0
-  /** Removes what has expired, and returns when the next entry expires. */
+  /** Removes the expired entries, and returns the instant at which the next one expires. */
   private readonly purge: () => number
 
   constructor(purge: () => number) {

@@ -1,4 +1,4 @@
-/** Why a call failed in the primary. */
+/** The reason for which a call failed in the primary. */
 import type { Fault } from "../wire/Wire.ts"
 
 /** Thrown by a verb that refuses its call. */

@@ -19,7 +19,7 @@ interface Row extends Entry.Kept {
   readonly write: number
 }
 
-/** A part of what is kept of a key. */
+/** A part of a key's state. */
 export interface KeptRecord {
   readonly name: string
   /** Milliseconds until a timer removes it; `Infinity` if no timer does. */
@@ -38,7 +38,7 @@ export interface SpaceStats {
   readonly size: number
 }
 
-/** Tells a key's watchers of a change: after every move, after none, or after those that return true. */
+/** Notifies a key's watchers of a change: after every move, after none, or after those that return true. */
 type Notify = "always" | "never" | "if true"
 
 /** Milliseconds of a clock that never goes back. */
@@ -47,7 +47,7 @@ export const now = (): number => Math.floor(performance.now())
 export class Space {
   /** The bounds that the namespace was opened with, which later ones are compared with. */
   readonly declared: SpaceBounds
-  /** The bounds of now. */
+  /** The present bounds. */
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
   readonly watchers = new Watchers()
@@ -121,7 +121,7 @@ export class Space {
     }
   }
 
-  /** Most values of a namespace live equally long: they share one object for it. */
+  /** Most values of a namespace have the same lifetime, and share one object for it. */
   private shared(lifetime: Lifetime): Lifetime {
     const { fresh, stale } = this.lifetime
     if (lifetime.fresh !== fresh || lifetime.stale !== stale) this.lifetime = lifetime
@@ -220,7 +220,7 @@ export class Space {
     return { count, next }
   }
 
-  /** All that is kept of a key, expired or not, for tests that look behind the verbs. */
+  /** The whole state of a key, expired or not, for tests that look behind the verbs. */
   recordsOf(key: string): ReadonlyArray<KeptRecord> {
     const [row, leased] = [this.values.peek(key), this.leases.get(key)]
     const at = now()

@@ -1,6 +1,6 @@
 /**
- * The options by which a namespace keeps its values: those of `lru-cache`, checked once. Two sides that open the same
- * namespace must agree on them.
+ * The options of a namespace, which are those of `lru-cache`, checked once. Two sides that open the same namespace
+ * must agree on them.
  */
 import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"

@@ -1,4 +1,4 @@
-/** All that a link may call, by name. */
+/** All verbs that a link may call, by name. */
 import { finite, text } from "./Arguments.ts"
 import { cacheVerbs } from "./CacheVerbs.ts"
 import { contractVerbs } from "./ContractVerbs.ts"

@@ -7,7 +7,7 @@ import { type Frame, type Mode, version, writeFrame } from "./Wire.ts"
 
 /** Messages that a channel may have to take at once. */
 const maxMessages = 2
-/** Items in one message. A thousand small ones are sent as fast as one; more would only make the other end wait. */
+/** Items in one message. A thousand small items are sent as fast as one; more would only make the other end wait. */
 const maxItems = 1_000
 
 export class SendQueue<Item> {
@@ -15,7 +15,7 @@ export class SendQueue<Item> {
   private readonly port: Port
   private readonly to: Frame<Item>["to"]
   private readonly link: string
-  /** False for an item that nobody needs any more: it is not sent. */
+  /** False for an item that is no longer needed: it is not sent. */
   private readonly isWanted: (item: Item) => boolean
   private items: Array<Item> = []
   private scheduled = false

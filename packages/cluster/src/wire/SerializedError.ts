@@ -1,5 +1,5 @@
 /**
- * Errors on their way from one process to another: name, message, code, stack and causes.
+ * Errors that travel from one process to another: name, message, code, stack and causes.
  *
  * The other end does not know their classes. Match such an error by name, code or tag, not by `instanceof`.
  */
@@ -28,7 +28,7 @@ export const serializeError = (error: Error, depth = 0): SerializedError => {
   }
 }
 
-/** The inverse. Never throws, whatever arrived. */
+/** The inverse. Never throws, whatever the input. */
 export const deserializeError = (serialized: SerializedError, depth = 0): Error => {
   const { cause, code, message, name } = serialized
   const error = new Error(String(message))

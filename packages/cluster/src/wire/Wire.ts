@@ -1,18 +1,18 @@
 /**
  * The protocol between the primary and its clients: versioned, and checked item by item where it arrives.
  *
- * Everything a user keeps travels as bytes. A channel that keeps structures (`serialization: "advanced"`, a `MessagePort`)
+ * All values of users travel as bytes. A channel that keeps structures (`serialization: "advanced"`, a `MessagePort`)
  * carries a frame as it is. On a channel that knows only JSON, marks stand for what JSON lacks: bytes become base64.
  */
 import type { SerializedError } from "./SerializedError.ts"
 
-/** Both ends must have the same. */
+/** Both ends must have the same version. */
 export const version = 1
 
 /** The form in which a channel carries frames. */
 export type Mode = "structured" | "text"
 
-/** Why the primary did not carry out a call. */
+/** The reason for which the primary did not carry out a call. */
 export interface Fault {
   readonly reason: "NotANumber" | "TooLarge" | "Namespace" | "Malformed" | "Failed"
   readonly message: string
@@ -52,7 +52,7 @@ export interface Frame<Item> {
 /** A frame, a frame of another version, or a message that is not ours. */
 export type Received = Frame<unknown> | "foreign" | "version"
 
-/** Reads whatever came out of a channel. Never throws. */
+/** Reads any message of a channel. Never throws. */
 export const readFrame = (message: unknown, end: Frame<unknown>["to"]): Received => {
   if (typeof message !== "object" || message === null) return "foreign"
   const frame = message as Partial<Record<keyof Frame<unknown>, unknown>>

@@ -1,5 +1,5 @@
 /**
- * The little that the adapter needs of a Redis client, in bytes and without types of either client.
+ * The part of a Redis client that the adapter needs, in bytes and without the types of either client.
  *
  * Names given to `get` and `evaluate` get the client's own key prefix put before them, by the client
  * or by the port; `keyPrefix` says which, for channels and SCAN, where no client does it.
