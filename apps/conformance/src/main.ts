@@ -1,9 +1,9 @@
 /**
  * Tests every adapter with the conformance kit, on real servers, and records the results.
  *
- *   node src/main.ts [setup ...]   tests these setups, or all; writes capabilities.json and the README's table
- *   node src/main.ts --check       only says whether the two are up to date
- *   node src/main.ts --list        prints the names of the setups
+ *   node src/main.ts [setup ...] tests these setups, or all; writes capabilities.json and the README's table
+ *   node src/main.ts --check only checks that the two are up to date node src/main.ts --list prints the names
+ *   of the setups
  */
 import { parseArgs } from "node:util"
 import { check, Report } from "@cache-locking/conformance-kit"

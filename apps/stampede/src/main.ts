@@ -29,7 +29,7 @@ const run = async (settings: Settings): Promise<number> => {
   // With --json, standard output is the document alone.
   using screen = new Screen(settings.json ? process.stderr : process.stdout, settings)
   const outcome = await Stampede.run(settings, screen, interruption.signal).catch((error: unknown) => {
-    // Whatever breaks after a signal breaks because of it.
+    // An error after a signal is a consequence of the signal.
     throw interruption.signal.aborted ? interruption.signal.reason : error
   })
   if (settings.report !== undefined) await writeFile(settings.report, report(outcome, settings.report))

@@ -1,6 +1,4 @@
-/**
- * Stories from seeds.
- */
+/** Makes stories from seeds. */
 import { Random } from "./Random.ts"
 import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
 

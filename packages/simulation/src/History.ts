@@ -1,5 +1,5 @@
 /**
- * The record of a simulation: what the callers saw, and what really happened.
+ * The record of a simulation: the answers of the callers, and the events behind them.
  */
 import type { Answer } from "@cache-locking/core"
 
@@ -49,7 +49,7 @@ export interface Fill {
   readonly value: Versioned
 }
 
-/** A lease that nobody worked under, although its process lived. */
+/** A lease without a load, although its process was alive. */
 export interface OrphanedLease {
   readonly key: string
   readonly process: number
@@ -71,6 +71,6 @@ export interface History {
   readonly fills: Array<Fill>
   readonly orphans: Array<OrphanedLease>
   readonly faults: Array<Fault>
-  /** Left when everything should be over. */
+  /** The flights that were left when everything should have ended. */
   leftFlights: number
 }

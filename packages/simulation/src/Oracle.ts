@@ -17,13 +17,13 @@ export interface Violation {
   readonly message: string
 }
 
-/** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between looks. */
+/** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between checks. */
 const slack = 60
 
 /** Milliseconds after which a follower is awake, counted from the fill, without any fault. */
 const wakeBound = 1_000
 
-/** Milliseconds after which a lease that nobody works under is given back, counted without faults. */
+/** Milliseconds after which a lease without a load is given back, counted without faults. */
 const orphanBound = 1_000
 
 export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [

@@ -92,7 +92,7 @@ export class Process {
     })
   }
 
-  /** Runs something when the process is able to: not while it stands still, and never once it is dead. */
+  /** Runs a function when the process is able to: not while it is paused, and never once it is dead. */
   private deliver(run: () => void): void {
     if (this.dead) return
     if (this.time.now < this.pausedUntil) this.waitingForResume.push(run)
@@ -242,7 +242,7 @@ export class Process {
     )
   }
 
-  /** An adapter over a store that only writes if nothing changed. */
+  /** An adapter over a store that only writes if the record is unchanged. */
   private conditional(): Adapter {
     const { store } = this
     return ConditionalStore.make<number>({

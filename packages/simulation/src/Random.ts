@@ -1,5 +1,5 @@
 /**
- * Chance from a seed: mulberry32, by Tommy Ettinger. Its period of 2³² is long enough for one history.
+ * Random numbers from a seed: mulberry32, by Tommy Ettinger. Its period of 2³² is long enough for one history.
  */
 export class Random {
   private state: number

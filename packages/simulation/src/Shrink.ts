@@ -1,5 +1,5 @@
 /**
- * Shrinks a story to the few events that a person reads: delta debugging, after Zeller and Hildebrandt (2002), by halves.
+ * Shrinks a story to the few events that matter: delta debugging, after Zeller and Hildebrandt (2002), by halves.
  */
 import type { Event, Story } from "./Story.ts"
 

@@ -4,7 +4,7 @@
 import { Entry, Token } from "@cache-locking/core"
 import type { VirtualTime } from "./VirtualTime.ts"
 
-/** Hears of a key that changed, in the store. */
+/** Receives each key that changed in the store. */
 export type Subscriber = (key: string) => void
 
 export class Store {
@@ -14,7 +14,7 @@ export class Store {
   private readonly time: VirtualTime
   private grants = 0
   private writes = 0
-  /** True while it refuses everybody. */
+  /** True while it refuses all requests. */
   refusing = false
 
   constructor(time: VirtualTime) {
@@ -68,7 +68,7 @@ export class Store {
     this.write(key, undefined)
   }
 
-  /** The living leases, by the store's clock. */
+  /** The live leases, by the store's clock. */
   leases(): ReadonlyArray<{ readonly key: string; readonly owner: string }> {
     return [...this.entries].flatMap(([key, entry]) => {
       const { lease } = Entry.read(entry, this.time.now)

@@ -1,5 +1,5 @@
 /**
- * Kept stories: what the simulation, or a person, once found, shrunk to the events that matter.
+ * Kept stories, which the simulation or a person once found, shrunk to the events that matter.
  */
 import { defaults, type Story } from "./Story.ts"
 
@@ -7,7 +7,9 @@ export interface KeptStory {
   readonly name: string
   /** The rule that the story breaks, or broke. */
   readonly breaks: string
-  /** True while the fault is known and not mended: the story must still break its rule, so that a mended one is noticed. */
+  /**
+   * True while the fault is known and not mended. The story must then still break its rule, so that a fix is noticed.
+   */
   readonly open: boolean
   readonly story: Story
 }

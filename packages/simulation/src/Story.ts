@@ -1,5 +1,5 @@
 /**
- * A story: processes over one store, the calls that they make, and the faults that befall them.
+ * A story: processes over one store, their calls, and the faults that they meet.
  *
  * A story holds events and no seed, so it means the same after any change of the generator. All times are milliseconds.
  */
@@ -41,9 +41,9 @@ export interface CacheSettings {
 export type Event = { readonly at: number } & (
   | { readonly do: "get-or-set" | "refresh"; readonly process: number; readonly key: string; readonly takes: number }
   | { readonly do: "get"; readonly process: number; readonly key: string }
-  /** The origin changes, and the process then makes the cache follow. */
+  /** The origin changes, and the process then updates the cache. */
   | { readonly do: "change"; readonly process: number; readonly key: string; readonly by: "delete" | "set" | "tag" }
-  /** The process stands still: nothing arrives, no timer rings. */
+  /** The process is paused: it receives nothing, and no timer fires. */
   | { readonly do: "pause"; readonly process: number; readonly for: number }
   | { readonly do: "kill" | "close"; readonly process: number }
   /** The process's wall clock steps. */
@@ -59,9 +59,9 @@ export type Event = { readonly at: number } & (
     }
   /** Messages are lost. */
   | { readonly do: "lose"; readonly process: number; readonly verb: Verb; readonly leg: Leg; readonly for: number }
-  /** The store refuses everybody. */
+  /** The store refuses all requests. */
   | { readonly do: "refuse"; readonly for: number }
-  /** The store forgets a record, as an eviction does. */
+  /** The store loses a record, as by an eviction. */
   | { readonly do: "forget"; readonly key: string }
 )
 
@@ -71,7 +71,7 @@ export interface Story {
   readonly settings: CacheSettings
   /** Milliseconds that each message takes. */
   readonly delay: number
-  /** Milliseconds after which a process gives an answer up. */
+  /** Milliseconds after which a process no longer waits for an answer. */
   readonly commandTimeout: number
   readonly events: ReadonlyArray<Event>
 }

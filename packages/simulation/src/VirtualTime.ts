@@ -10,7 +10,7 @@ export interface Timer {
 interface Due {
   readonly at: number
   readonly order: number
-  /** True for an event that only looks: nothing has to settle after it. */
+  /** True for an event that only observes: nothing has to settle after it. */
   readonly looks: boolean
   run: (() => void) | undefined
 }
@@ -91,7 +91,7 @@ export class VirtualTime {
   }
 }
 
-/** Lets fibers and promises do everything that needs no time. */
+/** Lets fibers and promises do all work that needs no time. */
 const settle = async (): Promise<void> => {
   for (let round = 0; round < roundsPerEvent; round++) await new Promise((resolve) => setImmediate(resolve))
 }

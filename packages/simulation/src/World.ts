@@ -12,7 +12,7 @@ import { Store } from "./Store.ts"
 import type { Event, Story } from "./Story.ts"
 import { VirtualTime } from "./VirtualTime.ts"
 
-/** Milliseconds between looks at the leases. */
+/** Milliseconds between checks of the leases. */
 const lookEvery = 25
 
 /** Milliseconds after the last event and the last bound in which everything has to end. */
@@ -26,7 +26,7 @@ class World {
   private readonly processes: ReadonlyArray<Process>
   private readonly versions = new Map<string, number>()
   private readonly story: Story
-  /** Since when a living process's lease has had nobody who works under it, by key and owner. */
+  /** The time since which a lease of a live process has had no load, by key and owner. */
   private readonly idleLeases = new Map<
     string,
     { readonly key: string; readonly process: number; readonly from: number }
@@ -145,7 +145,7 @@ class World {
     })
   }
 
-  /** Reads the origin at once, and takes its time to answer: the slowest reader of all. */
+  /** Reads the origin at once and answers later, as the slowest possible reader does. */
   private load(process: Process, key: string, takes: number): Effect.Effect<Versioned> {
     return Effect.suspend(() => {
       const load: Load = {

@@ -1,4 +1,4 @@
-/** How one adapter on one backend is opened for the conformance kit. */
+/** Opens one adapter on one backend for the conformance kit. */
 import type { Claims, Setup, Stall } from "@cache-locking/conformance-kit"
 import {
   type Controls,
@@ -33,7 +33,7 @@ export interface AdapterSetup {
   readonly title: string
   /** The package of the adapter. */
   readonly package: string
-  /** Starts what is needed, for as long as the scope. */
+  /** Starts the servers that it needs, for as long as the scope. */
   readonly open: Effect.Effect<Opened, NotRun, Scope.Scope>
 }
 

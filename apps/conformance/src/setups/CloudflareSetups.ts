@@ -12,7 +12,7 @@ const claims: Claims = { ...noClaims, keys: true, acquireMany: true, deleteMany:
 
 const table = "conformance"
 
-/** The lease's row of a key. D1 expires nothing by itself: an expired row is one that a sweep may take. */
+/** The lease's row of a key. D1 expires nothing by itself: an expired row is one that a sweep may remove. */
 const recordsOf = (database: ReturnType<typeof WorkersBridge.d1>): Records => {
   const sql = `SELECT expires_at, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now FROM ${table} WHERE key = ?1`
   return (key) =>

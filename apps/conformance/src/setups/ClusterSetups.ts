@@ -11,7 +11,7 @@ import { tiered } from "./Tiered.ts"
 export type ToPrimary =
   | { readonly name: "serve"; readonly port: MessagePort }
   | { readonly name: "look"; readonly namespace: string; readonly key: string; readonly answer: MessagePort }
-  /** The thread sets the flag when it stands still, and goes on when the flag is set again. */
+  /** The thread sets the flag when it has stopped, and goes on when the flag is set again. */
   | { readonly name: "stop"; readonly flag: Int32Array<SharedArrayBuffer> }
 
 const claims: Claims = {
@@ -32,7 +32,7 @@ const script = new URL(import.meta.url.endsWith(".ts") ? "./primary.ts" : "./pri
 const tell = (primary: Worker, message: ToPrimary, ...moved: ReadonlyArray<MessagePort>): void =>
   primary.postMessage(message, moved)
 
-/** One worker's adapter, and what ends its link. */
+/** One worker's adapter, and the function that ends its link. */
 const peerOf = (primary: Worker) => {
   const { port1, port2 } = new MessageChannel()
   tell(primary, { name: "serve", port: port1 }, port1)
@@ -50,7 +50,7 @@ const look = async (primary: Worker, key: string): Promise<ReadonlyArray<StoredR
   return records
 }
 
-/** Completes when the thread stands still, and answers with what lets it go on. */
+/** Completes when the thread has stopped, and returns the function that lets it go on. */
 const stop = async (primary: Worker): Promise<() => void> => {
   const flag = new Int32Array(new SharedArrayBuffer(4))
   tell(primary, { name: "stop", flag })

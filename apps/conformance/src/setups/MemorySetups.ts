@@ -15,7 +15,7 @@ import { type AdapterSetup, type AdapterSetups, noClaims } from "./AdapterSetup.
 
 const claims: Claims = { ...noClaims, watch: true, keys: true, changes: true, clock: "process" }
 
-/** A near tier learns of everything but a `touch` within the turn of the event loop. */
+/** A near tier learns of everything except a `touch` within the turn of the event loop. */
 const nearClaims = { hitUnsafe: { lag: 1 }, close: true }
 
 const inProcess = (title: string, open: () => Setup): AdapterSetup => ({
@@ -85,7 +85,7 @@ const makeValues = (): ValueStore.ValueStore => {
   }
 }
 
-/** The adapter of a store outside the process: it reports no changes and answers bytes. */
+/** The adapter of a store outside the process: it reports no changes and returns bytes. */
 const asRemote = ({
   changes: _,
   hitUnsafe: __,
@@ -118,7 +118,7 @@ export const memorySetups: AdapterSetups = {
     return { name: "memory-values", peers: () => ({ here: peer(), there: peer() }), claims }
   }),
 
-  // Two processes, each with a near tier of its own. The store tells them of changes at once.
+  // Two processes, each with a near tier of its own. The store reports changes to them at once.
   "memory-tiered": inProcess("Any store with a near tier in front (`Tiered`)", () => {
     const far = MemoryAdapter.make()
     const peer = () => Tiered.make([{ maxEntries: 1_000 }, { ...far, identity: {} }])
@@ -129,7 +129,7 @@ export const memorySetups: AdapterSetups = {
     }
   }),
 
-  // Two processes that tell each other of changes over a bus.
+  // Two processes that report changes to each other over a bus.
   "memory-tiered-bus": inProcess("Any store with a near tier and a bus (`Tiered`)", () => {
     const [far, bus] = [MemoryAdapter.make(), Bus.inProcess()]
     const peer = () => Tiered.make([{ maxEntries: 1_000 }, asRemote(far)], { bus, heartbeat: 50 })

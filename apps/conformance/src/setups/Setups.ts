@@ -1,4 +1,4 @@
-/** The setups that there are: one for each adapter and backend. */
+/** All setups: one for each adapter and backend. */
 import type { AdapterSetups } from "./AdapterSetup.ts"
 import { bucketSetups } from "./BucketSetups.ts"
 import { cloudflareSetups } from "./CloudflareSetups.ts"

@@ -5,7 +5,7 @@ import type { AdapterSetup } from "./AdapterSetup.ts"
 /** Milliseconds that a message of the far tier may take to the other peer, on one machine. */
 const lag = 250
 
-/** Another setup with a near tier in each peer, which the far tier tells of changes. */
+/** Another setup with a near tier in each peer, to which the far tier reports changes. */
 export const tiered = (far: AdapterSetup, name: string): AdapterSetup => ({
   title: `${far.title} with a near tier (\`Tiered\`)`,
   package: "@cache-locking/core",

@@ -20,7 +20,7 @@ export const workerd = (options: Partial<MiniflareOptions> & { readonly script: 
     ({ url }) => url
   )
 
-/** The version of a package, from its manifest: the package itself does not say. */
+/** The version of a package, from its manifest, because the package exports none. */
 const versionOf = (name: string): string => {
   let folder = dirname(createRequire(import.meta.url).resolve(name))
   for (;;) {

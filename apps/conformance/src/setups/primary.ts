@@ -1,4 +1,4 @@
-/** A thread that is the primary: it serves ports, reports what it holds of a key, and stands still on request. */
+/** A thread that is the primary: it serves ports, reports its records of a key, and stops on request. */
 import { parentPort } from "node:worker_threads"
 import { Cluster } from "@cache-locking/cluster"
 import type { ToPrimary } from "./ClusterSetups.ts"

@@ -1,5 +1,5 @@
 /**
- * The command line: its options, and what is answered to arguments that cannot be used.
+ * The command line: its options, and the errors for arguments that cannot be used.
  */
 import { accessSync, constants, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -9,7 +9,7 @@ import { scenario, scenarios } from "../scenarios/Scenarios.ts"
 import type { Settings } from "../scenarios/Settings.ts"
 import { store as storeNamed, storeOf, stores } from "../stores/Stores.ts"
 
-/** Nothing is run: the message is the help text or says what is wrong with the arguments. */
+/** Nothing is run: the message is the help text, or names the fault in the arguments. */
 export class EarlyExit extends Error {
   override readonly name = "EarlyExit"
   readonly exitCode: number
@@ -54,7 +54,7 @@ const keys = (text: string): ReadonlyArray<string> => {
   if (names.length <= maxKeys && names.every((name) => name !== "") && new Set(names).size === names.length)
     return names
   throw new InvalidArgumentError(
-    `Accepted: how many, from 1 to ${maxKeys}, or different names separated by commas, such as user:1,user:2.`
+    `Accepted: a number from 1 to ${maxKeys}, or different names separated by commas, such as user:1,user:2.`
   )
 }
 
@@ -72,7 +72,7 @@ const reportFile = (text: string): string => {
     if (!statSync(dirname(path)).isDirectory()) throw new Error("it is not a directory")
     accessSync(dirname(path), constants.W_OK)
   } catch {
-    throw new InvalidArgumentError(`Accepted: a path in a directory that can be written to; ${dirname(path)} is none.`)
+    throw new InvalidArgumentError(`Accepted: a path in a writable directory; ${dirname(path)} is not one.`)
   }
   return path
 }
@@ -86,40 +86,46 @@ const command = (): Command =>
   new Command("stampede")
     .description("Many callers in many processes want one slow value at once, with and without leases.")
     .addOption(
-      new Option("--scenario <name>", "what happens").choices(scenarios.map(({ name }) => name)).default("cold")
+      new Option("--scenario <name>", "the scenario").choices(scenarios.map(({ name }) => name)).default("cold")
     )
     .addOption(
-      new Option("--store <name>", "what they share").choices(stores.map(({ name }) => name)).default("memory")
+      new Option("--store <name>", "the store that the processes share")
+        .choices(stores.map(({ name }) => name))
+        .default("memory")
     )
-    .option("--url <url>", "where the store is, instead of starting one", url)
-    .option("--processes <n>", "how many processes", between(1, 32), 4)
-    .option("--callers <n>", "how many callers in each process", between(1, 10_000), 250)
+    .option("--url <url>", "the address of a store, instead of starting one", url)
+    .option("--processes <n>", "the number of processes", between(1, 32), 4)
+    .option("--callers <n>", "the number of callers in each process", between(1, 10_000), 250)
     .addOption(
-      new Option("--keys <n|names>", "how many hot keys, or their names").argParser(keys).default(["product:1"], "1")
+      new Option("--keys <n|names>", "the number of hot keys, or their names")
+        .argParser(keys)
+        .default(["product:1"], "1")
     )
     .addOption(
-      new Option("--load <duration>", "how long the origin takes").argParser(duration(10, 60_000)).default(200, "200ms")
+      new Option("--load <duration>", "the duration of an origin call")
+        .argParser(duration(10, 60_000))
+        .default(200, "200ms")
     )
     .option(
       "--capacity <n>",
-      "how many calls the origin serves at once; the others queue (default: all)",
+      "the number of calls that the origin serves at once; the others queue (default: all)",
       between(1, 1_000_000)
     )
     .option("--spread <duration>", "callers begin within this time (default: at once)", duration(0, 60_000))
     .option(
       "--lease <duration>",
-      "how long a lease lasts unless renewed (default: 15s, with --kill 1s)",
+      "the duration of a lease without renewal (default: 15s, with --kill 1s)",
       duration(50, 600_000)
     )
     .option("--kill", "kill the process that leads half-way through its load (scenario cold)")
     .option(
       "--swr <duration>",
-      "how long a value may be served stale (scenario expiry; default: 30s)",
+      "the time for which a value may be served stale (scenario expiry; default: 30s)",
       duration(1_000, 3_600_000)
     )
     .option(
       "--cooldown <duration>",
-      "how long nobody may try again after a failure (scenario failing; default: 500ms)",
+      "the time after a failure in which nobody may try again (scenario failing; default: 500ms)",
       duration(50, 60_000)
     )
     .option(
@@ -130,7 +136,7 @@ const command = (): Command =>
     )
     .option("--no-report", "write no report")
     .option("--json", "print everything as JSON on standard output")
-    .option("--check", "only the run with leases, and whether it kept its promises")
+    .option("--check", "only the run with leases, and a check of its promises")
     .helpOption("-h, --help", "show this text")
     .addHelpText("after", catalogue("Scenarios", scenarios))
     .addHelpText("after", catalogue("Stores", stores))
@@ -166,7 +172,7 @@ export const parse = (argv: ReadonlyArray<string>, environment: Environment = pr
     stampede.parse([...argv], { from: "user" })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    // A URL may hold a password.
+    // A URL may contain a password.
     throw new EarlyExit(printed.trimEnd().replace(/\/\/[^@\s'/]*@/g, "//…@"), error.exitCode === 0 ? 0 : 2)
   }
   return settings(stampede, stampede.opts<Raw & Record<string, unknown>>(), environment)

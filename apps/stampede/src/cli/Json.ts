@@ -1,5 +1,5 @@
 /**
- * The outcome for machines.
+ * The outcome as JSON.
  */
 import { role } from "../recording/Band.ts"
 import { eventLog } from "../recording/EventLog.ts"

@@ -1,8 +1,8 @@
 /**
  * Requests and notifications between a parent and its child process, over Node's own IPC.
  *
- * Everything that is sent in one turn of the event loop travels as one message: a stampede would otherwise spend its time
- * on a thousand small ones. Others may use the same port: messages without this channel's mark are theirs.
+ * Everything that is sent in one turn of the event loop travels as one message: a stampede would otherwise spend its
+ * time on a thousand small ones. Other code may use the same port: messages without this channel's mark belong to it.
  */
 
 /** The verbs that one side understands: requests as `[body, answer]`, notifications as `body`. */
@@ -17,7 +17,7 @@ type Message =
   | { readonly kind: "failure"; readonly id: number; readonly message: string }
   | { readonly kind: "tell"; readonly verb: string; readonly body: unknown }
 
-/** The messages of one turn, under a name that nobody else uses. */
+/** The messages of one turn, under a name that no other code uses. */
 interface Batch {
   readonly stampede: ReadonlyArray<Message>
 }
@@ -44,7 +44,7 @@ class Disconnected extends Error {
   }
 }
 
-/** One end. `Theirs` is what the other side understands, `Ours` what this side does. */
+/** One end. `Theirs` are the verbs of the other side, `Ours` those of this side. */
 export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   private readonly port: Port
   private readonly pending = new Map<number, Pending>()
@@ -97,7 +97,7 @@ export class Channel<Theirs extends Protocol, Ours extends Protocol> {
   private flush(): void {
     const batch: Batch = { stampede: this.outbox }
     this.outbox = []
-    // Nothing reaches a killed process, and that is no error.
+    // A killed process receives nothing, and that is not an error.
     if (this.port.connected) this.port.send?.(batch, undefined, undefined, () => {})
   }
 

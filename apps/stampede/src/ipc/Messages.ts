@@ -5,7 +5,7 @@ import type { CallerRecord, Observation } from "../recording/Recording.ts"
 import type { Address } from "../stores/Store.ts"
 import type { Channel } from "./Channel.ts"
 
-/** The origin's answer: a value that says how current it is, or a failure. */
+/** The origin's answer: a value with its version, or a failure. */
 export type OriginAnswer =
   | { readonly ok: true; readonly value: OriginValue }
   | { readonly ok: false; readonly message: string }
@@ -25,7 +25,7 @@ export interface WorkerConfig {
   readonly address: Address
   readonly prefix: string
   readonly keys: ReadonlyArray<string>
-  /** For each caller, which key it wants and how many milliseconds after the start. */
+  /** For each caller, its key and the milliseconds after the start at which it asks. */
   readonly callers: ReadonlyArray<{ readonly key: number; readonly after: number }>
   readonly policy: Policy
   /** True for a near tier in each process. */
@@ -63,7 +63,7 @@ export interface ToWorker {
     /** Asks for the keys until the near tier answers without a command. */
     readonly warm: readonly [undefined, undefined]
     readonly delete: readonly [{ readonly key: string }, undefined]
-    /** Answers when this worker holds no lease any more, with the adapter's verbs so far. */
+    /** Answers when this worker no longer holds a lease, with the adapter's verbs so far. */
     readonly settle: readonly [undefined, { readonly verbs: ReadonlyArray<string> }]
     /** The records of all callers that have an answer. Asked at the end: sending them would delay callers. */
     readonly callers: readonly [undefined, ReadonlyArray<CallerRecord>]

@@ -55,7 +55,7 @@ export const bands = (recording: Recording, until: number): ReadonlyArray<Band> 
 
 type Caller = Omit<Row, "load">
 
-/** A caller that died or got an error cannot say which origin call was its own: one that fits is as good. */
+/** A caller that died or got an error cannot name its own origin call: any one that fits is drawn. */
 const guess = ({ begin, end, ended }: Caller, loads: ReadonlyMap<number, Load>): Load | undefined => {
   if (ended === "answered") return undefined
   for (const load of loads.values()) if (load.begin >= begin && (load.end ?? end) <= end) return load
@@ -72,7 +72,8 @@ function* callers(
     const { begin, call, end, how } = caller
     yield { call, row: { begin, end, ended: how === "failed" ? "failed" : "answered" } }
   }
-  // A process sends the records of its callers at the end. Until then only their begin and the number of answers are known.
+  // A process sends the records of its callers at the end. Until then only their beginnings and the number of answers
+  // are known.
   if (callers.length > 0) return
   const ended = killedAt !== undefined ? "died" : answered >= began.length ? "answered" : "unanswered"
   const end = killedAt ?? (ended === "answered" ? answeredAt : until)

@@ -1,5 +1,5 @@
 /**
- * The record of one run. Everything that is shown is made from it. Instants are milliseconds of the machine's monotonic
+ * The record of one run. Everything shown is derived from it. Instants are milliseconds of the machine's monotonic
  * clock.
  */
 

@@ -85,7 +85,7 @@ const waits = (rows: ReadonlyArray<Drawn>, beside: ReadonlyArray<Drawn>, top: nu
   const who = counted(rows.length, "caller")
   const text = `${others}${who} ${rows.length === 1 ? "waits" : "wait"}`
   const answer = rows.every(({ row }) => row.ended === "failed") ? "given the error" : "answered"
-  // Callers that hardly waited leave no room for a text inside.
+  // Bands of callers that hardly waited have no room for a text inside.
   const isBrief = room.right - room.left < 60 && height >= 13
   return all(
     callers(rows, top, height),

@@ -1,5 +1,6 @@
 /**
- * One run of one contender: its processes are started, configured, given the start and closed. What happens is recorded.
+ * One run of one contender: starts its processes, configures them, gives the start, and closes them. Records all
+ * events.
  */
 import { setTimeout as pause } from "node:timers/promises"
 import type { Policy, Priming, WorkerConfig } from "../ipc/Messages.ts"
@@ -21,7 +22,7 @@ const extraTime = 15_000
 /** A value that was set with the shortest lifetime is certainly expired after this. */
 const expiry = 20
 
-/** Sent commands have passed their counter after this. */
+/** After this time, all sent commands have passed their counter. */
 const passing = 30
 
 interface Parts {
@@ -211,7 +212,7 @@ export class Run {
     })
   }
 
-  /** Everything that the stampede began has ended: counts the commands, and looks at what is left in the cache. */
+  /** Everything that the stampede began has ended: counts the commands, and reads the versions in the cache. */
   private async settle(): Promise<undefined> {
     const verbs = new Map<number, ReadonlyArray<string>>()
     await this.workers.mapAlive(async (worker) => {
@@ -229,7 +230,7 @@ export class Run {
     return undefined
   }
 
-  /** Kills or deletes half-way through the load that has just begun, if the scenario wants that. */
+  /** Kills or deletes half-way through the load that has just begun, if the scenario says so. */
   private intervene(load: Load): void {
     const { scenario, settings } = this.parts
     const first = load.call === 1

@@ -13,7 +13,7 @@ import { Run } from "./Run.ts"
 
 export interface Outcome {
   readonly settings: Settings
-  /** Names the store and its place. */
+  /** Names the store and its address. */
   readonly store: string
   readonly recordings: ReadonlyArray<Recording>
   readonly figures: ReadonlyArray<Figures>

@@ -6,7 +6,7 @@ import type { Settings } from "./Settings.ts"
 /** Milliseconds for which the cached value is fresh. */
 const fresh = ({ load }: Settings): number => 10 * load + 500
 
-/** Callers keep coming until the other contenders have loaded again, too. */
+/** Callers keep arriving until the other contenders have loaded again, too. */
 const until = (settings: Settings): number => fresh(settings) + 2 * settings.load
 
 /** Fewer callers and shorter loads need a larger beta, so that one of them refreshes well before the expiry. */
@@ -18,7 +18,7 @@ export const Early: Scenario = {
   name: "early",
   summary: "a hot value nears its expiry under steady callers, and is refreshed before",
   description: (settings) =>
-    `${settings.keys.length === 1 ? "A hot value expires" : "Hot values expire"} in ${setting(fresh(settings))}, while callers keep coming. The closer the expiry, the more likely it is that a caller starts a refresh behind the fresh value.`,
+    `${settings.keys.length === 1 ? "A hot value expires" : "Hot values expire"} in ${setting(fresh(settings))}, while callers keep coming. The closer the expiry, the more likely it is that a caller starts a refresh while the value is still fresh.`,
   options: [],
   after: (caller, settings) => evenly(until(settings), caller, settings),
   primed: (settings) => ({ fresh: fresh(settings), stale: 0, took: settings.load }),

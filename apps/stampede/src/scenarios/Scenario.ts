@@ -1,6 +1,6 @@
 /**
- * A scenario of a stampede: what is cached before, when callers begin, what goes wrong meanwhile, and what must be true
- * at the end if leases keep their promises.
+ * A scenario of a stampede: the cached values before it, the beginnings of the callers, the faults meanwhile, and the
+ * promises of leases, which are checked at the end.
  */
 
 import type { Policy, Priming } from "../ipc/Messages.ts"
@@ -19,9 +19,9 @@ export interface Scenario {
   readonly name: string
   /** A few words for `--help`. */
   readonly summary: string
-  /** Says what is about to happen, in a sentence or two. */
+  /** Describes the scenario in a sentence or two. */
   readonly description: (settings: Settings) => string
-  /** Options that only some scenarios take. */
+  /** Options that only some scenarios have. */
   readonly options: ReadonlyArray<"kill" | "spread" | "swr" | "cooldown">
   /** Milliseconds after the start at which this caller of a process begins. */
   readonly after: (caller: number, settings: Settings) => number

@@ -1,5 +1,5 @@
 /**
- * The scenarios that there are. A new one is a file of its own and a line here; the first is the default.
+ * All scenarios. A new one is a file of its own and a line here; the first is the default.
  */
 
 import { Cold } from "./Cold.ts"

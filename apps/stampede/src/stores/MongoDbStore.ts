@@ -10,8 +10,8 @@ const driverCommands = new Set(["HELLO", "ISMASTER", "ENDSESSIONS"])
 const hostsOf = (url: string): string => /^[^:]+:\/\/(?:[^@/]*@)?([^/?]*)/.exec(url)?.[1] ?? "an unreadable address"
 
 /**
- * The address for a proxy, of a single server past the names that it gives itself. `undefined` where no proxy can count:
- * the driver finds several servers by itself, and what is encrypted cannot be read.
+ * The address for a proxy, of a single server, ignoring the names that the server reports. `undefined` where no proxy
+ * can count: the driver finds several servers by itself, and a proxy cannot read encrypted data.
  */
 const proxyableAddress = (url: string): URL | undefined => {
   if (!url.startsWith("mongodb://") || hostsOf(url).includes(",")) return undefined
@@ -63,7 +63,7 @@ export const MongoDbStore = serverStore({
     const client = new Client(url)
     await client.connect()
     const collection = prefix.replace(/[^\w-]/g, "-")
-    // The stand-in has no change streams. Where there are none, finding that out costs one more command.
+    // The stand-in has no change streams. Where there are none, the check for them costs one more command.
     return { adapter: MongoDbAdapter.make({ client, database, collection }), close: () => client.close() }
   }
 })

@@ -32,7 +32,7 @@ export const PostgresStore = serverStore({
       return {
         title: `Postgres ${String(row?.["version"]).split(" ")[0]}`,
         attach: () =>
-          // A proxy cannot read what is encrypted.
+          // A proxy cannot read encrypted data.
           isEncrypted(address)
             ? uncounted({ url, name: table })
             : counted(

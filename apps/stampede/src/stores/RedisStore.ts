@@ -17,7 +17,7 @@ export const RedisStore = serverStore({
     return {
       title: version === undefined ? "Redis" : `Redis ${version}`,
       attach: () =>
-        // A proxy cannot read what is encrypted.
+        // A proxy cannot read encrypted data.
         address.protocol === "rediss:" ? uncounted({ url }) : counted({ target: targetOf(address, defaultPort) })
     }
   },

@@ -35,7 +35,7 @@ export const S3Store = serverStore({
     return {
       title: server === undefined ? "Bucket" : `Bucket in moto ${server.origin.version}`,
       attach: () =>
-        // A proxy cannot read what is encrypted.
+        // A proxy cannot read encrypted data.
         url.protocol === "s3s:"
           ? uncounted({ url: url.href })
           : counted({ target: targetOf(url, 80), reader: httpCommands })
@@ -56,7 +56,7 @@ export const S3Store = serverStore({
   }
 })
 
-/** Makes sure that the bucket is there and heeds conditions. */
+/** Makes sure that the bucket is there and respects conditions. */
 const prepare = async (url: URL): Promise<void> => {
   const [{ S3Adapter }, { CreateBucketCommand }, client] = await Promise.all([
     import("@cache-locking/s3"),

@@ -1,6 +1,6 @@
 /**
- * What the stores on a real server share: the server is given or started for the run, and each worker reaches it through
- * a proxy of its own, which counts the commands that the worker's connections send.
+ * The common part of the stores on a real server. The server is given or started for the run, and each worker reaches
+ * it through a proxy of its own, which counts the commands that the worker's connections send.
  */
 import type { Controls, FaultProxyOptions, SentCommand } from "@cache-locking/test-servers"
 import type { Address, Attachment, OpenStore, Store } from "./Store.ts"
@@ -13,7 +13,7 @@ interface Definition<S extends Controls> extends Omit<Store, "open"> {
   readonly product: string
   /** Starts a server for the run. */
   readonly start: (servers: Servers) => Promise<S>
-  /** The place of a server, without user and password. */
+  /** The address of a server, without user and password. */
   readonly where: (url: string) => string
   /** Checks that the server at the URL can be used. `server`: the one that was started for the run, if it was. */
   readonly open: (url: string, servers: Servers, server: S | undefined) => Promise<Opened>
@@ -64,7 +64,7 @@ export const targetOf = (url: URL, defaultPort: number): FaultProxyOptions["targ
   url: url.href
 })
 
-/** A way through a proxy that counts. `nameOf`: what a command is called; `undefined`: it does not count. */
+/** Access through a proxy that counts. `nameOf` names a command, or returns `undefined` for one that does not count. */
 export const counted = async (
   options: FaultProxyOptions,
   { name, nameOf = (sent) => sent.name }: Counting = {}
@@ -83,7 +83,7 @@ interface Counting extends Pick<Address, "name"> {
   readonly nameOf?: (sent: SentCommand) => string | undefined
 }
 
-/** A way past any proxy, for connections that no proxy can read. */
+/** Direct access, for connections that no proxy can read. */
 export const uncounted = async (address: Address): Promise<Attachment> => ({
   address,
   reset: () => {},

@@ -1,5 +1,5 @@
 /**
- * A kind of store that a stampede can run on: how the parent opens it, and how a worker reaches it.
+ * A kind of store for stampedes: the parent opens it, and a worker connects to it.
  */
 import type { ChildProcess } from "node:child_process"
 import type { Adapter } from "@cache-locking/core"
@@ -12,7 +12,7 @@ export interface Store {
   readonly protocols: ReadonlyArray<string>
   /** The environment variable that may hold its URL. */
   readonly variable?: string
-  /** In the parent: finds or starts the store. Rejects with an error whose message says what to do. */
+  /** In the parent: finds or starts the store. Rejects with an error whose message names the remedy. */
   readonly open: (url: string | undefined) => Promise<OpenStore>
   /** In a worker: connects to the address, so that the first command need not wait for it. */
   readonly connect: (address: Address, prefix: string) => Promise<Connection>
@@ -20,9 +20,9 @@ export interface Store {
 
 /** An open store. Disposing of it stops what was started for it, and nothing else. */
 export interface OpenStore extends AsyncDisposable {
-  /** Names the store and its place, without secrets. */
+  /** Names the store and its address, without secrets. */
   readonly title: string
-  /** Opens the way for one worker. */
+  /** Gives one worker access. */
   readonly attach: (worker: ChildProcess) => Promise<Attachment>
 }
 
@@ -33,7 +33,7 @@ export interface Address {
   readonly name?: string
 }
 
-/** One worker's way to the store. */
+/** One worker's access to the store. */
 export interface Attachment extends AsyncDisposable {
   readonly address: Address
   /** Forgets the commands counted so far. */
@@ -45,6 +45,6 @@ export interface Attachment extends AsyncDisposable {
 /** A worker's end. */
 export interface Connection {
   readonly adapter: Adapter
-  /** Closes what the adapter itself does not. */
+  /** Closes everything that the adapter itself does not close. */
   readonly close?: () => Promise<unknown>
 }

@@ -1,5 +1,5 @@
 /**
- * The stores that there are. A new one is a line here; the first is the default.
+ * All stores. A new one is a line here; the first is the default.
  */
 import { D1Store, KvStore, R2Store } from "./CloudflareStore.ts"
 import { ClusterStore, MemoryStore } from "./ClusterStore.ts"
@@ -32,5 +32,5 @@ export const store = (name: string): Store => {
   return found
 }
 
-/** The store that a URL is of. */
+/** The store to which a URL belongs. */
 export const storeOf = (url: URL): Store | undefined => stores.find(({ protocols }) => protocols.includes(url.protocol))

@@ -1,5 +1,5 @@
 /**
- * What a person sees in the terminal: the progress of the runs, then the outcome.
+ * The output in a terminal: the progress of the runs, then the outcome.
  */
 import { stripVTControlCharacters } from "node:util"
 import { createLogUpdate } from "log-update"
@@ -130,7 +130,7 @@ export class Screen implements RunListener, Disposable {
     for (const line of this.format.wrap(text)) this.print(style(line))
   }
 
-  /** Prints a text behind a head, with its later lines indented by so many columns. */
+  /** Prints a text after a head, with its later lines indented by this many columns. */
   private item(head: string, width: number, text: string): void {
     const [first = "", ...rest] = this.format.wrap(text, width)
     const bare = stripVTControlCharacters(head)

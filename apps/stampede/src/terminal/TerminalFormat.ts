@@ -1,6 +1,6 @@
 /**
- * What a terminal can show: its width, colours where they are wanted (NO_COLOR, FORCE_COLOR and pipes are respected),
- * and blocks where there is Unicode.
+ * The abilities of a terminal: its width, colours where they are wanted (NO_COLOR, FORCE_COLOR and pipes are
+ * respected), and blocks where there is Unicode.
  */
 import { styleText } from "node:util"
 import isUnicodeSupported from "is-unicode-supported"
@@ -66,7 +66,7 @@ export class TerminalFormat {
     return this.style("dim", text)
   }
 
-  /** Breaks plain text into lines that fit beside an indentation of so many columns. */
+  /** Breaks plain text into lines that fit beside an indentation of this many columns. */
   wrap(text: string, indent = 0): ReadonlyArray<string> {
     const lines: Array<string> = []
     let line = ""

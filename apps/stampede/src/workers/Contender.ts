@@ -1,6 +1,6 @@
 /**
- * The ways of getting a value that are compared. All contenders use the same store, adapter and codec; they differ in
- * who loads.
+ * The contenders: the ways of getting a value that are compared. All use the same store, adapter and codec; they differ
+ * in the callers that load.
  */
 import type { PromiseCache } from "@cache-locking/core/promise"
 import type { OriginValue } from "../ipc/Messages.ts"
@@ -41,7 +41,7 @@ const naive: Contender = {
 const single: Contender = {
   name: "single-flight",
   title: "one flight per process",
-  about: "the same, shared by the callers of one process: what most cache libraries do",
+  about: "the same, shared by the callers of one process, as in most cache libraries",
   make: (cache, load) => {
     const get = naive.make(cache, load)
     const flights = new Map<string, Promise<Answer>>()
@@ -58,7 +58,7 @@ const single: Contender = {
   }
 }
 
-/** This repository's way. Its promises are checked. */
+/** This repository's way, whose promises are checked. */
 export const withLeases: Contender = {
   name: "cache-locking",
   title: "cache-locking",

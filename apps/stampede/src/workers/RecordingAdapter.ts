@@ -1,5 +1,5 @@
 /**
- * An adapter that records what the adapter behind it does: the same answers, and an observation of everything that
+ * An adapter that records the adapter behind it: it gives the same answers, and an observation of everything that
  * happens to a lease.
  */
 import type { Acquired, Adapter, AdapterError } from "@cache-locking/core"

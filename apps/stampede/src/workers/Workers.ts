@@ -20,7 +20,7 @@ export class Worker {
   readonly index: number
   readonly child: ChildProcess
   readonly channel: WorkerChannel
-  /** Settles when the process has exited, with how it ended. */
+  /** Settles when the process has exited, with its exit code or signal. */
   readonly exited: Promise<string>
   /** True once its exit is part of the run, so that it is no failure. */
   isExpectedToExit = false
@@ -31,7 +31,7 @@ export class Worker {
       serialization: "advanced",
       // Twelve processes compile the same modules: the first one does it for the others.
       env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...process.env },
-      // What a worker prints is for people, and not part of the output.
+      // A worker's output is for people, and not part of the result.
       stdio: ["ignore", 2, 2, "ipc"]
     })
     this.channel = new Channel<ToWorker, ToParent>(this.child)

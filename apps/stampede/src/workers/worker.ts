@@ -1,5 +1,5 @@
 /**
- * One process of the stampede: it does what its parent asks, and exits when its parent does.
+ * One process of the stampede: it carries out its parent's requests, and exits when its parent does.
  */
 import { setTimeout as pause } from "node:timers/promises"
 import { Tiered } from "@cache-locking/core"
