@@ -98,7 +98,7 @@ describe("arguments that cannot be used", () => {
     [["--url", "nonsense"], "--url", "nonsense", "redis://…"],
     [["--store", "memory", "--url", "redis://h"], "--url", "redis://…", "with --store memory, no URL"],
     [["--report", "picture.png"], "--report", "picture.png", ".html or .svg"],
-    [["--report", "/no/such/directory/a.html"], "--report", "/no/such/directory/a.html", "can be written to"],
+    [["--report", "/no/such/directory/a.html"], "--report", "/no/such/directory/a.html", "a writable directory"],
     [["--kill", "--scenario", "delete"], "--scenario", "delete", "with --kill, cold"],
     [["--swr", "5s"], "--scenario", "cold", "with --swr, expiry"],
     [["--cooldown", "5s"], "--scenario", "cold", "with --cooldown, failing"],

@@ -11,7 +11,7 @@ import { Valkey } from "./redis/Valkey.ts"
 
 export interface ServerKind {
   readonly kind: string
-  /** The environment variable that gives a server of this kind, and that tells others of one. */
+  /** The environment variable that names a server of this kind, for these tests and for other programs. */
   readonly variable: string
   readonly start: (options?: { readonly own?: boolean }) => Promise<Controls>
 }

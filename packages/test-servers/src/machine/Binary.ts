@@ -15,13 +15,16 @@ export interface BinarySource {
   readonly directories?: () => ReadonlyArray<string>
   /** The Debian packages that bring it. */
   readonly packages: ReadonlyArray<string>
-  /** The part of Debian's archive that has them. What is not of the machine's own release is never installed, only unpacked. */
+  /**
+   * The part of Debian's archive that has them. Packages of another release than the machine's are never installed,
+   * only unpacked.
+   */
   readonly archive?: Archive
-  /** Brings it in another way than by installing or unpacking the packages. */
+  /** Gets it by other means than installing or unpacking the packages. */
   readonly bring?: () => Promise<{ readonly path: string; readonly env: Environment }>
-  /** The version, where `--version` does not tell it. */
+  /** The version, where `--version` does not print it. */
   readonly version?: (path: string, env: Environment) => Promise<string>
-  /** True for a version on PATH that will do. */
+  /** True for a version on PATH that suffices. */
   readonly accepts?: (version: string) => boolean
 }
 
@@ -44,7 +47,7 @@ export const isExecutable = (path: string): boolean => {
   }
 }
 
-/** Debian puts servers where an ordinary user's PATH does not look. */
+/** Debian puts servers into folders that are not on an ordinary user's PATH. */
 const systemDirectories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 const search = (source: BinarySource): string | undefined =>
@@ -78,10 +81,10 @@ const unpacked = async (kind: string, source: BinarySource): Promise<{ path: str
   return { path, env }
 }
 
-/** The binary that is here already, if there is one, it runs, and its version will do. */
+/** The binary that this machine already has, if it runs and its version suffices. */
 export const findOnPath = async (source: BinarySource): Promise<Binary | undefined> => {
   const path = search(source)
-  // One that cannot tell its version is a shell's placeholder, or broken.
+  // One that cannot print its version is a shell's placeholder, or broken.
   const version = path && (await (source.version ?? toldVersion)(path, {}).catch(() => undefined))
   if (path === undefined || version === undefined || source.accepts?.(version) === false) return undefined
   return { path, env: {}, how: "path", version }
@@ -92,7 +95,7 @@ const resolve = async (kind: string, source: BinarySource): Promise<Binary> => {
   if (found !== undefined) return found
 
   const versionOf = source.version ?? toldVersion
-  const failures = [`no ${source.name} on PATH that will do`]
+  const failures = [`no suitable ${source.name} on PATH`]
   if (source.archive === undefined && source.bring === undefined && process.getuid?.() === 0) {
     try {
       const path = await installed(source)
@@ -112,7 +115,10 @@ const resolve = async (kind: string, source: BinarySource): Promise<Binary> => {
 
 const resolved = new Map<string, Promise<Binary>>()
 
-/** On PATH, or installed (as root), or unpacked into a directory of our own. Asked once per process, failure included. */
+/**
+ * On PATH, or installed (as root), or unpacked into a directory of our own. Searched once per process, also after a
+ * failure.
+ */
 export const findBinary = (kind: string, source: BinarySource): Promise<Binary> => {
   const key = `${kind}/${source.name}`
   const known = resolved.get(key)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { installScript, unpackScript } from "./DebianScripts.ts"
 
-/** A part of Debian's archive besides the release the machine runs. */
+/** A part of Debian's archive besides the machine's own release. */
 export type Archive = "backports" | "unstable"
 
 // Long enough for the largest package over a slow line, short enough to end a hang.
@@ -52,7 +52,7 @@ const systemPlaces: InstallPlaces = {
 
 /**
  * Installs packages of the machine's own release, as root, without starting the daemons they bring. Safe when several
- * processes ask at once: they take turns, and who comes later finds it done.
+ * processes ask at once: they take turns, and later ones find it done.
  */
 export const install = async (packages: ReadonlyArray<string>, places: InstallPlaces = systemPlaces): Promise<void> => {
   requireDebian()
@@ -61,8 +61,8 @@ export const install = async (packages: ReadonlyArray<string>, places: InstallPl
 }
 
 /**
- * For files that are kept between runs: the user's cache directory, or a temporary one where that cannot be written. For
- * root the system's, because a server that drops root could not reach into root's own.
+ * The directory for files that are kept between runs: the user's cache directory, or a temporary one where that is not
+ * writable. For root it is the system's, because a server that drops root could not read root's own.
  */
 export const cacheDirectory = (): string => {
   const { HOME, XDG_CACHE_HOME } = process.env
@@ -97,26 +97,29 @@ const suiteOf = (archive: Archive | undefined): string => {
   if (archive === undefined) return ""
   if (archive === "unstable") return "sid"
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1]
-  if (codename === undefined) throw new Error("the system does not tell its codename")
+  if (codename === undefined) throw new Error("the system does not name its release")
   return `${codename}-${archive}`
 }
 
 /**
- * The packages that come along with the named ones: those they need and the system does not have; none; or all they need
- * down to the C library, for packages of a release too new for the system's own.
+ * The dependencies that come along with the named packages: those that the system lacks; none; or all down to the C
+ * library, for packages of a release too new for the system's own.
  */
 export type Extent = "needed" | "alone" | "all"
 
 export interface UnpackOptions {
   readonly archive?: Archive
   readonly extent?: Extent
-  /** Shell, run once in the unpacked tree before it is moved to `$prefix`: what else the packages' installation would do. */
+  /**
+   * A shell script, run once in the unpacked tree before it is moved to `$prefix`. It does the rest of what the
+   * packages' installation would do.
+   */
   readonly finish?: string
 }
 
 /**
- * Downloads packages and unpacks them into a directory of our own, with nothing of the system changed and no root
- * needed. Done once per machine and user.
+ * Downloads packages and unpacks them into a directory of our own, once per machine and user. It changes nothing in the
+ * system and needs no root.
  */
 export const unpack = async (
   name: string,
@@ -127,7 +130,7 @@ export const unpack = async (
   const cache = cacheDirectory()
   const suite = suiteOf(archive)
   const prefix = join(cache, suite === "" ? name : `${name}-${suite}`)
-  // An older recipe's result is not taken for this one's.
+  // The result of an older recipe is not used for this one.
   const recipe = createHash("sha256")
     .update([suite, extent, finish, ...packages].join("\n"))
     .digest("hex")

@@ -1,9 +1,9 @@
 /*
- * Both run under a lock and with `sh -eu`. They are shell and not TypeScript so that they go on to a tidy end (the lock
- * held, policy-rc.d removed) when the process that asked is killed in the middle.
+ * Both run under a lock and with `sh -eu`. They are shell and not TypeScript so that they still end cleanly (the lock
+ * held, policy-rc.d removed) when the process that started them is killed.
  */
 
-/** `$1` policy-rc.d, `$2` a file whose age tells when the package lists were last refreshed; the rest: packages. */
+/** `$1` policy-rc.d, `$2` a file whose age is that of the package lists; the rest: packages. */
 export const installScript = `
 policy=$1 stamp=$2; shift 2
 # Another process may have done it while this one waited for its turn.
@@ -33,8 +33,8 @@ install "$@"
 `
 
 /**
- * `$1` our cache, `$2` where to unpack to, `$3` what tells this recipe from others, `$4` another suite or nothing, `$5`
- * the extent, `$6` what to do in the end; the rest: packages.
+ * `$1` our cache, `$2` the target directory, `$3` the recipe's identity, `$4` another suite or nothing, `$5` the
+ * extent, `$6` the last script; the rest: packages.
  */
 export const unpackScript = `
 cache=$1 prefix=$2 recipe=$3 suite=$4 extent=$5 finish=$6; shift 6

@@ -6,7 +6,7 @@ import { signalProcess } from "./ProcessTree.ts"
 import type { User } from "./User.ts"
 
 /*
- * Nothing this process starts may outlive it, however it ends. Three layers:
+ * No server that this process starts may outlive it, however it ends. Three layers:
  *  - it exits by itself: an exit hook kills the servers and removes their data;
  *  - it is killed: each server is started through `setpriv --pdeathsig KILL`, so the kernel kills it (see `guarded`);
  *  - it is killed, and for what the kernel does not do: a shell blocked on a pipe from this process reads end-of-file,
@@ -54,7 +54,7 @@ const root = (): string => {
   return directory
 }
 
-/** A fresh directory that is gone when this process is, whatever happens to it. */
+/** A fresh directory that is removed when this process ends, however it ends. */
 export const scratchDirectory = (name: string): string => mkdtempSync(join(root(), `${name}-`))
 
 export const removeDirectory = (path: string): void => {
@@ -63,7 +63,7 @@ export const removeDirectory = (path: string): void => {
 
 const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path))
 
-/** The command line that dies with this process, and that drops root if a user is given. */
+/** A command line whose process dies with this one, and drops root if a user is given. */
 export const guarded = (command: string, args: ReadonlyArray<string>, user?: User): [string, Array<string>] => {
   if (setpriv === undefined) {
     if (user !== undefined) throw new Error("setpriv (util-linux) is needed to run a server as another user")
@@ -74,14 +74,14 @@ export const guarded = (command: string, args: ReadonlyArray<string>, user?: Use
   return [setpriv, [...drop, "--pdeathsig=KILL", "--", command, ...args]]
 }
 
-/** Has the process killed when this one ends, also where the kernel would not do it. */
+/** Makes the process end with this one, also where the kernel would not kill it. */
 export const watch = (pid: number): void => {
   root()
   live.add(pid)
   watchdog?.stdin?.write(`watch ${pid}\n`)
 }
 
-/** Once it is gone its number may be another's. */
+/** Once it has ended, its number may belong to another process. */
 export const forget = (pid: number): void => {
   live.delete(pid)
   watchdog?.stdin?.write(`forget ${pid}\n`)

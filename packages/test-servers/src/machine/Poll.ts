@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 export interface PollOptions {
   /** Names the condition in the error message. */
   readonly what: string
-  /** Give up after this many milliseconds. The default is two minutes, which only a hang takes. */
+  /** Milliseconds after which to give up. The default is two minutes, which only a hang takes. */
   readonly within?: number
   readonly every?: number
 }
@@ -11,8 +11,8 @@ export interface PollOptions {
 type Answer<A> = Exclude<Awaited<A>, undefined | false>
 
 /**
- * Asks until the answer is neither `undefined` nor `false`, and returns it. An error of one attempt counts as
- * "not yet"; the last one is kept as the cause when time is up.
+ * Asks until the answer is neither `undefined` nor `false`, and returns it. An error of one attempt counts as "not
+ * yet". The last error is the cause of the failure when time is up.
  */
 export const poll = async <A>(attempt: () => A, options: PollOptions): Promise<Answer<A>> => {
   const { what, within = 120_000 } = options

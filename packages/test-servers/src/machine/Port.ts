@@ -1,7 +1,7 @@
 import { createServer } from "node:net"
 
-// Below the range the kernel hands out to outgoing connections (32768 and up): nobody takes such a port by
-// accident while its server is down between kill and restart.
+// Below the range of outgoing connections (32768 and up): no connection takes such a port by accident while its server
+// is down between kill and restart.
 const first = 20_000
 const last = 32_000
 

@@ -1,4 +1,6 @@
-/** The server is not to be had on this machine. Not a bug: say plainly what was not run, and why. */
+/**
+ * The server is not available on this machine. This is not a bug: report the tests that did not run, and the reason.
+ */
 export class Unavailable extends Error {
   override readonly name = "Unavailable"
   readonly kind: string
@@ -11,7 +13,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** The server was given by an environment variable: it is somebody else's, so it is not ours to kill or pause. */
+/** An environment variable gave the server. It belongs to somebody else, so tests must not kill or pause it. */
 export class NotControllable extends Error {
   override readonly name = "NotControllable"
   readonly kind: string
@@ -24,7 +26,7 @@ export class NotControllable extends Error {
   }
 }
 
-/** The binary is here, but the server did not come up (or did not do what it was told) in time. */
+/** The binary is here, but the server did not start, or did not carry out a request, in time. */
 export class ServerFailed extends Error {
   override readonly name = "ServerFailed"
   readonly kind: string

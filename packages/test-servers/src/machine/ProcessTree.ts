@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 
-/** `[process, its parent]` for every process there is. */
+/** `[process, its parent]` for every process. */
 const parents = (): ReadonlyArray<readonly [number, number]> => {
   if (process.platform !== "linux") {
     const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n")
@@ -27,13 +27,16 @@ export const descendants = (pid: number): ReadonlyArray<number> => {
   return childrenOf(pid)
 }
 
-/** The name of the program stands in parentheses, and may hold any character: what is after it. */
+/** The text after the program's name, which stands in parentheses and may contain any character. */
 const factsOf = (stat: string): ReadonlyArray<string> =>
   readFileSync(stat, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ")
 
-/** True when every thread of a process stands still, or the process is gone. A signal is sent before it is obeyed. */
+/**
+ * True when every thread of a process has stopped, or the process has ended. A signal takes effect only after it was
+ * sent.
+ */
 export const standsStill = (pid: number): boolean => {
   if (process.platform !== "linux") return true
   try {
@@ -44,7 +47,7 @@ export const standsStill = (pid: number): boolean => {
   }
 }
 
-/** Sends a signal, and answers whether there was anyone to send it to. */
+/** Sends a signal; returns false if there is no such process. */
 export const signalProcess = (pid: number, signal: NodeJS.Signals): boolean => {
   try {
     return process.kill(pid, signal)

@@ -17,9 +17,9 @@ export interface Controls extends AsyncDisposable {
   readonly origin: Origin
   /** False for a server given by the environment: then all but `stop` reject with `NotControllable`. */
   readonly controllable: boolean
-  /** Ends it for good and removes its data. Does nothing to a server that is not ours. */
+  /** Ends it for good and removes its data. Does nothing to a server from the environment. */
   stop(): Promise<void>
-  /** SIGKILL, and wait until it is gone. `restart` brings it back. */
+  /** SIGKILL, and wait until it has ended. `restart` starts it again. */
   kill(): Promise<void>
   /** SIGSTOP: connections stay, nothing is answered. */
   pause(): Promise<void>
@@ -30,14 +30,14 @@ export interface Controls extends AsyncDisposable {
 }
 
 export interface StartOptions {
-  /** Start one of our own even where the environment gives one: for tests that kill, pause or fill it. */
+  /** True to start one of our own even where the environment gives one: for tests that kill, pause or fill it. */
   readonly own?: boolean
   /** More arguments for the command line. */
   readonly args?: ReadonlyArray<string>
   readonly port?: number
 }
 
-/** The way to find and start a process of our own, and to ask it if it serves. */
+/** Finds and starts a process of our own, and checks that it serves. */
 export interface Launcher {
   readonly kind: string
   readonly binary: BinarySource | Binary
@@ -53,7 +53,7 @@ export interface Launcher {
   readonly stopSignal?: NodeJS.Signals
 }
 
-/** All there is to say about a kind of server that is one process. One value of this per kind. */
+/** The definition of a kind of server that is one process. Each kind has one. */
 export interface ServerDefinition extends Launcher {
   /** The environment variable that gives a server of this kind. */
   readonly variable: string
@@ -142,7 +142,7 @@ export const fromEnvironment = (variable: string, options: { readonly own?: bool
   return value === undefined || value === "" || options.own === true ? undefined : value
 }
 
-/** Checks a server given by the environment with `version`, so that a wrong address is told at once and plainly. */
+/** Checks a server given by the environment with `version`, so that a wrong address is reported at once. */
 export const givenOrigin = async (kind: string, variable: string, version: Promise<string>): Promise<Origin> => {
   try {
     return { how: "environment", version: await version }
@@ -152,10 +152,10 @@ export const givenOrigin = async (kind: string, variable: string, version: Promi
   }
 }
 
-// Somebody else may take the port between our look and the server's bind.
+// Another process may take the port between our check and the server's bind.
 const attempts = 4
 
-/** Starts a process of our own. Rejects with `Unavailable` if there is no binary to be had. */
+/** Starts a process of our own. Rejects with `Unavailable` if no binary can be found. */
 export const startOwn = async (launcher: Launcher, options: StartOptions = {}): Promise<Server> => {
   const { kind } = launcher
   const binary = "path" in launcher.binary ? launcher.binary : await findBinary(kind, launcher.binary)

@@ -18,15 +18,17 @@ export interface ServerProcessOptions {
   readonly kind: string
   /** The command line. Called at every launch, with a directory of the server's own, empty at the first one. */
   readonly launch: (directory: string) => Command | Promise<Command>
-  /** Answers once the server serves; throws or answers false until then. Must recognise its own server by `pid`. */
+  /**
+   * Returns true once the server serves; throws or returns false until then. It must recognise its own server by `pid`.
+   */
   readonly ready: (pid: number, directory: string) => Promise<boolean>
-  /** The signal that ends the server tidily. Most keep nothing that deserves it: `SIGKILL`. */
+  /** The signal that ends the server cleanly. Default `SIGKILL`, because most keep nothing. */
   readonly stopSignal?: NodeJS.Signals
 }
 
 const tail = 8192
 
-// For a server that was asked to end tidily.
+// For a server that was asked to end cleanly.
 const patience = 5000
 
 /** One operating-system process that serves on a port: launched, watched until ready, signalled, and cleaned up. */
@@ -112,7 +114,7 @@ export class ServerProcess {
       force()
       await gone
     } else {
-      // A stopped process would not hear it.
+      // A stopped process would not receive it.
       if (this.paused) this.resume()
       signalProcess(pid, signal)
       const late = setTimeout(force, patience)
@@ -122,14 +124,14 @@ export class ServerProcess {
     this.release()
   }
 
-  /** Stops it, and then its children: a stopped process starts no more. Nothing is done any more when it completes. */
+  /** Stops it, and then its children: a stopped process starts no more. When this completes, none of them runs. */
   async pause(): Promise<void> {
     const pid = this.runningPid()
     signalProcess(pid, "SIGSTOP")
     this.paused = true
     this.stopped = descendants(pid)
     for (const child of this.stopped) {
-      // It would not notice the end of its parent, and the kernel does not tell it.
+      // It would not notice the end of its parent, and the kernel does not report it.
       watch(child)
       signalProcess(child, "SIGSTOP")
     }

@@ -15,6 +15,6 @@ export const userNamed = (...names: ReadonlyArray<string>): User | undefined => 
   return undefined
 }
 
-/** Whom to run a server as that refuses to be root: nobody else, if this process is not root itself. */
+/** The user for a server that refuses to run as root; none if this process is not root itself. */
 export const unprivileged = (...names: ReadonlyArray<string>): User | undefined =>
   process.getuid?.() === 0 ? userNamed(...names, "nobody") : undefined

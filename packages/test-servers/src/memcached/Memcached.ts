@@ -2,7 +2,7 @@ import { connect } from "node:net"
 import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
 import { unprivileged } from "../machine/User.ts"
 
-/** Sends one line of the text protocol, and answers with all that comes until `end`. */
+/** Sends one line of the text protocol, and returns everything up to `end`. */
 const ask = (url: string, line: string, end: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)

@@ -4,7 +4,7 @@ const headerBytes = 24
 const request = 0x80
 const keptBytes = 128
 
-/** By number; the others are named by it. */
+/** Names by number; other requests are named by their number. */
 const names = new Map([
   [0x00, "GET"],
   [0x01, "SET"],
@@ -27,8 +27,8 @@ const names = new Map([
 ])
 
 /**
- * Reads the requests of one connection out of the bytes a client sends, as they come, cut anywhere: Memcached's binary
- * protocol. What is not is another protocol, and is left alone from there on.
+ * Reads the requests of one connection from the bytes that a client sends, in pieces cut anywhere: Memcached's binary
+ * protocol. At any other bytes it stops reading.
  */
 class BinaryReader {
   private readonly header = Buffer.alloc(headerBytes)
@@ -58,7 +58,7 @@ class BinaryReader {
     return at + taken
   }
 
-  /** Extras, key, value; of which only the key is kept. */
+  /** Extras, key and value; only the key is kept. */
   private readBody(chunk: Buffer, at: number): number {
     const taken = Math.min(this.bodyBytes() - this.bodyRead, chunk.length - at)
     const keyStart = this.header.readUInt8(4)

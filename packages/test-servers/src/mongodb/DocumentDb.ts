@@ -12,8 +12,8 @@ import { askMongo } from "./MongoProbe.ts"
  */
 
 /**
- * The packages are for a newer C library than the system's: so each program is started by that library's own loader.
- * And one file that the packages would have linked when installed.
+ * The packages are for a newer C library than the system's, so that library's own loader starts each program. And a
+ * copy of one file that the installation would have linked.
  */
 const finish = `
 loader=$(echo usr/lib/*-linux-gnu*/ld-linux-*.so.*)
@@ -35,7 +35,7 @@ done
 `
 
 const source: BinarySource = {
-  // No system's own: the search on PATH is not to find another Postgres.
+  // Not the name of a program: the search on PATH must not find another Postgres.
   name: "postgres with the DocumentDB extension",
   packages: [],
   bring: async () => {
@@ -52,12 +52,12 @@ const source: BinarySource = {
 
 const engine = postgresLauncher("documentdb-engine", source, {
   shared_preload_libraries: "pg_cron,pg_documentdb_core,pg_documentdb",
-  // Its jobs (expiry of documents, every minute) run inside, with no connections of their own.
+  // Its jobs (expiry of documents, every minute) run inside, without connections of their own.
   "cron.use_background_workers": "on",
   max_worker_processes: "32"
 })
 
-// Next to this file, and in the same language: it may be the source or what was built from it.
+// Next to this file, and in the same language: the source, or the file built from it.
 const gatewayFile = fileURLToPath(import.meta.resolve(`./DocumentDbGateway${import.meta.url.slice(-3)}`))
 
 const gateway = (engineUrl: string): Launcher => ({
@@ -68,7 +68,7 @@ const gateway = (engineUrl: string): Launcher => ({
   ready: async (url, pid) => (await askMongo(url, { serverStatus: 1 }))["pid"] === pid
 })
 
-/** Makes MongoDB of it; answers the extension's version. */
+/** Adds the DocumentDB extension; returns its version. */
 const prepare = async (url: string): Promise<string> => {
   const sql = connect(url, { max: 1, onnotice: () => {} })
   try {

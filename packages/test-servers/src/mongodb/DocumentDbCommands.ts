@@ -5,7 +5,7 @@ import { MongoError, repairWriteErrors, unpackCode } from "./DocumentDbError.ts"
 export interface Command {
   readonly name: string
   readonly database: string
-  /** Shallow enough to look into: fields of the user's are never taken from here. */
+  /** Decoded only near the top: fields of the user's are never read from here. */
   readonly document: Document
   readonly body: Buffer
   readonly documents: Buffer | undefined
@@ -21,7 +21,7 @@ interface Cursor {
 const bson = "::bytea::documentdb_core.bson"
 const cursorLifetime = 60_000
 
-/** The errors of a statement that Postgres gave up so that another could go on. It may be tried again. */
+/** The errors of a statement that Postgres ended so that another could go on. It may be tried again. */
 const isTransient = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001")
 
@@ -179,7 +179,7 @@ export class DocumentDbCommands {
     return await this.open("aggregate_cursor_first_page", command)
   }
 
-  /** The first page of an answer, on a connection that is kept if the rest of the answer hangs on it. */
+  /** The first page of an answer, on a connection that is kept if the rest of the answer needs it. */
   private async open(procedure: string, { body, database }: Command): Promise<Uint8Array> {
     const id = String(++this.lastCursor)
     const connection = await this.sql.reserve()
@@ -231,13 +231,13 @@ export class DocumentDbCommands {
     cursor?.connection?.release()
   }
 
-  /** A procedure, which answers in a type that has no other form than its text. */
+  /** Calls a procedure, whose answer has a type that is readable only as text. */
   private async dropIndexes({ body, database }: Command): Promise<Uint8Array> {
     const [row] = await this.sql.unsafe(`call documentdb_api.drop_indexes($1, $2${bson}, null)`, [database, body])
     return Buffer.from(String(row?.["retval"]).replace("BSONHEX", ""), "hex")
   }
 
-  /** The way that clients are meant to use builds indexes in the background, seconds later; this one does it now. */
+  /** The function for clients builds indexes in the background, seconds later; this one builds them now. */
   private async createIndexes({ body, database }: Command): Promise<Uint8Array> {
     const reply = await this.one(
       `select documentdb_api_internal.create_indexes_non_concurrently($1, $2${bson}, true)::bytea as reply`,
@@ -250,7 +250,7 @@ export class DocumentDbCommands {
   }
 }
 
-/** Looks into a request far enough to know what it asks. */
+/** Reads the parts of a request that the gateway needs. */
 export const toCommand = (body: Buffer, documents: Buffer | undefined): Command => {
   const document = deserialize(body, { promoteLongs: false })
   return {

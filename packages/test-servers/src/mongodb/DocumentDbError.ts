@@ -1,6 +1,6 @@
 import { deserialize, Int32, serialize } from "bson"
 
-/** An error as MongoDB tells it: a number, a name and a message. */
+/** An error as MongoDB reports it: a number, a name and a message. */
 export class MongoError extends Error {
   override readonly name = "MongoError"
   readonly code: number
@@ -72,7 +72,7 @@ const names: Readonly<Record<number, string>> = {
 const internalError = 8
 const duplicateKey = 11_000
 
-/** Postgres packs the five characters of a SQL state into a number, six bits each; DocumentDB lets it through. */
+/** Postgres packs the five characters of a SQL state into a number, six bits each, and DocumentDB passes it on. */
 const unpackState = (packed: number): string =>
   Array.from({ length: 5 }, (_, i) => String.fromCharCode(48 + ((packed >> (6 * i)) & 63))).join("")
 

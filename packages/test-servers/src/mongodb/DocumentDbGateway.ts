@@ -6,9 +6,9 @@ import { errorReply } from "./DocumentDbError.ts"
 import { decodeRequest, encodeReply, MessageReader } from "./MongoWire.ts"
 
 /*
- * `DocumentDbGateway.ts <port> <postgres url>`: speaks MongoDB's wire protocol on 127.0.0.1:<port>, and has the commands
- * carried out by Postgres with the DocumentDB extension. A process of its own, like any server, so that it can be killed
- * and paused, and does not use the time of those who measure.
+ * `DocumentDbGateway.ts <port> <postgres url>`: speaks MongoDB's wire protocol on 127.0.0.1:<port>, and has the
+ * commands carried out by Postgres with the DocumentDB extension. It is a process of its own, like any server, so that
+ * tests can kill and pause it, and measurements do not include its time.
  */
 
 const answer = async (socket: Socket, commands: DocumentDbCommands, message: Buffer): Promise<void> => {

@@ -5,7 +5,7 @@ const elementsAt = 4
 const typeString = 2
 const keptBytes = 128
 
-/** The name of a command and what it is about: the first element of its document. */
+/** The name of a command and its subject: the first element of its document. */
 const firstElement = (body: Buffer): readonly [name: string, about: string | undefined] => {
   const nameEnd = body.indexOf(0, elementsAt + 1)
   const name = body.toString("utf8", elementsAt + 1, nameEnd)
@@ -16,8 +16,8 @@ const firstElement = (body: Buffer): readonly [name: string, about: string | und
 }
 
 /**
- * Reads the commands of one connection out of the bytes a client sends, as they come, cut anywhere: MongoDB's messages,
- * not compressed. What is neither is another protocol, and is left alone from there on.
+ * Reads the commands of one connection from the bytes that a client sends, in pieces cut anywhere: MongoDB's messages,
+ * not compressed. At any other bytes it stops reading.
  */
 class MongoCommandReader {
   private messages: MessageReader | undefined = new MessageReader()
@@ -41,7 +41,7 @@ class MongoCommandReader {
 }
 
 /**
- * Commands of MongoDB, for a `FaultProxy`: each by its name in upper case (`FIND`, `FINDANDMODIFY`, `HELLO`), with the
- * collection that it is about. Drivers say hello of themselves, too, over connections of their own.
+ * Commands of MongoDB, for a `FaultProxy`: each by its name in upper case (`FIND`, `FINDANDMODIFY`, `HELLO`), with its
+ * collection. Drivers also send `HELLO` by themselves, over connections of their own.
  */
 export const mongoCommands: Reader = (onCommand) => new MongoCommandReader(onCommand)

@@ -8,7 +8,7 @@ import { startDocumentDb } from "./DocumentDb.ts"
 import { askMongo, firstHost } from "./MongoProbe.ts"
 
 export interface MongoDbOptions {
-  /** Start one of our own even where the environment gives one. */
+  /** True to start one of our own even where the environment gives one. */
   readonly own?: boolean
 }
 
@@ -67,7 +67,7 @@ class Mongo extends ServerGroup {
 
 export type MongoDb = Mongo
 
-/** `MONGODB_URL`; or `mongod` on PATH; or a stand-in, which `engine` tells. */
+/** `MONGODB_URL`; or `mongod` on PATH; or a stand-in, which `engine` names. */
 export const MongoDb = {
   kind,
   variable,

@@ -1,6 +1,6 @@
 /*
- * The little of MongoDB's wire protocol that a gateway takes: OP_MSG, and the OP_QUERY with which drivers say their first
- * hello. A message is a header of four integers (length, id, id answered to, opcode) and a body.
+ * The part of MongoDB's wire protocol that a gateway needs: OP_MSG, and the OP_QUERY of a driver's first hello. A
+ * message is a header of four integers (length, id, id answered to, opcode) and a body.
  */
 
 const headerBytes = 16

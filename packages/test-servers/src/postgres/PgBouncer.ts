@@ -4,7 +4,7 @@ import { type Launcher, type Server, startOwn } from "../machine/Server.ts"
 import { unprivileged } from "../machine/User.ts"
 
 export interface PgBouncerOptions {
-  /** The Postgres server it stands before. */
+  /** The Postgres server behind it. */
   readonly target: Pick<Server, "url">
   /** The moment at which a connection to Postgres returns to the pool. Default: `"transaction"`. */
   readonly poolMode?: "session" | "transaction" | "statement" | undefined
@@ -41,7 +41,7 @@ const launcherOf = ({ poolMode = "transaction", poolSize = 4, target }: PgBounce
         listen_addr: "127.0.0.1",
         listen_port: port,
         unix_socket_dir: "",
-        // Whoever asks is let in: it listens to this machine alone.
+        // Everybody may connect: it listens to this machine alone.
         auth_type: "any",
         pool_mode: poolMode,
         default_pool_size: poolSize,
@@ -49,7 +49,7 @@ const launcherOf = ({ poolMode = "transaction", poolSize = 4, target }: PgBounce
       }
       const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}`)
       writeFileSync(file, ["[databases]", `* = ${line}`, "[pgbouncer]", ...lines, ""].join("\n"))
-      // It may hold a password; and it refuses to be root.
+      // The file may contain a password, and PgBouncer refuses to run as root.
       chmodSync(file, 0o600)
       const user = unprivileged("postgres")
       if (user !== undefined) {
@@ -58,13 +58,15 @@ const launcherOf = ({ poolMode = "transaction", poolSize = 4, target }: PgBounce
       }
       return { command: binary.path, args: [file, ...args], env: binary.env, ...(user === undefined ? {} : { user }) }
     },
-    // Its log is where it says that it listens, and which process it is.
+    // Its log shows that it listens, and its process id.
     ready: async (_url, pid, directory) =>
       readFileSync(join(directory, "log"), "utf8").includes(`[${pid}] LOG process up:`)
   }
 }
 
-/** Debian's PgBouncer before a Postgres server, by default in the mode that hands connections out per transaction. */
+/**
+ * Debian's PgBouncer in front of a Postgres server, by default in the mode that hands connections out per transaction.
+ */
 export const PgBouncer = {
   kind: "pgbouncer",
   start: (options: PgBouncerOptions): Promise<Server> => startOwn(launcherOf(options))

@@ -22,7 +22,7 @@ export const postgresVersion = async (url: string): Promise<string> => {
 
 const urlOf = (port: number): string => `postgres://postgres@127.0.0.1:${port}/postgres`
 
-/** The server tells its own process id, and when it is ready, in a file of its data directory. */
+/** The server writes its own process id, and that it is ready, into a file of its data directory. */
 const tellsReady = (data: string, pid: number): boolean => {
   const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")
   return lines[0] === String(pid) && lines[7]?.trim() === "ready"
@@ -38,7 +38,7 @@ export const postgresLauncher = (
   binary,
   url: urlOf,
   launch: async ({ args, binary, directory, port }) => {
-    // Postgres refuses to be root.
+    // Postgres refuses to run as root.
     const user = unprivileged("postgres")
     const data = join(directory, "data")
     rmSync(data, { recursive: true, force: true })
@@ -53,7 +53,7 @@ export const postgresLauncher = (
       user
     )
     await run(...initialise, { cwd: directory, env: { ...process.env, ...binary.env }, timeout: 60_000 })
-    // Nothing here outlives its test, let alone a power cut.
+    // No data has to survive a crash, because none outlives its test.
     const all = {
       fsync: "off",
       synchronous_commit: "off",

@@ -1,6 +1,6 @@
 import type { Reader } from "../proxy/CommandLog.ts"
 
-/** Of each message that many bytes are looked at: a statement and its name, never the parameters. */
+/** The bytes that are read of each message: a statement and its name, never the parameters. */
 const keptBytes = 8_192
 
 const sslRequest = 80_877_103
@@ -11,9 +11,9 @@ const nameOf = (statement: string): string =>
   (/^\s*\/\*(?:[^*]*\s)?(\S+)\s*\*\//.exec(statement)?.[1] ?? /\w+/.exec(statement)?.[0] ?? "").toUpperCase()
 
 /**
- * Reads what a client asks of Postgres out of the bytes it sends, as they come, cut anywhere. A command is a statement
- * that is run (`SELECT`, `LISTEN`, or what its leading comment calls it), one that is parsed first is a `PARSE` besides,
- * and a request to cancel is a `CANCEL`. What is encrypted is left alone.
+ * Reads a client's requests to Postgres from the bytes that it sends, in pieces cut anywhere. A command is a statement
+ * that is run (`SELECT`, `LISTEN`, or the name in its leading comment). One that is parsed first is also a `PARSE`, and
+ * a request to cancel is a `CANCEL`. Encrypted bytes are ignored.
  */
 export class PostgresCommandReader {
   private begun = false

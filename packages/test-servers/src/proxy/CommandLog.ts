@@ -10,7 +10,7 @@ export interface SentCommand {
   readonly at: number
 }
 
-/** Makes, for one connection, what reads the commands out of the bytes that its client sends, cut anywhere. */
+/** Makes a reader for one connection, which finds the commands in the bytes that the client sends, cut anywhere. */
 export type Reader = (onCommand: (name: string, args: ReadonlyArray<string>) => void) => {
   readonly read: (chunk: Buffer) => void
 }
@@ -21,8 +21,8 @@ const keptBytes = 128
 type State = "start" | "count" | "length" | "bulk" | "inline" | "opaque"
 
 /**
- * Reads the commands of one connection out of the bytes a client sends, as they come, cut anywhere: RESP arrays of bulk
- * strings, and inline commands. What is neither is another protocol, and is left alone from there on.
+ * Reads the commands of one connection from the bytes that a client sends, in pieces cut anywhere: RESP arrays of bulk
+ * strings, and inline commands. At any other bytes it stops reading.
  */
 export class CommandReader {
   private state: State = "start"
@@ -50,7 +50,7 @@ export class CommandReader {
     const text = Math.min(taken, this.bytesLeft - 2)
     const missing = keptBytes - this.part.reduce((sum, piece) => sum + piece.length, 0)
     if (this.parts.length <= keptArguments && text > 0 && missing > 0) {
-      // A copy: the chunk is the socket's, and a large one would be kept alive by a few bytes of it.
+      // A copy, because a few bytes of a large chunk would keep the whole chunk in memory.
       this.part.push(Buffer.from(chunk.subarray(at, at + Math.min(text, missing))))
     }
     this.bytesLeft -= taken
@@ -84,7 +84,7 @@ export class CommandReader {
     }
     const end = chunk.indexOf(0x0a, at)
     this.line += chunk.toString("latin1", at, end < 0 ? chunk.length : end)
-    // No line of this protocol is that long: it is another one.
+    // No line of this protocol is that long, so this is another protocol.
     if (this.line.length > 65_536) this.state = "opaque"
     if (end < 0) return chunk.length
     const line = this.line.trimEnd()

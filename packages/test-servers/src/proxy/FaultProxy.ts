@@ -23,8 +23,8 @@ export interface ProxyStats {
 }
 
 /**
- * A TCP proxy on a port of its own that can make a healthy server look like a sick network, and that tells which
- * commands passed. Faults add up, apply to connections that stand and to those that come, and last until `heal`.
+ * A TCP proxy on a port of its own that simulates a failing network in front of a healthy server, and that records the
+ * commands that passed. Faults add up, apply to present and to new connections, and last until `heal`.
  */
 export class FaultProxy implements AsyncDisposable {
   readonly host = "127.0.0.1"
@@ -65,15 +65,15 @@ export class FaultProxy implements AsyncDisposable {
     return { ...this.counted, open: this.open.size }
   }
 
-  /** Holds every reply back by `ms` and up to `jitter` more. `"up"` delays requests instead, `"both"` each way. */
+  /** Delays every reply by `ms` and up to `jitter` more. `"up"` delays requests instead, `"both"` each way. */
   delay(ms: number, jitter = 0, direction: Direction | "both" = "down"): void {
     this.delays = { up: direction === "down" ? 0 : ms, down: direction === "up" ? 0 : ms }
     this.jitter = jitter
   }
 
   /**
-   * Nothing passes any more, in either direction, and nobody is told; connections are accepted. As after a cut of the
-   * network, what was sent meanwhile arrives after `heal`, unless the client gave the connection up.
+   * Nothing passes any more, in either direction, and neither side notices. New connections are accepted. As after a
+   * network failure, data sent meanwhile arrives after `heal`, unless the client closed the connection.
    */
   blackhole(): void {
     this.held = true
@@ -90,19 +90,19 @@ export class FaultProxy implements AsyncDisposable {
     this.droppingAfter = options.after?.toUpperCase()
   }
 
-  /** RST to both sides of every connection that stands; new ones are accepted. */
+  /** RST to both sides of every present connection; new ones are accepted. */
   cut(): void {
     for (const connection of [...this.open]) connection.reset()
   }
 
-  /** New connections are refused; those that stand stay (`cut` them too for a server that is gone). */
+  /** New connections are refused; present ones stay (`cut` them too, to simulate a server that is gone). */
   async refuse(): Promise<void> {
     this.listener?.close()
     this.listener = undefined
     await nextTurn()
   }
 
-  /** Each connection ends after `n` more bytes of replies, in the middle of one if need be. */
+  /** Each connection ends after `n` more bytes of replies, even in the middle of one. */
   limitBytes(n: number): void {
     this.replyLimit = n
     for (const connection of this.open) connection.replyBytesLeft = n

@@ -1,6 +1,6 @@
 import type { Reader } from "./CommandLog.ts"
 
-/** A head longer than this is none. */
+/** A longer head counts as another protocol. */
 const headLimit = 65_536
 
 /** `POST /path HTTP/1.1` */
@@ -9,8 +9,8 @@ const requestLine = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/
 type State = "head" | "body" | "chunkSize" | "chunk" | "trailer" | "opaque"
 
 /**
- * Reads the requests of one connection out of the bytes a client sends, as they come, cut anywhere: HTTP/1.1, with a
- * body of known length or in chunks. What is neither is another protocol, and is left alone from there on.
+ * Reads the requests of one connection from the bytes that a client sends, in pieces cut anywhere: HTTP/1.1, with a
+ * body of known length or in chunks. At any other bytes it stops reading.
  */
 class HttpReader {
   private state: State = "head"
@@ -31,7 +31,7 @@ class HttpReader {
     }
   }
 
-  /** The bytes of a body, which nobody reads. */
+  /** The bytes of a body, which are skipped. */
   private skip(chunk: Buffer, at: number): number {
     const taken = Math.min(this.bytesLeft, chunk.length - at)
     this.bytesLeft -= taken

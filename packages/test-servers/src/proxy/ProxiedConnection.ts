@@ -7,7 +7,7 @@ export type Direction = "up" | "down"
 export interface Faults {
   readonly delay: Readonly<Record<Direction, number>>
   readonly jitter: number
-  /** Nothing moves in either direction, and nobody is told. */
+  /** True when nothing passes in either direction, and neither side notices. */
   readonly held: boolean
   /** Asked for each piece of reply: pass it on, swallow it and all after it, or swallow it and reset the connection. */
   readonly onReply: (lastCommand: string | undefined) => "pass" | "swallow" | "reset"
@@ -32,7 +32,7 @@ interface Lane {
   timer: NodeJS.Timeout | undefined
 }
 
-/** One client's connection and the one to the server behind it, with what happens between them. */
+/** One client's connection and the one to the server behind it, with the faults between them. */
 export class ProxiedConnection {
   /** The number of bytes of replies that still pass before the connection ends. */
   replyBytesLeft = Number.POSITIVE_INFINITY
@@ -79,13 +79,13 @@ export class ProxiedConnection {
     this.observer.closed()
   }
 
-  /** Stops reading, so that what is sent waits in the kernel, as it would in a cut network. */
+  /** Stops reading, so that sent data waits in the kernel, as it would in a failed network. */
   hold(): void {
     for (const { from } of Object.values(this.lanes)) from.pause()
   }
 
   release(): void {
-    // A stream with a hole in it can only be given up: the next reply would be taken for the lost one.
+    // A stream with a gap must be reset, because the next reply would be taken for the lost one.
     if (this.holed) {
       this.reset()
       return
@@ -143,7 +143,7 @@ export class ProxiedConnection {
     if (lane.timer === undefined) this.drain(lane)
   }
 
-  /** Writes what is due, and comes back for the rest. */
+  /** Writes the items that are due, and runs again for the others. */
   private drain(lane: Lane): void {
     clearTimeout(lane.timer)
     lane.timer = undefined

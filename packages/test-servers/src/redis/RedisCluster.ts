@@ -8,7 +8,7 @@ import { redisArguments, redisBinary, redisReady, redisVersion } from "./Redis.t
 import { RespClient } from "./Resp.ts"
 
 export interface RedisClusterOptions {
-  /** Start one of our own even where the environment gives one. */
+  /** True to start one of our own even where the environment gives one. */
   readonly own?: boolean
   readonly masters?: number
   /** Replicas of each master; without one, a killed master takes its slots with it. */
@@ -44,7 +44,8 @@ const startNode = async (state: { fresh: boolean }, { replicas }: Shape): Promis
     binary: redisBinary,
     url: (port) => `redis://127.0.0.1:${port}`,
     launch: async ({ binary, directory, port }) => {
-      // A node that comes back alone keeps its name and its slots; a cluster that starts over must not know the old one.
+      // A node that restarts alone keeps its name and its slots; a cluster that restarts as a whole must not know the
+      // old one.
       if (state.fresh) await rm(join(directory, "nodes.conf"), { force: true })
       return {
         command: binary.path,
@@ -62,7 +63,7 @@ const startNode = async (state: { fresh: boolean }, { replicas }: Shape): Promis
   return { server, busPort }
 }
 
-/** Deals out the slots, makes the nodes meet, and waits until every one of them finds the cluster whole. */
+/** Assigns the slots, makes the nodes meet, and waits until every node reports the cluster as complete. */
 const form = async (nodes: ReadonlyArray<Node>, shape: Shape): Promise<void> => {
   const clients = await Promise.all(nodes.map(({ server }) => RespClient.connect(server.url)))
   try {
@@ -72,11 +73,11 @@ const form = async (nodes: ReadonlyArray<Node>, shape: Shape): Promise<void> => 
         const start = Math.floor((i * slots) / shape.masters)
         const end = Math.floor(((i + 1) * slots) / shape.masters) - 1
         await client.send("CLUSTER", "ADDSLOTSRANGE", start, end)
-        // Distinct epochs now spare the nodes the time to settle who is older.
+        // Distinct epochs at the start spare the nodes the time to agree on them.
         await client.send("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
       })
     )
-    // Everybody greets everybody, instead of waiting for gossip.
+    // Each node meets each other node, instead of waiting for gossip.
     await Promise.all(
       clients.flatMap((client, i) =>
         nodes
@@ -88,7 +89,7 @@ const form = async (nodes: ReadonlyArray<Node>, shape: Shape): Promise<void> => 
     await Promise.all(
       replicas.map(async (client, i) => {
         const id = String(await masters[i % shape.masters]?.send("CLUSTER", "MYID"))
-        // Refused until the gossip has brought the master's name.
+        // Refused until gossip has spread the master's name.
         await poll(async () => (await client.send("CLUSTER", "REPLICATE", id)) === "OK", {
           every: 50,
           what: "the replicas to know their masters"

@@ -9,9 +9,9 @@ import { redisArguments, redisBinary, redisReady, redisVersion } from "./Redis.t
 import { RespClient } from "./Resp.ts"
 
 export interface RedisSentinelOptions {
-  /** Start one of our own even where the environment gives one. */
+  /** True to start one of our own even where the environment gives one. */
   readonly own?: boolean
-  /** After how many silent milliseconds the sentinels hold the master for dead. */
+  /** Milliseconds of silence after which the sentinels take the master for dead. */
   readonly downAfter?: number
 }
 
@@ -75,8 +75,8 @@ interface Watched {
 }
 
 /**
- * Sentinels find each other through the master, which takes them many seconds. They remember in this file whom they
- * found, so it may as well say so from the start.
+ * Sentinels find each other through the master, which takes many seconds. They record in this file the others that they
+ * found, so it names them from the start.
  */
 const sentinelConfiguration = (own: { port: number; id: string }, watched: Watched): string =>
   [
@@ -85,7 +85,7 @@ const sentinelConfiguration = (own: { port: number; id: string }, watched: Watch
     `sentinel myid ${own.id}`,
     `sentinel monitor ${ownName} 127.0.0.1 ${watched.master} ${quorum}`,
     `sentinel down-after-milliseconds ${ownName} ${watched.downAfter}`,
-    // Also how long a failed attempt blocks the next one.
+    // This is also the time for which a failed attempt blocks the next one.
     `sentinel failover-timeout ${ownName} 3000`,
     `sentinel known-replica ${ownName} 127.0.0.1 ${watched.replica}`,
     ...watched.sentinels
@@ -109,7 +109,7 @@ const startSentinel = (own: { port: number; id: string }, watched: Watched): Pro
     { port: own.port }
   )
 
-/** Until the replica follows its master, and each sentinel agrees that they are enough to fail over to it. */
+/** Waits until the replica follows its master, and each sentinel agrees that they are enough for a failover. */
 const untilWatched = async (replica: Server, sentinels: ReadonlyArray<Server>): Promise<void> => {
   await poll(
     async () => {
@@ -125,7 +125,7 @@ const untilWatched = async (replica: Server, sentinels: ReadonlyArray<Server>): 
           await using client = await RespClient.connect(sentinel.url)
           const verdict = String(await client.send("SENTINEL", "CKQUORUM", ownName))
           const replicas = String(await client.send("SENTINEL", "REPLICAS", ownName))
-          // One that a sentinel has not yet asked how it does is no candidate, and the failover would be put off.
+          // A replica that a sentinel has not checked yet is no candidate, and the failover would be postponed.
           return (
             verdict.startsWith(`OK ${sentinels.length} usable`) &&
             /,flags,slave,.*,master-link-status,ok,/.test(replicas)
@@ -141,7 +141,7 @@ class Sentinel extends ServerGroup {
   readonly sentinels: ReadonlyArray<Address>
   /** The name by which clients ask for the master. */
   readonly name: string
-  /** The servers that hold data, ours only. Which one is the master is for the sentinels to say. */
+  /** The servers that hold data, ours only. The sentinels decide which is the master. */
   readonly nodes: ReadonlyArray<Server>
   private readonly begin: () => Promise<void>
 
@@ -170,7 +170,7 @@ class Sentinel extends ServerGroup {
     throw new Error(`no sentinel knows ${this.name}`, { cause: last })
   }
 
-  /** SIGKILL to the present master; answers which it was. */
+  /** SIGKILL to the present master; returns it. */
   async killMaster(): Promise<Server> {
     this.own("kill the master of")
     const { port } = await this.master()

@@ -22,7 +22,7 @@ interface Parsed {
   readonly end: number
 }
 
-/** One RESP2 reply at `start`, or `undefined` if it is not all there yet. */
+/** One RESP2 reply at `start`, or `undefined` if it is not complete yet. */
 export const parseReply = (buffer: Buffer, start = 0): Parsed | undefined => {
   const lineEnd = buffer.indexOf("\r\n", start)
   if (lineEnd < 0) return undefined
@@ -59,7 +59,9 @@ export const parseReply = (buffer: Buffer, start = 0): Parsed | undefined => {
   }
 }
 
-/** The little of a Redis client that starting and checking servers takes: one connection, RESP2, a bound on every call. */
+/**
+ * The part of a Redis client that is needed to start and check servers: one connection, RESP2, a bound on every call.
+ */
 export class RespClient implements AsyncDisposable {
   private readonly socket: Socket
   private readonly timeout: number
@@ -80,7 +82,7 @@ export class RespClient implements AsyncDisposable {
     const where = { host: hostname === "" ? "127.0.0.1" : hostname, port: port === "" ? 6379 : Number(port) }
     const socket = protocol === "rediss:" ? connectTls(where) : connectTcp(where)
     const client = new RespClient(socket, timeout)
-    // Commands written before the connection stands are kept by the socket, and fail with it.
+    // The socket keeps commands that are written before it is connected, and they fail with it.
     if (password !== "") {
       const secret = decodeURIComponent(password)
       await client.send("AUTH", ...(username === "" ? [secret] : [decodeURIComponent(username), secret]))

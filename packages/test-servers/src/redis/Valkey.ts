@@ -5,7 +5,7 @@ const definition: ServerDefinition = {
   kind: "valkey",
   variable: "VALKEY_URL",
   defaultPort: 6379,
-  // Debian has it from the release after Redis 7 on, and in the backports of that one.
+  // Debian has it since the release after the one with Redis 7, and in the backports of that one.
   binary: {
     name: "valkey-server",
     packages: ["valkey-server"],

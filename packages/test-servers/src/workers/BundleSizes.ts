@@ -8,11 +8,14 @@ import { bundle } from "./WorkersBundle.ts"
 export const effectModules = ["effect", "effect/*"]
 
 export interface BundleRow {
-  /** The first words of the row in the README's table that tells the sizes in kB. */
+  /** The first words of the row in the README's table that has the sizes in kB. */
   readonly row: string
   /** A module, as text beside the test file. */
   readonly entry: string
-  /** A bundle for each size of the row: nothing grows past `most` bytes unnoticed, nor further than `off` kB (3) from the README. */
+  /**
+   * A bundle for each size of the row. It may have at most `most` bytes, and differ from the README by at most `off` kB
+   * (3).
+   */
   readonly sizes: ReadonlyArray<{ readonly most: number; readonly off?: number; readonly external?: Array<string> }>
 }
 

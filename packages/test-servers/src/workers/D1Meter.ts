@@ -1,4 +1,4 @@
-/** The cost of calls to a D1. It needs nothing of Node's, so that a Worker can carry it. */
+/** The cost of calls to a D1. It needs nothing of Node, so that a Worker can use it. */
 
 interface Statement {
   bind(...values: Array<unknown>): Statement
@@ -10,7 +10,7 @@ interface Answer {
 
 type Runnable = Statement & { all(): Promise<Answer> }
 
-/** A D1, as a Worker is given it. */
+/** A D1, as a Worker gets it. */
 export interface D1 {
   prepare(sql: string): Runnable
   batch(statements: Array<Statement>): Promise<Array<Answer>>
@@ -26,7 +26,7 @@ export interface D1Cost {
 
 const nothing: D1Cost = { requests: 0, statements: 0, read: 0, written: 0 }
 
-/** The database, with what it is asked counted. */
+/** The database, with its requests counted. */
 export const metered = (database: D1) => {
   let cost = nothing
   const plain = new WeakMap<object, Statement>()

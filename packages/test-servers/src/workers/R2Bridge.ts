@@ -1,9 +1,9 @@
 /**
- * A way from Node to a Worker's R2 binding, over HTTP, so that several processes can take it, and a proxy can stand in
- * it. Whoever uses it starts the Worker (`script`) in miniflare, with the binding `R2`.
+ * Access from Node to a Worker's R2 binding, over HTTP, so that several processes can use it, also through a proxy. The
+ * caller starts the Worker (`script`) in miniflare, with the binding `R2`.
  */
 
-/** The Worker: carries out what it is sent on its binding, and answers what that answered. */
+/** The Worker: carries out each request on its binding, and returns the binding's answer. */
 export const script = `
 const headOf = ({ customMetadata, etag, key, size, uploaded }) => ({ customMetadata, etag, key, size, uploaded })
 const headers = (object) => ({ "x-head": encodeURIComponent(JSON.stringify(headOf(object))) })
@@ -50,7 +50,7 @@ export interface R2Head {
 const post = async (url: URL, body?: Uint8Array): Promise<Response> => {
   const sent = fetch(url, { method: "POST", body: (body ?? new Uint8Array()) as Uint8Array<ArrayBuffer> })
   const response = await sent.catch((cause) => {
-    // As a Worker is told of it.
+    // The message that a Worker gets.
     throw new Error("Network connection lost.", { cause })
   })
   if (response.status !== 500) return response
@@ -66,7 +66,7 @@ const dated = (head: Omit<R2Head, "uploaded"> & { readonly uploaded: string }): 
 const headOf = (response: Response): R2Head =>
   dated(JSON.parse(decodeURIComponent(response.headers.get("x-head") ?? "null")))
 
-/** The Worker's `R2`, as far as a cache goes. */
+/** The Worker's `R2`, with the methods that a cache uses. */
 export const binding = (url: string) => {
   const at = (path: string, name: string, options: object = {}): URL => {
     const target = new URL(path, url)

@@ -15,7 +15,7 @@ export class WorkersBackend {
     this.port = Number(port)
   }
 
-  /** @param port the same as before, to take the place of one that is gone */
+  /** @param port the port of an earlier one, to replace it */
   static async start(port?: number): Promise<WorkersBackend> {
     const miniflare = await WorkersRuntime.start({
       modules: true,

@@ -1,9 +1,9 @@
 /**
- * A way from Node to the bindings of a Worker: over HTTP, so that several processes can take it, and a proxy can stand
- * in it. Whoever uses it starts the Worker (`script`) in miniflare, with the bindings `DB` and `KV` or one of them.
+ * Access from Node to the bindings of a Worker, over HTTP, so that several processes can use it, also through a proxy.
+ * The caller starts the Worker (`script`) in miniflare, with the bindings `DB` and `KV` or one of them.
  */
 
-/** The Worker: carries out what it is sent on its bindings, and answers what they answered. */
+/** The Worker: carries out each request on its bindings, and returns their answers. */
 export const script = `
 const bytesOf = (value) => typeof value === "object" && value !== null
   ? Uint8Array.from(atob(value.base64), (character) => character.charCodeAt(0)) : value

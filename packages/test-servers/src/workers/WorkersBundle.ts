@@ -1,20 +1,20 @@
-/** A module and all it imports, as one that a Worker can run. */
+/** A module and all its imports, as one module that a Worker can run. */
 
 export interface Options {
   readonly minify?: boolean
-  /** The modules that stay imports. */
+  /** The modules that are left as imports. */
   readonly external?: Array<string>
 }
 
 /**
- * @param entry a file; or a text, whose own imports are those of a file beside that one
- * @throws what cannot be bundled: an import that only Node has, too
+ * @param entry a file; or a text, whose imports are resolved from a file beside that one
+ * @throws for an import that cannot be bundled, such as a module that only Node has
  */
 export const bundle = async (
   entry: URL | { readonly text: string; readonly beside: string },
   options: Options = {}
 ): Promise<string> => {
-  // Only for those who bundle: it is much to load.
+  // Loaded only when a bundle is made, because it is large.
   const { build } = await import("esbuild")
   const source =
     entry instanceof URL
