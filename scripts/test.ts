@@ -8,7 +8,7 @@ const minute = 60_000
 /** Most test files speak to servers, and wait more than they work. */
 const workers = "--maxWorkers=3"
 
-/** Everything that must hold, in the order in which a failure is cheapest to find. */
+/** All steps, in the order in which a failure is cheapest to find. */
 const steps: ReadonlyArray<Step> = [
   command("typecheck", "tsc", "-b"),
   command("lint", "biome", "check", "--error-on-warnings"),
@@ -23,8 +23,8 @@ const steps: ReadonlyArray<Step> = [
 const only = process.argv.slice(2)
 const wanted = steps.filter((step) => only.length === 0 || only.some((word) => step.name.includes(word)))
 
-// CI ends a run after 90 minutes, and its clock starts before the installation. The silence is longer than any limit
-// of a test or of a program that a step starts, so that those are named and the step goes on.
+// CI ends a run after 90 minutes, and its clock starts before the installation. The silence is longer than any limit of
+// a test or of a program that a step starts, so that the run names these and the step goes on.
 const outcomes = await runSteps(wanted, { silence: 20 * minute, deadline: performance.now() + 80 * minute })
 const { text, ok } = summary(outcomes)
 console.log(text)

@@ -6,11 +6,11 @@ import { parse } from "yaml"
 import { root } from "../run/Root.ts"
 
 /**
- * Checks docker-compose.yml against the schema of the compose specification, and that every service says
- * when it is healthy: `docker compose up --wait` is only as good as that.
+ * Checks docker-compose.yml against the schema of the compose specification, and that every service has a health check,
+ * on which `docker compose up --wait` depends.
  */
 const file = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"), { merge: true })
-// The schema names itself in the way of an older draft, which the validator refuses; nothing refers to the names.
+// The schema names itself as an older draft did, which the validator refuses. Nothing refers to these names.
 const schema = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
   key === "$schema" || (key === "id" && typeof value === "string") ? undefined : value
 )

@@ -1,17 +1,17 @@
 import type { IForbiddenRuleType } from "dependency-cruiser"
 
 /**
- * Who may import whom, as rules for dependency-cruiser. This file is the whole policy.
+ * The allowed imports, as rules for dependency-cruiser. This file is the whole policy.
  *
- * Everybody depends downwards. A type-only import counts like any other: a type that points upwards
- * is a design that points upwards.
+ * Every module depends downwards. A type-only import counts like any other, because a type that points upwards is a
+ * design that points upwards.
  */
 
 /**
  * The folders of a package's sources from top to bottom. A module may import from its own folder and from rows below;
- * folders in one row do not know each other. A folder that stands in no row is refused: a new folder gets its place
- * here first. A row whose folder does not exist holds nothing. The empty name stands for the modules that lie in no
- * folder; where no row has it, they may be imported by every folder and import from every folder, if no cycle arises.
+ * folders in one row do not import each other. A folder in no row is refused: a new folder gets its row here first. A
+ * row whose folder does not exist has no effect. The empty name stands for the modules outside of any folder. Where
+ * no row has it, these modules may be imported by every folder and import from every folder, if no cycle results.
  */
 const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
   "packages/core": [[""], ["call"], ["flight", "stores"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]],
@@ -33,10 +33,13 @@ const ofSources: ReadonlyArray<readonly [from: string, mayImport: ReadonlyArray<
   ["^packages/[^/]+/src/", ["core"]]
 ]
 
-/** What a package's own tests may import beside the package. The last is the leases of a store that has none. */
+/**
+ * The packages that a package's own tests may import besides the package. The last one gives leases to a store that has
+ * none.
+ */
 const ofTests = ["core", "conformance-kit", "test-servers", "cloudflare-d1"]
 
-/** This module defines what an entry is. It imports only the types of the other. */
+/** The module that defines an entry. It imports only the types of the contract. */
 const pure = "^packages/core/src/contract/Entry\\.ts$"
 const pureMayImportTypesOf = "^packages/core/src/contract/Adapter\\.ts$"
 

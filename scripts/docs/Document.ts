@@ -15,7 +15,7 @@ const markdown = (...patterns: ReadonlyArray<string>): ReadonlyArray<Snippet> =>
 /** The examples of the pages that a user sees first: the project's and the packages' own. */
 export const readmeExamples = () => markdown("README.md", "packages/*/README.md")
 
-/** Every example there is. */
+/** All examples. */
 export const allExamples = (): ReadonlyArray<Snippet> => [
   ...readmeExamples(),
   ...markdown("docs/**/*.md", "examples/*/README.md"),

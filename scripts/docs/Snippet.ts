@@ -1,21 +1,21 @@
 /**
- * A TypeScript example found in a text. The word after `ts` in the opening fence, which no Markdown
- * renderer shows, says more about it:
+ * A TypeScript example found in a text. The words after `ts` in the opening fence, which no Markdown renderer shows,
+ * are instructions for it:
  *
  * - `run`: it is also executed, and must end without an error. `run redis` gives it a server.
- * - `continue`: it goes on where the file's previous example ended, and is checked together with it.
+ * - `continue`: it continues the file's previous example, and is checked together with it.
  */
 export interface Snippet {
   readonly file: string
   /** Line of the first line of code, counted from 1. */
   readonly line: number
-  /** The code, with every line on the line number it has in `file`. */
+  /** The code, with every line on its line number in `file`. */
   readonly code: string
   readonly run: boolean
   readonly servers: ReadonlyArray<string>
 }
 
-/** An example that cannot be checked as it is written, and where. */
+/** An example that cannot be checked as it is written, with its place. */
 export class UncheckableSnippet extends Error {
   override readonly name = "UncheckableSnippet"
 }
@@ -25,7 +25,7 @@ export const inMarkdown = (file: string, text: string): ReadonlyArray<Snippet> =
 
 /** The examples in the doc comments of a source text; an `@example` must fence its code. */
 export const inDocComments = (file: string, text: string): ReadonlyArray<Snippet> => {
-  // Everything outside of doc comments becomes an empty line, so that line numbers stay true.
+  // Everything outside of doc comments becomes an empty line, so that line numbers stay correct.
   const lines = text.split("\n").map(() => "")
   for (const comment of text.matchAll(/\/\*\*[\s\S]*?\*\//g)) {
     const first = text.slice(0, comment.index).split("\n").length - 1

@@ -4,7 +4,7 @@ import { run } from "../run/Command.ts"
 import { root } from "../run/Root.ts"
 import type { Snippet } from "./Snippet.ts"
 
-// Inside `docs`, whose package.json says what an example may import.
+// Inside `docs`, whose package.json lists the packages that an example may import.
 const folder = join(root, "docs/.examples")
 
 const fileOf = (snippet: Snippet) => join(folder, snippet.file, `${snippet.line}.ts`)
@@ -18,14 +18,14 @@ export const writeAll = (snippets: ReadonlyArray<Snippet>): void => {
   }
   const project = {
     extends: "../../tsconfig.base.json",
-    // An example shows what to write, not that every name of it is used again.
+    // An example need not use each of its names.
     compilerOptions: { composite: false, incremental: false, noEmit: true, noUnusedLocals: false, rootDir: "../.." },
     include: ["**/*.ts"]
   }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project, null, 2))
 }
 
-/** Type-checks all examples. The answer names places in the documents, not in the files written here. */
+/** Type-checks all examples. The errors name places in the documents, not in the files written here. */
 export const typecheck = async (): Promise<ReadonlyArray<string>> => {
   const { code, output } = await run("tsc", ["-p", folder, "--pretty", "false"], { quiet: true })
   if (code === 0) return []
@@ -36,7 +36,7 @@ export const typecheck = async (): Promise<ReadonlyArray<string>> => {
     .map((line) => line.replace(prefix, "").replace(/^(\S+)\/\d+\.ts\((\d+),\d+\)/, "$1:$2"))
 }
 
-/** Executes an example; the answer is what it printed if it failed. */
+/** Executes an example; returns its output if it failed. */
 export const execute = async (snippet: Snippet, env: Record<string, string>): Promise<string | undefined> => {
   const args = ["--conditions=cache-locking-source", fileOf(snippet)]
   const { code, output } = await run("node", args, { cwd: join(root, "docs"), env, quiet: true })

@@ -2,7 +2,7 @@ import { allExamples } from "./Document.ts"
 import { type ExampleServer, startServer } from "./Server.ts"
 import { execute, typecheck, writeAll } from "./Workbench.ts"
 
-/** Type-checks every example of the documentation and runs those that say so. */
+/** Type-checks every example of the documentation and runs those marked `run`. */
 const snippets = allExamples()
 writeAll(snippets)
 const problems: Array<string> = snippets.length === 0 ? [] : [...(await typecheck())]

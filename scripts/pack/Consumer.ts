@@ -4,7 +4,7 @@ import { readmeExamples } from "../docs/Document.ts"
 import { run } from "../run/Command.ts"
 import { installedVersion, type Package } from "./Package.ts"
 
-/** A project as a user would have it: outside of the workspace, with the tarballs installed by npm. */
+/** A project like a user's: outside of the workspace, with the tarballs installed by npm. */
 export interface Consumer {
   readonly folder: string
   readonly packages: ReadonlyArray<Package>
@@ -13,8 +13,8 @@ export interface Consumer {
 }
 
 /**
- * Sets the project up. `oldestNode` becomes a dependency of it, so that its programs can be run by the
- * very version that the packages' manifests promise.
+ * Sets the project up. `oldestNode` becomes a dependency of it, so that its programs run on exactly the version that
+ * the packages' manifests promise.
  */
 export const createConsumer = async (
   folder: string,
@@ -73,9 +73,9 @@ export const createConsumer = async (
   return { folder, packages, programs: [...programs, "main"] }
 }
 
-/** Imports every front door and says how many names each has. */
+/** Imports every entry point and prints the number of its names. */
 const program = (packages: ReadonlyArray<Package>) => {
-  // These two register tests when they are loaded, which only their test runner can do.
+  // These two register tests when they are loaded, which works only in their test runner.
   const specifiers = packages.flatMap((each) => each.specifiers)
   const outside = specifiers.filter((specifier) => specifier.endsWith("/vitest"))
   const inside = specifiers.filter((specifier) => !outside.includes(specifier))
@@ -89,8 +89,8 @@ const program = (packages: ReadonlyArray<Package>) => {
 
 /**
  * Compiles the project with the declarations of its packages checked. Some of our dependencies' own
- * declarations need more than a server project has (Effect's want the DOM's), so only complaints about
- * our files and the project's count.
+ * declarations need more than a server project has (Effect's want the DOM's), so only errors in our
+ * files and the project's count.
  */
 export const compile = async ({ folder, packages }: Consumer): Promise<ReadonlyArray<string>> => {
   const tsc = join(folder, "node_modules/.bin/tsc")
@@ -100,7 +100,7 @@ export const compile = async ({ folder, packages }: Consumer): Promise<ReadonlyA
   return errors.filter((line) => !line.startsWith("node_modules/") || ours.some((prefix) => line.startsWith(prefix)))
 }
 
-/** Runs all compiled programs under a Node of that version; the answer is what went wrong. */
+/** Runs all compiled programs under a Node of that version; returns the failures. */
 export const execute = async ({ folder, programs }: Consumer, node: string, version: string) => {
   const problems: Array<string> = []
   for (const program of programs) {
@@ -111,5 +111,5 @@ export const execute = async ({ folder, programs }: Consumer, node: string, vers
   return problems
 }
 
-/** The project's own, oldest Node. */
+/** The project's own Node, the oldest supported. */
 export const oldestNode = ({ folder }: Consumer) => join(folder, "node_modules/.bin/node")

@@ -6,7 +6,7 @@ import { root } from "../run/Root.ts"
 export interface Package {
   readonly name: string
   readonly folder: string
-  /** Import specifiers of its front doors: `@cache-locking/core`, `@cache-locking/core/promise`. */
+  /** Import specifiers of its entry points: `@cache-locking/core`, `@cache-locking/core/promise`. */
   readonly specifiers: ReadonlyArray<string>
   readonly peers: ReadonlyArray<string>
   readonly enginesNode: string

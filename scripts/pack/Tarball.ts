@@ -12,7 +12,7 @@ export const build = (packages: ReadonlyArray<Package>): Promise<Ended> => {
   })
 }
 
-/** Packs a package exactly as it would be published; the answer is the tarball's path. */
+/** Packs a package exactly as it would be published; returns the tarball's path. */
 export const pack = async ({ folder, name }: Package, into: string): Promise<string> => {
   const destination = join(into, basename(folder))
   mkdirSync(destination)
@@ -22,7 +22,7 @@ export const pack = async ({ folder, name }: Package, into: string): Promise<str
   return tarball
 }
 
-/** The complaints of publint and attw about a tarball. */
+/** The errors that publint and attw report about a tarball. */
 export const lint = async (tarball: string): Promise<ReadonlyArray<string>> => {
   const results = [
     await run("publint", ["run", tarball, "--strict"], { quiet: true }),
@@ -31,7 +31,7 @@ export const lint = async (tarball: string): Promise<ReadonlyArray<string>> => {
   return results.filter(({ code }) => code !== 0).map(({ output }) => output)
 }
 
-/** Files that every published package must have, and none that only the workspace needs. */
+/** Checks that a tarball has the files that every published package needs, and none that only the workspace needs. */
 export const contents = async (tarball: string): Promise<ReadonlyArray<string>> => {
   const { output } = await run("tar", ["-tzf", tarball], { quiet: true })
   const files = output

@@ -6,8 +6,8 @@ import { type Package, publicPackages } from "./Package.ts"
 import { build, contents, lint, pack } from "./Tarball.ts"
 
 /**
- * Packs every public package and uses the tarballs the way a stranger would: linted, installed by npm in
- * a project of its own, type-checked, and run by the newest and by the oldest Node that we claim.
+ * Packs every public package and uses the tarballs as a user would. They are linted, installed by npm in a separate
+ * project, type-checked, and run on the newest and the oldest Node that we support.
  */
 const packages = publicPackages()
 const folder = mkdtempSync(join(tmpdir(), "packed-"))

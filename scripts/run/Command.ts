@@ -10,11 +10,14 @@ export interface Ended {
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: Record<string, string | undefined>
-  /** Collect the output instead of passing it on. */
+  /** True to collect the output instead of passing it on. */
   readonly quiet?: boolean
 }
 
-/** Ends a hang: more than any program takes on a very slow machine, and less than the silence that ends a whole step. */
+/**
+ * Milliseconds after which a program counts as hanging: more than any takes on a very slow machine, and less than the
+ * silence that ends a whole step.
+ */
 const timeout = 15 * 60_000
 
 /** Runs a program that a step needs to its end, with nothing on its standard input. Never rejects. */

@@ -19,15 +19,15 @@ export type Entry =
       readonly state: "passed" | "failed" | "skipped"
       readonly message: string
     }
-  /** An error that stands in no test: a file that does not load, a hook around tests, or nobody's. */
+  /** An error outside of any test: of a file that does not load, of a hook around tests, or unhandled. */
   | { readonly broken: string; readonly message: string }
   | { readonly over: true }
 
 type Failed = { readonly message?: string; readonly stack?: string } | undefined
 
 /**
- * A vitest reporter that writes down each result as it comes, so that a run that is ended half-way still tells what it
- * had counted and what was running.
+ * A vitest reporter that records each result as it arrives, so that a run that is ended half-way still reports its
+ * counts and the running tests.
  */
 export default class Recorder implements Reporter {
   private readonly file = process.env[recordVariable]!

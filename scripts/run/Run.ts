@@ -2,7 +2,7 @@ import { failedOnce, type Step } from "./Step.ts"
 import type { Outcome } from "./Summary.ts"
 import type { Limits } from "./Supervisor.ts"
 
-/** Runs the steps one after the other. Whatever becomes of one, the next ones run. */
+/** Runs the steps one after the other. If one fails, hangs or crashes, the others still run. */
 export const runSteps = async (steps: ReadonlyArray<Step>, limits: Limits): Promise<ReadonlyArray<Outcome>> => {
   const outcomes: Array<Outcome> = []
   for (const step of steps) {

@@ -26,7 +26,7 @@ export const command = (name: string, program: string, ...args: ReadonlyArray<st
   }
 })
 
-/** The beginning of a message, which may be a page of differences. */
+/** The beginning of a message, because a whole one may be a page of differences. */
 export const indented = (message: string): string =>
   message
     .split("\n")

@@ -3,16 +3,19 @@ import { stripVTControlCharacters } from "node:util"
 import { root } from "./Root.ts"
 
 /**
- * Limits end a hang and never judge a slow machine: under thirty times its usual load everything still passes, only later.
+ * Limits end a hang and never judge a slow machine: at thirty times the usual load everything still passes, only later.
  */
 export interface Limits {
   /** Milliseconds without a sign of life after which a program counts as hanging. */
   readonly silence: number
-  /** The moment at which the whole run must be over, in `performance.now()`: CI would end it then and report nothing. */
+  /**
+   * The moment at which the whole run must be over, by `performance.now()`, because CI would then end it without a
+   * report.
+   */
   readonly deadline: number
 }
 
-/** The end of a step's program. `reason` says in words why that was no success. */
+/** The end of a step's program. `reason` says in words why it failed. */
 export interface End {
   readonly code: number
   readonly reason: string
@@ -22,13 +25,13 @@ export interface End {
 
 export interface SuperviseOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Something that changes as long as the program gets on. Output is a sign of life without it. */
+  /** A value that changes as long as the program makes progress. Output also counts as a sign of life. */
   readonly progress?: () => unknown
 }
 
 const groups = new Set<number>()
 
-// A program in a group of its own does not hear Ctrl-C.
+// A program in a group of its own does not receive Ctrl-C.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     for (const group of groups) kill(group)
@@ -88,7 +91,7 @@ export const supervise = (
       done({ code, reason: reason ?? why, lastLines: lines.slice(-4).join("\n") })
     }
     child.once("error", (error) => finish(127, `could not be started: ${error.message}`))
-    // Whatever it left behind holds its output open and would be waited for.
+    // Processes that it left behind hold its output open, and the run would wait for them.
     child.once("exit", () => group !== undefined && kill(group))
     child.once("close", (code, signal) =>
       finish(code ?? 1, signal === null ? `ended with code ${code}` : `was ended by ${signal}`)

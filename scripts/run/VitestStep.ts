@@ -27,11 +27,14 @@ export const vitest = (name: string, ...args: ReadonlyArray<string>): Step => ({
   }
 })
 
-/** Counts a record. A run that does not come to its end is one failure more, as is one that fails without any. */
+/**
+ * Counts a record. A run that does not finish counts as one failure more, and so does one that fails although no test
+ * failed.
+ */
 export const tally = (name: string, end: Pick<End, "code" | "reason">, entries: ReadonlyArray<Entry>): Tally => {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const failures: Array<string> = []
-  /** The files that are being run, each with its tests that are. */
+  /** The running files, each with its running tests. */
   const open = new Map<string, Map<string, string>>()
   let files = 0
   let closed = 0
