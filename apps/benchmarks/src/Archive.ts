@@ -1,20 +1,20 @@
-/** The figures that the report is made of: kept beside it, so that one suite can be measured anew. */
+/** The figures of the report, kept beside it so that one suite can be measured anew. */
 import { readFile, writeFile } from "node:fs/promises"
 import type { Machine } from "./Machine.ts"
 import type { Result } from "./Result.ts"
 
 export interface Archive {
   readonly machine: Machine
-  /** What suites ran on, and which versions: by backend. */
+  /** The servers of the suites with their versions, by backend. */
   readonly servers: Readonly<Record<string, string>>
-  /** Of packages, by the name they are imported by. */
+  /** The versions of packages, by the names under which they are imported. */
   readonly versions: Readonly<Record<string, string>>
   readonly results: ReadonlyArray<Result>
 }
 
 export const read = async (file: URL): Promise<Archive | undefined> => {
   try {
-    // A file of older times names no servers.
+    // An older file names no servers.
     return { servers: {}, ...JSON.parse(await readFile(file, "utf8")) } as Archive
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
@@ -22,13 +22,13 @@ export const read = async (file: URL): Promise<Archive | undefined> => {
   }
 }
 
-/** Whether nothing that both know differs. */
+/** True when the two agree on all their common names. */
 const agree = (before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): boolean =>
   Object.entries(before).every(([name, version]) => now[name] === undefined || now[name] === version)
 
 /**
- * The newer results in place of the older ones, if both were had on one machine with the same versions; figures
- * of two machines do not belong on one page. What only one of them used is no difference.
+ * Replaces older results by newer ones, if both come from one machine and the same versions: figures of two machines do
+ * not belong on one page. A version that only one of them used is no difference.
  */
 export const merge = (older: Archive | undefined, newer: Archive): Archive => {
   if (

@@ -13,7 +13,7 @@ export interface Arguments {
   readonly against: string | undefined
 }
 
-/** The command line was answered, or refused: there is nothing to run. */
+/** The command line got an answer or an error, and nothing is run. */
 export class Answered extends Error {
   readonly exitCode: number
 
@@ -23,7 +23,7 @@ export class Answered extends Error {
   }
 }
 
-const help = `Measures cache-locking beside the caches people use today.
+const help = `Measures cache-locking beside other caches.
 
   npx -y pnpm@12 benchmarks [suite...] [options]
   npx -y pnpm@12 benchmarks --against <commit> [measurement...] [options]
@@ -36,7 +36,7 @@ the rows "by the clock" have it, and are not judged.
 
   --quick      few and short rounds: to see that it works, not to compare
   --rounds N   so many rounds instead of each suite's own number; with --against 20 or more, and 20 by default
-  --write      write docs/benchmarks.md; suites that were not run keep what was written of them before
+  --write      write docs/benchmarks.md; suites that were not run keep their earlier figures
   --help
 
 Suites, all of them unless some are named:
@@ -54,7 +54,7 @@ const refuse = (message: string): never => {
   throw new Answered(`${message}\nSee --help.`, 2)
 }
 
-/** Throws `Answered` for `--help` and for what makes no sense. */
+/** Throws `Answered` for `--help` and for invalid arguments. */
 export const parse = (args: ReadonlyArray<string>): Arguments => {
   const { positionals, values } = read(args)
   if (values.help) throw new Answered(help, 0)

@@ -17,13 +17,15 @@ export interface Batches {
 export interface Spent {
   /** By the clock. */
   readonly time: number
-  /** In which this thread ran: a loaded machine stretches the other, and hardly this. Waiting is not in it. */
+  /**
+   * The time in which this thread ran, without waiting. A loaded machine lengthens the other time, and hardly this one.
+   */
   readonly cpu: number
 }
 
 /** Microseconds in which this thread ran. */
 const ran = (): number => {
-  // Linux brings the thread's own account up to date only when it is asked for the whole process.
+  // Linux updates the thread's own time only when it is asked for that of the whole process.
   process.cpuUsage()
   const { system, user } = process.threadCpuUsage()
   return system + user
@@ -47,7 +49,7 @@ const spentEach = async (run: (n: number) => Promise<void>, n: number): Promise<
 export const timed = async (run: (n: number) => Promise<void>, n: number): Promise<number> =>
   (await spentEach(run, n)).time
 
-/** Warms up, and answers how many operations a batch needs. */
+/** Warms up, and returns the number of operations that a batch needs. */
 export const calibrate = async ({ batch = 40, by = "time", quick, run, unit = 1 }: Batches): Promise<number> => {
   const warm = (quick ? 2 : 400) * 1e6
   const target = (quick ? 1 : batch) * 1e6
@@ -55,7 +57,7 @@ export const calibrate = async ({ batch = 40, by = "time", quick, run, unit = 1 
   let spent = 0
   let perOperation = 0
   while (spent < warm) {
-    // What took less than the CPU clock can tell is not nothing.
+    // A time below the resolution of the CPU clock must not count as 0.
     perOperation = (await spentEach(run, n))[by] || 1e3 / n
     spent += perOperation * n
     // No batch of the warm-up is longer than a measured one.
@@ -64,7 +66,7 @@ export const calibrate = async ({ batch = 40, by = "time", quick, run, unit = 1 
   return Math.max(unit, Math.ceil(target / perOperation / unit) * unit)
 }
 
-/** A probe that times batches, with what else each sample tells. */
+/** A probe that times batches, with the other figures of each sample. */
 export const batches = async (
   options: Batches & {
     readonly also?: Sample

@@ -12,7 +12,7 @@ export class Child implements Probe {
   private constructor(child: ChildProcess) {
     this.process = child
     child.on("message", (message: unknown) => {
-      // Of a cluster's worker, the channel carries the contender's own messages too.
+      // The channel of a cluster's worker also carries the contender's own messages.
       if ((message as Partial<Reply> | null)?.probe !== "reply") return
       const reply = message as Reply
       const waiting = this.waiting

@@ -1,4 +1,4 @@
-/** What a worker of a cluster measures of a cache, and what it makes sure of. */
+/** The measurements of a cache in a worker of a cluster, and their checks. */
 import { batches, calibrate, timed } from "./Batch.ts"
 import { heldBytes } from "./Heap.ts"
 import { check, valueOf } from "./Origin.ts"
@@ -14,7 +14,7 @@ export const keysOf = (count: number, name = "key"): Array<string> =>
 const parts = (keys: ReadonlyArray<string>): Array<ReadonlyArray<string>> =>
   Array.from({ length: Math.ceil(keys.length / together) }, (_, i) => keys.slice(i * together, (i + 1) * together))
 
-/** Puts the value of each key there. */
+/** Stores the value of each key. */
 export const fill = async (store: Store, keys: ReadonlyArray<string>): Promise<void> => {
   for (const part of parts(keys)) await Promise.all(part.map((key) => store.set(key, valueOf(key))))
 }
@@ -27,13 +27,13 @@ export const verify = async (store: Store, keys: ReadonlyArray<string>, who: str
   }
 }
 
-/** What a process of ours works with. */
+/** The cache and the keys of a process. */
 export interface Task {
   readonly store: Store
   readonly quick: boolean
-  /** Whether what is asked of others goes over this process's own channel, and can be counted there. */
+  /** True when requests to other processes use this process's own channel, where they can be counted. */
   readonly counted: boolean
-  /** Whether it has to fill its store by itself. */
+  /** True when the process has to fill its store by itself. */
   readonly alone: boolean
   readonly entries: number
   readonly who: string
@@ -56,7 +56,7 @@ const messagesOf = async (work: () => Promise<unknown>): Promise<number> => {
   return count
 }
 
-/** Asks so many times, one after the other. */
+/** Asks this many times, one after the other. */
 export const times =
   (store: Store, keys: ReadonlyArray<string>, who: string) =>
   async (n: number): Promise<void> =>
@@ -109,10 +109,10 @@ const hot = async ({ alone, counted, quick, store, who }: Task): Promise<Probe> 
   return batches({ quick, run, also: { ...messages }, close: async () => void (await store.close()) })
 }
 
-/** Keys that are read before anything is weighed: what is compiled on the way is none of the entries' weight. */
+/** Keys that are read before memory is measured, so that compiled code does not count as entries. */
 export const warm = keysOf(2 * together, "warm")
 
-/** What this process holds once it has read everything. */
+/** The memory of this process after it has read everything. */
 const memory = async ({ alone, entries, store, who }: Task): Promise<Probe> => {
   const read = async (keys: ReadonlyArray<string>) => {
     if (alone) await fill(store, keys)

@@ -5,10 +5,10 @@ import { Child } from "./Child.ts"
 import type { CrewOrder } from "./CrewWorker.ts"
 import { execArgv, stdio } from "./Fork.ts"
 
-/** How messages travel between a primary and its workers: Node's default is JSON. */
+/** The serialization of messages between a primary and its workers: Node's default is JSON. */
 export type Serialization = "advanced" | "json"
 
-/** All, or none that is left behind. */
+/** Starts all; if one fails, ends the others. */
 export const launch = async (
   order: CrewOrder,
   { serialization, size }: { readonly serialization: Serialization; readonly size: number }

@@ -1,10 +1,10 @@
-/** One worker of a cluster: a cache as it is there, and what is measured of it. */
+/** One worker of a cluster: its cache, and the measurements of it. */
 import { type Task, works } from "./ClusterWork.ts"
 import { serveProbe } from "./ProbeServer.ts"
 import type { Place } from "./peers/ClusterPeer.ts"
 import { clusterPeerOf } from "./peers/ClusterPeers.ts"
 
-/** What it is started with, as one argument of JSON. */
+/** The settings of the process, as one argument of JSON. */
 export interface CrewOrder extends Pick<Task, "entries" | "quick" | "who"> {
   readonly peer: string
   readonly place: Place

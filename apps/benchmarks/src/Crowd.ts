@@ -3,7 +3,7 @@
 /** Callers at a time. */
 export const together = 50
 
-/** Does it for 0 up to `n`: every caller goes on to the next as soon as it is done with one. */
+/** Calls the function for 0 up to `n`: every caller takes the next number as soon as it has finished one. */
 export const asCrowd = async (n: number, ask: (i: number) => Promise<void>): Promise<void> => {
   let next = 0
   const caller = async () => {
@@ -12,6 +12,6 @@ export const asCrowd = async (n: number, ask: (i: number) => Promise<void>): Pro
   await Promise.all(Array.from({ length: together }, caller))
 }
 
-/** Distinct for every run of every contender, so that nobody finds what another left. */
+/** Distinct for every run of every contender, so that none finds the values of another. */
 export const stamp = (): string => `${process.pid.toString(36)}${(++stamps).toString(36)}`
 let stamps = 0

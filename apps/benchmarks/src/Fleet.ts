@@ -4,10 +4,10 @@ import { once } from "node:events"
 import type { FleetMessage, FleetOrder, Round } from "./FleetWorker.ts"
 import { forkSource } from "./Fork.ts"
 
-/** What one process made of a round. */
+/** The result of one process in a round. */
 export interface Report {
   readonly durations: ReadonlyArray<number>
-  /** When its loads began. Those that begin in the background are added until the next round. */
+  /** The times at which its loads began. Loads that begin in the background are added until the next round. */
   readonly loads: ReadonlyArray<number>
 }
 
@@ -40,7 +40,7 @@ export class Ship {
     return ship
   }
 
-  /** All, or none that is left behind. */
+  /** Starts all; if one fails, ends the others. */
   static async launchAll(orders: ReadonlyArray<FleetOrder>): Promise<Array<Ship>> {
     const launches = await Promise.allSettled(orders.map(Ship.launch))
     const ships = launches.flatMap((launch) => (launch.status === "fulfilled" ? [launch.value] : []))
@@ -70,7 +70,7 @@ export class Ship {
     return { durations, loads: this.loads }
   }
 
-  /** When its next load begins. */
+  /** The time at which its next load begins. */
   loading(): Promise<number> {
     return new Promise((resolve) => {
       this.onLoad = resolve

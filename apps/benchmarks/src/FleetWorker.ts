@@ -1,4 +1,4 @@
-/** One process of a fleet: a cache over Redis or another backend, and many callers when it is told to. */
+/** One process of a fleet: a cache over Redis or another backend, with many callers on request. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { backendOf } from "./backends/Backends.ts"
 import { type Load, valueOf } from "./Origin.ts"
@@ -7,7 +7,7 @@ import type { Opened, RedisBounds } from "./peers/Peer.ts"
 import { redisPeerOf } from "./peers/RedisPeers.ts"
 import type { Address } from "./Suite.ts"
 
-/** What it is started with, as one argument of JSON. */
+/** The settings of the process, as one argument of JSON. */
 export type FleetOrder = PeerOrder | BackendOrder
 
 /** A peer over Redis. */
@@ -15,7 +15,7 @@ export interface PeerOrder {
   readonly peer: string
   readonly redis: Address
   readonly bounds: RedisBounds
-  /** Values are served beyond their time for so many milliseconds. */
+  /** Milliseconds for which values are served after they expired. */
   readonly stale?: number
 }
 

@@ -3,11 +3,11 @@ import { type ChildProcess, fork } from "node:child_process"
 
 const flags: ReadonlyArray<string> = [
   "--expose-gc",
-  // Or V8 may let go of megabytes of code while we weigh a cache.
+  // Otherwise V8 may drop megabytes of code while we measure a cache's memory.
   "--no-flush-bytecode"
 ]
 
-/** How our TypeScript runs in a process of its own. */
+/** Node's arguments for our TypeScript in a process of its own. */
 export const execArgv: ReadonlyArray<string> = [...flags, "--conditions=cache-locking-source"]
 
 export const stdio = ["ignore", "ignore", "inherit", "ipc"] as const
@@ -17,7 +17,7 @@ const forkWith =
   (url: URL, args: ReadonlyArray<string>): ChildProcess =>
     fork(url, args, { execArgv: [...execArgv], stdio: [...stdio] })
 
-/** Runs our TypeScript as this process does, whoever started it: a test runner's own flags are not for children. */
+/** Runs our TypeScript as this process does, but without the flags of a test runner. */
 export const forkSource = forkWith(execArgv)
 
 /** The same, with packages of the workspace as they were built. */

@@ -1,9 +1,9 @@
-/** What the heap holds after everything that can be collected was. */
+/** The size of the heap after a full collection. */
 import { setImmediate as turn } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-/** Under a test runner nobody gave the flag. */
+/** Exposes `gc`, because a test runner starts without the flag. */
 const exposed = (): (() => void) => {
   setFlagsFromString("--expose-gc")
   return runInNewContext("gc") as () => void
@@ -11,10 +11,10 @@ const exposed = (): (() => void) => {
 
 const collect: () => void = globalThis.gc === undefined ? exposed() : () => void globalThis.gc!()
 
-/** Bytes on the heap and outside of it, on the heap's account. */
+/** Bytes on the heap, and those outside that belong to objects on it. */
 export const heldBytes = async (): Promise<number> => {
   for (let i = 0; i < 3; i++) {
-    // What hangs on a finished turn is let go first.
+    // Lets the event loop turn first, so that finished work releases its objects.
     await turn()
     collect()
   }

@@ -1,4 +1,4 @@
-/** What a run ran on. */
+/** The machine and the versions of a run. */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, release, totalmem } from "node:os"
@@ -24,7 +24,7 @@ export const machine = (): Machine => {
 
 const app = new URL("../", import.meta.url)
 
-/** The installed version of a package of ours. An alias answers with what it stands for. */
+/** The installed version of a package of ours. For an alias, that of its target. */
 export const versionOf = (name: string): string => {
   const { version, ...found } = JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, app), "utf8")) as {
     readonly name: string

@@ -1,4 +1,4 @@
-/** What all contenders load: a value of 100 bytes, different for each key, and a count of the loads. */
+/** The origin of all contenders: a value of 100 bytes, different for each key, and a count of the loads. */
 import { strictEqual } from "node:assert/strict"
 
 export type Load = (key: string) => Promise<string>
@@ -27,7 +27,7 @@ export class Origin {
     return valueOf(key)
   }
 
-  /** Throws unless exactly so many loads were made. */
+  /** Throws unless there were exactly this many loads. */
   expect(loads: number, who: string): void {
     strictEqual(this.loads, loads, `${who}: ${this.loads} loads instead of ${loads}`)
   }

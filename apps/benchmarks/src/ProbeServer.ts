@@ -1,9 +1,12 @@
-/** The far end of a `Child`: a process that opens a probe, and measures when it is told to. */
+/** The other end of a `Child`: a process that opens a probe, and measures on request. */
 import type { Probe } from "./Suite.ts"
 
 export type Question = "sample" | "close"
 
-/** To every question, and once by itself when the probe is open. The name keeps others on the same channel apart. */
+/**
+ * The reply to every request, and once without a request when the probe is open. The name distinguishes it from other
+ * messages on the channel.
+ */
 export type Reply = { readonly probe: "reply" } & (
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: string }
@@ -28,7 +31,7 @@ export const serveProbe = async (open: () => Promise<Probe>): Promise<void> => {
     else if (question === "close") {
       void answer(async () => {
         await probe.close()
-        // Whatever a peer left open must not keep the process.
+        // A connection that a peer left open must not keep the process alive.
         setImmediate(() => process.disconnect())
       })
     }

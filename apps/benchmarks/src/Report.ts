@@ -30,14 +30,15 @@ export const report = (suites: ReadonlyArray<Suite>, { machine, results, servers
 
 # Benchmarks
 
-cache-locking beside the caches people use today, all in one run.
+cache-locking beside other caches, all in one run.
 
-- **How.** Each contender runs in a process of its own; all are open at once and measured in turn, round after round, the
-  order shifted each time. A figure is the median of the rounds, the quartiles in brackets. _÷ floor_ is the median of
-  the ratios to the first row of the same round: compare these, the figures themselves belong to this machine.
-- **Fair.** Every contender loads and answers the same values, checked as they come, and loads are counted: one that answers wrongly or
-  loads too often ends with an error instead of a row. Peers are set up as their own documentation does, with the bounds and the TTL named here.
-  bentocache serializes also in memory, its default. cache-manager runs on its default store, which has no bound: it is the fastest it has.
+- **Method.** Each contender runs in a process of its own. All are open at once and are measured in turn, round after round, in
+  a shifted order. A figure is the median of the rounds, with the quartiles in brackets. _÷ floor_ is the median of the
+  ratios to the first row in the same round. Compare these ratios, because the figures themselves depend on this machine.
+- **Fairness.** Every contender loads and returns the same values. Each value is checked and each load is counted: a contender that
+  returns a wrong value or loads too often gets an error instead of a row. Peers are set up as in their own documentation, with the
+  bounds and the TTL named here. bentocache also serializes in memory, by default. cache-manager runs on its default store, which has
+  no bound and is its fastest.
 - **"As fast as"** is a difference of less than 5 %.
 
 Made with

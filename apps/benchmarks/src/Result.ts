@@ -1,4 +1,4 @@
-/** What a run of a suite came to: figures, summed up, and whether the targets were met. */
+/** The result of a suite's run: its figures, summed up, and its targets, met or not. */
 import type { Outcome } from "./Rig.ts"
 import { type Summary, summary } from "./Statistics.ts"
 import type { Contender, Row, Rows, Suite } from "./Suite.ts"
@@ -6,11 +6,11 @@ import type { Contender, Row, Rows, Suite } from "./Suite.ts"
 export interface ResultRow {
   readonly name: string
   readonly figures: Readonly<Record<string, Summary>>
-  /** To the floor, round by round, of the metrics that ask for it. */
+  /** The ratios to the floor, round by round, of the metrics that ask for it. */
   readonly ratios: Readonly<Record<string, Summary>>
 }
 
-/** One that took no part, for what is not there. */
+/** A contender that took no part because its backend is not available. */
 export interface NotRun {
   readonly name: string
   readonly reason: string
@@ -23,7 +23,7 @@ export interface Result {
   readonly rounds: number
   readonly rows: ReadonlyArray<ResultRow>
   readonly targets: ReadonlyArray<{ readonly text: string; readonly met: boolean }>
-  /** What the figures show, in sentences. */
+  /** The findings from the figures, in sentences. */
   readonly verdict: ReadonlyArray<string>
   readonly failures: Outcome["failures"]
   readonly notRun?: ReadonlyArray<NotRun>
@@ -32,7 +32,7 @@ export interface Result {
 const values = (row: Row, metric: string): Array<number> =>
   row.samples.flatMap((sample) => (sample[metric] === undefined ? [] : [sample[metric]]))
 
-/** One's figures over the other's, of the same rounds. */
+/** The figures of one contender divided by those of another, in the same rounds. */
 export const ratios = (row: Row, other: Row, metric: string): Array<number> =>
   row.samples.flatMap((sample, round) => {
     const mine = sample[metric]
@@ -57,7 +57,7 @@ const asked = (suite: Suite, rows: ReadonlyArray<Row>): Rows => {
   }
 }
 
-/** What cannot be said because rows are missing. */
+/** The error for findings that need a missing row. */
 const orElse = <A>(say: () => A, otherwise: A): A => {
   try {
     return say()
@@ -66,7 +66,7 @@ const orElse = <A>(say: () => A, otherwise: A): A => {
   }
 }
 
-/** Four digits are more than any of these figures is good for. */
+/** No figure here is exact to more than four digits. */
 const short = ({ high, low, median }: Summary): Summary => {
   const round = (x: number): number => Number(x.toPrecision(4))
   return { median: round(median), low: round(low), high: round(high) }

@@ -1,6 +1,6 @@
 /**
- * Runs a suite: opens every contender, then asks them in turn, round after round, so that whatever else the
- * machine does meanwhile meets all of them alike.
+ * Runs a suite: opens every contender, then asks them in turn, round after round, so that other work on the machine
+ * affects all of them alike.
  */
 import { Child } from "./Child.ts"
 import { forkSource } from "./Fork.ts"
@@ -10,12 +10,12 @@ import type { Order } from "./Worker.ts"
 export interface RunOptions {
   readonly setting: Setting
   readonly rounds?: number | undefined
-  /** Forgoes processes of their own, for a test. */
+  /** True to run contenders in this process, for a test. */
   readonly inProcess?: boolean
   readonly onProgress?: (text: string) => void
 }
 
-/** A contender that could not be measured, and why. */
+/** A contender that could not be measured, and the reason. */
 export interface Failure {
   readonly name: string
   readonly error: string
@@ -26,7 +26,7 @@ export interface Outcome {
   readonly failures: ReadonlyArray<Failure>
 }
 
-/** No contender takes so long for one sample, however slow: what does is stuck. Milliseconds. */
+/** Milliseconds after which a sample counts as stuck: no contender takes so long, however slow. */
 const patience = 180_000
 
 const inTime = async <A>(work: Promise<A>): Promise<A> => {
@@ -86,7 +86,7 @@ export const run = async (suite: Suite, options: RunOptions): Promise<Outcome> =
       for (let round = from; round < to; round++) {
         onProgress(`${suite.name}: round ${round + 1} of ${rounds}`)
         for (let i = 0; i < running.length; i++) {
-          // Nobody is always first, or always after the same one.
+          // No contender is always first, or always after the same one.
           const one = running[(i + round) % running.length]!
           if (one.failed) continue
           const sample = await attempt(one, () => probes.get(one)!.sample())

@@ -11,7 +11,7 @@ export class Servers implements AsyncDisposable {
   async of(backend: string): Promise<Served | Unavailable> {
     const known = this.started.get(backend)
     if (known !== undefined) return known
-    // One that does not start, or cannot be set up, is none: the rest is measured all the same.
+    // A server that does not start, or cannot be set up, is left out, and the rest is measured.
     const served = await orUnavailable(backendOf(backend).start()).catch(
       (error: unknown) => new Unavailable(backend, error instanceof Error ? error.message : String(error))
     )
@@ -19,7 +19,7 @@ export class Servers implements AsyncDisposable {
     return served
   }
 
-  /** Where the Redis is that suites speak to by themselves. */
+  /** The address of the Redis that suites use directly. */
   async redis(): Promise<Address | Unavailable> {
     const served = await this.of("Redis")
     if (served instanceof Unavailable) return served
@@ -27,7 +27,7 @@ export class Servers implements AsyncDisposable {
     return { host: hostname, port: Number(port || 6379) }
   }
 
-  /** The suite with those contenders whose backends are there, the URLs of these, and who is left out. */
+  /** The suite with the contenders whose backends are available, the URLs of these, and the contenders left out. */
   async outfit(suite: Suite): Promise<{
     readonly suite: Suite
     readonly backends: Readonly<Record<string, string>>
@@ -47,7 +47,7 @@ export class Servers implements AsyncDisposable {
     return { suite: { ...suite, contenders }, backends, notRun }
   }
 
-  /** What was started, by backend. */
+  /** The started servers, by backend. */
   titles(): Record<string, string> {
     return Object.fromEntries(
       [...this.started].flatMap(([name, served]) => (served instanceof Unavailable ? [] : [[name, served.title]]))

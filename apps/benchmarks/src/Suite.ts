@@ -1,44 +1,44 @@
 /**
- * What a benchmark is: contenders that all do the same work, and what is measured while they do it.
+ * A benchmark: contenders that all do the same work, and the metrics that are measured meanwhile.
  */
 
-/** Where the Redis of a run listens. */
+/** The address of the Redis of a run. */
 export interface Address {
   readonly host: string
   readonly port: number
 }
 
-/** What a contender is given when it is opened. */
+/** The argument with which a contender is opened. */
 export interface Setting {
-  /** Takes as little time as possible: for the smoke test and a first look. */
+  /** True to take as little time as possible: for the smoke test and a first impression. */
   readonly quick: boolean
   /** The time in which batches are long enough. Default `time`. */
   readonly by?: "time" | "cpu"
   /** Present when the suite asked for it. */
   readonly redis: Address | undefined
-  /** URLs of the backends that are there, by name. */
+  /** URLs of the available backends, by name. */
   readonly backends?: Readonly<Record<string, string>>
 }
 
 /** One measurement of one contender: a number for each of the suite's metrics that it has. */
 export type Sample = Readonly<Record<string, number>>
 
-/** An open contender, warmed up. It throws when a contender does not do its job: a wrong value, a load too many. */
+/** An open contender, warmed up. It throws when a contender returns a wrong value, or loads too often. */
 export interface Probe {
   readonly sample: () => Promise<Sample>
   readonly close: () => Promise<void>
 }
 
-/** One that takes part in a suite. */
+/** A participant of a suite. */
 export interface Contender {
   readonly name: string
   /** The npm packages whose versions matter. */
   readonly packages: ReadonlyArray<string>
-  /** Not a cache but the least that the machine can do; the first floor of a suite is what ratios refer to. */
+  /** True for the least work possible, not a cache. Ratios refer to the first floor of a suite. */
   readonly floor?: boolean
-  /** One of ours, which the verdicts are about. */
+  /** True for one of ours, which the verdicts judge. */
   readonly ours?: boolean
-  /** The backend without which it does not take part. */
+  /** The backend that it needs to take part. */
   readonly backend?: string
   readonly open: (setting: Setting) => Promise<Probe>
 }
@@ -48,12 +48,12 @@ export interface Metric {
   /** The column's heading. */
   readonly title: string
   readonly unit: "ns" | "µs" | "ms" | "bytes" | "MB" | "count" | "times"
-  /** Whether a column of ratios to the floor follows. */
+  /** True when a column of ratios to the floor follows. */
   readonly ratio?: boolean
   readonly digits?: number
 }
 
-/** A demand on our own rows that is checked after a run and told, met or not. */
+/** A target for our own rows, checked after a run and reported as met or missed. */
 export interface Target {
   readonly text: string
   readonly met: (rows: Rows) => boolean
@@ -65,7 +65,7 @@ export interface Row {
   readonly samples: ReadonlyArray<Sample>
 }
 
-/** What came out, asked by name and metric. */
+/** The figures, by name and metric. */
 export interface Rows {
   readonly median: (contender: string, metric: string) => number
   readonly max: (contender: string, metric: string) => number
@@ -79,17 +79,20 @@ export interface Rows {
 export interface Suite {
   readonly name: string
   readonly title: string
-  /** What is measured and how, in a sentence or two. */
+  /** The method of the measurement, in a sentence or two. */
   readonly about: string
   readonly metrics: ReadonlyArray<Metric>
   readonly contenders: ReadonlyArray<Contender>
   readonly redis?: boolean
-  /** Every contender has a process of its own, so that one's code never runs as compiled for another. */
+  /** Every contender has a process of its own, so that none runs code that was compiled for another. */
   readonly isolated: boolean
   readonly rounds: number
-  /** The rounds are shared out among so many processes of each contender, one after the other: no process is like another. Default 1. */
+  /**
+   * The rounds are divided among this many processes of each contender, one after the other, because no two processes
+   * are alike. Default 1.
+   */
   readonly generations?: number
   readonly targets?: ReadonlyArray<Target>
-  /** What the figures of a run show, made from them: also where we lose. */
+  /** Makes the findings of a run from its figures, including those where we lose. */
   readonly verdict: (rows: Rows) => ReadonlyArray<string>
 }

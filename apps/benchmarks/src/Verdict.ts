@@ -1,4 +1,4 @@
-/** What figures say of us, in words, whoever wins. */
+/** Verdicts on our figures in words, whether we win or lose. */
 import type { Rows } from "./Suite.ts"
 
 export interface Words {
@@ -10,7 +10,7 @@ export interface Words {
 export const speed: Words = { better: "faster than", same: "as fast as", worse: "slower than" }
 export const size: Words = { better: "smaller than", same: "as large as", worse: "larger than" }
 
-/** Differences that the next run may turn round. */
+/** Differences that the next run may reverse. */
 const noise = 0.05
 
 const list = (names: ReadonlyArray<string>): string =>
@@ -30,6 +30,6 @@ export const compared = (rows: Rows, name: string, metric: string, words: Words)
   ].join("; ")}.`
 }
 
-/** Whether one's figures are the lower ones, or the same within what the next run may turn round. */
+/** True when one's figures are lower, or equal within a difference that the next run may reverse. */
 export const notAbove = (rows: Rows, name: string, other: string, metric: string): boolean =>
   rows.ratio(name, other, metric) <= 1 + noise

@@ -3,7 +3,7 @@ import { serveProbe } from "./ProbeServer.ts"
 import type { Setting } from "./Suite.ts"
 import { suiteOf } from "./Suites.ts"
 
-/** What a worker is started with, as one argument of JSON. */
+/** The settings of a worker, as one argument of JSON. */
 export interface Order {
   readonly suite: string
   readonly contender: string

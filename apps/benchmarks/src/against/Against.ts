@@ -33,7 +33,7 @@ export const against = async (
       onProgress
     })
     all.push(...compared)
-    // For whoever waits: all of it takes minutes.
+    // Shows progress, because a comparison takes minutes.
     for (const row of tableOf(compared).rows) console.error(row.join("  "))
     missing.push(...failures.map(({ error, name }) => `NOT MEASURED: ${measurement.name}, ${name}: ${error}`))
   }

@@ -30,7 +30,7 @@ export class Checkouts implements Disposable {
 
   private readonly interrupt = (): never => process.exit(1)
 
-  /** Writes the files of a commit, or of the working tree with all that is not ignored. */
+  /** Writes the files of a commit, or all files of the working tree that are not ignored. */
   async write(name: string, commit: string | undefined): Promise<string> {
     const folder = join(this.folder, name)
     // An index of our own: neither the repository's index nor its list of worktrees changes.

@@ -1,4 +1,4 @@
-/** One measurement of two checkouts in alternating rounds, and what the pairs say. */
+/** One measurement of two checkouts in alternating rounds, and the verdict on the pairs. */
 import { Child } from "../Child.ts"
 import { forkBuilt } from "../Fork.ts"
 import { nothing } from "../peers/Peer.ts"
@@ -13,7 +13,7 @@ import type { Order } from "./Side.ts"
 /** The bound on new divided by old: the interval begins at `low` or below, and the median is at most `median`. */
 export const bound = { low: 1.05, median: 1.08 }
 
-/** Folders of two checkouts that are built. */
+/** The folders of two built checkouts. */
 export interface Sides {
   readonly old: string
   readonly new: string
@@ -24,7 +24,7 @@ export interface Compared {
   readonly figure: Figure
   readonly old: Summary
   readonly new: Summary
-  /** The median of new divided by old, each of one round. */
+  /** The median of the ratios new to old, one for each round. */
   readonly ratio: number
   /** Absent when there were too few rounds. */
   readonly interval: Interval | undefined
@@ -35,7 +35,7 @@ export interface Comparison {
   readonly failures: ReadonlyArray<Failure>
 }
 
-/** A round of one side: the medians of what a new process measures. */
+/** A round of one side: the medians of a new process. */
 const sampled = async (order: Order, count: number): Promise<Sample> => {
   const child = await Child.open(forkBuilt(new URL("./Side.ts", import.meta.url), [JSON.stringify(order)]))
   try {
@@ -62,7 +62,7 @@ export const comparedOf = (figure: Figure, old: Row, now: Row): Compared => {
   }
 }
 
-/** True when new is as good as old as far as the rounds can tell. Undefined when that is not judged. */
+/** True when the rounds show no loss of new against old; `undefined` for a figure that is not judged. */
 export const within = ({ figure, interval, ratio }: Compared): boolean | undefined =>
   interval === undefined || figure.unjudged ? undefined : interval.low <= bound.low && ratio <= bound.median
 

@@ -1,7 +1,7 @@
 /**
- * The measurements of a comparison with an older commit. The same code runs over the packages of both commits, so it uses
- * only names that have long been public. Judged times are those of the measuring thread on a core: other work on the
- * machine stretches the clock's, of one side more than of the other.
+ * The measurements of a comparison with an older commit. The same code runs over the packages of both commits, so it
+ * uses only names that have long been public. Judged times are those in which the measuring thread ran on a core,
+ * because other work on the machine lengthens the clock's times, of one side more than of the other.
  */
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import * as FiberHit from "../probes/FiberHit.ts"
@@ -13,7 +13,7 @@ import type { Metric, Probe, Setting } from "../Suite.ts"
 
 /** A row of the table. */
 export interface Figure extends Metric {
-  /** It stands beside another figure, and a loaded machine changes it too much to be judged. */
+  /** True for a figure that supplements another, and that a loaded machine changes too much to be judged. */
   readonly unjudged?: boolean
 }
 
@@ -21,7 +21,7 @@ export interface Measurement {
   readonly name: string
   readonly figures: ReadonlyArray<Figure>
   readonly redis?: boolean
-  /** How many samples of a process its figures are the median of. */
+  /** The number of samples of a process, of which its figures are the median. */
   readonly samples: number
   readonly open: (setting: Setting) => Promise<Probe>
 }

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url"
 import { serveProbe } from "../ProbeServer.ts"
 import type { Setting } from "../Suite.ts"
 
-/** What the process is started with, as one argument of JSON. */
+/** The settings of the process, as one argument of JSON. */
 export interface Order {
   readonly checkout: string
   readonly measurement: string
@@ -16,7 +16,7 @@ export interface Order {
 /** Makes our imports of our own packages, and of Effect, those of the checkout. */
 const importFrom = (checkout: string): void => {
   const folder = pathToFileURL(join(checkout, "packages/")).href
-  // This package sees all of them, itself included.
+  // This package depends on all of them, and resolves itself.
   const parentURL = new URL("redis/package.json", folder).href
   registerHooks({
     resolve: (specifier, context, next) =>
@@ -30,7 +30,7 @@ if (process.send !== undefined && process.argv[2] !== undefined && import.meta.f
   const { checkout, measurement, setting } = JSON.parse(process.argv[2]) as Order
   importFrom(checkout)
   await serveProbe(async () => {
-    // Not before the packages are those of the checkout.
+    // Imported only once the packages are those of the checkout.
     const { measurements } = await import("./Measurements.ts")
     return measurements.find(({ name }) => name === measurement)!.open(setting)
   })

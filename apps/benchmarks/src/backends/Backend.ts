@@ -1,4 +1,4 @@
-/** A store that the cache can be kept in, and beside it the least that its own client can do there. */
+/** A store for the cache, and the least work of its own client there. */
 import type { Adapter } from "@cache-locking/core"
 import type { Reader, SentCommand } from "@cache-locking/test-servers"
 
@@ -6,41 +6,41 @@ export interface Backend {
   readonly name: string
   /** The npm packages whose versions matter. */
   readonly packages: ReadonlyArray<string>
-  /** What the floors send, in words. */
+  /** The floors' requests, in words. */
   readonly words: { readonly get: string; readonly write: string }
-  /** What a leader's miss sends: one request takes the lease and one fills; some stores must be read first. */
+  /** The requests of a leader's miss: one takes the lease and one fills; some stores must be read first. */
   readonly miss: number
-  /** How a proxy reads what the client sends. Default: as Redis is spoken to. */
+  /** The proxy's reader of the client's requests. Default: that of Redis. */
   readonly reader?: Reader
-  /** Whether somebody asked for it, and not the client by itself. */
+  /** True for a command that a caller caused, and not the client by itself. */
   readonly counts?: (command: SentCommand) => boolean
   /** Finds or starts the server, and sets up what the adapter and the floor need there. Rejects when there is none. */
   readonly start: () => Promise<Served>
-  /** Reaches it. */
+  /** Connects to the server. */
   readonly open: (url: string) => Promise<Reached>
 }
 
-/** A server that is there. */
+/** An available server. */
 export interface Served {
-  /** What it is, and which version. */
+  /** The product and its version. */
   readonly title: string
   readonly url: string
-  /** Ends what was started, and nothing else. */
+  /** Ends only the server that was started. */
   readonly stop: () => Promise<unknown>
 }
 
-/** One process's way to the server. */
+/** One process's access to the server. */
 export interface Reached {
   readonly adapter: Adapter
   readonly floor: Floor
-  /** Closes what the adapter itself does not. */
+  /** Closes everything that the adapter itself does not close. */
   readonly close: () => Promise<unknown>
 }
 
-/** The raw client, for values that are text. Keys are those of nobody else. */
+/** The raw client, for values that are text. It has keys of its own. */
 export interface Floor {
-  /** One read of a value that is there. */
+  /** One read of a present value. */
   readonly get: (key: string) => Promise<unknown>
-  /** One write that takes place only where there is nothing yet. */
+  /** One write, which takes effect only if there is no value yet. */
   readonly write: (key: string, value: string) => Promise<unknown>
 }

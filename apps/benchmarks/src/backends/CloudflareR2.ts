@@ -2,7 +2,7 @@ import { httpCommands, R2Bridge } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import type { Backend } from "./Backend.ts"
 
-/** A Worker has it as a binding; here it is a request over HTTP to a Worker that has it, for the floor and for us. */
+/** A Worker has it as a binding. Here the floor and our cache send requests over HTTP to such a Worker. */
 export const CloudflareR2: Backend = {
   name: "Cloudflare R2",
   packages: ["miniflare"],

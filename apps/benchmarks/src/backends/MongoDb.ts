@@ -9,7 +9,7 @@ const connect = async (url: string) => {
 
 const place = { database: "benchmarks" }
 
-/** This address alone: a driver that knew of a replica set would go past a proxy. */
+/** This address alone: a driver that knew of a replica set would bypass the proxy. */
 const direct = (url: string): string => {
   const plain = new URL(url)
   plain.searchParams.delete("replicaSet")
@@ -17,7 +17,7 @@ const direct = (url: string): string => {
   return plain.href
 }
 
-/** What the driver says by itself. */
+/** Commands that the driver sends by itself. */
 const own = new Set(["HELLO", "ISMASTER", "ENDSESSIONS", "KILLCURSORS", "PING"])
 
 export const MongoDb: Backend = {

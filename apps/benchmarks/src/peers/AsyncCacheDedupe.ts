@@ -6,7 +6,7 @@ import { nothing, type Opened, type Peer } from "./Peer.ts"
 
 type Storage = NonNullable<NonNullable<Parameters<typeof createCache>[0]>["storage"]>
 
-/** It counts in whole seconds, and knows no "for ever". */
+/** It counts in whole seconds, and has no endless lifetime. */
 const seconds = (ms: number | undefined): number => (ms === undefined ? 2 ** 30 : Math.ceil(ms / 1000))
 
 interface More {

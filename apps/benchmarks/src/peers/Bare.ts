@@ -1,4 +1,4 @@
-/** The floors: not caches, but the least that would answer. */
+/** The floors: not caches, but the least code that gives an answer. */
 import type { Redis as Redis5 } from "ioredis"
 import type { Redis as Redis6 } from "ioredis6"
 import type { Load } from "../Origin.ts"

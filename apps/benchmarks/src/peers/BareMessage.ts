@@ -1,9 +1,9 @@
-/** The floor of whoever asks the primary: a message there and one back, and nothing about them. */
+/** The floor of a request to the primary: one message there and one back, and nothing else. */
 import cluster from "node:cluster"
 import { type ClusterPeer, overGet } from "./ClusterPeer.ts"
 import { nothing } from "./Peer.ts"
 
-/** Both ways; the name keeps others on the same channel apart. */
+/** In both directions. The name distinguishes it from other messages on the channel. */
 interface Message {
   readonly bare: number
   readonly namespace: string

@@ -1,4 +1,4 @@
-// As a whole: a name that an older commit does not have must not fail the import when two commits are compared.
+// Imported as a namespace: a name that an older commit lacks must not fail the import when two commits are compared.
 import * as Core from "@cache-locking/core"
 import { type Adapter, createCache } from "@cache-locking/core/promise"
 import { RedisAdapter } from "@cache-locking/redis"
@@ -39,7 +39,7 @@ const overEffects = async (
   const scope = Effect.runSync(Scope.make())
   const cache = await Effect.runPromise(Scope.provide(Core.Cache.make<string>({ adapter, ...policy }), scope))
   return {
-    // A failure ends the run, whatever it is.
+    // Any failure ends the run.
     get: (key) => cache.getOrSet(key, () => load(key)) as Effect.Effect<unknown>,
     valueOf,
     close: async () => {
@@ -62,7 +62,7 @@ const over = async (at: Address) => {
   return { adapter: RedisAdapter.make({ client, prefix: "ours" }), quit: () => client.quit() }
 }
 
-/** Over the adapter of a backend, whatever that opened. */
+/** Over the adapter of a backend, and closes everything that the backend opened. */
 export const overReached = (
   { adapter, close }: Reached,
   load: Load,

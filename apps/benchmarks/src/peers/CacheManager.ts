@@ -23,7 +23,7 @@ export const CacheManager: Peer = {
   memory: (load, { ttl }) => over(createCache(), load, ttl),
   redis: async (load, at, { ttl }) => over(await far(at), load, ttl),
   tiered: async (load, at, { ttl }) => over(createCache({ stores: [new Keyv(), await keyvOverRedis(at)] }), load, ttl),
-  // It refreshes before a value expires, which comes to the same.
+  // It refreshes before a value expires, which has the same effect.
   stale: async (load, at, { stale, ttl }) => over(await far(at), load, ttl + stale, stale),
   many: async (load, at, { ttl }) => {
     const cache = await far(at)

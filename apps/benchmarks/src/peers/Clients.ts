@@ -1,4 +1,4 @@
-/** Connections to Redis, ready when they are given out. Only the client that is asked for is loaded. */
+/** Connections to Redis, ready when they are returned. Only the requested client is loaded. */
 import type { Redis as Redis5 } from "ioredis"
 import type { Redis as Redis6 } from "ioredis6"
 import type { Address } from "../Suite.ts"
@@ -9,7 +9,7 @@ interface Client {
 }
 
 const connected = async <C extends Client>(client: C): Promise<C> => {
-  // Whoever waits for an answer is told.
+  // The caller that waits for an answer gets the error.
   client.on("error", () => {})
   await client.connect()
   return client

@@ -1,4 +1,4 @@
-/** What the workers of a cluster share values by, or have them without. */
+/** The caches by which the workers of a cluster share values, and one without sharing. */
 import { LRUCache } from "lru-cache"
 import { BareMessage } from "./BareMessage.ts"
 import { ioredis6 } from "./Clients.ts"
@@ -7,7 +7,7 @@ import { type ClusterPeer, overGet } from "./ClusterPeer.ts"
 import { LruCacheForClusters } from "./LruCacheForClusters.ts"
 import { nothing } from "./Peer.ts"
 
-/** Every process has its own values, which know nothing of each other. */
+/** Every process has its own values, without any connection between them. */
 export const LruCacheEach: ClusterPeer = {
   name: "lru-cache in each process",
   packages: ["lru-cache"],

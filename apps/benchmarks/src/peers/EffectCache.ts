@@ -7,7 +7,7 @@ const make = (lookup: (key: string) => Effect.Effect<string>, { maxEntries, ttl 
 
 const packages = ["effect"]
 
-/** Effect's own cache, at the Promise border. */
+/** Effect's own cache, through promises. */
 export const EffectCache: Peer = {
   name: "Effect Cache",
   packages,

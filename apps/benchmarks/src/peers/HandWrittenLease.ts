@@ -1,6 +1,6 @@
 /**
- * What a team writes by itself over Redis: `SET NX` as a lock, a script that stores the value only for the holder of
- * the lock, and, in the better one, a message that wakes the others.
+ * A lease as a team writes it by itself over Redis: `SET NX` as a lock, a script that stores the value only for the
+ * holder of the lock, and, in the better version, a message that wakes the others.
  */
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"

@@ -36,7 +36,7 @@ export const LayeredLoader: Peer = {
   },
   redis: (load, at, { ttl }) => over(load, at, { ttlInMsecs: ttl }),
   tiered: (load, at, { ttl }) => over(load, at, { ttlInMsecs: ttl }, { maxItems: 10_000, ttlInMsecs: ttl }),
-  // It refreshes before a value expires, which comes to the same.
+  // It refreshes before a value expires, which has the same effect.
   stale: (load, at, { stale, ttl }) =>
     over(load, at, { ttlInMsecs: ttl + stale, ttlLeftBeforeRefreshInMsecs: stale, ttlCacheTtl: 5_000 }),
   many: async (load, at, { ttl }) => {

@@ -13,7 +13,7 @@ interface Package {
   readonly default: { readonly getInstance: (options: object) => Promise<Cache> }
 }
 
-/** From then on it listens to all workers that are forked, and so nobody loads it who does not measure it. */
+/** Once loaded it listens to all forked workers, so it is loaded only where it is measured. */
 const loaded = async (): Promise<Package["default"]> =>
   ((await import("lru-cache-for-clusters-as-promised")) as unknown as Package).default
 
@@ -24,7 +24,7 @@ export const LruCacheForClusters: ClusterPeer = {
   prepare: loaded,
   open: async ({ maxEntries, namespace }) => {
     const Caches = await loaded()
-    // By default a call that takes 100 ms is answered as if nothing were there.
+    // By default a call that takes 100 ms is answered as if there were no value.
     const cache = await Caches.getInstance({ namespace, max: maxEntries, timeout: 10_000, failsafe: "reject" })
     return overGet({
       set: (key, value) => cache.set(key, value),

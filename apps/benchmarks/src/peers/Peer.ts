@@ -1,16 +1,16 @@
-/** A cache as its own documentation shows it, behind one shape. */
+/** A cache as in its own documentation, behind one interface. */
 import type { Effect } from "effect/Effect"
 import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
 
-/** The least that is asked of all: how many entries may be held, and how long they live. */
+/** The common options of all: the most entries, and their lifetime. */
 export interface Bounds {
   readonly maxEntries: number
   /** Milliseconds; `undefined` for no end. */
   readonly ttl: number | undefined
 }
 
-/** A cache that is open. */
+/** An open cache. */
 export interface Opened {
   readonly get: (key: string) => Promise<string>
   readonly close: () => Promise<void>
@@ -28,7 +28,7 @@ export interface Peer {
   readonly tiered?: OpenRedis
   /** Values in Redis, each with one tag by which it could be invalidated. */
   readonly tagged?: OpenRedis
-  /** Values in Redis that are served while they are loaded anew, when they are older than `ttl`. */
+  /** Values in Redis that are still served when they are older than `ttl`, while they are loaded anew. */
   readonly stale?: (load: Load, at: Address, options: StaleBounds) => Promise<Opened>
   /** Many values in Redis, asked for at once. */
   readonly many?: (load: LoadMany, at: Address, options: RedisBounds) => Promise<OpenedMany>
@@ -53,14 +53,14 @@ export interface RedisBounds {
 }
 
 export interface StaleBounds extends RedisBounds {
-  /** How long beyond `ttl` a value may be served. */
+  /** The time beyond `ttl` for which a value may be served. */
   readonly stale: number
 }
 
 /** A cache asked from within a fiber. */
 export interface FiberOpened {
   readonly get: (key: string) => Effect<unknown>
-  /** The value in what it answers: that is the caller's to take, and must not cost an operator of its own. */
+  /** Takes the value from the answer, so that it costs no operator of its own. */
   readonly valueOf: (answer: any) => string
   readonly close: () => Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Those that keep values in Redis. */
+/** The peers that keep values in Redis. */
 import { AsyncCacheDedupe } from "./AsyncCacheDedupe.ts"
 import { Bentocache } from "./Bentocache.ts"
 import { CacheableCache } from "./CacheableCache.ts"

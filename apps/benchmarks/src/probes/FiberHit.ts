@@ -6,7 +6,7 @@ import type { FiberPeer } from "../peers/Peer.ts"
 import type { Setting } from "../Suite.ts"
 
 export const key = "user:42"
-/** Asks so many times in one fiber, one after the other. */
+/** Asks this many times in one fiber, one after the other. */
 export const repeat = Effect.fnUntraced(function* (
   get: (key: string) => Effect.Effect<unknown>,
   key: string,

@@ -13,7 +13,7 @@ export interface Crowd {
   readonly close: () => Promise<void>
 }
 
-/** A cache with so many entries in which one is hot. */
+/** A cache with this many entries, one of which is hot. */
 export type Gather<P> = (peer: P, entries: number, who: string) => Promise<Crowd>
 
 export const overPromises: Gather<Peer> = async (peer, entries, who) => {
@@ -49,7 +49,7 @@ export const overEffects: Gather<FiberPeer> = async (peer, entries, who) => {
   }
 }
 
-/** How many entries the hot one is among. */
+/** The number of entries, including the hot one. */
 export const many = ({ quick }: Setting): number => (quick ? 1_000 : 100_000)
 
 /** The hot key among many others. */

@@ -17,7 +17,7 @@ export interface Crowd {
 
 export type Gather<P> = (peer: P, load: Load, at: Address, who: string) => Promise<Crowd>
 
-/** With values kept in the way that `kind` names. */
+/** With values in the place that `kind` names. */
 export const overPromises =
   (kind: "redis" | "tagged" | "tiered"): Gather<Peer> =>
   async (peer, load, at, who) => {
@@ -64,7 +64,7 @@ export const warm = async <P>(gather: Gather<P>, peer: P, at: Address, who: stri
   const crowd = await gather(peer, origin.load, at, who)
   const keyOf = (i: number) => `${run}:${i % keys}`
   await crowd.ask(keyOf, keys)
-  // Some learn of a value only by finding it.
+  // Some caches remember a value only after a read.
   await crowd.ask(keyOf, keys)
   return { crowd, keyOf, origin }
 }

@@ -14,7 +14,7 @@ const loadMillis = 20
 const key = "user:42"
 const bounds: Bounds = { maxEntries: 10_000, ttl: 3_600_000 }
 
-/** Callers of one cache: asks for a key so many times at once, and answers when all are answered. */
+/** Callers of one cache: asks for a key this many times at once, and resolves when all have their answers. */
 export interface Crowd {
   readonly ask: (key: string, callers: number) => () => Promise<ReadonlyArray<string>>
   readonly close: () => Promise<void>
@@ -44,7 +44,7 @@ export const overEffects: Gather<FiberPeer> = async (peer, load) => {
   }
 }
 
-/** A cache and a cold key whose load ends when it is told to. */
+/** A cache and a cold key whose load ends on request. */
 const held = async <P>(gather: Gather<P>, peer: P) => {
   const begun = Promise.withResolvers<void>()
   const end = Promise.withResolvers<void>()
@@ -79,7 +79,7 @@ const beyondTimer = async <P>(gather: Gather<P>, peer: P, callers: number, who: 
   return { beyond: took - loadMillis, loads: origin.loads }
 }
 
-/** The same of a load that ends as soon as all callers wait: no timer is in the figure. */
+/** The same for a load that ends as soon as all callers wait, so that the figure includes no timer. */
 const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: string) => {
   const { begun, crowd, end, origin } = await held(gather, peer)
   let values: ReadonlyArray<string> = []
@@ -99,7 +99,7 @@ const beyondLoad = async <P>(gather: Gather<P>, peer: P, callers: number, who: s
 
 const callersOf = ({ quick }: Setting): number => (quick ? 50 : 1_000)
 
-/** With a load that takes its time. */
+/** With a load that takes some time. */
 export const open =
   <P>(gather: Gather<P>) =>
   async (peer: P, setting: Setting, who: string): Promise<Probe> => {
@@ -111,7 +111,9 @@ export const open =
     return { sample: async () => ({ ...(await timed()), bytes: await bytes() }), close: nothing }
   }
 
-/** With a load that takes no time. The callers are weighed once, for that takes longer than all they do. */
+/**
+ * With a load that takes no time. The callers' memory is measured once, because that takes longer than all their work.
+ */
 export const openWithoutTimer =
   <P>(gather: Gather<P>) =>
   async (peer: P, setting: Setting, who: string): Promise<Probe> => {

@@ -1,4 +1,4 @@
-/** Many callers of one process over one backend: of its raw client, of our cache, and what the cache sends. */
+/** Many callers of one process over one backend: of its raw client and of our cache, and the requests of the cache. */
 import { FaultProxy, type FaultProxyOptions } from "@cache-locking/test-servers"
 import { calibrate, timed } from "../Batch.ts"
 import type { Backend, Floor } from "../backends/Backend.ts"
@@ -9,11 +9,11 @@ import type { Opened } from "../peers/Peer.ts"
 import { bounds } from "../probes/RedisHit.ts"
 import type { Probe, Sample, Setting } from "../Suite.ts"
 
-/** What is compared: so many operations of the raw client, and as many of ours. */
+/** The two sides of the comparison: operations of the raw client, and as many of ours. */
 export interface Work {
   readonly floor: (n: number) => Promise<void>
   readonly ours: (n: number) => Promise<void>
-  /** Throws when ours did not do its job. */
+  /** Throws when our cache failed. */
   readonly verify: () => void
 }
 
@@ -26,7 +26,7 @@ export interface Parts {
 
 export type Prepare = (parts: Parts, who: string) => Promise<Work>
 
-/** 100 keys that are there. */
+/** 100 present keys. */
 export const hit: Prepare = async ({ cache, floor, origin, run }, who) => {
   const keys = 100
   const keyOf = (i: number) => `${run}:${i % keys}`
@@ -73,19 +73,19 @@ const reach = async (backend: Backend, url: string, prepare: Prepare) => {
   return { work, close: cache.close }
 }
 
-/** Where a proxy in front of it leads. */
+/** The target of a proxy in front of the backend. */
 export const targetOf = ({ reader }: Backend, url: string): FaultProxyOptions => {
   const { hostname, port } = new URL(url)
   const target = { host: hostname.replace(/^\[|\]$/g, "") || "127.0.0.1", port: Number(port), url }
   return { target, ...(reader === undefined ? {} : { reader }) }
 }
 
-/** What one operation of ours sends, told by a proxy. Nothing where it cannot read it. */
+/** The number of requests of one operation of ours, counted by a proxy; `undefined` where it cannot read them. */
 const requestsOf = async (backend: Backend, url: string, prepare: Prepare): Promise<Sample> => {
   await using proxy = await FaultProxy.start(targetOf(backend, url))
   const { close, work } = await reach(backend, proxy.url(), prepare)
   const operations = 4 * together
-  // Every connection that the client will have stands by then.
+  // By then the client has opened all its connections.
   await work.ours(operations)
   proxy.resetCommands()
   await work.ours(operations)
@@ -105,7 +105,7 @@ export const open = async (backend: Backend, prepare: Prepare, { backends, quick
 
   let rounds = 0
   const both = async () => {
-    // Neither is always first.
+    // The two take turns in being first.
     if (rounds++ % 2 === 0) return { floor: await microseconds("floor"), time: await microseconds("ours") }
     const time = await microseconds("ours")
     return { floor: await microseconds("floor"), time }

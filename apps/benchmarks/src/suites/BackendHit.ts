@@ -22,19 +22,19 @@ const metrics = (floor: string, ours: string): ReadonlyArray<Metric> => [
 const inWords = (of: (backend: Backend) => string): string =>
   backends.map((backend) => `${of(backend)} (${backend.name})`).join(", ")
 
-/** What both tables are, and are not. */
+/** The meaning of both tables, and its limits. */
 const emulators =
-  "The two share a process and take turns. Servers are on this machine, without a network, and some are emulators: the ratio tells what " +
-  "cache-locking adds to a client, the times nothing about a service."
+  "The two share a process and take turns. Servers are on this machine, without a network, and some are emulators: the ratio shows what " +
+  "cache-locking adds to a client, and the times say nothing about a service."
 
 const verdict: Suite["verdict"] = ({ median, ours }) => [
   `Times the floor: ${ours.map((name) => `${name} ${median(name, "times").toFixed(2)}`).join(", ")}.`
 ]
 
-/** Once in many misses something is cleared away in the background. */
+/** In many misses there is one clean-up in the background. */
 const background = 0.05
 
-/** Whether no hit or miss took more; where a proxy could read requests at all, and it could somewhere. */
+/** True when no hit or miss took more requests, wherever a proxy could count them, which must be somewhere. */
 const within =
   (most: (backend: Backend) => number): NonNullable<Suite["targets"]>[number]["met"] =>
   ({ max, ours }) => {
@@ -49,8 +49,8 @@ export const BackendHit: Suite = {
   name: "backend-hit",
   title: "Hit in every backend, 50 at a time",
   about:
-    "100 keys of 100 bytes that are all there; 50 callers, each asking for the next key as soon as it has one. The floor is one read by the raw client: " +
-    `${inWords(({ words }) => words.get)}. _Requests_ are what one hit of ours sends; callers who meet at one key share them. ${emulators}`,
+    "100 present keys of 100 bytes; 50 callers, each of which asks for the next key as soon as it has one. The floor is one read by the raw client: " +
+    `${inWords(({ words }) => words.get)}. _Requests_ are those of one hit of ours; callers that ask for one key at the same time share them. ${emulators}`,
   isolated: true,
   rounds: 9,
   metrics: metrics("plain read", "our hit"),
@@ -63,8 +63,8 @@ export const BackendMiss: Suite = {
   name: "backend-miss",
   title: "Miss in every backend, 50 at a time",
   about:
-    "Every key is new and its load answers at once: the cache asks, which gives it the lease, and fills. The floor is one conditional write by the raw client, " +
-    `the least that anything with a lock has to do: ${inWords(({ words }) => words.write)}. ${emulators}`,
+    "Every key is new and its load ends at once: the cache asks, gets the lease, and fills. The floor is one conditional write by the raw client, " +
+    `the least work of anything with a lock: ${inWords(({ words }) => words.write)}. ${emulators}`,
   isolated: true,
   rounds: 9,
   metrics: metrics("conditional write", "our miss"),

@@ -20,8 +20,8 @@ export const BackendStampede: Suite = {
   name: "backend-stampede",
   title: "4 processes × 250 callers on one cold key, in every backend",
   about:
-    "A load of 200 ms, as over Redis above. Where a backend has nothing that wakes who waits, the wait beyond the load is what is left of the last step of polling; " +
-    "it is told by _commands_, too.",
+    "A load of 200 ms, as over Redis above. Where a backend cannot wake followers, the wait beyond the load is the rest of the last polling delay; " +
+    "_commands_ includes the polls.",
   isolated: false,
   rounds: 7,
   metrics,

@@ -12,14 +12,14 @@ interface Variant {
   readonly near?: number
 }
 
-/** A place of its own in a run, without near copies: these are for workers. */
+/** A namespace of its own in a run, without near copies, which are for workers. */
 export const placeOf = ({ backends }: Setting, maxEntries: number): Place => ({
   namespace: `cluster-${stamp()}`,
   maxEntries,
   redis: backends?.["Redis"]
 })
 
-/** The primary's side: opened before workers are forked. Only here, what is kept outlives whoever closes its store. */
+/** The primary's side, opened before workers are forked. Only here do values outlive the store that wrote them. */
 export const openPrimary = async (
   peer: ClusterPeer,
   place: Place

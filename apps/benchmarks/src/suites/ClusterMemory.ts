@@ -23,10 +23,10 @@ const open =
     const { quick } = setting
     const [entries, workers] = quick ? [1_000, 2] : [100_000, 8]
     const shared = peer.keeps !== "process"
-    // There is room for those that are not weighed.
+    // Leaves room for the keys that are not measured.
     const place = { ...placeOf(setting, entries + warm.length), near: near && near + warm.length }
     const weighed = async (store: Store, crew: ReadonlyArray<Child>): Promise<Sample> => {
-      // A server's bytes are nobody else's.
+      // A server's memory is counted once.
       const kept = store.serverBytes ?? heldBytes
       const before = await kept()
       if (shared) await fill(store, keysOf(entries))
@@ -61,8 +61,8 @@ export const ClusterMemory: Suite = {
   title: "Memory of 100,000 entries for 8 workers",
   about:
     "100,000 values of 100 bytes that the primary keeps (or Redis, or each worker for itself), all read by each of 8 workers. Heap and external bytes after a full " +
-    "collection, less what was there before: in the primary or in the server, in all workers together, in all. _Resident_ is what the " +
-    "system counts for primary and workers, everything that they run included, a server not.",
+    "collection, less those before: in the primary or in the server, in all workers together, in all. _Resident_ is the memory that the " +
+    "system counts for primary and workers, with all their code and without a server.",
   isolated: true,
   rounds: 3,
   metrics: [

@@ -10,7 +10,7 @@ const far = oneWorker("hot", {})
 const near = oneWorker("hot", { near: 10_000 })
 const as = "near copies"
 
-/** A copy is answered through a promise, with its age looked at. */
+/** A copy is returned through a promise, after a check of its age. */
 const times = 10
 
 const ours = [ClusterCaching, ClusterCachingFiber, ClusterByAdapter]
@@ -19,8 +19,8 @@ export const ClusterNearHit: Suite = {
   name: "cluster-near",
   title: "A hot get in a worker, with near copies",
   about:
-    "One of 1,000 keys, asked for again and again by one worker. Near copies (`near`, or a `Tiered` adapter) are dropped when the primary tells of a " +
-    "change; what lru-cache has in each process nobody tells. _Messages_ are what the worker sends for one get.",
+    "One of 1,000 keys, asked for again and again by one worker. Near copies (`near`, or a `Tiered` adapter) are dropped when the primary reports a " +
+    "change; lru-cache in each process learns of no change. _Messages_ are those that the worker sends for one get.",
   isolated: true,
   rounds: 12,
   generations: 3,

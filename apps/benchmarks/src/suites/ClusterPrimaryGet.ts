@@ -23,8 +23,8 @@ export const ClusterPrimaryGet: Suite = {
   name: "cluster-primary",
   title: "A get in the primary of a cluster",
   about:
-    "1,000 values of 100 bytes, asked for in turn by the process that has them. Ours are kept encoded and decoded at every get, so that " +
-    "nobody changes what others are given; lru-cache and lru-cache-for-clusters hand out what they keep. `getOrSet` is a cache with leases over the adapter.",
+    "1,000 values of 100 bytes, read in turn by the process that has them. Ours are kept encoded and are decoded at every get, so that " +
+    "no caller changes the value of others; lru-cache and lru-cache-for-clusters return the kept object. `getOrSet` is a cache with leases over the adapter.",
   isolated: true,
   rounds: 12,
   generations: 3,

@@ -27,7 +27,7 @@ export const ClusterWorkerGet: Suite = {
   title: "A get in a worker of a cluster",
   about:
     "1,000 values of 100 bytes, asked for by one worker of `node:cluster` over its channel to the primary: one after the other, by 1,000 " +
-    "gets before the first answer, and in one call (`mGet`, `MGET`); the time is that of one key. _Messages_ are what the worker sends for one " +
+    "gets before the first answer, and in one call (`mGet`, `MGET`); the time is that of one key. _Messages_ are those that the worker sends for one " +
     "get, for the 1,000, and for the call. `advanced` and `json` are the serializations of the cluster.",
   isolated: true,
   rounds: 12,

@@ -4,13 +4,13 @@ import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import type { Contender, Probe, Setting } from "../Suite.ts"
 
 interface About {
-  /** Told beside the name, where a peer takes part more than once. */
+  /** Shown beside the name, where a peer takes part more than once. */
   readonly as?: string
   readonly floor?: boolean
   readonly backend?: string
 }
 
-/** A peer, opened in the suite's own way. */
+/** A peer, opened by the suite's own function. */
 export const contender = <P extends Peer | FiberPeer | ClusterPeer>(
   peer: P,
   open: (peer: P, setting: Setting, who: string) => Promise<Probe>,

@@ -15,8 +15,8 @@ export const CrossProcess: Suite = {
   name: "cross-process",
   title: "4 processes × 250 callers on one cold key, over Redis",
   about:
-    "A load of 200 ms. _Loads_ are what reaches the origin. _Beyond the load_ is what a caller waited less 200 ms, over all 1,000 callers. " +
-    "_Commands_ are what the clients sent, counted by a proxy in runs of their own, the most of three; subscriptions are in, connecting is not.",
+    "A load of 200 ms. _Loads_ are the calls of the origin. _Beyond the load_ is the wait of a caller less 200 ms, over all 1,000 callers. " +
+    "_Commands_ are those of the clients, counted by a proxy in separate runs, the most of three, with subscriptions and without connecting.",
   isolated: false,
   redis: true,
   rounds: 9,
@@ -26,9 +26,9 @@ export const CrossProcess: Suite = {
     const every = others.filter((name) => median(name, "loads") >= 4)
     return [
       `Loads: ${max(CacheLocking.name, "loads")} with ${CacheLocking.name}; one in every process with ${every.join(", ")}.`,
-      "Who loads in every process has no other process to wait for, and so ends sooner after its load: three loads too many buy that.",
+      "A cache that loads in every process waits for no other process, and so answers sooner after its load, at the price of three more loads.",
       `A process of ${CacheLocking.name} sends at most ${max(CacheLocking.name, "most")} commands however many callers it has; ` +
-        "where every caller asks Redis before it looks for the others, it is one command for each and more."
+        "a cache whose callers each ask Redis before they join another's load sends a command for each caller, and more."
     ]
   },
   targets: [

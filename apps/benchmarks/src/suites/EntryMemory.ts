@@ -15,7 +15,7 @@ import type { Probe, Setting, Suite } from "../Suite.ts"
 import { compared, size } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
 
-/** Values in a map, with nothing about them. */
+/** Values in a map, and nothing else. */
 const Values: Peer = {
   name: "a bare Map of values",
   packages: [],
@@ -48,13 +48,13 @@ const open =
       const opened = await peer.memory!(origin.load, { maxEntries: entries, ttl })
       await fill(opened, entries)
       const bytes = ((await heldBytes()) - before) / entries
-      // All of them must still be there, or it is easy to be small.
+      // All of them must still be there, because a cache that dropped some would look small.
       for (let i = 0; i < entries; i += 97) check(await opened.get(`key:${i}`), `key:${i}`, who)
       origin.expect(entries, who)
       await opened.close()
       return { bytes }
     }
-    // Once for nothing: what is compiled on the way would be counted too.
+    // One run without a measurement, because code compiled during it would count, too.
     await weigh(entries)
     return { sample: () => weigh(entries), close: nothing }
   }
@@ -65,8 +65,8 @@ export const EntryMemory: Suite = {
   name: "entry-memory",
   title: "Memory per entry",
   about:
-    "100,000 values of 100 bytes under keys of 5 to 9, each cache bounded to exactly so many: heap and external bytes after a full collection, " +
-    "divided by 100,000. The value itself and its key are in it.",
+    "100,000 values of 100 bytes under keys of 5 to 9 bytes, in caches bounded to exactly this number: heap and external bytes after a full collection, " +
+    "divided by 100,000. This includes the value itself and its key.",
   isolated: true,
   rounds: 3,
   metrics: [{ key: "bytes", title: "per entry", unit: "bytes", ratio: true }],

@@ -7,7 +7,7 @@ import { quantile } from "../Statistics.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
 import { contender } from "./Contenders.ts"
 
-/** Whole seconds, for those who count in them. */
+/** Whole seconds, for caches that count in seconds. */
 const bounds = { ttl: 1_000, leaseTtl: 5_000 }
 const stale = 60_000
 const loadMillis = 200
@@ -23,7 +23,7 @@ const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
     await fleet[0]!.round({ key, callers: 1, loadMillis: 0 })
     await sleep(bounds.ttl + 100)
     const reports = await Promise.all(fleet.map((ship) => ship.round({ key, callers, loadMillis })))
-    // Loads in the background begin when they like.
+    // Loads in the background may begin at any time.
     await sleep(loadMillis + 100)
     const waits = reports.flatMap(({ durations }) => durations).toSorted((a, b) => a - b)
     return {
@@ -44,7 +44,7 @@ export const Expiry: Suite = {
   title: "4 processes × 250 callers on one expired key that may be served stale",
   about:
     "A value in Redis, fresh for 1 s and kept a minute longer, is asked for when it has just expired; a load takes 200 ms. " +
-    "Each contender serves stale values and refreshes behind them in its own way: `staleWhileRevalidate`, `swr`, `stale`, `grace` with `timeout: 0`, " +
+    "Each contender serves stale values and refreshes them in the background in its own way: `staleWhileRevalidate`, `swr`, `stale`, `grace` with `timeout: 0`, " +
     "or a refresh some time before the end.",
   isolated: false,
   redis: true,

@@ -9,7 +9,7 @@ import type { Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
 
-/** Looks at its fiber and answers, as every cache must that reads the fiber's clock. */
+/** Reads its fiber and answers, as every cache must that uses the fiber's clock. */
 const Floor: FiberPeer = {
   name: "an effect that only answers",
   packages: ["effect"],

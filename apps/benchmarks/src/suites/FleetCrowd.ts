@@ -1,4 +1,4 @@
-/** A fleet whose callers all ask for one key that nobody has, and what its processes send. */
+/** A fleet whose callers all ask for one missing key, and the commands of its processes. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { FaultProxy, type FaultProxyOptions, type SentCommand } from "@cache-locking/test-servers"
 import { stamp } from "../Crowd.ts"
@@ -9,11 +9,11 @@ import type { Metric, Probe, Sample } from "../Suite.ts"
 
 export const bounds = { ttl: 60_000, leaseTtl: 5_000 }
 
-/** A store, as processes are sent to it. */
+/** The address of a store for the processes. */
 export interface Course extends FaultProxyOptions {
-  /** Straight, or through a proxy. */
+  /** The address, direct or through a proxy. */
   readonly order: (proxy?: FaultProxy) => FleetOrder
-  /** Whether a command counts. Default: all do. */
+  /** True for a command that counts. Default: all do. */
   readonly counts?: ((command: SentCommand) => boolean) | undefined
 }
 
@@ -81,7 +81,7 @@ export const openFleet = async (course: Course, quick: boolean): Promise<Probe> 
   const scale = { processes: 4, callers: 250, loadMillis: 200 }
   const commands = await counted(await watched(course, scale))
   const fleet = await Ship.launchAll(Array.from({ length: scale.processes }, () => course.order()))
-  // A proxy would be in the way of what is timed.
+  // A proxy would delay the timed calls.
   for (let i = 0; i < 5; i++) await stampede(fleet, scale.callers, 20)
   return {
     sample: async () => ({ ...(await stampede(fleet, scale.callers, scale.loadMillis)), ...commands }),

@@ -12,7 +12,7 @@ let stamps = 0
 
 const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
   const callers = quick ? 5 : 50
-  // Not a multiple of anybody's polling step, of which it would be the best or the worst case.
+  // Not a multiple of any polling step, because that would be the best or the worst case of it.
   const leaseTtl = quick ? 600 : 1_740
   const order = { peer: peer.name, redis: redis!, bounds: { ttl: 60_000, leaseTtl } }
   const others = await Ship.launchAll(Array.from({ length: followers }, () => order))
@@ -21,7 +21,7 @@ const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
     const key = `killed:${process.pid.toString(36)}:${(++stamps).toString(36)}`
     const leader = await Ship.launch(order)
     const loading = leader.loading()
-    // It will never tell.
+    // The killed process sends no result.
     leader.round({ key, callers: 1, loadMillis: 60_000 }).catch(() => {})
     const began = await loading
     const reports = Promise.all(others.map((ship) => ship.round({ key, callers, loadMillis: 20 })))
@@ -30,7 +30,7 @@ const open = async (peer: Peer, { quick, redis }: Setting): Promise<Probe> => {
     const loads = (await reports).flatMap((report) => report.loads).toSorted((a, b) => a - b)
     return {
       loads: 1 + loads.length,
-      // Who does not wait for the leader takes nothing over.
+      // A process that does not wait for the leader takes no lease over.
       ...(loads[0] === undefined || loads[0] < began + leaseTtl / 2 ? {} : { takeover: loads[0] - began - leaseTtl })
     }
   }
@@ -44,7 +44,7 @@ export const LeaderKilled: Suite = {
   title: "The leader is killed in the middle of its load",
   about:
     "One process loads under a lease of 1.74 s and is killed (SIGKILL) after a seventh of it; three more processes with 50 callers each want the key. " +
-    "_Takeover_ is the time from the lease's end, counted from the first load's begin, to the second load's begin. A cache without leases has none: every process loads.",
+    "_Takeover_ is the time from the lease's end, counted from the beginning of the first load, to the beginning of the second. A cache without leases has none: every process loads.",
   isolated: false,
   redis: true,
   rounds: 7,
@@ -55,7 +55,7 @@ export const LeaderKilled: Suite = {
   contenders: [CacheLocking, HandWrittenLease, HandWrittenPolling, Bentocache].map((peer) => contender(peer, open)),
   verdict: ({ median }) => [
     `The next leader of ${CacheLocking.name} begins ${median(CacheLocking.name, "takeover").toFixed(1)} ms after the lease's end; ` +
-      `of a hand-written lease ${median(HandWrittenLease.name, "takeover").toFixed(0)} ms after it with pub/sub, which nobody publishes when the leader is dead, ` +
+      `of a hand-written lease ${median(HandWrittenLease.name, "takeover").toFixed(0)} ms after it with pub/sub, because a dead leader publishes no message, ` +
       `and ${median(HandWrittenPolling.name, "takeover").toFixed(0)} ms with polling.`
   ],
   targets: [

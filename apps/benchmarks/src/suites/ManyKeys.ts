@@ -76,7 +76,7 @@ export const ManyKeys: Suite = {
   name: "many-keys",
   title: "100 keys at once, in Redis",
   about:
-    "One caller asks for 100 keys: all there, or none, and then one load gives all. " +
+    "One caller asks for 100 keys. Either all are there, or none, and then one load gives all values. " +
     "cache-manager and cacheable have no call for both, so a plain read of many is followed by a load and a write of many.",
   isolated: true,
   redis: true,

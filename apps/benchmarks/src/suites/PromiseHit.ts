@@ -28,7 +28,7 @@ const contenders = (open: typeof one) => [
   contender(Bentocache, open(hour))
 ]
 
-/** An LRU map and a bare one are what a cache is made of, not caches of this kind. */
+/** An LRU map and a bare map are parts of a cache, not caches of this kind. */
 const bare = (name: string): boolean => name.startsWith("lru-cache") || name === BareMap.name
 
 const faster: Suite["targets"] = ["no TTL", "TTL 1 h"].map((ttl) => ({
@@ -57,7 +57,7 @@ export const ConcurrentHit: Suite = {
   title: "Warm hit, 1,000 at once",
   about:
     "One cached key, asked 1,000 times before the first answer is awaited, with `Promise.all`. " +
-    "async-cache-dedupe gives all of them one promise, a hit like a load.",
+    "async-cache-dedupe gives all of them one promise, for a hit as for a load.",
   isolated: true,
   rounds: 18,
   generations: 3,

@@ -1,9 +1,9 @@
-/** Many callers of a cache over Redis, and what they send. */
+/** Many callers of a cache over Redis, and their commands. */
 import { FaultProxy } from "@cache-locking/test-servers"
 import { again, type Gather, keys, warm } from "../probes/RedisHit.ts"
 import type { Address, Probe, Setting } from "../Suite.ts"
 
-/** What one operation sends, told by a proxy between the client and Redis; the connection's own commands left out. */
+/** The commands of one operation, counted by a proxy between the client and Redis, without the connection's own. */
 export const commandsOf = async (
   redis: Address,
   operations: number,
@@ -20,7 +20,7 @@ export const commandsOf = async (
   return commands
 }
 
-/** Keys that are all there, asked for again and again. */
+/** Present keys, asked for again and again. */
 export const hit =
   <P>(gather: Gather<P>) =>
   async (peer: P, { quick, redis }: Setting, who: string): Promise<Probe> => {

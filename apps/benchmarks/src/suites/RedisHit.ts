@@ -53,8 +53,8 @@ export const RedisHit: Suite = {
   name: "redis-hit",
   title: "Hit in Redis, 50 at a time",
   about:
-    "100 keys of 100 bytes that are all in Redis, and no memory in front of it; 50 callers, each asking for the next key as soon as it has one. " +
-    "_Commands_ are what the client sends for one hit.",
+    "100 keys of 100 bytes, all in Redis, and no near tier; 50 callers, each of which asks for the next key as soon as it has one. " +
+    "_Commands_ are those that the client sends for one hit.",
   isolated: true,
   redis: true,
   rounds: 16,
@@ -78,7 +78,7 @@ export const RedisMiss: Suite = {
   name: "redis-miss",
   title: "Miss in Redis, 50 at a time",
   about:
-    "Every key is new and its load answers at once: what is left is the cache's own work of asking, locking where it locks, and filling.",
+    "Every key is new and its load ends at once. What is measured is the cache's own work: to ask, to lock if it locks, and to fill.",
   isolated: true,
   redis: true,
   rounds: 11,

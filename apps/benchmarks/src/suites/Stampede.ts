@@ -16,7 +16,7 @@ import type { Rows, Suite } from "../Suite.ts"
 import { compared, size, speed } from "../Verdict.ts"
 import { contender } from "./Contenders.ts"
 
-/** Fibers that wait for one deferred: the least that so many fibers cost. */
+/** Fibers that wait for one deferred: the least cost of this many fibers. */
 const Floor: FiberPeer = {
   name: "fibers on one Deferred",
   packages: ["effect"],
@@ -42,7 +42,7 @@ export const Stampede: Suite = {
   title: "1,000 callers of one process on one cold key",
   about:
     "A load of 20 ms; 1,000 callers at once. _Beyond the load_ is the time from the first call to the last answer, less 20 ms: " +
-    "a timer's own lateness is in it, for the floors too. _Bytes_ are what one waiting caller holds, its promise or fiber included.",
+    "it includes the lateness of a timer, also for the floors. _Bytes_ are the memory of one waiting caller, with its promise or fiber.",
   isolated: true,
   rounds: 11,
   metrics: [
@@ -68,7 +68,7 @@ export const Stampede: Suite = {
   verdict: (rows) => [
     ...rows.ours.map((name) => compared(rows, name, "beyond", speed)),
     ...rows.ours.map((name) => compared(rows, name, "bytes", size)),
-    "A fiber by itself is most of what a fiber that waits costs: see the second floor."
+    "Most of the cost of a waiting fiber is the fiber itself: see the second floor."
   ],
   targets: [
     ...[CacheLocking, CacheLockingFiber].flatMap(({ name }) => [

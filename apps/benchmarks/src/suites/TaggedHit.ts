@@ -17,7 +17,7 @@ export const TaggedHit: Suite = {
   title: "Hit in Redis of a value with a tag, 50 at a time",
   about:
     "As a hit in Redis above, without a tag and with one by which the value could be invalidated. " +
-    "async-cache-dedupe invalidates by deleting the keys that a set in Redis lists, and so pays when it writes and invalidates instead.",
+    "async-cache-dedupe invalidates by deleting the keys that a set in Redis lists, and so pays when it writes and when it invalidates.",
   isolated: true,
   redis: true,
   rounds: 10,

@@ -54,7 +54,7 @@ export const TieredHit: Suite = {
   title: "Warm hit in a near tier in front of Redis",
   about:
     "One key that is in Redis and, once asked for, in this process too; a change elsewhere drops the copy with cache-locking (its own push) " +
-    "and bentocache (a bus), and is not noticed before the copy's TTL with the others as set up here.",
+    "and bentocache (a bus), and the others, as set up here, do not notice it before the copy's TTL.",
   isolated: true,
   redis: true,
   rounds: 10,
