@@ -1,4 +1,4 @@
-/** For tests of an adapter that the contract does not have: short forms of calls, faults, and what calls cost. */
+/** For an adapter's tests beyond the contract: short forms of calls, faults, and the cost of calls. */
 export * from "./testing/Calls.ts"
 export { type Check, timers } from "./testing/Check.ts"
 export { contend, type Part } from "./testing/Contend.ts"

@@ -62,17 +62,17 @@ export const suite = (setup: Setup, options: SuiteOptions = {}): void => {
 }
 
 export interface RaceOptions {
-  /** Of a race of two; a race of a crowd has a quarter of them. Default: 200. */
+  /** The rounds of a race of two; a race of many has a quarter of them. Default: 200. */
   readonly rounds?: number | undefined
   /** The number of rounds of a race that run at once. Default: 8. */
   readonly atOnce?: number | undefined
-  /** Only these, by the names of their cases, where all take too long over a backend. */
+  /** Runs only these, by the names of their cases, where all take too long over a backend. */
   readonly only?: ReadonlyArray<string> | undefined
 }
 
 /**
- * Registers the races of the contract once more, each in hundreds of rounds instead of twenty. Give `peers` that have
- * `more`, with connections of their own: all of them take part.
+ * Registers the races of the contract once more, each in hundreds of rounds instead of twenty. All `peers` take part,
+ * so return `more`, each with a connection of its own.
  */
 export const races = (setup: Setup, { atOnce = 8, only, rounds = 200 }: RaceOptions = {}): void => {
   describe(`${setup.name}: ${rounds} rounds of each race`, () => {
@@ -94,7 +94,7 @@ const registering = (checks: ReadonlyArray<Check>): void => {
   }
 }
 
-/** Fails every test of this file or block that leaves a rejection that nobody handles, or an exception that nobody catches. */
+/** Fails every test of this file or block that leaves an unhandled rejection or an uncaught exception. */
 export const failOnUnhandled = (): void => {
   const unhandled: Array<unknown> = []
   const note = (error: unknown) => unhandled.push(error)
@@ -110,7 +110,7 @@ export const failOnUnhandled = (): void => {
   })
 }
 
-/** Registers a test for each fault that an adapter must stand: see `FaultSetup`. */
+/** Registers a test for each fault that an adapter must survive: see `FaultSetup`. */
 export const suiteUnderFaults = (setup: FaultSetup): void => {
   describe(`${setup.name} under faults`, () => {
     failOnUnhandled()

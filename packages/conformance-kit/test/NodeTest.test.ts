@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { describe, expect, it } from "vitest"
 
-/** What `node --test` says of the suite, as TAP. */
+/** The output of `node --test` for the suite, as TAP. */
 const run = (environment: Record<string, string>): Promise<{ readonly code: number; readonly out: string }> =>
   new Promise((resolve) => {
     const file = new URL("./fixtures/node-test-suite.ts", import.meta.url).pathname

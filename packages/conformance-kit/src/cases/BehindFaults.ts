@@ -1,4 +1,4 @@
-/** Every verb can be repeated: what a peer finds that lost a reply or a request, or sent a copy. */
+/** Every verb can be repeated, by a peer that lost a reply or a request, or sent a copy. */
 import type { AdapterError, Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { type Fault, scripted } from "../testing/Faults.ts"
@@ -8,13 +8,13 @@ import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("faults", name, steps)
 
-/** A peer that loses what it is told to lose. */
+/** A peer that loses the messages that a case names. */
 const behind = (w: World) => {
   const { adapter, next } = scripted(w.here)
   const failing = <A>(operation: Operation, fault: Fault, verb: Effect.Effect<A, AdapterError>) =>
     Effect.suspend(() => {
       next(operation, fault)
-      return Effect.map(Effect.flip(verb), (error) => same(error.reason, "Unavailable", "what the caller is told"))
+      return Effect.map(Effect.flip(verb), (error) => same(error.reason, "Unavailable", "the caller's failure"))
     })
   return { peer: adapter, next, failing }
 }

@@ -13,10 +13,10 @@ import { value, type World } from "../world/World.ts"
 const prove = (name: string, steps: Steps, options: { readonly alone?: true } = {}) =>
   proveAny("16", name, steps, { needs: "changes", ...options })
 
-/** Only a change that is never told waits this long. */
+/** Only a change that is never reported waits this long. */
 const patience = 5_000
 
-/** A live subscription, what it was told, and its end. */
+/** A live subscription, its reports, and its end. */
 const listening = Effect.fnUntraced(function* (peer: Adapter) {
   const told: Array<string> = []
   const interruptions = { lost: 0, restored: 0 }
@@ -31,7 +31,7 @@ const listening = Effect.fnUntraced(function* (peer: Adapter) {
   return { told, interruptions, unsubscribe: Scope.close(scope, Exit.void) }
 })
 
-/** Waits until it is so, however the machine is loaded. */
+/** Waits for a condition, on any machine, however loaded. */
 const until = Effect.fnUntraced(function* (condition: () => boolean, what: () => string, within = patience) {
   const start = now()
   while (!condition()) {
@@ -43,7 +43,7 @@ const until = Effect.fnUntraced(function* (condition: () => boolean, what: () =>
 const hears = (told: ReadonlyArray<string>, key: string, of: string) =>
   until(
     () => told.includes(key),
-    () => `not told of ${of}`
+    () => `no report of ${of}`
   )
 
 type Change = readonly [
@@ -51,7 +51,7 @@ type Change = readonly [
   prepare: (w: World, peer: Adapter) => Effect.Effect<Effect.Effect<unknown, AdapterError>, AdapterError>
 ]
 
-/** Each verb that changes a value: what comes before the subscription, and the change itself. */
+/** Each verb that changes a value: the steps before the subscription, and the change itself. */
 const changes: ReadonlyArray<Change> = [
   ["a fill", (w, peer) => Effect.map(w.lead(peer), (token) => w.fill(peer, token, value("v")))],
   [
@@ -74,13 +74,13 @@ const put = (w: World, peer: Adapter, key: string) => peer.put(key, { value: val
 
 export const changing = [
   ...changes.flatMap(([name, prepare]) => [
-    prove(`${name} is told to the other peer`, function* (w) {
+    prove(`${name} is reported to the other peer`, function* (w) {
       const change = yield* prepare(w, w.here)
       const { told } = yield* listening(w.there)
       yield* change
       yield* hears(told, w.key, name)
     }),
-    prove(`${name} is told to the peer that did it`, function* (w) {
+    prove(`${name} is reported to the peer that did it`, function* (w) {
       const change = yield* prepare(w, w.here)
       const { told } = yield* listening(w.here)
       yield* change
@@ -88,7 +88,7 @@ export const changing = [
     })
   ]),
 
-  prove("a delete of many is told, key by key, where there is one", function* (w) {
+  prove("a delete of many is reported key by key, where there is one", function* (w) {
     if (w.here.deleteMany === undefined) return
     const keys = [w.name(), w.name(), w.name()]
     for (const key of keys) yield* put(w, w.here, key)
@@ -97,7 +97,7 @@ export const changing = [
     for (const key of keys) yield* hears(told, key, `the delete of ${key} among others`)
   }),
 
-  prove("who was told of a change finds it", function* (w) {
+  prove("a listener that reads a reported key finds the change", function* (w) {
     for (let round = 0; round < 10; round++) {
       const key = w.name()
       const { told, unsubscribe } = yield* listening(w.there)
@@ -105,10 +105,10 @@ export const changing = [
       const heardOf = (change: string) => Effect.andThen(hears(told, key, change), w.there.read(key))
       const fill = w.fill(w.here, token, value("v"), w.longLife, key)
       const [, filled] = yield* Effect.all([fill, heardOf("a fill")], { concurrency: "unbounded" })
-      same(filled.value?.bytes, value("v").bytes, "what is read by who was told of a fill")
+      same(filled.value?.bytes, value("v").bytes, "the value read after the report of a fill")
       told.length = 0
       const [, deleted] = yield* Effect.all([w.here.delete(key), heardOf("a delete")], { concurrency: "unbounded" })
-      holds(deleted.value === undefined, "a value, as read by who was told of its delete")
+      holds(deleted.value === undefined, "a value is read after the report of its delete")
       yield* unsubscribe
     }
   }),
@@ -123,7 +123,7 @@ export const changing = [
     }
   }),
 
-  prove("odd keys are told as they were given", function* (w) {
+  prove("odd keys are reported unchanged", function* (w) {
     const name = w.name()
     const ends = [
       "",
@@ -150,7 +150,7 @@ export const changing = [
     for (const key of odd) yield* put(w, w.here, key)
     for (const key of odd) yield* hears(told, key, `the put of ${JSON.stringify(key)}`)
     const others = told.filter((key) => key.includes(name) && !odd.includes(key))
-    same(others, [], "keys that were told and never changed")
+    same(others, [], "keys that were reported and never changed")
   }),
 
   prove("none of two hundred changes at once is missed, by any of several listeners", function* (w) {
@@ -163,12 +163,12 @@ export const changing = [
       const missing = () => keys.filter((key) => !told.includes(key))
       yield* until(
         () => missing().length === 0,
-        () => `${missing().length} of 200 changes were not told`
+        () => `${missing().length} of 200 changes were not reported`
       )
     }
   }),
 
-  prove("many changes of one key are told to the last", function* (w) {
+  prove("many changes of one key are reported, including the last", function* (w) {
     const { told } = yield* listening(w.there)
     for (let round = 0; round < 20; round++) yield* put(w, w.here, w.key)
     yield* hears(told, w.key, "the first puts")
@@ -178,7 +178,7 @@ export const changing = [
     yield* hears(told, w.key, "the last change of a key that changed often")
   }),
 
-  prove("a listener that leaves does not take the others along", function* (w) {
+  prove("a listener that leaves does not end the others", function* (w) {
     const [leaving, staying] = [yield* listening(w.there), yield* listening(w.there)]
     yield* put(w, w.here, w.key)
     yield* hears(leaving.told, w.key, "a put")
@@ -188,7 +188,7 @@ export const changing = [
     yield* hears(staying.told, after, "a put, after another left")
   }),
 
-  prove("nothing is told after the scope closed", function* (w) {
+  prove("nothing is reported after the scope closed", function* (w) {
     const [leaving, staying] = [yield* listening(w.there), yield* listening(w.there)]
     const before = Array.from({ length: 20 }, () => w.name())
     yield* Effect.forEach(before, (key) => put(w, w.here, key), { concurrency: "unbounded" })
@@ -197,11 +197,11 @@ export const changing = [
     yield* Effect.forEach([w.name(), w.name(), w.key], (key) => put(w, w.here, key))
     yield* hears(staying.told, w.key, "a put")
     yield* w.time.sleep(w.time.units(3))
-    same(leaving.told.length, count, "changes told, after the scope closed")
-    same(leaving.interruptions.lost, 0, "times that it was told `lost`")
+    same(leaving.told.length, count, "changes reported, after the scope closed")
+    same(leaving.interruptions.lost, 0, "calls of `lost`")
   }),
 
-  prove("changes can be heard again after the last listener left", function* (w) {
+  prove("changes are reported again after the last listener left", function* (w) {
     for (let round = 1; round <= 5; round++) {
       const { told, unsubscribe } = yield* listening(w.there)
       const key = w.name()
@@ -211,7 +211,7 @@ export const changing = [
     }
   }),
 
-  prove("a listener that comes while another leaves is told", function* (w) {
+  prove("a listener that subscribes while another leaves gets reports", function* (w) {
     for (let round = 1; round <= 10; round++) {
       const leaving = yield* listening(w.there)
       const [staying] = yield* Effect.all([listening(w.there), leaving.unsubscribe], { concurrency: "unbounded" })
@@ -222,7 +222,7 @@ export const changing = [
     }
   }),
 
-  prove("a watcher and a listener are both told, and neither takes the other along", function* (w) {
+  prove("a watcher and a listener both get a change, and neither ends the other", function* (w) {
     if (w.there.watch === undefined) return
     const { watch } = w.there
     const listener = yield* listening(w.there)
@@ -238,7 +238,7 @@ export const changing = [
     })
   }),
 
-  prove("what changes no value is told to nobody", function* (w) {
+  prove("verbs that change no value are not reported", function* (w) {
     yield* w.filled(w.here, value("v"))
     const { told } = yield* listening(w.there)
     // A message from before may still be on its way.
@@ -254,7 +254,7 @@ export const changing = [
     const end = w.name()
     yield* put(w, w.here, end)
     yield* hears(told, end, "a put")
-    holds(!told.includes(w.key), "an acquire, a renew, a touch, a read or a lost fill is told as a change")
+    holds(!told.includes(w.key), "an acquire, a renew, a touch, a read or a lost fill is reported as a change")
   }),
 
   prove("changes are live again after close, where there is one", function* (w) {
@@ -267,7 +267,7 @@ export const changing = [
   }),
 
   prove(
-    "a change made while the backend does not answer is told, or `lost` is; and later ones are told again",
+    "a change made while the backend does not answer is reported, or `lost` is called; later changes are reported again",
     function* (w) {
       if (w.stall === undefined)
         throw new NotApplicable("the setup gives no `stall` to make the backend stop answering")
@@ -284,7 +284,7 @@ export const changing = [
       if (made) {
         yield* until(
           () => told.includes(w.key) || interruptions.lost > 0,
-          () => "neither told of a change nor that some may be lost",
+          () => "neither a change nor a loss was reported",
           within
         )
       }
@@ -294,9 +294,9 @@ export const changing = [
         const result = yield* Effect.result(put(w, w.there, key))
         yield* Effect.sleep(50)
         if (Result.isSuccess(result) && told.includes(key)) break
-        if (now() - start > within) throw new Violation(`no change was told within ${within} ms after the stall`)
+        if (now() - start > within) throw new Violation(`no change was reported within ${within} ms after the stall`)
       }
-      holds(interruptions.restored >= interruptions.lost, "changes are told again, and `restored` was not told")
+      holds(interruptions.restored >= interruptions.lost, "changes are reported again, and `restored` was not called")
     },
     { alone: true }
   )

@@ -1,4 +1,4 @@
-/** Claims compared with facts: what is claimed is there, and what is not claimed is not. */
+/** Claims compared with facts: a claimed ability is present, and any other is absent. */
 import { Check } from "@cache-locking/core"
 import { prove } from "../world/Case.ts"
 import { capabilities, factsOf } from "../world/Claims.ts"

@@ -1,4 +1,4 @@
-/** A failed load leaves the others a cooldown: `abandon` with `cooldown`. */
+/** A failed load leaves a cooldown for the others: `abandon` with `cooldown`. */
 import type { Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove } from "../world/Case.ts"
@@ -14,7 +14,7 @@ const fail = Effect.fnUntraced(function* (w: World, cooldown: number, cause?: Va
 })
 
 export const cooling = [
-  prove("cooldown", "nobody leads in a cooldown, and everyone is told its cause", function* (w) {
+  prove("cooldown", "nobody leads in a cooldown, and everyone gets its cause", function* (w) {
     const owner = w.name()
     const token = yield* w.lead(w.here, w.key, { owner })
     yield* w.here.abandon(w.key, { token, cooldown: w.time.long, cause: value("why") })
@@ -23,7 +23,7 @@ export const cooling = [
       same(found.cause?.bytes, value("why").bytes, "the cause")
     }
     cools(yield* w.ask(w.here, w.key, { owner }), "the failed leader asking again")
-    same(count(yield* w.race(20), "Cooling"), 20, "of twenty at once, told to wait")
+    same(count(yield* w.race(20), "Cooling"), 20, "of twenty at once, answered with the cooldown")
   }),
 
   prove("cooldown", "when it is over, exactly one of twenty leads", function* (w) {
@@ -43,7 +43,7 @@ export const cooling = [
     }
   }),
 
-  prove("cooldown", "it tells truly when it is over", function* (w) {
+  prove("cooldown", "it reports its true end", function* (w) {
     const cooldown = w.time.units(100)
     const start = now()
     yield* fail(w, cooldown)
@@ -55,7 +55,7 @@ export const cooling = [
     between(retryIn, cooldown - (now() - start) - tolerance, cooldown - (asked - failed) + tolerance, "retryIn")
   }),
 
-  prove("cooldown", "without one, or with one of no time, the next leads at once", function* (w) {
+  prove("cooldown", "without a cooldown, or with one of zero, the next leads at once", function* (w) {
     const token = yield* w.lead(w.here)
     yield* w.here.abandon(w.key, { token, cause: value("why") })
     const next = yield* w.lead(w.there)
@@ -63,7 +63,7 @@ export const cooling = [
     yield* w.lead(w.here)
   }),
 
-  prove("cooldown", "a cause is kept byte for byte, and none is none", function* (w) {
+  prove("cooldown", "a cause is kept byte for byte, and a missing one stays missing", function* (w) {
     const every = { bytes: Uint8Array.from({ length: 256 }, (_, byte) => byte) }
     for (const cause of [every, value(""), undefined]) {
       yield* fail(w, w.time.long, cause)
@@ -72,7 +72,7 @@ export const cooling = [
     }
   }),
 
-  prove("cooldown", "an older cause is not told again", function* (w) {
+  prove("cooldown", "an older cause is not reported again", function* (w) {
     const cooldown = w.time.units(2)
     yield* fail(w, cooldown, value("first"))
     yield* w.time.past(cooldown)
@@ -123,7 +123,7 @@ export const cooling = [
     yield* w.lead(w.there)
   }),
 
-  prove("cooldown", "read tells it, and nothing of it when it is over", function* (w) {
+  prove("cooldown", "read reports it, and nothing after its end", function* (w) {
     const cooldown = w.time.units(5)
     const start = now()
     yield* fail(w, cooldown, value("why"))
@@ -132,6 +132,6 @@ export const cooling = [
     between(during.cooling?.retryIn ?? -1, 0, cooldown + w.time.tolerance, "retryIn as read")
     holds(during.lease === undefined, "a lease beside a cooldown")
     yield* w.time.past(cooldown)
-    holds((yield* w.there.read(w.key)).cooling === undefined, "read tells a cooldown that is over")
+    holds((yield* w.there.read(w.key)).cooling === undefined, "read reports a cooldown that has ended")
   })
 ]

@@ -1,4 +1,4 @@
-/** Laws 5 and 6: what ends a load that is under way, and who leads after it. */
+/** Laws 5 and 6: the ends of a load that is under way, and the next leader. */
 import * as Effect from "effect/Effect"
 import { prove, race } from "../world/Case.ts"
 import { count, follows, hits, holds, same } from "../world/Expect.ts"
@@ -77,7 +77,7 @@ export const fencing = [
     yield* w.lead(w.there)
   }),
 
-  prove("5", "a put without a lease, then a delete, then a put: the last word stays", function* (w) {
+  prove("5", "a put without a lease, then a delete, then a put: the last one stays", function* (w) {
     yield* w.here.put(w.key, { value: value("one"), lifetime: w.longLife })
     yield* w.there.delete(w.key)
     yield* w.here.put(w.key, { value: value("two"), lifetime: w.longLife })

@@ -1,4 +1,4 @@
-/** Laws 7 and 11, and stale windows: what is answered of a value as it ages. */
+/** Laws 7 and 11, and stale windows: the answers about a value as it ages. */
 import { prove } from "../world/Case.ts"
 import { between, follows, hits, holds, leads, noStale, same, staleIs } from "../world/Expect.ts"
 import { now } from "../world/Time.ts"
@@ -28,7 +28,7 @@ export const freshness = [
     holds((yield* w.here.read(w.key)).lease === undefined, "asking too early took a lease")
   }),
 
-  prove("7", "who refreshes is given the value, as stale for no time yet", function* (w) {
+  prove("7", "the leader of a refresh gets the value, as stale for no time yet", function* (w) {
     yield* w.filled(w.here, value("v"))
     const found = leads(yield* w.ask(w.there, w.key, { refreshWithin: Infinity }), "refreshing")
     same(staleIs(found.stale, value("v"), "the refresher's value").staleFor, 0, "staleFor of a fresh value")
@@ -65,7 +65,7 @@ export const freshness = [
     yield* w.lead(w.there, w.key, { refreshWithin: Infinity })
   }),
 
-  prove("7", "a value without end is told to be one, and is refreshed when asked", function* (w) {
+  prove("7", "a value without end is reported as endless, and is refreshed on request", function* (w) {
     yield* w.filled(w.here, value("v"), { fresh: Infinity, stale: 0 })
     same(hits(yield* w.ask(w.there), value("v"), "asking").freshFor, Infinity, "freshFor")
     same((yield* w.there.read(w.key)).keptFor, Infinity, "keptFor")
@@ -73,7 +73,7 @@ export const freshness = [
     hits(yield* w.ask(w.here), value("v"), "another, while it is refreshed")
   }),
 
-  prove("7", "a hit tells freshness and age truly", function* (w) {
+  prove("7", "a hit reports its true freshness and age", function* (w) {
     const fresh = w.time.units(100)
     const start = now()
     yield* w.filled(w.here, value("v"), { fresh, stale: 0 })
@@ -105,7 +105,7 @@ export const freshness = [
     }
   }),
 
-  prove("11", "a stale value is gone at the end of its window, also for those who wait", function* (w) {
+  prove("11", "a stale value is gone at the end of its window, also for followers", function* (w) {
     const lifetime = { fresh: w.time.units(2), stale: w.time.units(3) }
     const start = now()
     yield* w.filled(w.here, value("v"), lifetime)
@@ -148,7 +148,7 @@ export const freshness = [
     noStale(follows(yield* w.ask(w.there), "another"), "the follower")
   }),
 
-  prove("11", "a value filled for no time at all is never returned", function* (w) {
+  prove("11", "a value filled with a lifetime of zero is never returned", function* (w) {
     const token = yield* w.lead(w.here)
     yield* w.fill(w.here, token, value("v"), { fresh: 0, stale: 0 })
     yield* w.time.past(0)
@@ -164,7 +164,7 @@ export const freshness = [
     staleIs(follows(yield* w.ask(w.here), "another").stale, value("v"), "the follower's stale value")
   }),
 
-  prove("stale", "a stale value tells its age truly", function* (w) {
+  prove("stale", "a stale value comes with its true age", function* (w) {
     const lifetime = { fresh: w.time.units(2), stale: w.time.long }
     const start = now()
     yield* w.filled(w.here, value("v"), lifetime)

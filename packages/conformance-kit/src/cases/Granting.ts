@@ -1,4 +1,4 @@
-/** Laws 1 and 2: who is granted a key. */
+/** Laws 1 and 2: the grant of a key. */
 import * as Effect from "effect/Effect"
 import { prove, race } from "../world/Case.ts"
 import { count, follows, hits, holds, leads, same } from "../world/Expect.ts"
@@ -86,7 +86,7 @@ export const granting = [
     follows(yield* w.ask(w.here), "another owner on the same peer")
   }),
 
-  prove("2", "owners are told apart by every character", function* (w) {
+  prove("2", "owners that differ in any character are different owners", function* (w) {
     const owner = w.name()
     yield* w.lead(w.here, w.key, { owner })
     for (const other of [owner.toUpperCase(), `${owner} `, ` ${owner}`, `${owner}é`, owner.slice(0, -1)]) {

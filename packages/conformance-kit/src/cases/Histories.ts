@@ -1,4 +1,4 @@
-/** Random histories of both peers, explained by `Entry` or not. */
+/** Random histories of both peers, and the search for an explanation by `Entry`. */
 import type { Adapter } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { format } from "../histories/History.ts"
@@ -9,11 +9,11 @@ import { prove as proveAny, type Steps } from "../world/Case.ts"
 import { Inconclusive, Violation } from "../world/Verdict.ts"
 import type { World } from "../world/World.ts"
 
-/** So many histories, few enough at once that their flights do not wait for this process. */
+/** The number of histories, few enough at once that their flights do not wait for this process. */
 const histories = 16
 const atOnce = 4
 
-/** By when each reply came. */
+/** This clock shows the time of each reply. */
 const prove = (name: string, steps: Steps) => proveAny("histories", name, steps, { needs: "a clock that runs" })
 
 const check = Effect.fnUntraced(function* (

@@ -1,4 +1,4 @@
-/** Law 9, keys: any Unicode, every key its own. */
+/** Law 9, keys: they may hold any Unicode, and every key is its own. */
 import { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -39,7 +39,7 @@ const around = (w: World, odd: ReadonlyArray<string>): ReadonlyArray<string> => 
   return odd.map((text) => `${text}${one}${text}${two}${text}`)
 }
 
-/** Text that adapters put before or after a key to keep its parts apart. */
+/** Text that adapters put before or after a key to separate its records. */
 const parts = ["lease", "lock", "value", "v", "l", "t", "token", "owner", "cooldown", "stale", "meta", "data", "entry"]
 const separators = [":", "/", ".", "-", "_", "#", "@", "|"]
 
@@ -92,7 +92,7 @@ export const keys = [
     yield* allApart(w, [...around(w, odd), ...alike.map((text) => name + text)])
   }),
 
-  prove("9", "a key may hold what patterns are made of", function* (w) {
+  prove("9", "a key may hold the characters of patterns", function* (w) {
     yield* allApart(w, around(w, ["*", "?", "[a-z]", "[^a]", "^", ".", ".*", "+", "(", ")", "|", "_", "~", "!"]))
   }),
 
@@ -119,7 +119,7 @@ export const keys = [
     yield* allApart(w, around(w, ["ÿ", "漢字", "שלום", "नमस्ते", "🙂", "👩‍👩‍👧", "🇨🇭", "\u{10ffff}", "\uffff", "\ufffd"]))
   }),
 
-  prove("9", "a key may be a word that JavaScript knows", function* (w) {
+  prove("9", "a key may be the name of a JavaScript property", function* (w) {
     const words = [
       "__proto__",
       "constructor",
@@ -178,7 +178,7 @@ export const keys = [
     }
   }),
 
-  prove("9", "keys of 10,000 bytes are told apart at their last character, or refused", function* (w) {
+  prove("9", "keys of 10,000 bytes that differ in their last character are different keys, or refused", function* (w) {
     const long = w.name() + "k".repeat(10_000)
     if (w.here.limits.keyBytes < long.length + 1) {
       yield* refused(w, long)
@@ -187,7 +187,7 @@ export const keys = [
     yield* allApart(w, [long, `${long}a`, `${long}b`, `a${long}`])
   }),
 
-  prove("9", "keys with lone surrogates are refused, or told apart", function* (w) {
+  prove("9", "keys with lone surrogates are refused, or different keys", function* (w) {
     const name = w.name()
     const odd = [`${name}\ud800`, `${name}\ud801`, `${name}\udc00`]
     const first = yield* Effect.result(w.here.read(odd[0]!))

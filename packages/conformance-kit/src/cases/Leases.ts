@@ -1,4 +1,4 @@
-/** Laws 3 and 4: how long a lease lasts, and what a token is worth. */
+/** Laws 3 and 4: the duration of a lease, and the validity of a token. */
 import { type Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove } from "../world/Case.ts"
@@ -6,7 +6,7 @@ import { between, follows, hits, holds, noStale, same } from "../world/Expect.ts
 import { now } from "../world/Time.ts"
 import { value, type World } from "../world/World.ts"
 
-/** None of the verbs that need a lease accept the token, and none changes what is there. */
+/** No verb that needs a lease accepts the token, and none changes the entry. */
 const worthless = Effect.fnUntraced(function* (w: World, peer: Adapter, token: Token, what: string, key = w.key) {
   const before = yield* peer.read(key)
   const late = { token, value: value("late"), lifetime: w.longLife }
@@ -49,7 +49,7 @@ export const leases = [
     yield* w.lead(w.there)
   }),
 
-  prove("3", "a follower is told truly when the lease ends", function* (w) {
+  prove("3", "a follower gets the true end of the lease", function* (w) {
     const leaseFor = w.time.units(100)
     const start = now()
     yield* w.lead(w.here, w.key, { leaseFor })

@@ -1,4 +1,4 @@
-/** Law 10: what is refused, and that a refusal changes nothing. */
+/** Law 10: refusals by the limits, which change nothing. */
 import { AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -7,7 +7,7 @@ import { follows, hits, holds, same, show } from "../world/Expect.ts"
 import { NotApplicable, Violation } from "../world/Verdict.ts"
 import { value, type World } from "../world/World.ts"
 
-/** The largest value and key that are worth making for a test. */
+/** The largest value and key that a test makes. */
 const practical = { valueBytes: 32 * 1024 * 1024, keyBytes: 1024 * 1024 }
 
 /** The limit, or the reason why nobody can try it. */

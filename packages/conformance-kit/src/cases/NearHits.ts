@@ -78,7 +78,7 @@ export const nearHits = [
   }),
 
   prove("a touch is seen by near hits as by read", function* (w) {
-    if (lagOf(w.claims) !== 0) throw new NotApplicable("near hits lag, and a touch is told to nobody")
+    if (lagOf(w.claims) !== 0) throw new NotApplicable("near hits lag, and a touch is not reported")
     yield* seen(w, "v")
     yield* w.there.touch(w.key, { freshFor: 4 * w.time.long })
     for (const peer of w.both) {

@@ -1,4 +1,4 @@
-/** Verbs against each other, at once and often: whatever the order, the laws hold. */
+/** Races of verbs, at once and often: the laws hold in any order. */
 import * as Effect from "effect/Effect"
 import { race } from "../world/Case.ts"
 import { count, hits, holds, same } from "../world/Expect.ts"
@@ -7,12 +7,12 @@ import { value, type World } from "../world/World.ts"
 const filling = (w: World, key: string) =>
   Effect.map(w.lead(w.here, key), (token) => w.here.fill(key, { token, value: value("load"), lifetime: w.longLife }))
 
-/** All peers but the first, each once. */
+/** All peers except the first, each once. */
 const others = <A, E>(w: World, call: (peer: World["here"]) => Effect.Effect<A, E>) =>
   Effect.forEach(w.peers.slice(1), call, { concurrency: "unbounded" })
 
 export const races = [
-  race("5", "a fill against a delete: the delete has the last word", function* (w, key, round) {
+  race("5", "a fill against a delete: the delete wins", function* (w, key, round) {
     const fill = yield* filling(w, key)
     const deletes = others(w, (peer) => peer.delete(key))
     const [held, existed] = yield* w.together(round, fill, deletes)
@@ -21,7 +21,7 @@ export const races = [
     holds((yield* w.here.read(key)).value === undefined, `a value after fill and delete, in round ${round}`)
   }),
 
-  race("5", "a fill against a put: the put has the last word", function* (w, key, round) {
+  race("5", "a fill against a put: the put wins", function* (w, key, round) {
     const fill = yield* filling(w, key)
     yield* w.together(round, fill, w.there.put(key, { value: value("put"), lifetime: w.longLife }))
     hits(yield* w.ask(w.here, key), value("put"), `after fill and put, in round ${round}`)
@@ -116,17 +116,13 @@ export const races = [
     { rounds: 1 }
   ),
 
-  race(
-    "force",
-    "a forced load against the fill of another: the forced one has the last word",
-    function* (w, key, round) {
-      const fill = yield* filling(w, key)
-      const [held, token] = yield* w.together(round, fill, w.lead(w.there, key, { force: true }))
-      yield* w.fill(w.there, token, value("forced"), w.longLife, key)
-      hits(yield* w.ask(w.here, key), value("forced"), `after both fills, of which the first was held: ${held}`)
-      same(yield* fill, false, "filling again with the old token")
-    }
-  ),
+  race("force", "a forced load against the fill of another: the forced one wins", function* (w, key, round) {
+    const fill = yield* filling(w, key)
+    const [held, token] = yield* w.together(round, fill, w.lead(w.there, key, { force: true }))
+    yield* w.fill(w.there, token, value("forced"), w.longLife, key)
+    hits(yield* w.ask(w.here, key), value("forced"), `after both fills, of which the first was held: ${held}`)
+    same(yield* fill, false, "filling again with the old token")
+  }),
 
   race("force", "a renew against a forced load: only the forced one fills", function* (w, key, round) {
     const token = yield* w.lead(w.here, key)

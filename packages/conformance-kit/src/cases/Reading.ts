@@ -5,7 +5,7 @@ import { now } from "../world/Time.ts"
 import { value } from "../world/World.ts"
 
 export const reading = [
-  prove("read", "nothing there is told as nothing", function* (w) {
+  prove("read", "an absent key is reported as absent", function* (w) {
     for (const peer of w.both) {
       const found = yield* peer.read(w.key)
       same([found.freshFor, found.keptFor, found.age, found.took], [0, 0, 0, 0], "freshFor, keptFor, age and took")
@@ -13,7 +13,7 @@ export const reading = [
     }
   }),
 
-  prove("read", "a fresh value is told with its times", function* (w) {
+  prove("read", "a fresh value is reported with its times", function* (w) {
     const lifetime = { fresh: w.time.units(100), stale: w.time.units(50) }
     const start = now()
     yield* w.filled(w.here, value("v"), lifetime)
@@ -30,7 +30,7 @@ export const reading = [
     holds(found.lease === undefined && found.cooling === undefined, "a lease or a cooldown beside a filled value")
   }),
 
-  prove("read", "a stale value is told as one", function* (w) {
+  prove("read", "a stale value is reported as stale", function* (w) {
     yield* w.filled(w.here, value("v"), { fresh: 0, stale: w.time.long })
     yield* w.time.past(0)
     const found = yield* w.there.read(w.key)
@@ -39,7 +39,7 @@ export const reading = [
     between(found.keptFor, 1, w.time.long + w.time.tolerance, "keptFor")
   }),
 
-  prove("read", "a lease is told with its owner and its end", function* (w) {
+  prove("read", "a lease is reported with its owner and its end", function* (w) {
     const owner = w.name()
     const leaseFor = w.time.units(100)
     const start = now()
@@ -50,7 +50,7 @@ export const reading = [
     same(found.value, undefined, "the value")
   }),
 
-  prove("read", "a value and its refresh are told together", function* (w) {
+  prove("read", "a value and its refresh are reported together", function* (w) {
     const owner = w.name()
     yield* w.filled(w.here, value("v"))
     yield* w.lead(w.here, w.key, { owner, refreshWithin: Infinity })
@@ -59,11 +59,11 @@ export const reading = [
     same(found.lease?.owner, owner, "the owner")
   }),
 
-  prove("read", "a lease that ended is not told", function* (w) {
+  prove("read", "a lease that ended is not reported", function* (w) {
     const leaseFor = w.time.units(2)
     yield* w.lead(w.here, w.key, { leaseFor })
     yield* w.time.past(leaseFor)
-    holds((yield* w.there.read(w.key)).lease === undefined, "read tells a lease that ended")
+    holds((yield* w.there.read(w.key)).lease === undefined, "read reports a lease that ended")
   }),
 
   prove("read", "reading changes nothing", function* (w) {

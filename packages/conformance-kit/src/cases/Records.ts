@@ -1,4 +1,4 @@
-/** Law 12, looked at behind the adapter's back; and what `close` leaves. */
+/** Law 12, checked in the backend itself; and the records that `close` leaves. */
 
 import * as Effect from "effect/Effect"
 import { prove } from "../world/Case.ts"

@@ -1,4 +1,4 @@
-/** Law 14: every verb settles, also when the backend does not, and when its caller left. */
+/** Law 14: every verb settles, even if the backend does not answer or its caller has left. */
 import { AdapterError, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -28,7 +28,7 @@ const verbs = (w: World) => {
   return all
 }
 
-/** Asks until it is answered: reconnecting takes a moment, and never longer than this. */
+/** Asks until there is an answer: reconnecting takes a moment, and never longer than this. */
 const answered = <A>(verb: Effect.Effect<A, AdapterError>, within: number): Effect.Effect<A, AdapterError> => {
   const start = now()
   const again = (): Effect.Effect<A, AdapterError> =>
@@ -38,7 +38,7 @@ const answered = <A>(verb: Effect.Effect<A, AdapterError>, within: number): Effe
   return again()
 }
 
-/** The verb fails as it must when nobody answers. */
+/** The verb fails as it must when the backend does not answer. */
 const unavailable = Effect.fnUntraced(function* (
   name: string,
   verb: Effect.Effect<unknown, AdapterError>,

@@ -1,4 +1,4 @@
-/** `took`: how long the load of a value lasted, from the grant of its lease to its fill. */
+/** `took`: the duration of a value's load, from the grant of its lease to its fill. */
 import type { Adapter, Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove as proveAny, type Steps } from "../world/Case.ts"
@@ -12,13 +12,13 @@ const prove = (name: string, steps: Steps) => proveAny("took", name, steps)
 const toldOf = Effect.fnUntraced(function* (w: World, given: Value) {
   const took = hits(yield* w.ask(w.here), given, "asking").took
   for (const peer of w.both) {
-    same(hits(yield* w.ask(peer), given, "asking again").took, took, "took of a hit, told again")
+    same(hits(yield* w.ask(peer), given, "asking again").took, took, "took of a hit, reported again")
     same((yield* peer.read(w.key)).took, took, "took, as read")
   }
   return took
 })
 
-/** A load that lasts some units of time, and the least and the most that it may be told to have taken. */
+/** A load that lasts some units of time, with the least and the most that may be reported for it. */
 const loading = Effect.fnUntraced(function* (w: World, peer: Adapter, units: number) {
   const asked = now()
   const token = yield* w.lead(peer, w.key, { refreshWithin: Infinity })
@@ -63,7 +63,7 @@ export const durations = [
     same((yield* w.here.read(w.key)).took, 0, "took of a deleted value")
   }),
 
-  prove("what was filled tells how long its load took, to both peers", function* (w) {
+  prove("both peers report how long the load of a filled value took", function* (w) {
     for (const filler of [w.here, w.there]) {
       const { bounds, token } = yield* loading(w, w.here, 4)
       const after = bounds()
@@ -73,7 +73,7 @@ export const durations = [
     }
   }),
 
-  prove("a stale value tells it, to the leader and to the follower", function* (w) {
+  prove("the leader and the follower get it with a stale value", function* (w) {
     const { bounds, token } = yield* loading(w, w.here, 4)
     const after = bounds()
     yield* w.fill(w.here, token, value("v"), { fresh: 0, stale: w.time.long })

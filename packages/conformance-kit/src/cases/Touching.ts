@@ -7,7 +7,7 @@ import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("15", name, steps)
 
-/** There is nothing fresh to touch, and both peers are told so. */
+/** There is nothing fresh to touch, and both peers get that answer. */
 const untouched = Effect.fnUntraced(function* (w: World, what: string, key = w.key) {
   for (const peer of w.both) same(yield* peer.touch(key, { freshFor: w.time.long }), false, `touching ${what}`)
   holds((yield* w.here.read(key)).freshFor === 0, `${what} is fresh after a touch`)
@@ -16,7 +16,7 @@ const untouched = Effect.fnUntraced(function* (w: World, what: string, key = w.k
 const touched = (w: World, freshFor: number, key = w.key) =>
   Effect.map(w.there.touch(key, { freshFor }), (answer) => same(answer, true, "touching a fresh value"))
 
-/** A value that is fresh until an end that a slow machine may miss: what is asked of it counts only before that. */
+/** A value that is fresh until an end that a slow machine may miss: answers about it count only before that. */
 const freshTill = (w: World, began: number, fresh: number) => {
   let [start, lasts] = [began, fresh]
   const still = <A, E>(effect: Effect.Effect<A, E>) => w.time.inTime(start, lasts, effect)
@@ -248,7 +248,7 @@ export const touching = [
     between(freshFor, 1, fresh + w.time.tolerance, "after a fill")
   }),
 
-  prove("ten touches at once: one of them has the last word, and the value is whole", function* (w) {
+  prove("ten touches at once: one of them wins, and the value is whole", function* (w) {
     yield* w.filled(w.here, value("v"), { fresh: w.time.long, stale: w.time.long })
     const spans = Array.from({ length: 10 }, (_, index) => (index + 1) * w.time.long)
     const start = now()
@@ -268,7 +268,7 @@ export const touching = [
     hits(yield* w.ask(w.there), value("v"), "at the end")
   }),
 
-  race("15", "a touch against a delete: the delete has the last word", function* (w, key, round) {
+  race("15", "a touch against a delete: the delete wins", function* (w, key, round) {
     yield* w.here.put(key, { value: value("v"), lifetime: w.longLife })
     yield* w.together(round, w.here.touch(key, { freshFor: w.time.long }), w.there.delete(key))
     holds((yield* w.here.read(key)).value === undefined, `a value after touch and delete, in round ${round}`)

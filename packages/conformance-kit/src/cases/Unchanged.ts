@@ -1,4 +1,4 @@
-/** Law 15: `fill` without a value gives the one that is there a new lifetime, and brings none back. */
+/** Law 15: `fill` without a value gives the present one a new lifetime, and brings none back. */
 import { type Adapter, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove as proveAny, race, type Steps } from "../world/Case.ts"
@@ -10,7 +10,7 @@ const prove = (name: string, steps: Steps) => proveAny("15", name, steps)
 
 const refreshing = { refreshWithin: Infinity } as const
 
-/** The token is told that its fill without a value was not held, and nothing is other than before. */
+/** The fill without a value is refused for the token, and nothing has changed. */
 const refused = Effect.fnUntraced(function* (w: World, peer: Adapter, token: Token, what: string) {
   const before = yield* peer.read(w.key)
   const lifetime = { fresh: 2 * w.time.long, stale: 2 * w.time.long }
@@ -185,7 +185,7 @@ export const unchanged = [
     yield* w.fill(w.here, token, value("new"))
   }),
 
-  race("15", "a fill without a value against a delete: the delete has the last word", function* (w, key, round) {
+  race("15", "a fill without a value against a delete: the delete wins", function* (w, key, round) {
     yield* w.filled(w.here, value("v"), w.longLife, key)
     const token = yield* w.lead(w.here, key, refreshing)
     // And a touch, where there are more peers than two.
@@ -197,7 +197,7 @@ export const unchanged = [
     holds((yield* w.here.read(key)).value === undefined, `a value after fill and delete, in round ${round}`)
   }),
 
-  race("15", "a fill without a value against a put: the put has the last word", function* (w, key, round) {
+  race("15", "a fill without a value against a put: the put wins", function* (w, key, round) {
     yield* w.filled(w.here, value("v"), w.longLife, key)
     const token = yield* w.lead(w.here, key, refreshing)
     const lifetime = { fresh: w.time.long / 4, stale: 0 }

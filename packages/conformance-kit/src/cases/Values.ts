@@ -1,11 +1,11 @@
-/** Law 9, values: byte for byte, along every way in and every way out. */
+/** Law 9, values: byte for byte, by every verb that writes and every verb that reads. */
 import type { Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { prove } from "../world/Case.ts"
 import { follows, hits, holds, leads, same, staleIs } from "../world/Expect.ts"
 import { value, type World } from "../world/World.ts"
 
-/** In by fill and by put, out by hit and by read, through both peers. */
+/** Written by fill and by put, read by hit and by read, through both peers. */
 const throughAll = Effect.fnUntraced(function* (w: World, given: Value, what: string) {
   const [filled, put] = [w.name(), w.name()]
   yield* w.filled(w.here, given, w.longLife, filled)
@@ -59,7 +59,7 @@ export const values = [
     yield* throughAll(w, { bytes: Uint8Array.of(0xef, 0xbb, 0xbf, 0x61) }, "a byte order mark")
   }),
 
-  prove("9", "texts that backends like to understand", function* (w) {
+  prove("9", "texts that backends might interpret", function* (w) {
     for (const text of ["0", "-1", "1e3", "null", "true", "{}", "[]", '"', "\\", "''", "\r\n", "\u0000\u0000", "  "]) {
       yield* throughAll(w, value(text), `the text ${JSON.stringify(text)}`)
     }

@@ -1,4 +1,4 @@
-/** Law 8: who waits is woken, by the verb that changed the key, and no change slips in between. */
+/** Law 8: the verb that changes a key wakes its watchers, and none misses a change. */
 import type { Adapter, AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -34,7 +34,7 @@ type Change = readonly [
   prepare: (w: World) => Effect.Effect<Effect.Effect<unknown, AdapterError>, AdapterError>
 ]
 
-/** Each verb that wakes: what comes before the watch, and the change itself. */
+/** Each verb that wakes: the steps before the watch, and the change itself. */
 const changes: ReadonlyArray<Change> = [
   [
     "a fill",
@@ -120,7 +120,7 @@ export const watchingCases = [
     yield* Fiber.joinAll(fibers)
   }),
 
-  prove("a watcher that leaves does not take the others along", function* (w) {
+  prove("a watcher that leaves does not end the others", function* (w) {
     const token = yield* w.lead(w.here)
     const leaving = yield* watching(w.there, w.key)
     const staying = yield* watching(w.there, w.key)
@@ -144,7 +144,7 @@ export const watchingCases = [
     }
   }),
 
-  prove("a watcher that comes while another leaves is woken", function* (w) {
+  prove("a watcher that subscribes while another leaves is woken", function* (w) {
     for (let round = 1; round <= 10; round++) {
       const key = w.name()
       const token = yield* w.lead(w.here, key)
@@ -212,7 +212,7 @@ export const watchingCases = [
     for (const fiber of fibers) yield* woken(Fiber.join(fiber), "a delete, after touches")
   }),
 
-  prove("a change by a token that lost wakes nobody into a change", function* (w) {
+  prove("a verb with a lost token changes nothing for a woken watcher", function* (w) {
     const leaseFor = w.time.units(2)
     const token = yield* w.lead(w.here, w.key, { leaseFor })
     yield* w.time.past(leaseFor)

@@ -1,8 +1,8 @@
-/** The requests of several flights for one key: when each was sent, and its answer. */
+/** The requests of several flights for one key: the time at which each was sent, and its answer. */
 import type { Acquired, Lifetime, Snapshot, Token } from "@cache-locking/core"
 import { show } from "../world/Expect.ts"
 
-/** One request. Values are short texts, each used once, so that an answer tells where it came from. */
+/** One request. Values are short texts, each used once, so that an answer shows its origin. */
 export type Request =
   | {
       readonly verb: "acquire"
@@ -20,7 +20,7 @@ export type Request =
   | { readonly verb: "touch"; readonly freshFor: number }
   | { readonly verb: "read" }
 
-/** The answer, or that none came: then the request may have taken effect or not. */
+/** The answer. If none came, the request may have taken effect or not. */
 export type Reply =
   | { readonly verb: "acquire"; readonly answer: Acquired }
   | { readonly verb: "held"; readonly answer: boolean }
@@ -28,10 +28,10 @@ export type Reply =
   | { readonly verb: "read"; readonly answer: Snapshot }
   | { readonly verb: "lost" }
 
-/** A request, and when it may have taken effect: after it was sent and before its reply came. */
+/** A request, and the time in which it may have taken effect: after it was sent and before its reply came. */
 export interface Event {
   readonly flight: string
-  /** Milliseconds, of any origin. */
+  /** Milliseconds of any clock. */
   readonly sent: number
   /** The time at which the reply, or the failure, came. */
   readonly got: number

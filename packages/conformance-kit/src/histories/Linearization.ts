@@ -2,10 +2,10 @@
  * Looks for an order of a history's requests, and an instant for each between its
  * sending and its reply, in which `Entry` gives the very replies that were observed.
  *
- * The search goes depth first through the orders that the times allow. Where a reply turns on
- * whether a deadline had passed, both are tried, and each becomes a bound between two
- * instants; a branch whose bounds contradict each other is left. So nothing is judged by a
- * guess at how long the network took.
+ * The search goes depth first through the orders that the times allow. Where a reply depends on a
+ * deadline, both orders of the two are tried, and each becomes a bound between two instants; a
+ * branch whose bounds contradict each other is left. So nothing is judged by a guess at how long
+ * the network took.
  */
 import { Token } from "@cache-locking/core"
 import type { Event, History } from "./History.ts"
@@ -23,11 +23,11 @@ export type Explanation =
 export interface Options {
   /** The allowed error of the backend's clock and of the numbers that it reports, in milliseconds. */
   readonly tolerance: number
-  /** After so many looks at an event the search is given up. */
+  /** The search ends without a result after it has visited this many events. */
   readonly patience?: number | undefined
 }
 
-/** Instants closer than this are not told apart. */
+/** Instants closer than this count as one. */
 const instant = 0.001
 
 /** The latest time at which an event took effect. One that failed may still do so at any later time. */
@@ -47,7 +47,7 @@ class Search {
   private readonly history: History
   private readonly tolerance: number
   private readonly patience: number
-  /** For every event, those that were over before it began. */
+  /** For every event, those that had ended before it began. */
   private readonly before: ReadonlyArray<ReadonlyArray<number>>
 
   constructor(history: History, options: Options) {
@@ -120,8 +120,8 @@ class Search {
   }
 
   /**
-   * The steps so far, and the same steps with what this event reveals: when an owner is told the token of
-   * a lease whose grant nobody heard of, then this is the token that was granted.
+   * The steps so far, and the same steps with the knowledge from this event: if an owner gets the token of a lease
+   * whose grant had no reply, that grant had this token.
    */
   private readings(
     event: number,
@@ -167,7 +167,7 @@ class Search {
     }
   }
 
-  /** The deadlines on which the reply, or what is there after it, may turn. */
+  /** The deadlines on which the reply, or the entry after it, may depend. */
   private deadlines({ request }: Event, state: State): ReadonlyArray<readonly [origin: number, lasts: number]> {
     const { entry, from } = state
     if (entry === undefined || request.verb === "put") return []

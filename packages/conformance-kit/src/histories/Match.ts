@@ -1,6 +1,6 @@
 /**
- * Compares an observed reply with the one that `Entry` gives; and, since its numbers tell how long
- * ago or how long until something was, what they say about when the request took effect.
+ * Compares an observed reply with the one that `Entry` gives. The numbers of a reply are times since or until an event,
+ * so they also bound the instant at which the request took effect.
  */
 import type { Acquired, Snapshot, Stale } from "@cache-locking/core"
 import type { Event, History, Reply, Request } from "./History.ts"
@@ -41,8 +41,8 @@ export class Matcher {
   private readonly spans: Spans
   private readonly tolerance: number
   /**
-   * A hit may be reckoned from what an earlier reply told, by who does not know when in that request it was true.
-   * It may then look older, by as long as the longest request took, and never younger.
+   * An adapter may compute a hit from an earlier reply, without knowing at which instant of that request the reply was
+   * true. The hit may then look older, by the duration of the longest request, and never younger.
    */
   private readonly reckoning: number
   private readonly bounds: Array<Bound> = []
@@ -93,7 +93,7 @@ export class Matcher {
   }
 
   private stale(expected: Stale | undefined, observed: Stale | undefined): boolean {
-    // A stale value is a kindness: one whose bytes were taken away meanwhile, in another store, is left out.
+    // A stale value is optional: one whose bytes another store removed meanwhile is left out.
     if (observed === undefined) return true
     if (expected === undefined) return false
     return (
@@ -123,7 +123,7 @@ export class Matcher {
     )
   }
 
-  /** So long it was from the grant of the lease to the fill. */
+  /** The time from the grant of the lease to the fill was this long. */
   private took(told: number): boolean {
     const { kept, took } = this.state.from
     if (took === -1) return told === 0
@@ -131,7 +131,7 @@ export class Matcher {
     return told >= 0
   }
 
-  /** So long it was until the part, begun by its origin, had lasted its span. Never told below 0. */
+  /** The time until the part, begun by its origin, had lasted its span was this long. Never reported below 0. */
   private until(told: number, part: keyof State["from"], lasts: number, early = 0): boolean {
     if (lasts === Infinity || told === Infinity) return lasts === told
     const origin = this.state.from[part]
@@ -140,7 +140,7 @@ export class Matcher {
     return true
   }
 
-  /** So long it was since the part, begun by its origin, was so old. Never told below 0. */
+  /** The time since the part, begun by its origin, had this age was this long. Never reported below 0. */
   private since(told: number, part: keyof State["from"], old: number, late = 0): boolean {
     if (old === Infinity) return told === 0
     const origin = this.state.from[part]

@@ -1,6 +1,6 @@
 /**
- * Random flights over one key, recorded as they happen. The same seed makes the same
- * requests; the times between, and so the replies, are the machine's.
+ * Random flights over one key, recorded as they happen. The same seed makes the same requests; the times between them,
+ * and so the replies, depend on the machine.
  */
 import { type Adapter, AdapterError, type FillOptions, type Lifetime, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { Violation } from "../world/Verdict.ts"
 import { value } from "../world/World.ts"
 import type { Event, History, Reply, Request } from "./History.ts"
 
-/** Small, good enough, and the same everywhere (mulberry32). */
+/** A random generator that is small, good enough, and the same on all platforms (mulberry32). */
 export const randomOf = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
@@ -118,7 +118,7 @@ class Flight {
     return this.random() < 0.3 ? undefined : this.text()
   }
 
-  /** Mostly the latest that was granted, sometimes an older one, seldom none at all. */
+  /** Mostly the latest granted token, sometimes an older one, seldom one that was never granted. */
   private token(): Token {
     const back = this.random() < 0.7 ? 0 : Math.floor(this.random() * 4)
     return this.tokens.at(-1 - back) ?? Token("never granted")
@@ -168,7 +168,7 @@ class Flight {
 const filling = ({ lifetime, text, token }: Extract<Request, { readonly verb: "fill" }>): FillOptions =>
   text === undefined ? { token, lifetime } : { token, lifetime, value: value(text) }
 
-/** Lets the flights fly, all at once, and tells what happened. */
+/** Runs all flights at once, and returns the history. */
 export const record = (plan: Plan): Effect.Effect<History> =>
   Effect.suspend(() => {
     const events: Array<Event> = []

@@ -1,6 +1,6 @@
 /**
- * A history in one order, at given instants, played on `Entry`: what is there at the end,
- * and which event each part of it came from.
+ * A history in one order, at given instants, replayed on `Entry`: the entry at the end, and the event from which each
+ * part of it came.
  */
 import { Entry, type Token, type Value } from "@cache-locking/core"
 import type { Event, History, Reply } from "./History.ts"
@@ -91,7 +91,7 @@ export const move = (state: State, event: Event, now: number, step: Step): Moved
     }
   })()
   const { from } = state
-  // A part that is the same object as before came from where it came from before.
+  // A part that is the same object as before has the same origin as before.
   const changed = (part: keyof Entry.Entry): boolean => next?.[part] !== state.entry?.[part]
   const refilled = changed("kept") && request.verb !== "touch"
   return {

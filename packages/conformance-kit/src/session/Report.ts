@@ -42,7 +42,7 @@ export const byLaw = (report: Report): ReadonlyArray<{ readonly law: LawId } & C
     .map(({ id }) => ({ law: id, ...countsOf(report.cases.filter(({ law }) => law === id)) }))
     .filter(({ failed, passed, skipped }) => passed + failed + skipped > 0)
 
-/** One case, judged, as JSON tells it: from a Worker, for one. */
+/** One judged case as JSON, for example from a Worker. */
 export interface PlainJudged {
   readonly law: string
   readonly name: string
@@ -51,7 +51,7 @@ export interface PlainJudged {
   readonly message: string
 }
 
-/** The cases, judged, as JSON tells them. */
+/** The judged cases, from JSON. */
 export const plain = (report: Report): ReadonlyArray<PlainJudged> =>
   report.cases.map(({ law, name, verdict }) => ({
     law,
@@ -63,7 +63,7 @@ export const plain = (report: Report): ReadonlyArray<PlainJudged> =>
 /** True when no law was broken. */
 export const conforms = (report: Report): boolean => countsOf(report.cases).failed === 0
 
-/** For people: the failures with their reasons, the skips with theirs, and the count. */
+/** The report as text: the failures with their reasons, the skips with theirs, and the count. */
 export const format = (report: Report): string => {
   const { failed, passed, skipped } = countsOf(report.cases)
   const lines = report.cases.flatMap(({ law, name, verdict }) => {

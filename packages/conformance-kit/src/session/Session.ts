@@ -1,5 +1,5 @@
 /**
- * Two opened peers, and the judging of cases on them: what every binding shares.
+ * Two opened peers, and the judging of cases on them. Every binding uses it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,16 +12,16 @@ import { Time } from "../world/Time.ts"
 import { failed, Inconclusive, NotApplicable, passed, skipped, type Verdict, Violation } from "../world/Verdict.ts"
 import { type Rounds, World } from "../world/World.ts"
 
-/** A case that the machine was too slow for is tried so often, each time with doubled times. */
+/** The number of attempts at a case for which the machine is too slow, each with doubled times. */
 const attempts = 5
 
-/** No case takes so long but one that hangs. */
+/** Only a case that hangs takes this long. */
 const hanging = 120_000
 
 const environment = (): { readonly [name: string]: string | undefined } =>
   (globalThis as { process?: { env?: { readonly [name: string]: string | undefined } } }).process?.env ?? {}
 
-/** The seed of random histories: given, else of the environment, else new. */
+/** The seed of random histories: the given one, else that of the environment, else a new one. */
 export const seedOf = (setup: Setup.Setup): number => {
   const told = Number.parseInt(environment()["CACHE_LOCKING_SEED"] ?? "", 10)
   return setup.seed ?? (Number.isNaN(told) ? Math.floor(Math.random() * 1_000_000) : told)
@@ -44,7 +44,9 @@ const absence = (need: Need, { claims, records, stall }: Given): string | undefi
     case "the process's clock":
       return claims.clock === "process" ? undefined : `the clock is claimed to be the ${claims.clock}'s`
     case "a clock that runs":
-      return clockRuns() ? undefined : "inside a Worker nobody can tell when a reply came: judge from outside as well"
+      return clockRuns()
+        ? undefined
+        : "inside a Worker the time of a reply is unknown: run the kit from outside as well"
     default:
       return claims[need] === false ? `claimed to have no ${need}` : undefined
   }
@@ -57,7 +59,7 @@ export class Session {
   readonly setup: Setup.Setup
   readonly peers: Setup.Peers
   readonly seed: number
-  /** Of races; each case's own where none are given. */
+  /** The rounds of races; each case's own number where none is given. */
   readonly rounds: Rounds | undefined
 
   constructor(setup: Setup.Setup, peers: Setup.Peers, seed: number, rounds?: Rounds) {
@@ -67,7 +69,7 @@ export class Session {
     this.rounds = rounds
   }
 
-  /** Judges one case. Never fails: what went wrong is the verdict. */
+  /** Judges one case. Never fails: a failure is part of the verdict. */
   judge(one: Case): Effect.Effect<Verdict> {
     const reason = skipReason(one, this.setup)
     return reason === undefined ? this.attempt(one, 1) : Effect.succeed(skipped(reason))
@@ -82,7 +84,7 @@ export class Session {
     const judged = Effect.andThen(
       one.run(world),
       Effect.sync(() => {
-        // A tick of a second decides by itself who is first.
+        // With a tick of a second, the tick alone decides which is first.
         if (rounds === undefined || world.outcomes.size !== 1 || time.tick > 100) return
         throw new Inconclusive(`in all ${rounds.count} rounds the same one was first (${[...world.outcomes]})`)
       })

@@ -1,4 +1,4 @@
-/** Short forms of what tests of an adapter say most. They need no test runner. */
+/** Short forms of the most frequent calls in tests of an adapter. They need no test runner. */
 import {
   type Acquired,
   type AcquireOptions,
@@ -20,10 +20,10 @@ export const run = Effect.runPromise
 export const failureOf = <E>(effect: Effect.Effect<unknown, E>): Promise<E> =>
   run(Effect.flip(effect)) as Promise<unknown> as Promise<E>
 
-/** Pauses for at least so many milliseconds. */
+/** Pauses for at least this many milliseconds. */
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Waits until a condition holds, for two minutes at most; `what` names what is waited for. */
+/** Waits until a condition holds, for two minutes at most; `what` names the condition. */
 export const until = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
   const end = performance.now() + 120_000
   while (!(await condition())) {
@@ -72,11 +72,11 @@ export const hit = (found: Acquired): Hit => {
 export const hitOf = async (adapter: Adapter, key: string, owner = "you"): Promise<Hit> =>
   hit(await run(adapter.acquire(key, ask(owner))))
 
-/** Asks for a key, and tells how that was answered: `"Hit"`, `"Leader"`, `"Follower"` or `"Cooling"`. */
+/** Asks for a key, and returns the tag of the answer: `"Hit"`, `"Leader"`, `"Follower"` or `"Cooling"`. */
 export const tagOf = async (adapter: Adapter, key: string, owner = "you"): Promise<Acquired["_tag"]> =>
   (await run(adapter.acquire(key, ask(owner))))._tag
 
-/** Stores a value that is fresh for a minute, unless it is told otherwise. */
+/** Stores a value that is fresh for a minute, unless `more` says otherwise. */
 export const put = (adapter: Adapter, key: string, given: Value = value(1), life = lifetime(minute)): Promise<void> =>
   run(adapter.put(key, { value: given, lifetime: life }))
 
@@ -114,7 +114,7 @@ export const refusalOf = (make: () => unknown): InvalidOption => {
     if (!(error instanceof InvalidOption)) throw error
     const shown = `${error} ${JSON.stringify([error, { ...error }])} ${error.cause}`
     if (shown.includes("secret")) throw new Error(`the error shows a secret: ${error.message}`)
-    if (error.accepted === "") throw new Error(`the error does not tell what ${error.option} may be`)
+    if (error.accepted === "") throw new Error(`the error does not name the accepted values of ${error.option}`)
     return error
   }
   throw new Error("the options were accepted")
@@ -129,7 +129,7 @@ export type Call = readonly [operation: AdapterError["operation"], call: Effect.
 /** A token that no store has granted. */
 const unknown = "00000000-0000-0000-0000-000000000000" as Leader["token"]
 
-/** A call of every verb that the adapter has, but for subscriptions. The values hold the word `secret`. */
+/** A call of every verb that the adapter has, except subscriptions. The values hold the word `secret`. */
 export const allVerbs = (adapter: Adapter, key = "k"): ReadonlyArray<Call> => {
   const [token, secret] = [unknown, text("a secret")]
   const keys = [key, `${key} too`]

@@ -3,11 +3,11 @@ import { Violation } from "../world/Verdict.ts"
 
 export interface Check {
   readonly name: string
-  /** Rejects where the adapter is wrong, with `NotApplicable` where it cannot be tried. */
+  /** Rejects if the adapter is wrong, with `NotApplicable` if the check cannot be made. */
   readonly run: () => Promise<void>
 }
 
-/** The condition holds; `what` says what went wrong where it does not. */
+/** Asserts a condition; `what` describes the failure. */
 export function ensure(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Violation(what)
 }

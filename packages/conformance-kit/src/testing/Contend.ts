@@ -5,14 +5,14 @@ import { ask, lifetime, minute, run, sleep, value } from "./Calls.ts"
 
 /** The part of one process in a round. */
 export interface Part {
-  /** `acquire` (whoever leads also fills), `fill`, `delete`, or one of the tasks that `contend` was given. */
+  /** `acquire` (a leader also fills), `fill`, `delete`, or one of the tasks given to `contend`. */
   readonly task: string
   readonly key: string
   /** The number of callers that do it at once. Default: 1. */
   readonly callers?: number | undefined
   /** The token of a fill. */
   readonly token?: Token | undefined
-  /** Milliseconds to wait before it. */
+  /** Milliseconds to wait before the task. */
   readonly after?: number | undefined
 }
 
@@ -35,7 +35,7 @@ const outcomeOf = async (adapter: Adapter, { key, task, token }: Part, caller: n
 }
 
 /**
- * Makes this process a contender: a module that `Contenders.start` or `racesOfProcesses` is given ends with this call.
+ * Makes this process a contender. The module given to `Contenders.start` or `racesOfProcesses` ends with this call.
  *
  * ```ts
  * import { contend } from "@cache-locking/conformance-kit/testing"
@@ -46,7 +46,7 @@ const outcomeOf = async (adapter: Adapter, { key, task, token }: Part, caller: n
  * contend(connect(process.argv[2]!))
  * ```
  *
- * @param tasks more that it can be told to do, by name
+ * @param tasks further tasks, by name
  */
 export const contend = (
   adapter: Adapter,

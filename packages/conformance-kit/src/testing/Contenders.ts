@@ -1,4 +1,4 @@
-/** Races between processes: the part of each process, and the one that has them race. */
+/** Races between processes, as seen by the process that starts them. */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import type { Part } from "./Contend.ts"
@@ -14,7 +14,7 @@ export class Contenders implements AsyncDisposable {
     this.processes = processes
   }
 
-  /** Starts so many processes of one module, which ends in `contend(…)`. */
+  /** Starts this many processes of one module, which ends in `contend(…)`. */
   static async start(file: URL, args: ReadonlyArray<string>, count: number): Promise<Contenders> {
     const processes = Array.from({ length: count }, () => fork(file, [...args]))
     await Promise.all(processes.map(told))
@@ -39,7 +39,7 @@ export class Contenders implements AsyncDisposable {
   }
 }
 
-/** The next message of a process, which must not end before. */
+/** The next message of a process, which must not end before it. */
 const told = (process: ChildProcess): Promise<unknown> =>
   new Promise((resolve, reject) => {
     const ended = (code: number | null) => reject(new Error(`a contender ended with ${code}`))

@@ -1,23 +1,22 @@
 /**
- * An adapter whose network misbehaves on request: for the kit's own cases, and for the tests
- * of whoever builds on an adapter.
+ * An adapter whose network fails on request: for the kit's own cases, and for tests of code that uses an adapter.
  */
 import { type Adapter, AdapterError, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 
 /** A fault of one call. */
 export type Fault =
-  /** The verb never happens; the caller is told `Unavailable`. */
+  /** The verb never happens; the caller gets `Unavailable`. */
   | "lose-request"
-  /** The verb happens; the caller is told `Unavailable`. */
+  /** The verb happens; the caller gets `Unavailable`. */
   | "lose-reply"
-  /** The verb happens twice, one after the other; the caller is told the first answer. */
+  /** The verb happens twice, one after the other; the caller gets the first answer. */
   | "duplicate"
-  /** The verb happens, and once more so many milliseconds later, in the background. */
+  /** The verb happens, and once more this many milliseconds later, in the background. */
   | { readonly duplicateAfter: number }
-  /** The verb happens so many milliseconds later. */
+  /** The verb happens this many milliseconds later. */
   | { readonly delayRequest: number }
-  /** The verb happens at once, and its answer comes so many milliseconds later. */
+  /** The verb happens at once, and its answer comes this many milliseconds later. */
   | { readonly delayReply: number }
 
 /** A call about to be made. */
@@ -56,7 +55,7 @@ const suffer = <A, R>(
     : Effect.tap(verb, () => Effect.sleep(fault.delayReply))
 }
 
-/** The adapter, with every call judged by `choose`, which answers the fault that befalls it, if any. */
+/** The adapter with faults: for every call, `choose` returns its fault, if any. */
 export const withFaults = (adapter: Adapter, choose: (call: Call) => Fault | undefined): Adapter => {
   const counts = new Map<Operation, number>()
   const through = <A, R>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError, R>) =>
@@ -84,14 +83,14 @@ export const withFaults = (adapter: Adapter, choose: (call: Call) => Fault | und
   }
 }
 
-/** An adapter whose next calls fail as they are told to. */
+/** An adapter whose next calls fail as a test says. */
 export interface Scripted {
   readonly adapter: Adapter
-  /** The fault of the next call of this operation; several are taken in turn. */
+  /** Sets the fault of the next call of this operation; several are used in turn. */
   readonly next: (operation: Operation, ...faults: ReadonlyArray<Fault>) => void
 }
 
-/** Wraps an adapter so that a test tells each fault just before it is to happen. */
+/** Wraps an adapter so that a test sets each fault just before it happens. */
 export const scripted = (adapter: Adapter): Scripted => {
   const waiting = new Map<Operation, Array<Fault>>()
   return {
@@ -102,6 +101,6 @@ export const scripted = (adapter: Adapter): Scripted => {
   }
 }
 
-/** Loses replies at random: of every verb, so often of a hundred. */
+/** Loses replies at random: of every verb, this many of a hundred. */
 export const losingReplies = (adapter: Adapter, percent: number, random: () => number = Math.random): Adapter =>
   withFaults(adapter, () => (random() * 100 < percent ? "lose-reply" : undefined))

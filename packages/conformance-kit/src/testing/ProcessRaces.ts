@@ -46,7 +46,7 @@ export const processRaces = (setup: ProcessRaces): ReadonlyArray<Check> => {
 
   const count = (outcomes: ReadonlyArray<string>, outcome: string) => outcomes.filter((one) => one === outcome).length
 
-  /** Both happen, or this is no race. */
+  /** Both outcomes must occur, or this is no race. */
   const bothMet = (held: ReadonlySet<boolean>, n: number) =>
     ensure(n < rounds - 1 || held.size === 2, `in all rounds the fill was held: ${[...held]}`)
 
@@ -54,7 +54,7 @@ export const processRaces = (setup: ProcessRaces): ReadonlyArray<Check> => {
     check(`of ${processes * callers} in ${processes} processes one leads and fills`, () => async (key, race) => {
       const outcomes = await race(() => ({ task: "acquire", key, callers }))
       ensure(count(outcomes, "Leader") === 1, `of ${key}: ${show(outcomes)}`)
-      // Whoever comes after the fill hits.
+      // A caller that asks after the fill hits.
       const others = count(outcomes, "Follower") + count(outcomes, "Hit")
       ensure(others === processes * callers - 1, `of ${key}: ${show(outcomes)}`)
     }),

@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import { run } from "./Calls.ts"
 
-/** A log of requests, as a proxy in the way keeps one. */
+/** A log of requests, such as a proxy keeps. */
 export interface RequestLog<Request> {
   readonly commands: () => ReadonlyArray<Request>
   readonly resetCommands: () => void
@@ -10,14 +10,14 @@ export interface RequestLog<Request> {
 
 /** Requests by name, in the order in which they were sent. */
 export interface Recorded {
-  /** Those since the last time. */
+  /** The requests since the last call of this function. */
   readonly take: () => ReadonlyArray<string>
-  /** Those of one call. */
+  /** The requests of one call. */
   readonly of: (call: Effect.Effect<unknown, unknown>) => Promise<ReadonlyArray<string>>
 }
 
 /**
- * Reads a log of requests by name, for tests of what calls cost.
+ * Reads a log of requests by name, for tests of the cost of calls.
  *
  * ```ts
  * import { ask, type RequestLog, recorded } from "@cache-locking/conformance-kit/testing"
@@ -30,7 +30,7 @@ export interface Recorded {
  * console.log(await sent.of(adapter.acquire("key", ask("me")))) // [ 'GET' ]
  * ```
  *
- * @param nameOf names a request, or answers `undefined` for one that the client sends by itself
+ * @param nameOf names a request, or returns `undefined` for one that the client sends by itself
  */
 export const recorded = <Request extends { readonly name: string }>(
   log: RequestLog<Request>,

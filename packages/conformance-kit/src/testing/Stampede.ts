@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { run } from "./Calls.ts"
 import { ensure } from "./Check.ts"
 
-/** As a process of its own: an adapter with its own connection, and what it sends. */
+/** A peer like a process of its own: an adapter with its own connection, and the log of its requests. */
 export interface StampedePeer {
   readonly adapter: Adapter
   readonly sent: () => ReadonlyArray<string>

@@ -1,11 +1,11 @@
-/** Subscriptions of an adapter that are live until they are left. */
+/** Subscriptions of an adapter that are live until they are closed. */
 import type { Adapter } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { run } from "./Calls.ts"
 
-/** Opens what lives in a scope, and tells how to leave it. */
+/** Opens a resource in a scope, and returns it with the function that closes the scope. */
 const entered = async <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => {
   const scope = Scope.makeUnsafe()
   const answer = await run(Scope.provide(effect, scope))
@@ -34,7 +34,7 @@ export const watching = async (adapter: Adapter, key: string): Promise<Watching>
 
 /** A listener of all changes. */
 export interface Listening {
-  /** The keys that changed, `"lost"` and `"restored"`, in the order in which they were told. */
+  /** The keys that changed, `"lost"` and `"restored"`, in the order of the reports. */
   readonly heard: Array<string>
   readonly leave: () => Promise<void>
 }

@@ -1,6 +1,7 @@
 /**
- * The faults that every adapter must stand: a backend that does not answer, a network that breaks, lost replies, a store
- * that comes back empty. Verbs fail as `Unavailable`, in time; then the same adapter goes on, and nothing is left behind.
+ * The faults that every adapter must survive: a backend that does not answer, a network that breaks, lost replies, a
+ * store that restarts empty. Verbs fail as `Unavailable`, in time; then the same adapter goes on, and nothing is left
+ * behind.
  */
 import { type Adapter, AdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -30,11 +31,11 @@ import { type Check, ensure, timers } from "./Check.ts"
 export interface Network {
   /** Nothing passes any more, in either direction; connections stay, and new ones are accepted. */
   readonly blackhole: () => void | Promise<void>
-  /** New connections are refused; those that stand stay. */
+  /** New connections are refused; present ones stay. */
   readonly refuse: () => void | Promise<void>
-  /** Resets all connections that stand; new ones are accepted. */
+  /** Resets all present connections; new ones are accepted. */
   readonly cut: () => void | Promise<void>
-  /** The next reply is lost, with its connection: of the request so named, where a name is given. */
+  /** The next reply is lost, with its connection. With a name, it is the next reply to a request of that name. */
   readonly dropReplies?: (count: number, options: { readonly after?: string }) => void | Promise<void>
   /** Ends all faults. */
   readonly heal: () => void | Promise<void>
@@ -51,8 +52,8 @@ export const stallOf = (network: () => Pick<Network, "blackhole" | "heal">, with
 })
 
 /**
- * For law 14 on a busy machine: adapters that are bounded closely only while their store is stalled on purpose. Any other
- * case may take longer than a close bound, because the largest values keep everybody else waiting.
+ * For law 14 on a busy machine: adapters that are bounded closely only while their store is stalled on purpose. Any
+ * other case may take longer than a close bound, because the largest values delay all other requests.
  */
 export const closelyWhileStalled = (network: () => Pick<Network, "blackhole" | "heal">, commandTimeout: number) => {
   let stalled = false
@@ -83,7 +84,7 @@ export interface UnderFaults {
   readonly sent?: (() => ReadonlyArray<string>) | undefined
   /** Counts what the adapter adds to its client: listeners. */
   readonly listeners?: (() => number) | undefined
-  /** Closes what the adapter was given, its client, when the test is over. */
+  /** Closes the adapter's client when the test is over. */
   readonly close?: (() => void | Promise<void>) | undefined
 }
 
@@ -102,11 +103,11 @@ export interface FaultSetup {
   readonly granting?: string | undefined
   /** False where the backend refuses subscriptions: then only their failures are looked at. Default: true. */
   readonly subscribes?: boolean | undefined
-  /** True where a client takes in whatever is asked until a first call has failed, and cannot take all of it back. */
+  /** True where a client queues all requests until a first call has failed, and cannot withdraw all of them. */
   readonly keepsBackOnceFailed?: boolean | undefined
-  /** True where the first call after a fault is answered: no connection that was lost is asked. */
+  /** True where the first call after a fault succeeds, because no lost connection is used. */
   readonly recoversAtOnce?: boolean | undefined
-  /** Milliseconds in which a client would send what it kept back. Default: 600. */
+  /** Milliseconds in which a client would send the requests that it held back. Default: 600. */
   readonly lateness?: number | undefined
 }
 
@@ -134,7 +135,7 @@ const failsAsUnavailable = async (adapter: Adapter, calls: ReadonlyArray<Call>, 
   ensure(took < within, `the verbs took ${took} ms, not less than ${within}`)
 }
 
-/** All verbs fail as `Unavailable`: typed, retryable, showing no value, within so many milliseconds. */
+/** All verbs fail as `Unavailable`: typed, retryable, showing no value, within this many milliseconds. */
 export const expectUnavailable = async (adapter: Adapter, within: number): Promise<void> => {
   await Promise.all([
     failsAsUnavailable(adapter, allVerbs(adapter), within),
@@ -142,7 +143,10 @@ export const expectUnavailable = async (adapter: Adapter, within: number): Promi
   ])
 }
 
-/** Repeats a call until it is answered, as a client takes a moment to connect again. Fails after two minutes, or with `Rejected`. */
+/**
+ * Repeats a call until it succeeds, because a client takes a moment to connect again. Fails after two minutes, or with
+ * `Rejected`.
+ */
 export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within = 120_000): Promise<A> => {
   const until = performance.now() + within
   for (;;) {
@@ -153,7 +157,7 @@ export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within =
   }
 }
 
-/** The same adapter works again, within so many milliseconds. */
+/** The same adapter works again, within this many milliseconds. */
 export const expectRecovery = async (adapter: Adapter, subscribes = true, within = 120_000): Promise<void> => {
   await answered(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }), within)
   const found = await answered(adapter.acquire("after", ask("you")), within)
@@ -185,14 +189,14 @@ export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
     }
   })
 
-  /** Nobody is there; what was sent until then is forgotten. */
+  /** The backend is unreachable; the requests sent until then are forgotten. */
   const gone = async ({ network }: UnderFaults) => {
     await network.refuse()
     await network.cut()
     await sleep(20)
   }
 
-  /** The backend is there again, and is sent nothing that nobody waits for any more. */
+  /** The backend is reachable again, and gets no request for which nobody waits any more. */
   const nothingLate = async ({ adapter, network, sent }: UnderFaults) => {
     sent?.()
     await network.heal()

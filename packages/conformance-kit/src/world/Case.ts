@@ -1,4 +1,4 @@
-/** One proof of one law, as data. */
+/** One test of one law, as data. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Capability } from "./Claims.ts"
@@ -34,7 +34,10 @@ export const prove = (law: LawId, name: string, steps: Steps, options: Pick<Case
 /** The steps of one round of a race, on a key that no other round has. */
 export type RoundSteps = (world: World, key: string, round: number) => Effect.fn.Return<void, unknown, Scope.Scope>
 
-/** A case that proves a law by a race. Once is no proof, so its steps run in rounds: twenty, unless the case says otherwise. */
+/**
+ * A case that proves a law by a race. One round proves nothing, so the steps run in rounds: twenty, unless the case
+ * says otherwise.
+ */
 export const race = (
   law: LawId,
   name: string,
@@ -47,7 +50,7 @@ export const race = (
     name,
     race: true,
     run: (world) => {
-      // A crowd needs fewer rounds than two callers that must meet.
+      // A race of many needs fewer rounds than one of two.
       const share = rounds < 10 ? 4 : 1
       const { atOnce, count } = world.rounds ?? { atOnce: 1, count: rounds * share }
       return Effect.forEach(

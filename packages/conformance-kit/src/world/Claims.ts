@@ -1,8 +1,8 @@
 /**
  * The abilities that an author claims for an adapter. The kit compares them with those it has.
  *
- * Every claim must be made: a capability that the adapter lacks is claimed `false`, its
- * cases are then visible skips, and that it is really absent is itself a case.
+ * Every claim must be made. A capability that the adapter lacks is claimed `false`: its cases are then shown as
+ * skipped, and a case checks that it is really absent.
  */
 import type { Adapter } from "@cache-locking/core"
 
@@ -25,7 +25,7 @@ export interface Claims {
   readonly hitUnsafe: boolean | { readonly lag: number }
   readonly close: boolean
   /**
-   * Whose clock ends leases. `"store"`: a clock that all clients share. `"client"`: each client's own.
+   * The clock that ends leases. `"store"`: a clock that all clients share. `"client"`: each client's own.
    * `"process"`: the store lives in this very process and goes by its clock (its `limits.clock` is `"store"`).
    */
   readonly clock: "store" | "client" | "process"

@@ -14,7 +14,7 @@ const showBytes = (bytes: Uint8Array): string =>
     ? `${bytes.byteLength} bytes ${JSON.stringify(decoder.decode(bytes))}`
     : `${bytes.byteLength} bytes`
 
-/** Anything an adapter answers, in one line. */
+/** Any answer of an adapter, in one line. */
 export const show = (given: unknown): string => {
   if (given instanceof Uint8Array) return showBytes(given)
   if (given instanceof AdapterError) return `${given.reason}: ${given.message}`

@@ -51,19 +51,19 @@ export const laws = [
     id: "15",
     text: "`touch` changes nothing but how long a fresh value stays fresh; `fill` without a value gives the one that is there a new lifetime, and never brings back one that is gone."
   },
-  { id: "16", text: "`changes` never misses a change made while it is live, or says `lost`." },
+  { id: "16", text: "`changes` never misses a change made while it is live, or calls `lost`." },
   {
     id: "took",
-    text: "What is filled tells how long its load took: from the grant of the lease, by the store's clock."
+    text: "A filled value carries the duration of its load: from the grant of the lease, by the store's clock."
   },
   { id: "stale", text: "Past its freshness and inside its stale window a value comes as `stale`, beside the lease." },
   {
     id: "cooldown",
-    text: "After an abandon with a cooldown nobody leads until it is over, and everyone is told its cause."
+    text: "After an abandon with a cooldown nobody leads until it is over, and everyone gets its cause."
   },
   { id: "force", text: "A forced acquire always leads, and voids the lease of another." },
-  { id: "put", text: "`put` stores whatever was there; `delete` answers whether there was a value." },
-  { id: "read", text: "`read` tells what is there, truly, and changes nothing." },
+  { id: "put", text: "`put` always stores; `delete` answers true if there was a value." },
+  { id: "read", text: "`read` reports the true state of a key, and changes nothing." },
   {
     id: "listing",
     text: "`keys` lists exactly the keys with the prefix that have a value or are leased, and misses none of them."

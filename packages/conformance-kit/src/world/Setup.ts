@@ -1,6 +1,4 @@
-/**
- * The setup of a judgement: a name, two peers on one backend, and claims.
- */
+/** The setup for the kit: a name, two peers on one backend, and claims. */
 import { type Adapter, Adapter as AdapterService } from "@cache-locking/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,11 +10,11 @@ import type { Claims } from "./Claims.ts"
 export interface Peers {
   readonly here: Adapter
   readonly there: Adapter
-  /** More of the same, for `races`: each with a connection of its own. */
+  /** More peers for `races`, each with a connection of its own. */
   readonly more?: ReadonlyArray<Adapter> | undefined
 }
 
-/** Peers of a plain factory, with what they hold. */
+/** Peers from a plain function, with their resources. */
 export interface OpenedPeers extends Peers {
   /** Called when the last case is over. The adapters' own `close` is called before. */
   readonly close?: (() => void | Promise<void>) | undefined
@@ -29,12 +27,12 @@ export interface StoredRecord {
   readonly expiresIn: number
 }
 
-/** Looks at the backend behind the adapter's back: every record that it holds for a key. */
+/** Reads the backend directly: every record that it holds for a key. */
 export type Records = (key: string) => Effect.Effect<ReadonlyArray<StoredRecord>, unknown>
 
 /** A backend that can be made to stop answering. */
 export interface Stall {
-  /** From here to the end of the scope `here` gets no answers; connections stay. `there` may suffer, too. */
+  /** From here to the end of the scope `here` gets no answers; connections stay. `there` may be affected, too. */
   readonly begin: Effect.Effect<void, unknown, Scope.Scope>
   /** Milliseconds within which the adapter says that every verb settles. */
   readonly within: number
@@ -45,9 +43,12 @@ export interface Setup {
   /** Run once; what it opens in its scope is closed after the last case. */
   readonly peers: Effect.Effect<Peers, unknown, Scope.Scope> | (() => OpenedPeers | Promise<OpenedPeers>)
   readonly claims: Claims
-  /** For law 12, which no verb can show. Without it that law's cases are skipped, and say so. */
+  /** For law 12, which no verb can show. Without it that law's cases are skipped, with this reason. */
   readonly records?: Records | undefined
-  /** For law 14: a proxy that holds replies back, a server that is stopped. Without it that law's cases are skipped, and say so. */
+  /**
+   * For law 14: a proxy that holds replies back, a server that is stopped. Without it that law's cases are skipped,
+   * with this reason.
+   */
   readonly stall?: Stall | undefined
   /** Reproduces random histories. Default: the environment's `CACHE_LOCKING_SEED`, else a new one. */
   readonly seed?: number | undefined

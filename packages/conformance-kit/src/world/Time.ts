@@ -1,10 +1,9 @@
 /**
  * Real time for cases, measured and never trusted.
  *
- * "It has ended" is asked late enough to be sure, however the backend rounds. "It still
- * lives" is judged only when the answer is known to have come in time; when it is not, the
- * case is inconclusive and is repeated with longer times. So a loaded machine makes the kit
- * slower, not wrong.
+ * An end is checked late enough to be certain, however the backend rounds. That something still
+ * holds is judged only if the answer certainly came in time; otherwise the case is inconclusive and
+ * is repeated with longer times. So a loaded machine makes the kit slower, not wrong.
  */
 import * as Effect from "effect/Effect"
 import { Inconclusive } from "./Verdict.ts"
@@ -16,7 +15,7 @@ export const now = (): number => performance.now()
 const shortest = 20
 
 export class Time {
-  /** Milliseconds that the backend resolves. */
+  /** The finest time of the backend, in milliseconds. */
   readonly tick: number
   /** Milliseconds of one step in a case. */
   readonly unit: number
@@ -29,14 +28,14 @@ export class Time {
     this.tolerance = tick + 5
   }
 
-  /** A duration that nobody in a case outlives. */
+  /** A duration longer than any case. */
   readonly long = 120_000
 
   units(n: number): number {
     return this.unit * n
   }
 
-  /** Sleeps at least so long, measured. */
+  /** Sleeps at least this long, by measurement. */
   sleep(millis: number): Effect.Effect<void> {
     const until = now() + millis
     const rest = (): Effect.Effect<void> =>

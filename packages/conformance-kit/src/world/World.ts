@@ -1,6 +1,6 @@
 /**
- * The surroundings of a case: two peers on one backend, a key that nobody else uses, and time;
- * and the small steps that most stories are made of.
+ * The environment of a case: two peers on one backend, a key that no other case uses, and time; and the small steps of
+ * which most cases consist.
  */
 import type { Acquired, AcquireOptions, Adapter, AdapterError, Lifetime, Token, Value } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
@@ -33,7 +33,7 @@ export class World {
   readonly rounds: Rounds | undefined
   /** A key of this case alone. */
   readonly key: string
-  /** The ways in which the rounds of a race ended, as far as its case tells them apart. */
+  /** The outcomes of a race's rounds, as far as its case distinguishes them. */
   readonly outcomes = new Set<string>()
 
   constructor(
@@ -54,7 +54,7 @@ export class World {
     this.key = this.name()
   }
 
-  /** Both peers, for what must hold whoever asks. */
+  /** Both peers, for a law that must hold through either. */
   get both(): readonly [Adapter, Adapter] {
     return [this.here, this.there]
   }
@@ -64,7 +64,7 @@ export class World {
     return unique()
   }
 
-  /** A lifetime that nobody in a case outlives. */
+  /** A lifetime longer than any case. */
   get longLife(): Lifetime {
     return { fresh: this.time.long, stale: 0 }
   }

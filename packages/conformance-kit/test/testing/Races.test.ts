@@ -17,7 +17,7 @@ const setup = {
 races(setup, {
   rounds: 40,
   only: [
-    "a fill against a put: the put has the last word",
+    "a fill against a put: the put wins",
     "two fills with one token at once: exactly one is held, and its value stays"
   ]
 })

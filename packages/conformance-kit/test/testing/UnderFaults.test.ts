@@ -5,7 +5,7 @@ import { type FaultSetup, type Network, underFaults } from "../../src/testing/Un
 import { suiteUnderFaults } from "../../src/vitest.ts"
 import { NotApplicable } from "../../src/world/Verdict.ts"
 
-/** What may be wrong with an adapter over the made-up network. */
+/** The possible faults of an adapter over the simulated network. */
 interface Wrong {
   /** Milliseconds after which it gives up. */
   readonly patience?: number
