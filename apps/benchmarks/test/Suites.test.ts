@@ -26,7 +26,7 @@ const quick = (suite: Suite): Suite => {
   }
 }
 
-/** What must be counted of ours on any machine, however slow. */
+/** The counts that ours must have on any machine, however slow. */
 const counts: Record<string, ReadonlyArray<string>> = {
   stampede: ["one load"],
   "redis-hit": ["one command"],

@@ -1,4 +1,4 @@
-/** What a stampede must be over each store, whichever it is. */
+/** The promises of a stampede over each store. */
 import {
   type Controls,
   DynamoDbLocal,
@@ -27,7 +27,7 @@ interface Case {
   readonly title: RegExp
   /** Commands of one process in a stampede: a few, however many callers it has. */
   readonly atMost: number
-  /** What else holds for the commands of each process. */
+  /** Further checks of the commands of each process. */
   readonly commands?: (sent: ReadonlyArray<Commands>) => void
   /** A killed process loses its lease at once. */
   readonly seesExits?: boolean

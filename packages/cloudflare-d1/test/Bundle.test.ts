@@ -1,4 +1,4 @@
-/** What a Worker carries. */
+/** The size of a Worker's bundle. */
 import { WorkersBundle } from "@cache-locking/test-servers"
 import { bundleSizes, effectModules } from "@cache-locking/test-servers/vitest"
 import { describe, expect, it } from "vitest"

@@ -1,4 +1,4 @@
-/** How the table comes to be, and how what is over goes. */
+/** The creation of the table, and the removal of expired rows. */
 import {
   ask,
   failureOf,
@@ -154,7 +154,7 @@ describe("what is over", () => {
     for (let at = 0; at < sweepEvery * 8; at++) await put(adapter, `row00015${at % 10}`, value(1), lives)
     const { read, requests } = meter.spent()
     expect(requests).toBe(sweepEvery * 8)
-    // What the README says of each: no page has more to read than a full one.
+    // The figures of the README: no page reads more rows than a full one.
     expect(read).toBeLessThanOrEqual(8 * 4 * sweepRows)
     expect((await rowsOf(table)).map(({ key }) => key)).toEqual(Array.from({ length: 10 }, (_, at) => `row00015${at}`))
   })

@@ -1,4 +1,4 @@
-/** What a Worker carries. */
+/** The size of a Worker's bundle. */
 import { bundleSizes } from "@cache-locking/test-servers/vitest"
 import { describe } from "vitest"
 

@@ -1,4 +1,4 @@
-/** What is promised of KV alone, and what is not. */
+/** The promises of KV alone, and their limits. */
 import { run, sleep } from "@cache-locking/conformance-kit/testing"
 import { WorkersBackend } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"

@@ -1,4 +1,4 @@
-/** Where it is to run: inside a Worker, without anything that only Node has. */
+/** Inside a Worker, without anything that only Node has. */
 import type { Report } from "@cache-locking/conformance-kit"
 import { WorkersBundle, WorkersRuntime } from "@cache-locking/test-servers"
 import type { Miniflare } from "miniflare"

@@ -686,7 +686,7 @@ describe("random histories", () => {
         let version = 0
         let invalidated = 0
         const invalidatedBy = [0, 0, 0]
-        // Who joins an asking under way is answered by a reply that may have left the store a round trip ago.
+        // A caller that joins a request under way gets a reply that may have left the store a round trip ago.
         const known = (of: number) =>
           Effect.delay(
             Effect.sync(() => (invalidated = Math.max(invalidated, of))),
@@ -824,7 +824,7 @@ describe("options that are not what they should be", () => {
           assert.strictEqual(error.option, option)
           assert.isTrue(Object.is(error.value, value))
           assert.match(error.accepted, accepted)
-          // Who reads the message alone knows all three.
+          // The message alone names all three.
           assert.isTrue(error.message.startsWith(`${option} `), error.message)
           assert.include(error.message, error.accepted)
           assert.strictEqual(error.context.phase, "options")

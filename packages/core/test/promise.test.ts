@@ -12,7 +12,7 @@ import { Recorded } from "./support/Recorded.ts"
 import { bytesOf, flightsOf } from "./support/Scenario.ts"
 import { peer, remote, slow } from "./support/Wrappers.ts"
 
-/** What a promise rejected with. */
+/** The reason with which a promise rejected. */
 const rejection = (promise: Promise<unknown>): Promise<any> =>
   promise.then(
     (value) => assert.fail(`resolved with ${JSON.stringify(value)}`),

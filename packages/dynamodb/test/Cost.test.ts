@@ -1,4 +1,4 @@
-/** What calls cost: requests counted by a proxy, and read and write units as DynamoDB itself tells them. */
+/** The cost of calls: requests counted by a proxy, and read and write units as DynamoDB itself reports them. */
 import { ask, lead, lifetime, minute, run } from "@cache-locking/conformance-kit/testing"
 import type { Adapter, Token } from "@cache-locking/core"
 import type { FaultProxy } from "@cache-locking/test-servers"

@@ -199,7 +199,7 @@ await overTable(table, (server) => {
     expect(await run(adapter.touch("k", { freshFor: minute }))).toBe(false)
     const [found] = await run(adapter.acquireMany!(["k"], ask("me")))
     expect(found).toMatchObject({ _tag: "Leader", stale: undefined })
-    // What is gone does not travel on with the lease.
+    // A value that is gone is not kept beside the lease.
     expect(Object.keys((await itemOf("k"))!).sort()).toEqual([
       "cacheKey",
       "expiresAt",

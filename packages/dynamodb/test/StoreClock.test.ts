@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** What a service whose clock is so far ahead says, cut to its second. */
+/** The time of a service whose clock is this far ahead, cut to the second. */
 const told = (ahead: number, at = Date.now()): string => new Date(at + ahead).toUTCString()
 
 describe("StoreClock", () => {

@@ -1,5 +1,5 @@
 /**
- * What a hit costs beside memjs's own `get`, on a real server.
+ * The cost of a hit beside memjs's own `get`, on a real server.
  *
  *   node --conditions=cache-locking-source bench/hitPath.ts
  */

@@ -1,4 +1,4 @@
-/** What a server may do in the middle of a reply, which a real one does rarely. */
+/** Failures of a server in the middle of a reply, which are rare with a real one. */
 import { ask, failureOf, hitOf, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Entry, EntryRecord } from "@cache-locking/core"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * What a hit costs beside the driver's own `findOne`, and beside a `findOneAndUpdate` that changes nothing.
+ * The cost of a hit beside the driver's own `findOne`, and beside a `findOneAndUpdate` that changes nothing.
  *
  *   node --conditions=cache-locking-source bench/hitPath.ts
  */

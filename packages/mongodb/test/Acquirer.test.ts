@@ -1,4 +1,4 @@
-/** What is done when others change a key whenever it is asked for. */
+/** Acquires while others change the key at every request. */
 import { ask, failureOf, run } from "@cache-locking/conformance-kit/testing"
 import { type Acquired, BoundedCalls } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"

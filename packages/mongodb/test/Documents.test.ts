@@ -1,4 +1,4 @@
-/** What is done about answers that a real server gives rarely. */
+/** Answers that a real server gives rarely. */
 import { failureOf, run, sleep } from "@cache-locking/conformance-kit/testing"
 import { BoundedCalls } from "@cache-locking/core"
 import { MongoNetworkError, MongoServerError } from "mongodb"

@@ -42,7 +42,7 @@ it("six set-ups at once: one index, and no failure", async () => {
   const setUp = async (collection: string, round: number) => {
     const place = (index: number) => ({ client: clients[index % 3]!, database, collection })
     const all = Array.from({ length: 6 }, (_, i) => run(MongoDbAdapter.setup(place(i))))
-    // Who came late found it made.
+    // Later callers found it made.
     expect((await Promise.all(all)).flat().length).toBeGreaterThan(0)
     expect(await run(MongoDbAdapter.setup(place(round)))).toEqual([])
     const raw = clients[0]!.db(database).collection(collection)

@@ -1,5 +1,5 @@
 /**
- * What a hit costs the server, executor alone, beside a bare `select` by primary key; and what it costs beside the
+ * The cost of a hit for the server, executor alone, beside a bare `select` by primary key; and its cost beside the
  * client's own `select`, from end to end.
  *
  *   node --conditions=cache-locking-source bench/hitPath.ts

@@ -1,4 +1,4 @@
-/** What the package is for, with core on top: one load for many callers, near tiers that hear of changes. */
+/** The purpose of the package, with core on top: one load for many callers, and near tiers that learn of changes. */
 import { sleep, stampede } from "@cache-locking/conformance-kit/testing"
 import { Tiered } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"

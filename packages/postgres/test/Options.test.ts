@@ -1,4 +1,4 @@
-/** What is checked without a server. */
+/** Checks that need no server. */
 import { refusalOf, run } from "@cache-locking/conformance-kit/testing"
 import { type Adapter, InvalidOption, ListingAdapter, MemoryAdapter } from "@cache-locking/core"
 import * as Effect from "effect/Effect"

@@ -33,7 +33,7 @@ const start = async () => {
   return bouncer instanceof Unavailable ? bouncer : { server, bouncer }
 }
 
-/** What is told to the client and to the adapter there. */
+/** The options of the client and of the adapter behind the pooler. */
 const unprepared: postgres.Options<{}> = { prepare: false, max: 6 }
 const polling = { watch: false }
 

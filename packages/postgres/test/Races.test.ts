@@ -48,7 +48,7 @@ describe("races", () => {
     const outcomes = { removed: 0, led: 0 }
     const ended = 50
     for (let round = 0; round < rounds / 4; round++) {
-      // What ended long ago, a value or a lease, as a crash leaves it.
+      // A value or a lease that ended long ago, as a crash leaves it.
       await client`insert into ${client(table)} (prefix, id, key, changed_at, owner, token, lease_since, lease_until)
         select 'cache', sha256(k::bytea), k::bytea, 0, 'crashed', gen_random_uuid(), 0, 1
         from (select ${`round ${round}`} || ' ' || i as k from generate_series(1, ${ended}) i) t`

@@ -1,5 +1,5 @@
 /**
- * What a hit costs: throughput at 50 concurrent from one process, beside a plain GET, interleaved.
+ * The cost of a hit: throughput at 50 concurrent from one process, beside a plain GET, interleaved.
  *
  *   node --conditions=cache-locking-source bench/hitPath.ts [value bytes] [rounds] [redis | cluster | node-redis]
  *

@@ -148,7 +148,7 @@ describe("a cluster that loses a master", () => {
     })
     expect(there.length).toBeGreaterThan(0)
     const watchers = await Promise.all(keys.map((key) => watching(adapter, key)))
-    // What was not replicated is lost: here it is.
+    // Unreplicated data is lost in a failover, so the test waits for the replica.
     await Promise.all(client.nodes("master").map((node) => node.wait(1, 10_000)))
     await victim.kill()
     await Promise.all(watchers.filter((_, i) => there.includes(keys[i]!)).map(({ woken }) => woken))

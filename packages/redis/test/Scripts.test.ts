@@ -17,7 +17,7 @@ const time = fc.constantFrom(0, unit, 3 * unit, Number.POSITIVE_INFINITY)
 const lifetime = fc.record<Lifetime>({ fresh: time, stale: time })
 const bytes = fc.uint8Array({ maxLength: 4 })
 const owner = fc.constantFrom("a", "b")
-/** Which of the tokens granted so far; one too many is a token never granted. */
+/** The index among the tokens granted so far; one beyond them stands for a token never granted. */
 const token = fc.nat(3)
 
 const move = fc.oneof(
@@ -125,7 +125,7 @@ class Real {
   }
 }
 
-/** What can be compared: times to the unit, values by their bytes, tokens by when they were first granted. */
+/** The comparable form: times in whole units, values by their bytes, tokens by the order of their grants. */
 const comparable = (answer: unknown, tokens: ReadonlyArray<Token>): unknown => {
   const plain = (name: string, part: unknown): unknown => {
     if (part instanceof Uint8Array) return [...part].join()

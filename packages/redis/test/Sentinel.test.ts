@@ -20,7 +20,7 @@ it("works before and after a failover, with the scripts, the watchers and what w
   await put(adapter, "kept")
   for (let i = 0; i < 2; i++) await hitOf(adapter, "kept")
   const first = await watching(adapter, "led")
-  // What was not replicated is lost: here it is.
+  // Unreplicated data is lost in a failover, so the test waits for the replica.
   expect(await client.wait(1, 10_000)).toBe(1)
 
   await sentinel.killMaster()

@@ -1,4 +1,4 @@
-/** What the package is for: many callers in several processes (here: clients), one cold key, one load. */
+/** The purpose of the package: many callers in several processes (here: clients), one cold key, one load. */
 import { recorded, stampede, tagOf } from "@cache-locking/conformance-kit/testing"
 import { Redis as RedisServer } from "@cache-locking/test-servers"
 import { proxyTo, serverOfFile } from "@cache-locking/test-servers/vitest"

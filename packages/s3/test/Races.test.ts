@@ -25,10 +25,10 @@ races(
     // The stand-in runs on one core: the other races are the kit's twenty rounds.
     only: [
       "grants a missing key to exactly one of fifty at once, twenty times",
-      "a fill against a delete: the delete has the last word",
+      "a fill against a delete: the delete wins",
       "two fills with one token at once: exactly one is held, and its value stays",
       "a fill against the end of its lease: either it is held, or another leads",
-      "a forced load against the fill of another: the forced one has the last word"
+      "a forced load against the fill of another: the forced one wins"
     ]
   }
 )

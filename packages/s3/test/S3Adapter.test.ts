@@ -203,7 +203,7 @@ describe("requests", () => {
 
   it("of a follower: fewer than where nothing is charged, and as many as the README says", async () => {
     const { pollEvery } = open("pace").adapter
-    /** What is asked in 4 seconds: at first, and after each delay, drawn from the middle. */
+    /** The number of requests in 4 seconds: at the start, and after each delay, drawn from the middle. */
     const asked = (strategy: WaitStrategy.WaitStrategy, waitStep: number) => {
       const pace = strategy.begin()
       const given = { key: "k", leaseEndsIn: 60_000, watching: false, random: 0.5, lastDelay: 0 }

@@ -7,7 +7,7 @@ const figure: Figure = { key: "time", title: "hit", unit: "ns" }
 
 const row = (name: string, times: ReadonlyArray<number>): Row => ({ name, samples: times.map((time) => ({ time })) })
 
-/** What old times and the ratios of the rounds come to. */
+/** The verdict on old times and the ratios of the rounds. */
 const compared = (old: ReadonlyArray<number>, ratios: ReadonlyArray<number>, about: Partial<Figure> = {}): Compared =>
   comparedOf(
     { ...figure, ...about },

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import { InvalidOption, isCacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import * as Check from "../../src/contract/Check.ts"
 
-/** What a check threw. */
+/** The error that a check threw. */
 const refusal = (check: () => unknown): InvalidOption => {
   try {
     check()

@@ -409,8 +409,8 @@ describe("endsAt", () => {
 })
 
 // ---------------------------------------------------------------------------
-// Random stories. Each event moves the clock, also backwards, and then one thing happens.
-// What the entry may answer is judged by a ledger of what was granted, voided and stored.
+// Random stories. Each event moves the clock, also backwards, and then one thing happens. A ledger
+// of grants, voids and stores judges the entry's answers.
 // ---------------------------------------------------------------------------
 
 type Event = { readonly dt: number } & (
@@ -499,14 +499,14 @@ interface Step {
   readonly ledger: Ledger
 }
 
-/** What happened so far, kept without asking the entry. */
+/** The events so far, recorded without asking the entry. */
 interface Ledger {
   readonly granted: ReadonlyArray<Token>
   /** Tokens that can never fill again: consumed, voided or superseded. */
   readonly dead: ReadonlySet<Token>
-  /** When the latest grant was made. */
+  /** The instant of the latest grant. */
   readonly since: number
-  /** When the latest grant ends, by its grant and renewals. */
+  /** The end of the latest grant, by its grant and renewals. */
   readonly until: number
   readonly stored: ReadonlyMap<Value, { readonly at: number; readonly lifetime: Lifetime }>
 }
@@ -580,7 +580,7 @@ const always = (judge: (step: Step) => void): void => {
 const canFill = (entry: Entry.Entry | undefined, now: number, token: Token): boolean =>
   Entry.fill(entry, now, { token, value: v, lifetime: { fresh: 1, stale: 0 } })[0]
 
-/** Whether what was stored is there, by the ledger. */
+/** True when the stored value is there, by the ledger. */
 const isKept = ({ stored }: Ledger, now: number): boolean =>
   [...stored.values()].some(({ at, lifetime }) => now < at + lifetime.fresh + lifetime.stale)
 

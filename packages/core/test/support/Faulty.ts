@@ -2,8 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Adapter, AdapterError, type Operation } from "../../src/contract/Adapter.ts"
 import { eachVerb, type Verb } from "./EachVerb.ts"
 
-/**
- * What befalls a call:
+/** The fault of a call:
  *
  * - `"fail"`: it never reaches the store, and asking again may help
  * - `"reject"`: the store refuses it, for good
@@ -15,7 +14,7 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
  */
 export type Fault = "fail" | "reject" | "lose" | "hang" | "loseAndHang" | "throw" | Effect.Effect<unknown>
 
-/** What befalls the n-th call (from 1) of each verb; nothing where nothing is given. */
+/** The fault of the n-th call (from 1) of each verb; none where none is given. */
 export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> | ((n: number) => Fault | undefined) }
 
 /** The error of a backend that fails. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { FetchContext } from "../../src/flight/Fetcher.ts"
 
-/** What an origin fails with. */
+/** The failure of an origin. */
 export class Broken extends Data.TaggedError("Broken")<{ readonly code: number }> {}
 
 /** The slow thing behind the cache: counts what happens to its loads. */
@@ -18,7 +18,7 @@ export class Origin {
   interrupted = 0
   /** Loads that ended, however. */
   ended = 0
-  /** What each load was given. */
+  /** The argument of each load. */
   readonly contexts: Array<FetchContext<any>> = []
 
   /** A fetcher that works for so long and then does what it is told with the number of its call. */

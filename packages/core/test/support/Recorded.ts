@@ -5,9 +5,9 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
 /** An adapter that notes which of its verbs were called, in order. */
 export class Recorded {
   readonly adapter: Adapter
-  /** What was called, in order. */
+  /** The called verbs, in order. */
   readonly verbs: Array<Verb | "close"> = []
-  /** What was called, with the key and the options, in order. */
+  /** The called verbs with their keys and options, in order. */
   readonly calls: Array<{ readonly verb: Verb; readonly key: string; readonly options: any }> = []
   /** Subscriptions that are open now. */
   watching = 0
@@ -50,7 +50,7 @@ export class Recorded {
     return Effect.andThen(counted, effect) as Effect.Effect<A, E, R>
   }
 
-  /** How often a verb was called. */
+  /** The number of calls of a verb. */
   count(verb: Verb | "close"): number {
     return this.verbs.filter((called) => called === verb).length
   }

@@ -44,17 +44,17 @@ export const beginMany = <A, E, R>(
     () => flush
   )
 
-/** What all of them answered. */
+/** The answers of all of them. */
 export const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>): Effect.Effect<Array<A>, E> =>
   Effect.forEach(fibers, Fiber.join)
 
-/** How a fiber ended; fails the test if it has not. */
+/** The exit of a fiber; fails the test if it still runs. */
 export const ended = <A, E>(fiber: Fiber.Fiber<A, E>) => {
   const exit = fiber.pollUnsafe()
   return exit ?? assert.fail("it has not ended")
 }
 
-/** Whether a fiber still runs. */
+/** True while a fiber still runs. */
 export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.pollUnsafe() === undefined
 
 /** The flights under way of this process over an adapter. */
@@ -65,7 +65,7 @@ export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number =>
   return engine.groups.size
 }
 
-/** What the processes of a test share, and what is checked at its end. */
+/** The state that the processes of a test share, and the checks at its end. */
 export class World {
   /** The memory behind it all. */
   readonly store: Adapter

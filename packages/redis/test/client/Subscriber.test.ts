@@ -1,4 +1,4 @@
-/** What takes too long to wait for with a real server: idling, and a connection that is dead without knowing it. */
+/** Cases that take too long with a real server: idling, and a connection that is dead unnoticed. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Push, PushEvents, RedisPort } from "../../src/client/RedisPort.ts"
 import { Subscriber } from "../../src/client/Subscriber.ts"
