@@ -18,7 +18,7 @@ import * as ConditionalStore from "../ConditionalStore.ts"
 import * as EntryRecord from "../EntryRecord.ts"
 import * as ValueStore from "../ValueStore.ts"
 import type { Bucket, Listed } from "./Bucket.ts"
-import * as Layout from "./Layout.ts"
+import * as Objects from "./Bucket.ts"
 
 export { type Bucket, insist, type Listed, type Notes, type Page, type StoredObject, setup } from "./Bucket.ts"
 
@@ -62,11 +62,11 @@ const graceLeast = 60_000
 
 const prefixOf = (given: string | undefined): string => {
   const prefix = Check.text("prefix", given, "cache")
-  if (Layout.isPrefix(prefix)) return prefix
+  if (Objects.isPrefix(prefix)) return prefix
   throw Check.invalid(
     "prefix",
     prefix,
-    `letters, digits and -_.!*'(), folders separated by one /, none that begins with a dot, ${Layout.prefixBytes} characters at most`
+    `letters, digits and -_.!*'(), folders separated by one /, none that begins with a dot, ${Objects.prefixBytes} characters at most`
   )
 }
 
@@ -109,12 +109,12 @@ interface Version {
   readonly value: string | undefined
 }
 
-const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: Layout.keyBytes })
+const limitsOf = ({ limits }: Bucket): AdapterLimits => ({ ...limits, keyBytes: Objects.keyBytes })
 
 /** The leases, each an object that only conditional writes change. */
 const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalStore<Version> => {
   const discard = (version: string | undefined): Effect.Effect<void> =>
-    version === undefined ? Effect.void : Effect.ignore(bucket.remove(Layout.ofValue(prefix, version)))
+    version === undefined ? Effect.void : Effect.ignore(bucket.remove(Objects.ofValue(prefix, version)))
 
   return {
     name: bucket.name,
@@ -124,15 +124,15 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
     close: bucket.close,
     pollEvery: bucket.pollEvery,
     read: (key) =>
-      Effect.map(bucket.get(Layout.ofLease(prefix, key)), (found) => {
+      Effect.map(bucket.get(Objects.ofLease(prefix, key)), (found) => {
         if (found === undefined) return { entry: undefined, version: undefined }
         const entry = EntryRecord.decode(found.bytes)
-        return { entry, version: { etag: found.version, value: Layout.versionIn(entry) } }
+        return { entry, version: { etag: found.version, value: Objects.versionIn(entry) } }
       }),
     writeIf: (key, version, entry) => {
-      const name = Layout.ofLease(prefix, key)
-      const value = Layout.versionIn(entry)
-      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Layout.notesOf(entry))
+      const name = Objects.ofLease(prefix, key)
+      const value = Objects.versionIn(entry)
+      const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Objects.notesOf(entry))
       return Effect.flatMap(written, (made) => {
         if (made === false) return Effect.succeed(false)
         const answer = made === true ? true : { etag: made, value }
@@ -147,15 +147,14 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
 const valuesOf = (bucket: Bucket, prefix: string): ValueStore.ValueStore => ({
   name: bucket.name,
   valueBytes: bucket.limits.valueBytes,
-  get: (version) => Effect.map(bucket.get(Layout.ofValue(prefix, version)), (found) => found?.bytes),
-  set: (version, bytes) => bucket.put(Layout.ofValue(prefix, version), bytes),
-  delete: (version) => bucket.remove(Layout.ofValue(prefix, version)),
-  lasting: true
+  get: (version) => Effect.map(bucket.get(Objects.ofValue(prefix, version)), (found) => found?.bytes),
+  set: (version, bytes) => bucket.put(Objects.ofValue(prefix, version), bytes),
+  delete: (version) => bucket.remove(Objects.ofValue(prefix, version))
 })
 
 /** A key has one object from its first lease to its sweep, so a listing cannot miss it. */
 const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<string, AdapterError> => {
-  const beginning = Layout.beginningOfLeases(prefix, start)
+  const beginning = Objects.beginningOfLeases(prefix, start)
   if (beginning === undefined) return Stream.empty
   const page = Effect.fnUntraced(function* (cursor: string | undefined) {
     const found = yield* bucket.list(beginning, cursor)
@@ -163,9 +162,9 @@ const keysOf = (bucket: Bucket, prefix: string, start: string): Stream.Stream<st
     const keys = yield* Effect.forEach(
       found.objects,
       (object) => {
-        const key = Layout.keyOf(prefix, object.name)
+        const key = Objects.keyOf(prefix, object.name)
         if (key === undefined || !key.startsWith(start)) return Effect.succeed([])
-        return Effect.map(Layout.readNotes(bucket, object), (notes) =>
+        return Effect.map(Objects.readNotes(bucket, object), (notes) =>
           notes !== undefined && now < notes.until ? [key] : []
         )
       },
@@ -225,11 +224,11 @@ export const sweep = Effect.fnUntraced(function* (
   const collect = Effect.fnUntraced(function* (cursor: string | undefined) {
     let next = cursor
     do {
-      const page = yield* bucket.list(Layout.beginningOfValues(prefix), next)
+      const page = yield* bucket.list(Objects.beginningOfValues(prefix), next)
       before ??= (bucket.now?.() ?? (yield* Clock.currentTimeMillis)) - grace
       looked += page.objects.length
       for (const { modified, name } of page.objects) {
-        const version = Layout.versionOf(prefix, name)
+        const version = Objects.versionOf(prefix, name)
         if (version !== undefined && modified < before) unnamed.add(version)
       }
       next = page.cursor
@@ -239,8 +238,8 @@ export const sweep = Effect.fnUntraced(function* (
 
   const visit = (object: Listed) => {
     const old = object.modified < before!
-    if (Layout.keyOf(prefix, object.name) === undefined || !(old || unnamed.size > 0)) return Effect.void
-    return Effect.flatMap(Layout.readNotes(bucket, object), (notes) => {
+    if (Objects.keyOf(prefix, object.name) === undefined || !(old || unnamed.size > 0)) return Effect.void
+    return Effect.flatMap(Objects.readNotes(bucket, object), (notes) => {
       if (notes === undefined) return Effect.void
       if (!old || notes.ends >= before!) {
         if (notes.version !== undefined) unnamed.delete(notes.version)
@@ -255,14 +254,14 @@ export const sweep = Effect.fnUntraced(function* (
   const visitLeases = Effect.fnUntraced(function* (counts: boolean) {
     let cursor: string | undefined
     do {
-      const page = yield* bucket.list(Layout.beginningOfLeases(prefix, "")!, cursor)
+      const page = yield* bucket.list(Objects.beginningOfLeases(prefix, "")!, cursor)
       if (counts) looked += page.objects.length
       yield* Effect.forEach(page.objects, visit, { concurrency, discard: true })
       cursor = page.cursor
     } while (cursor !== undefined)
   })
 
-  const discard = (version: string) => bucket.remove(Layout.ofValue(prefix, version))
+  const discard = (version: string) => bucket.remove(Objects.ofValue(prefix, version))
 
   let cursor: string | undefined
   let first = true
