@@ -166,7 +166,7 @@ export const makeUnsafe = <A>(
     refreshConcurrency: Check.integer("refreshConcurrency", refreshConcurrency, { min: 1, default: 1 }),
     context
   })
-  const plan = planOf(defaultPlan(toFetcher), rest, callNames)
+  const plan = planOf(defaultPlan(engine.adapter, toFetcher), rest, callNames)
   engine.retain()
   return new CacheInstance(engine, plan, context)
 }
@@ -300,7 +300,7 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
       )
       admit(engine, key)
       Check.required("fetcher", fetcher)
-      const request = requestOf(engine, key, fetcher, planOf(defaultPlan(), options, onceNames))
+      const request = requestOf(engine, key, fetcher, planOf(defaultPlan(engine.adapter), options, onceNames))
       return answerInFiber(request, fiber.context) as Effect.Effect<Answer<A>, E | HE>
     })
   )

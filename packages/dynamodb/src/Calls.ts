@@ -2,13 +2,12 @@
  * The requests of a verb, as one bounded call.
  */
 import type { DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
-import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
+import { type AdapterError, BoundedCalls, type Operation, type StoreClock } from "@cache-locking/core"
 import type * as Effect from "effect/Effect"
 import type { Client, Command } from "./Client.ts"
 import { failuresOf, unmet } from "./Failure.ts"
 import * as Item from "./Item.ts"
 import type { Resolved } from "./Options.ts"
-import type { StoreClock } from "./StoreClock.ts"
 
 /** The requests of one verb. None is sent after the verb is over. */
 export interface Session {
@@ -30,7 +29,7 @@ const [base, longest] = [2, 200]
 /** The requests over one client, as bounded calls. */
 export class Calls {
   private readonly client: Client
-  private readonly clock: StoreClock
+  private readonly clock: StoreClock.StoreClock
   private readonly calls: BoundedCalls.Calls
 
   constructor({ client, clock, space, timeout }: Resolved) {
@@ -52,7 +51,7 @@ export class Calls {
     const { client, clock } = this
     const send = async <Output>(command: Command): Promise<Output> => {
       signal.throwIfAborted()
-      command.middlewareStack.add(clock.middleware as never, middlewareOptions)
+      command.middlewareStack.add(learning(clock) as never, middlewareOptions)
       return client.send(command, { abortSignal: signal }) as Promise<Output>
     }
     return {
@@ -80,5 +79,23 @@ export class Calls {
     }
   }
 }
+
+interface Response {
+  readonly headers?: Readonly<Record<string, string | undefined>>
+}
+
+/** The part of the SDK's middleware that is used. */
+type Next = (args: unknown) => Promise<{ readonly response?: unknown }>
+
+/** Learns the time from each reply. */
+const learning =
+  (clock: StoreClock.StoreClock) =>
+  (next: Next): Next =>
+  async (args) => {
+    const sent = performance.now()
+    const result = await next(args)
+    clock.learn((result.response as Response | undefined)?.headers?.["date"], sent, performance.now())
+    return result
+  }
 
 const middlewareOptions = { step: "deserialize", priority: "low", name: "cacheLockingClock" } as const

@@ -1,10 +1,9 @@
 /**
  * The adapter's options, checked once, and what adapters over one client share.
  */
-import { type Adapter, type AdapterLimits, Check, Identity } from "@cache-locking/core"
+import { type Adapter, type AdapterLimits, Check, Identity, StoreClock } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 import { type Client, isClient } from "./Client.ts"
-import { StoreClock } from "./StoreClock.ts"
 
 /** The table, and the bound of its requests. */
 export interface TableSettings {
@@ -59,17 +58,18 @@ export const causeBytes = 4_096
 
 /** The state that adapters over one client share. A document client has the configuration of the client that it was made from. */
 const sharedOf = Identity.perObject((_config: object) => ({
-  clock: new StoreClock(),
+  clock: new StoreClock.StoreClock(),
   spaceOf: Identity.perName((_, table: string, prefix: string): Space => {
     const keyBytes = nameBytes - bytesOf(prefix) - 1
-    return { table, prefix, limits: { keyBytes, valueBytes, tick: 1, clock: "client" } }
+    const { shortestLease } = StoreClock
+    return { table, prefix, limits: { keyBytes, valueBytes, tick: 1, clock: "client", shortestLease } }
   })
 }))
 
 /** The options, checked, with their defaults and what they share with others. */
 export interface Resolved {
   readonly client: Client
-  readonly clock: StoreClock
+  readonly clock: StoreClock.StoreClock
   /** The same object for the same client, table and prefix. */
   readonly space: Space
   readonly timeout: number

@@ -14,6 +14,7 @@ import {
   Entry,
   Limits,
   type Operation,
+  type StoreClock,
   type Token,
   type Value
 } from "@cache-locking/core"
@@ -27,7 +28,6 @@ import * as Grant from "./Grant.ts"
 import * as Item from "./Item.ts"
 import { causeBytes, type Resolved } from "./Options.ts"
 import * as Statements from "./Statements.ts"
-import type { StoreClock } from "./StoreClock.ts"
 
 /** The requests under way at once for the verbs of many keys. The SDK's client has 50 connections. */
 const concurrency = 32
@@ -39,7 +39,7 @@ export class Verbs {
   readonly name = "dynamodb"
   readonly limits: AdapterLimits
   private readonly calls: Calls
-  private readonly clock: StoreClock
+  private readonly clock: StoreClock.StoreClock
   private readonly table: string
   private readonly prefix: string
 
@@ -167,11 +167,11 @@ export class Verbs {
   }
 
   /**
-   * Gets a reply before the first write, so that the clock is known: an item written by a host's clock that is minutes
-   * off would end too early or too late by as much.
+   * Gets a reply before the first write, and before the first one after this host's clock was set, so that the time is
+   * known: an item written by a host's clock that is minutes off would end too early or too late by as much.
    */
   private async knowTime(session: Session, place: Statements.Place): Promise<void> {
-    if (!this.clock.asked) await this.find(session, place)
+    if (this.clock.isOutdated) await this.find(session, place)
   }
 
   private placeOf(key: string): Statements.Place {

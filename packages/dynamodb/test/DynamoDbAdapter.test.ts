@@ -20,6 +20,7 @@ import {
   value
 } from "@cache-locking/conformance-kit/testing"
 import { type Adapter, AdapterError, MemoryAdapter, Token } from "@cache-locking/core"
+import { createCache } from "@cache-locking/core/promise"
 import type * as Effect from "effect/Effect"
 import { beforeEach, describe, expect, it } from "vitest"
 import { DynamoDbAdapter } from "../src/index.ts"
@@ -83,8 +84,19 @@ describe("identity and limits", () => {
       keyBytes: 2_043,
       valueBytes: 401_408,
       tick: 1,
-      clock: "client"
+      clock: "client",
+      shortestLease: 4_000
     })
+  })
+
+  it("a lease that hosts may not agree on is refused, before anything is sent", () => {
+    const adapter = DynamoDbAdapter.make({ client: idle, prefix: "short" })
+    const refused = refusalOf(() => createCache({ adapter, leaseTtl: "3 seconds" }))
+    expect(refused).toMatchObject({ option: "leaseTtl", accepted: expect.stringContaining("4000 ms") })
+    createCache({ adapter, leaseTtl: "4 seconds" })
+    // The leases in an adapter with a clock of its own may be as short as that allows.
+    const leases = MemoryAdapter.make()
+    createCache({ adapter: DynamoDbAdapter.make({ client: idle, prefix: "short", leases }), leaseTtl: 10 })
   })
 })
 
@@ -398,6 +410,49 @@ await overTable(table, (server) => {
       const { cooling } = await run(adapter.read("cooled"))
       expect(cooling?.retryIn).toBeGreaterThan(minute - 5_000)
       expect(cooling?.retryIn).toBeLessThan(minute + 5_000)
+    }
+  )
+
+  it.each([
+    [-5 * minute, 1_900],
+    [-1_900, 1_900],
+    [-900, 900]
+  ])(
+    "hosts whose clocks are %d and %d ms off agree within two seconds, from their first replies on",
+    async (...skews) => {
+      /** The slowest request so far, by which a reply may be older than it seems. */
+      let slowest = 0
+      const timed = async <A>(skew: number, effect: Effect.Effect<A, AdapterError>) => {
+        const began = performance.now()
+        const answer = await run(skewedBy(skew, effect))
+        slowest = Math.max(slowest, performance.now() - began)
+        return answer
+      }
+      for (let round = 0; round < 8; round++) {
+        const prefix = crypto.randomUUID()
+        const hosts = skews.map((skew) => {
+          const adapter = DynamoDbAdapter.make({ client: clientOf(url()), table, prefix, commandTimeout })
+          return { adapter, skew }
+        })
+        const differences: Array<number> = []
+        for (let times = 0; times < 10; times++) {
+          for (const [index, { adapter, skew }] of hosts.entries()) {
+            const key = `k${times}.${index}`
+            const leaseFor = minute
+            const began = performance.now()
+            expect((await timed(skew, adapter.acquire(key, ask("me", { leaseFor }))))._tag).toBe("Leader")
+            const { adapter: there, skew: other } = hosts[1 - index]!
+            const found = await timed(other, there.acquire(key, ask("you", { leaseFor })))
+            const passed = performance.now() - began
+            const { leaseEndsIn } = found as { readonly leaseEndsIn: number }
+            differences.push(Math.max(0, leaseEndsIn - leaseFor, leaseFor - passed - leaseEndsIn))
+          }
+          await sleep(120)
+        }
+        expect(Math.max(...differences)).toBeLessThanOrEqual(2_000 + 3 * slowest)
+        // More than a second of replies narrows it.
+        expect(differences.at(-1)).toBeLessThanOrEqual(500 + 3 * slowest)
+      }
     }
   )
 

@@ -1,8 +1,7 @@
-/** The requests of an adapter, as bounded calls. The clock takes the time from their answers. */
-import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
+/** The requests of an adapter, as bounded calls. The clock learns the time from their answers. */
+import { type AdapterError, BoundedCalls, type Operation, type StoreClock } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { failures } from "./Failure.ts"
-import type { StoreClock } from "./StoreClock.ts"
 
 /** The common part of the client's commands. */
 export interface Command {
@@ -20,9 +19,9 @@ const noDate =
 
 export class Calls {
   private readonly calls: BoundedCalls.Calls
-  private readonly clock: StoreClock | undefined
+  private readonly clock: StoreClock.StoreClock | undefined
 
-  constructor(timeout: number, clock: StoreClock | undefined) {
+  constructor(timeout: number, clock: StoreClock.StoreClock | undefined) {
     this.calls = BoundedCalls.make({ failures, timeout, timers: "own" })
     this.clock = clock
   }

@@ -2,8 +2,7 @@
  * The adapter's options, checked once, and what adapters over one client share.
  */
 import type { S3Client } from "@aws-sdk/client-s3"
-import { Check, Identity, ObjectStore } from "@cache-locking/core"
-import { StoreClock } from "./StoreClock.ts"
+import { Check, Identity, ObjectStore, StoreClock } from "@cache-locking/core"
 
 /** A client of the AWS SDK 3: `S3Client`, or `S3`. */
 export type Client = Pick<S3Client, "send">
@@ -37,7 +36,7 @@ const sharedOf = Identity.perObject((client: Client) => {
   if (typeof client !== "object" || client === null || typeof client.send !== "function") {
     throw Check.invalid("client", typeof client, "a client of the AWS SDK 3 (S3Client, S3), not its options")
   }
-  return { clock: new StoreClock(), spaceOf: Identity.perName((name): Space => ({ name })) }
+  return { clock: new StoreClock.StoreClock(), spaceOf: Identity.perName((name): Space => ({ name })) }
 })
 
 const bucketOf = (given: string): string => {
@@ -71,7 +70,7 @@ export interface Resolved {
   readonly timeout: number
   readonly pollEvery: number
   /** The store's clock, if it counts. */
-  readonly clock: StoreClock | undefined
+  readonly clock: StoreClock.StoreClock | undefined
   /** The same object for the same client, bucket and prefix. */
   readonly space: Space
 }

@@ -10,7 +10,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand
 } from "@aws-sdk/client-s3"
-import { type AdapterError, ObjectStore } from "@cache-locking/core"
+import { type AdapterError, ObjectStore, StoreClock } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { Calls } from "./Calls.ts"
 import { failures, isBusy, isConflict, isMissing, isOvertaken, isRepeated } from "./Failure.ts"
@@ -106,7 +106,10 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
     name: "s3",
     identity: space,
     pollEvery,
-    limits: { valueBytes, tick: clock === undefined ? 1 : 1_000, clock: clock === undefined ? "client" : "store" },
+    limits:
+      clock === undefined
+        ? { valueBytes, tick: 1, clock: "client" }
+        : { valueBytes, tick: 1_000, clock: "store", shortestLease: StoreClock.shortestLease },
     now: clock?.now,
     get,
     putIf,

@@ -1,6 +1,7 @@
 /**
  * The options of one call, and their check.
  */
+import type { Adapter } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
 import type { CallPlan } from "../flight/LoadRequest.ts"
 import type { Hooks } from "../options/Answer.ts"
@@ -56,8 +57,8 @@ export const planOf = (base: CallPlan, options: CallOptions<any, any, any>, name
 }
 
 /** The plan of a cache without options. */
-export const defaultPlan = (toFetcher?: CallPlan["toFetcher"]): CallPlan => ({
-  policy: Policy.defaults,
+export const defaultPlan = (adapter: Adapter, toFetcher?: CallPlan["toFetcher"]): CallPlan => ({
+  policy: Policy.defaultsOver(adapter),
   hooks: undefined,
   signal: undefined,
   force: false,

@@ -162,6 +162,11 @@ export interface AdapterLimits {
   readonly tick: number
   /** The clock that ends leases. With `"client"`, hosts need clocks that agree within a stated bound. */
   readonly clock: "store" | "client"
+  /**
+   * The shortest lease, in milliseconds, that hosts agree on although their clocks differ. A cache refuses a shorter
+   * `leaseTtl`. Absent where the clocks of hosts play no part, or are trusted.
+   */
+  readonly shortestLease?: number | undefined
 }
 
 /** The answer of a verb that needs a lease: true when the lease was still yours. A lost lease is an answer, never an error. */

@@ -2,7 +2,7 @@
  * The options of a cache or a call, checked once and resolved to plain numbers and functions.
  */
 import type * as Duration from "effect/Duration"
-import type { Lifetime } from "../contract/Adapter.ts"
+import type { Adapter, Lifetime } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
 import * as Tags from "../tags/Tags.ts"
 import * as WaitStrategy from "./WaitStrategy.ts"
@@ -59,7 +59,11 @@ export interface Options<in out A> {
   readonly tags?: Tags.Input<A> | undefined
   /** Decides if a loaded value is cached. By default all are. */
   readonly shouldCache?: ((value: A) => boolean) | undefined
-  /** The duration of a lease. It is renewed after a third of it while the fetcher runs. Default 15 seconds. */
+  /**
+   * The duration of a lease. It is renewed after a third of it while the fetcher runs. At least 10 ms, and at least 4
+   * seconds where the clocks of hosts decide (DynamoDB; S3 by the store's clock): hosts would take over each other's
+   * shorter ones. Default 15 seconds.
+   */
   readonly leaseTtl?: Duration.Input | undefined
   /** The longest wait for another's load. Default 4 seconds. */
   readonly waitMax?: Duration.Input | undefined
@@ -141,6 +145,8 @@ export interface Policy {
   readonly tags: Tags.Input<unknown> | undefined
   readonly shouldCache: (value: unknown) => boolean
   readonly leaseTtl: number
+  /** The shortest lease that the adapter can keep. */
+  readonly shortestLease: number
   readonly waitMax: number
   readonly waitStep: number
   readonly waitStrategy: WaitStrategy.WaitStrategy
@@ -170,6 +176,7 @@ export const defaults: Policy = {
   tags: undefined,
   shouldCache: yes,
   leaseTtl: 15_000,
+  shortestLease: 10,
   waitMax: 4_000,
   waitStep: 50,
   waitStrategy: WaitStrategy.leaseAware(),
@@ -181,6 +188,10 @@ export const defaults: Policy = {
   onLeaseLost: "finish",
   ownerId: ""
 }
+
+/** The policy without any option over an adapter. */
+export const defaultsOver = ({ limits }: Adapter): Policy =>
+  limits.shortestLease === undefined ? defaults : { ...defaults, shortestLease: limits.shortestLease }
 
 /**
  * The lifetime of a value under a policy.
@@ -263,7 +274,8 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     ...timeouts(options.fetchTimeout, base),
     tags: options.tags === undefined ? base.tags : tagsOf(options.tags),
     shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
-    leaseTtl: duration("leaseTtl", { min: 10, infinite: false }),
+    leaseTtl: duration("leaseTtl", { min: base.shortestLease, infinite: false }),
+    shortestLease: base.shortestLease,
     waitMax: duration("waitMax"),
     waitStep: duration("waitStep", { min: 1, infinite: false }),
     waitStrategy: options.waitStrategy === undefined ? base.waitStrategy : strategy(options.waitStrategy),

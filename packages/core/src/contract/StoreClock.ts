@@ -1,0 +1,122 @@
+/**
+ * The clock of a store that tells its time only in its replies, and only in seconds: the `Date` of HTTP.
+ *
+ * Each reply bounds the difference between the store's clock and this process's monotonic one: `Date` was written between
+ * the request and its reply, and is cut to its second. What successive replies allow is intersected, so a bound that was
+ * once learned holds, and replies from around full seconds narrow it to about the time of a request. While this host's
+ * own clock is within the bounds it counts, so hosts whose clocks are right agree to the millisecond. Otherwise the middle
+ * of the bounds counts. So two hosts disagree by two seconds at most, and the times of their requests, whatever their own
+ * clocks say.
+ *
+ * One reply with an odd `Date` decides nothing: the bounds move only when several in a row contradict them and agree with
+ * each other.
+ */
+
+const second = 1_000
+
+/** How far the clocks of one store's servers may be apart, in milliseconds, before one reply contradicts another. */
+const unsteadiness = 250
+
+/** The replies in a row that contradict all others and are yet believed: the store's clock was set. */
+const convincing = 3
+
+/** Milliseconds per millisecond by which two clocks may drift apart. */
+const drift = 100e-6
+
+/**
+ * This host's clock and its monotonic one move together, except when the host's clock is set, or while the process is
+ * suspended. Then the bounds say nothing.
+ */
+const setBy = 250
+
+/**
+ * The shortest lease, in milliseconds, that no other host takes for ended while it is renewed: it is renewed at a third of
+ * its time, and hosts disagree by two seconds and the times of their requests.
+ */
+export const shortestLease = 4_000
+
+/** The least and the most that the store's clock is ahead of this process's monotonic one. */
+interface Bounds {
+  readonly least: number
+  readonly most: number
+}
+
+/** What both allow; nothing if they contradict each other by more than the store's servers may. */
+const meet = (one: Bounds, other: Bounds): Bounds | undefined => {
+  const [least, most] = [Math.max(one.least, other.least), Math.min(one.most, other.most)]
+  if (least - most > unsteadiness) return undefined
+  return least <= most ? { least, most } : { least: most, most: least }
+}
+
+const isWithin = (ahead: number, { least, most }: Bounds): boolean => least <= ahead && ahead <= most
+
+export class StoreClock {
+  private bounds: Bounds | undefined
+  private ahead: number | undefined
+  /** By the monotonic clock. */
+  private learnedAt = 0
+  /** What replies allow that contradict the bounds, and the number of those in a row. */
+  private odd: Bounds | undefined
+  private odds = 0
+  /** How far this host's clock was ahead of the monotonic one at the last reply; `NaN` before the first. */
+  private own = Number.NaN
+  private readonly monotonic: () => number
+  private readonly wall: () => number
+
+  constructor(monotonic = (): number => performance.now(), wall = (): number => Date.now()) {
+    this.monotonic = monotonic
+    this.wall = wall
+  }
+
+  /** True once a reply told the time. */
+  get isSet(): boolean {
+    return this.bounds !== undefined
+  }
+
+  /** True when the time should be asked for before it counts: before the first reply, and when this host's clock was set. */
+  get isOutdated(): boolean {
+    return !(Math.abs(this.wall() - this.monotonic() - this.own) <= setBy)
+  }
+
+  /** Whole epoch milliseconds; by this host's clock before a reply told the time. */
+  readonly now = (): number => Math.round(this.ahead === undefined ? this.wall() : this.monotonic() + this.ahead)
+
+  /**
+   * Learns from a reply, even from one that tells no time.
+   *
+   * @param date its `Date`
+   * @param sent the moment before the request, by `performance.now`
+   * @param received the moment after the head of its reply
+   */
+  learn(date: string | undefined, sent: number, received: number): void {
+    if (this.isOutdated) this.bounds = this.odd = undefined
+    this.own = this.wall() - this.monotonic()
+    const told = date === undefined ? Number.NaN : Date.parse(date)
+    if (Number.isNaN(told)) return
+    const seen = { least: told - received, most: told + second - sent }
+    const both = this.bounds === undefined ? seen : meet(this.widened(this.bounds, received), seen)
+    if (both === undefined) this.doubt(seen, received)
+    else this.adopt(both, received)
+  }
+
+  private widened({ least, most }: Bounds, at: number): Bounds {
+    const by = Math.max(0, at - this.learnedAt) * drift
+    return { least: least - by, most: most + by }
+  }
+
+  private doubt(seen: Bounds, at: number): void {
+    const agreed = this.odd && meet(this.odd, seen)
+    this.odds = agreed === undefined ? 1 : this.odds + 1
+    this.odd = agreed ?? seen
+    if (this.odds >= convincing) this.adopt(this.odd, at)
+  }
+
+  private adopt(bounds: Bounds, at: number): void {
+    this.bounds = bounds
+    this.learnedAt = Math.max(this.learnedAt, at)
+    this.odd = undefined
+    if (isWithin(this.own, bounds)) this.ahead = this.own
+    // It moves no more often than it must.
+    else if (this.ahead === undefined || !isWithin(this.ahead, bounds)) this.ahead = (bounds.least + bounds.most) / 2
+  }
+}
