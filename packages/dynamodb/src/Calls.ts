@@ -1,7 +1,7 @@
 /**
  * The requests of a verb, as one bounded call.
  */
-import type { DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
+import { DeleteItemCommand, type DeleteItemCommandOutput } from "@aws-sdk/client-dynamodb"
 import { type AdapterError, BoundedCalls, type Operation, type StoreClock } from "@cache-locking/core"
 import type * as Effect from "effect/Effect"
 import type { Client, Command } from "./Client.ts"
@@ -17,8 +17,11 @@ export interface Session {
    * out.
    */
   readonly write: (command: Command) => Promise<Item.Found | undefined>
-  /** Sends a conditional removal, and returns the removed item. */
-  readonly remove: (command: Command) => Promise<Item.Found>
+  /**
+   * Sends a conditional removal, and returns the removed item. Returns nothing if it cannot be known: the SDK sent the
+   * removal again, because the reply of the first one was lost, and found no item.
+   */
+  readonly remove: (command: Command) => Promise<Item.Found | undefined>
   /** Waits a random time, longer with every attempt, for other writers to finish. */
   readonly pause: (attempt: number) => Promise<void>
 }
@@ -49,29 +52,33 @@ export class Calls {
 
   private session(signal: AbortSignal): Session {
     const { client, clock } = this
-    const send = async <Output>(command: Command): Promise<Output> => {
+    const send = async <Output>(command: Command, attempts = new Attempts(clock)): Promise<Output> => {
       signal.throwIfAborted()
-      command.middlewareStack.add(learning(clock) as never, middlewareOptions)
+      command.middlewareStack.add(attempts.middleware as never, middlewareOptions)
       return client.send(command, { abortSignal: signal }) as Promise<Output>
     }
     return {
       send,
       write: async (command) => {
+        const attempts = new Attempts(clock)
         try {
-          await send(command)
+          await send(command, attempts)
           return undefined
         } catch (error) {
           const found = unmet(error)
           if (found === false) throw error
+          // What was to be removed is gone, and an earlier attempt may be the reason.
+          if (found.item === undefined && attempts.doubtful && command instanceof DeleteItemCommand) return undefined
           return Item.decode(found.item)
         }
       },
       remove: async (command) => {
+        const attempts = new Attempts(clock)
         try {
-          return Item.decode((await send<DeleteItemCommandOutput>(command)).Attributes)
+          return Item.decode((await send<DeleteItemCommandOutput>(command, attempts)).Attributes)
         } catch (error) {
           if (unmet(error) === false) throw error
-          return Item.decode(undefined)
+          return attempts.doubtful ? undefined : Item.decode(undefined)
         }
       },
       pause: (attempt) =>
@@ -81,21 +88,38 @@ export class Calls {
 }
 
 interface Response {
+  readonly statusCode?: number
   readonly headers?: Readonly<Record<string, string | undefined>>
 }
 
 /** The part of the SDK's middleware that is used. */
 type Next = (args: unknown) => Promise<{ readonly response?: unknown }>
 
-/** Learns the time from each reply. */
-const learning =
-  (clock: StoreClock.StoreClock) =>
-  (next: Next): Next =>
-  async (args) => {
-    const sent = performance.now()
-    const result = await next(args)
-    clock.learn((result.response as Response | undefined)?.headers?.["date"], sent, performance.now())
-    return result
+/** The attempts of the SDK at one command. From each reply the clock learns the time. */
+class Attempts {
+  /** True when an attempt may have been carried out though the service did not say so. */
+  doubtful = false
+  private readonly clock: StoreClock.StoreClock
+
+  constructor(clock: StoreClock.StoreClock) {
+    this.clock = clock
   }
+
+  readonly middleware =
+    (next: Next): Next =>
+    async (args) => {
+      const sent = performance.now()
+      let status = 500
+      try {
+        const result = await next(args)
+        const response = (result.response ?? {}) as Response
+        status = response.statusCode ?? 0
+        this.clock.learn(response.headers?.["date"], sent, performance.now())
+        return result
+      } finally {
+        this.doubtful ||= status >= 500
+      }
+    }
+}
 
 const middlewareOptions = { step: "deserialize", priority: "low", name: "cacheLockingClock" } as const

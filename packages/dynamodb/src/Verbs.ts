@@ -162,7 +162,8 @@ export class Verbs {
   private remove(operation: "delete" | "deleteMany", key: string): Effect.Effect<boolean, AdapterError> {
     return this.run(operation, key, undefined, async (session, place) => {
       const gone = await session.remove(Statements.remove(place))
-      return Entry.remove(gone.entry, this.clock.now())[0]
+      // A removal whose reply was lost is not taken for one that found nothing.
+      return gone === undefined || Entry.remove(gone.entry, this.clock.now())[0]
     })
   }
 

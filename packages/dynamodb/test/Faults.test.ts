@@ -104,6 +104,26 @@ await overTable(table, (own) => {
     expect(await tagOf(patient, "lost")).toBe("Follower")
   })
 
+  it("does not say that nothing was there when the SDK repeats a delete whose reply was lost", async () => {
+    const deleted = async (key: string) => {
+      await put(patient, key)
+      proxy.dropReplies(1, { after: "DELETEITEM" })
+      return key
+    }
+    expect(await run(patient.delete(await deleted("once")))).toBe(true)
+    expect(await run(patient.deleteMany!([await deleted("many"), "nothing"]))).toBe(1)
+    expect(await run(patient.delete("once"))).toBe(false)
+    expect(await run(patient.deleteMany!(["once", "many"]))).toBe(0)
+    expect(await tagOf(patient, "once")).toBe("Leader")
+  })
+
+  it("gives a lease back although the reply was lost, and says so", async () => {
+    const { token } = await lead(patient, "back")
+    proxy.dropReplies(1, { after: "DELETEITEM" })
+    expect(await run(patient.abandon("back", { token }))).toBe(true)
+    expect(await run(patient.abandon("back", { token }))).toBe(false)
+  })
+
   it("a killed server is told as unavailable, and found again when it is back", async () => {
     await own.kill()
     await expectUnavailable(adapter, within)
@@ -129,6 +149,11 @@ await overTable(table, (own) => {
     )
     return client
   }
+
+  it("a delete that was throttled before it found nothing says so", async () => {
+    const slow = DynamoDbAdapter.make({ client: throttled(1), table, prefix: "slow", commandTimeout: 10_000 })
+    expect(await run(slow.delete("nothing"))).toBe(false)
+  })
 
   it("throttling passes by the SDK's own retries", async () => {
     const slow = DynamoDbAdapter.make({ client: throttled(1), table, prefix: "slow", commandTimeout: 10_000 })

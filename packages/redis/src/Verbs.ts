@@ -60,8 +60,18 @@ export class Verbs {
 
   readonly delete = (key: string): Effect.Effect<boolean, AdapterError> =>
     Effect.suspend(() => {
-      this.setup.space.hints.forget(key)
-      return this.evaluate("delete", key, isOne, undefined, () => [])
+      const { port, space } = this.setup
+      space.hints.forget(key)
+      const name = Keyspace.nameOf(this.prefix, key)
+      const connection = () => port.connectionOf?.(name)
+      let sentOver: unknown
+      const sending = () => {
+        sentOver = connection()
+        return []
+      }
+      // A client that sent the script again, because the first reply was lost, says that nothing was there.
+      const existed = (reply: unknown) => isOne(reply) || connection() !== sentOver
+      return this.evaluate("delete", key, existed, undefined, sending)
     })
 
   readonly put: Adapter["put"] = (key, { lifetime, value }) =>
@@ -140,11 +150,10 @@ export class Verbs {
       if (refusal !== undefined) return Effect.fail(refusal)
       const name = Keyspace.nameOf(this.prefix, key)
       const script: Script = this.setup.scripts[operation]
-      const given = args()
       return this.calls.run(
         operation,
         key,
-        () => this.calls.script(script, [name, Keyspace.leaseOf(name)], given),
+        () => this.calls.script(script, [name, Keyspace.leaseOf(name)], args()),
         (reply) => Effect.succeed(answer(reply))
       )
     })

@@ -1,4 +1,13 @@
-import { ask, expectUnavailable, failureOf, hitOf, put, recorded, sleep } from "@cache-locking/conformance-kit/testing"
+import {
+  ask,
+  expectUnavailable,
+  failureOf,
+  hitOf,
+  put,
+  recorded,
+  run,
+  sleep
+} from "@cache-locking/conformance-kit/testing"
 import { failOnUnhandled, suiteUnderFaults } from "@cache-locking/conformance-kit/vitest"
 import { Redis as RedisServer } from "@cache-locking/test-servers"
 import { proxyTo, serverOfFile, serverOfTest } from "@cache-locking/test-servers/vitest"
@@ -50,6 +59,19 @@ describe.each(clients)("over $kind", ({ kind, open }) => {
       await server.resume()
     }
   })
+})
+
+it("does not say that nothing was there when ioredis repeats a delete whose reply was lost", async () => {
+  const proxy = await proxyTo(server)
+  const adapter = RedisAdapter.make({ client: ioredis(proxy.url()), prefix: "repeats", commandTimeout: 10_000 })
+  for (const key of ["once", "many"]) await put(adapter, key)
+  // The script is known to the server from here on.
+  expect(await run(adapter.delete("nothing"))).toBe(false)
+  proxy.dropReplies(1, { after: "EVALSHA" })
+  expect(await run(adapter.delete("once"))).toBe(true)
+  proxy.dropReplies(1, { after: "EVALSHA" })
+  expect(await run(adapter.deleteMany!(["many"]))).toBe(1)
+  expect(await run(adapter.deleteMany!(["once", "many"]))).toBe(0)
 })
 
 it("sends nothing to a client that is closed, and says so", async () => {

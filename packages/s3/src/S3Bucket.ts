@@ -84,16 +84,16 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
 
   /**
    * Looks for the client's own bytes if it sent the request twice, because the refusal of the second request proves
-   * nothing.
+   * nothing. Others may have overwritten them since.
    */
   const found = (name: string, bytes: Uint8Array) =>
-    Effect.map(get(name), (there) => (there !== undefined && isSame(there.bytes, bytes) ? there.version : false))
+    Effect.map(get(name), (there) => (there !== undefined && isSame(there.bytes, bytes) ? there.version : undefined))
 
   const putIf: ObjectStore.Bucket["putIf"] = (name, version, bytes, Metadata) => {
     const condition = version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }
     const judged = Effect.catch(
       write(name, bytes, { Metadata, ...condition }),
-      (failure): Effect.Effect<string | boolean, AdapterError> => {
+      (failure): Effect.Effect<string | boolean | undefined, AdapterError> => {
         const { cause } = failure
         if (!isOvertaken(cause)) return Effect.fail(failure)
         return isRepeated(cause) ? found(name, bytes) : Effect.succeed(false)

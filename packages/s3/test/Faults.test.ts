@@ -118,6 +118,25 @@ it("who was overtaken before the client sent its write again is told so", async 
   expect((await run(other.read("k"))).value).toBe(undefined)
 })
 
+it("does not say that nothing was there when the client repeats a delete whose reply was lost", async () => {
+  let losing = 0
+  const other = S3Adapter.make({ client: clientFor(server.url), bucket, prefix: "deletes" })
+  const loses = ({ method }: IncomingMessage) => method === "PUT" && losing-- > 0
+  let meanwhile: (() => Promise<unknown>) | undefined
+  const url = await gatewayTo(server.url, { loses, meanwhile: async () => meanwhile?.() })
+  const client = clientFor(url, { maxAttempts: 3 })
+  const adapter = S3Adapter.make({ client, bucket, prefix: "deletes", commandTimeout: "5 seconds" })
+  for (const [key, next] of [["alone"], ["overtaken", () => lead(other, "overtaken")]] as const) {
+    await put(other, key)
+    meanwhile = next
+    losing = 1
+    expect(await run(adapter.delete(key))).toBe(true)
+    expect(losing).toBeLessThan(1)
+    losing = 0
+    expect(await run(adapter.delete(key))).toBe(false)
+  }
+})
+
 it("a caller that leaves takes its request along", async () => {
   const { adapter, client, proxy } = await opened("leaves")
   const signals: Array<AbortSignal> = []

@@ -258,7 +258,10 @@ export interface Adapter {
     options: { readonly token: Token; readonly leaseFor: number }
   ) => Effect.Effect<Held, AdapterError>
 
-  /** Removes the value, voids the lease, ends a cooldown and wakes watchers. Answers true if there was a value. */
+  /**
+   * Removes the value, voids the lease, ends a cooldown and wakes watchers. Answers true if there was a value, or if that
+   * cannot be known: the client sent the request again, because the first reply was lost, and nothing was left.
+   */
   readonly delete: (key: string) => Effect.Effect<boolean, AdapterError>
 
   /** Stores the value whatever was there, voids the lease, ends a cooldown and wakes watchers. */

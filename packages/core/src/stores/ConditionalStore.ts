@@ -45,6 +45,9 @@ export interface ConditionalStore<Version = string>
    * Where the reply contains the new version of the record, that is the answer instead of `true`. The holder of a lease
    * then overwrites its own record the next time without reading it first.
    *
+   * Answers nothing where the client sent the write twice, because the first reply was lost, and the version is no longer
+   * the one that was read: the first may have been carried out, and overwritten since.
+   *
    * @param ttl milliseconds after which nothing of the entry matters, for the store's own expiry; may be `Infinity`
    */
   readonly writeIf: (
@@ -52,7 +55,7 @@ export interface ConditionalStore<Version = string>
     version: Version | undefined,
     entry: Entry.Entry | undefined,
     ttl: number
-  ) => Effect.Effect<boolean | Version, AdapterError>
+  ) => Effect.Effect<boolean | Version | undefined, AdapterError>
   /** The store's clock in epoch milliseconds, where it is known without a request. Otherwise the client's clock is used. */
   readonly now?: (() => number) | undefined
 }
@@ -108,7 +111,7 @@ export const make: {
     return record
   }
 
-  /** Decides, and writes. Returns `undefined` when another writer was faster. */
+  /** Decides, and writes. Returns `undefined` when another writer was faster; `wrote` is absent where that is not sure. */
   const attempt = Effect.fnUntraced(function* <A>(key: string, found: VersionedEntry<Version>, decide: Decide<A>) {
     const now = found.now ?? store.now?.() ?? (yield* Clock.currentTimeMillis)
     const [answer, next] = decide(found.entry, now)
@@ -116,6 +119,7 @@ export const make: {
     const entry = unlessOver(next, now)
     const ttl = entry === undefined ? 0 : Entry.endsAt(entry) - now
     const version = yield* store.writeIf(key, found.version, entry, ttl)
+    if (version === undefined) return { answer, wrote: undefined }
     if (version === false) return undefined
     remember(key, entry, version as true | Version)
     return { answer, wrote: true }
@@ -127,6 +131,8 @@ export const make: {
     decide: Decide<A>,
     token: Token | undefined
   ) {
+    /** The answer of a removal that may have been carried out. */
+    let removed: A | undefined
     const known = recall(key, token)
     if (known !== undefined) {
       const done = yield* attempt(key, known, decide)
@@ -136,7 +142,8 @@ export const make: {
     for (let count = 0; count < attempts; count++) {
       if (count > 0) yield* Effect.sleep((yield* Random.next) * Math.min(cap, base * 2 ** count))
       const done = yield* attempt(key, yield* store.read(key), decide)
-      if (done !== undefined) return done.answer
+      if (done?.wrote !== undefined) return removed || done.answer
+      if (operation === "delete") removed ||= done?.answer
     }
     return yield* new AdapterError({
       adapter: store.name,

@@ -288,6 +288,30 @@ describe("ConditionalStore", () => {
       })
     )
 
+    it.effect(
+      "a removal that may have been carried out, and was overwritten since, is not taken for one that found nothing",
+      () =>
+        Effect.gen(function* () {
+          const { adapter, blobs } = versioned()
+          const other = ConditionalStore.make(blobs.store)
+          yield* adapter.put("k", { value: value("v"), lifetime })
+          let lost = 1
+          const store = {
+            ...blobs.store,
+            writeIf: (...given: Parameters<typeof blobs.store.writeIf>) =>
+              Effect.flatMap(blobs.store.writeIf(...given), (written) =>
+                lost-- > 0 ? Effect.as(lead(other, "k"), undefined) : Effect.succeed(written)
+              )
+          }
+          const repeating = ConditionalStore.make(store, { base: 0 })
+          assert.isTrue(yield* repeating.delete("k"))
+          assert.isFalse(yield* repeating.delete("k"))
+          lost = 1
+          const token = yield* lead(other, "l")
+          assert.isFalse(yield* repeating.fill("l", { token, value: value("w"), lifetime }))
+        })
+    )
+
     it.effect("a change by others since is noticed: nothing is overwritten, and no live lease is reported lost", () =>
       Effect.gen(function* () {
         const { adapter, blobs, other } = versioned()

@@ -152,11 +152,18 @@ class Together {
 /** States that waiting for a connection does not change. */
 const settled = new Set(["ready", "end", "disconnecting"])
 
-const common = (client: Redis | Cluster, streamOf: (route: string) => Corkable | undefined) => {
+const common = (
+  client: Redis | Cluster,
+  routeOf: RedisPort["routeOf"],
+  streamOf: (route: string) => Corkable | undefined
+) => {
   const waiting = new Waiting(client)
   const together = new Together(streamOf)
+  const keyPrefix = String(client.options.keyPrefix ?? "")
   return {
-    keyPrefix: String(client.options.keyPrefix ?? ""),
+    keyPrefix,
+    routeOf,
+    connectionOf: (name: string) => streamOf(routeOf(keyPrefix + name)),
     whenReady: (start: () => void) => {
       if (settled.has(client.status) || client.options.enableOfflineQueue === false) {
         start()
@@ -191,12 +198,15 @@ const masterAt = (cluster: Cluster, route: string): Redis | undefined =>
   cluster.nodes("master").find(({ options: { host, port } }) => `${host}:${port}` === route)
 
 const overCluster = (cluster: Cluster): RedisPort => ({
-  ...common(cluster, (route) => masterAt(cluster, route)?.stream),
+  ...common(
+    cluster,
+    (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",
+    (route) => masterAt(cluster, route)?.stream
+  ),
   sharded: true,
   // Any other setting sends reads to replicas, which may not yet have a delete.
   readsMaster: (cluster.options.scaleReads ?? "master") === "master",
   scans: async () => cluster.nodes("master").map(scanOf),
-  routeOf: (channel) => cluster.slots[slotOf(channel)]?.[0] ?? "",
   patternRoute: anywhere,
   push: async (route, events, signal) => {
     const node = route === anywhere ? anyOf(cluster.nodes("master")) : masterAt(cluster, route)
@@ -206,12 +216,15 @@ const overCluster = (cluster: Cluster): RedisPort => ({
 })
 
 const overRedis = (redis: Redis): RedisPort => ({
-  ...common(redis, () => redis.stream),
+  ...common(
+    redis,
+    () => "",
+    () => redis.stream
+  ),
   sharded: false,
   getMany: (names) => redis.mgetBuffer(...names),
   readsMaster: true,
   scans: async () => [scanOf(redis)],
-  routeOf: () => "",
   patternRoute: "",
   push: async (_, events, signal) => {
     // The end of a closed client has been reported already, so a copy would outlive it.

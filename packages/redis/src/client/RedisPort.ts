@@ -60,6 +60,11 @@ export interface RedisPort {
     names: ReadonlyArray<string>,
     args: ReadonlyArray<Argument>
   ) => Promise<unknown>
+  /**
+   * The connection that takes the commands of a name. Present where the client sends a command again, by itself, when its
+   * connection breaks before the reply has come: the connection is then another one.
+   */
+  readonly connectionOf?: ((name: string) => unknown) | undefined
   /** A scan for each master, which lists its names. */
   readonly scans: () => Promise<ReadonlyArray<Scan>>
   /** The node that has a key and the messages of its channel. Always the same one without a cluster. */

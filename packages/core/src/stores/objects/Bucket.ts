@@ -53,14 +53,15 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
   readonly get: (name: string) => Effect.Effect<StoredObject | undefined, AdapterError>
   /**
    * Writes atomically if the version is still the given one (`undefined`: if there still is no object). Answers `false` if
-   * it is not, else the version that was made, or `true` where the store does not return one.
+   * it is not, else the version that was made, or `true` where the store does not return one. Answers nothing where it is
+   * not, but an earlier attempt, whose reply was lost, may have been carried out.
    */
   readonly putIf: (
     name: string,
     version: string | undefined,
     bytes: Uint8Array,
     notes: Notes
-  ) => Effect.Effect<string | boolean, AdapterError>
+  ) => Effect.Effect<string | boolean | undefined, AdapterError>
   /** Writes an object whose name nobody else writes. */
   readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, AdapterError>
   /** Removes an object; with a version, only that one, where the store can. Succeeds where there is none. */
@@ -73,7 +74,6 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
   readonly now?: (() => number) | undefined
 }
 
-/** Attempts at an undecided write before the object is read again. */
 const leases = "/leases/"
 const values = "/values/"
 const ending = ".lease"
@@ -161,6 +161,7 @@ export const readNotes = (bucket: Bucket, object: Listed): Effect.Effect<LeaseNo
   return Effect.map(bucket.notes(object.name), (notes) => notes && parseNotes(notes))
 }
 
+/** Attempts at an undecided write before the object is read again. */
 const attempts = 5
 
 /**
@@ -196,7 +197,8 @@ const encoder = new TextEncoder()
  */
 export const setup = Effect.fnUntraced(function* (bucket: Bucket, prefix: string) {
   const name = `${prefix}/setup/${crypto.randomUUID()}`
-  const write = (version: string | undefined, text: string) => bucket.putIf(name, version, encoder.encode(text), {})
+  const write = (version: string | undefined, text: string) =>
+    Effect.map(bucket.putIf(name, version, encoder.encode(text), {}), (made) => made ?? false)
   const demand = (holds: boolean, message: string) =>
     holds
       ? Effect.void

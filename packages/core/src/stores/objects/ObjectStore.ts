@@ -134,7 +134,7 @@ const leasesOf = (bucket: Bucket, prefix: string): ConditionalStore.ConditionalS
       const value = Objects.versionIn(entry)
       const written = bucket.putIf(name, version?.etag, EntryRecord.encode(entry), Objects.notesOf(entry))
       return Effect.flatMap(written, (made) => {
-        if (made === false) return Effect.succeed(false)
+        if (made === false || made === undefined) return Effect.succeed(made)
         const answer = made === true ? true : { etag: made, value }
         return Effect.as(discard(version?.value === value ? undefined : version?.value), answer)
       })
