@@ -33,7 +33,7 @@ export interface StoreOptions extends Settings {
 
 /** The options of an adapter: a store of values, and the adapter that grants the leases. */
 export interface Options<A extends Adapter = Adapter> extends StoreOptions {
-  /** An adapter that can decide a race: D1's, Redis's over HTTP, or any other. The caller owns it: it is never closed here. */
+  /** An adapter that can decide a race: D1's, Redis's over HTTP, or any other. Closing this adapter closes what it opened. */
   readonly leases: A
   /** Values of up to this many bytes are kept in the lease store itself, and cost KV nothing. By default all are in KV. */
   readonly inlineBytes?: number | undefined

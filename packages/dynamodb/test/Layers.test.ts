@@ -41,12 +41,12 @@ it("bad options are told at once, or as a typed failure", async () => {
   }
 })
 
-it("closes no leases that it was given", async () => {
+it("closes what the leases that it was given have opened, with itself", async () => {
   let closed = 0
   const leases = { ...MemoryAdapter.make(), close: Effect.sync(() => void closed++) }
-  expect(DynamoDbAdapter.make({ client: idle, leases }).close).toBeUndefined()
+  expect(DynamoDbAdapter.make({ client: idle, leases }).close).toBe(leases.close)
   await run(Effect.scoped(Layer.build(DynamoDbAdapter.layer({ client: idle, leases }))))
-  expect(closed).toBe(0)
+  expect(closed).toBe(1)
 })
 
 it("gives a listing adapter exactly where keys can be listed", async () => {

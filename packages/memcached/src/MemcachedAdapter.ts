@@ -49,7 +49,8 @@ export const make: {
   const close = Effect.sync(() => resolved.pool.close())
   const { leases } = resolved
   if (leases !== undefined) {
-    return { ...ValueStore.withLeases(values(resolved), leases), ...listing(leases), close }
+    const paired = ValueStore.withLeases(values(resolved), leases)
+    return { ...paired, ...listing(leases), close: Effect.andThen(close, paired.close ?? Effect.void) }
   }
   const verbs = new Verbs(resolved)
   return {

@@ -337,6 +337,12 @@ export interface Adapter {
   readonly close?: Effect.Effect<void> | undefined
 }
 
+/**
+ * Every member of an adapter by name, so that an adapter made of another forgets none: a member that does not hold for it
+ * is `undefined`.
+ */
+export type EveryMember = { readonly [Name in keyof Required<Adapter>]: Adapter[Name] }
+
 /** The adapter as an Effect service, which the `layer` of every adapter package provides. */
 export const Adapter: Context.Service<Adapter, Adapter> = Context.Service<Adapter>("@cache-locking/core/Adapter")
 

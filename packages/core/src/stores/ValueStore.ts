@@ -14,6 +14,7 @@ import {
   Adapter,
   AdapterError,
   type Cooling,
+  type EveryMember,
   type Follower,
   type Hit,
   type Lifetime,
@@ -32,6 +33,9 @@ export { type Pairing, ValueStore } from "./Versions.ts"
 
 /** Attempts to find an answer while other flights change the key. */
 const attempts = 8
+
+/** The requests under way at once for the verbs of many keys. */
+const concurrency = 16
 
 class Pair {
   readonly name: string
@@ -56,7 +60,7 @@ class Pair {
   readonly acquireMany: NonNullable<Adapter["acquireMany"]> = (keys, options) =>
     Limits.refusalOfAny(this, "acquireMany", keys) ??
     Effect.flatMap(this.leases.acquireMany!(keys, options), (found) =>
-      Effect.forEach(found, (one, index) => this.resolve(keys[index]!, options, one), { concurrency: 16 })
+      Effect.forEach(found, (one, index) => this.resolve(keys[index]!, options, one), { concurrency })
     )
 
   readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) => {
@@ -139,11 +143,14 @@ class Pair {
 
   readonly put: Adapter["put"] = (key, { value, lifetime }) =>
     this.write("put", key, value, lifetime, (named) =>
-      this.overwriting(key, this.leases.put(key, { value: named, lifetime }))
+      this.overwriting([key], this.leases.put(key, { value: named, lifetime }))
     )
 
   readonly delete: Adapter["delete"] = (key) =>
-    Limits.refusal(this, "delete", key) ?? this.overwriting(key, this.leases.delete(key))
+    Limits.refusal(this, "delete", key) ?? this.overwriting([key], this.leases.delete(key))
+
+  readonly deleteMany: NonNullable<Adapter["deleteMany"]> = (keys) =>
+    Limits.refusalOfAny(this, "deleteMany", keys) ?? this.overwriting(keys, this.leases.deleteMany!(keys))
 
   readonly abandon: Adapter["abandon"] = (key, options) =>
     Effect.tap(this.leases.abandon(key, options), () => this.forget(options.token))
@@ -233,11 +240,19 @@ class Pair {
     return Effect.sync(() => void this.versions.take(token))
   }
 
-  /** Runs a verb that removes the key's name, then removes the version under that name. */
-  private overwriting<A>(key: string, verb: Effect.Effect<A, AdapterError>): Effect.Effect<A, AdapterError> {
+  /** Runs a verb that removes the names of keys, then removes the versions under those names. */
+  private overwriting<A>(
+    keys: ReadonlyArray<string>,
+    verb: Effect.Effect<A, AdapterError>
+  ): Effect.Effect<A, AdapterError> {
     if (!this.versions.discards) return verb
-    return Effect.flatMap(this.leases.read(key), ({ value }) =>
-      Effect.tap(verb, () => this.versions.discard(value && parse(value)))
+    const names = Effect.forEach(
+      keys,
+      (key) => Effect.map(this.leases.read(key), ({ value }) => value && parse(value)),
+      { concurrency }
+    )
+    return Effect.flatMap(names, (names) =>
+      Effect.tap(verb, () => Effect.forEach(names, (name) => this.versions.discard(name), { concurrency }))
     )
   }
 }
@@ -273,9 +288,14 @@ export const withLeases: {
       const { message, reason } = error
       return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error })
     })
-  return {
+  const adapter: EveryMember = {
     name: pair.name,
     limits: pair.limits,
+    // The leases may be in this process. The bytes are not.
+    keepsReferences: undefined,
+    dropsTagged: undefined,
+    hitUnsafe: undefined,
+    valueUnsafe: undefined,
     identity: Identity.ofPair(values, Identity.of(leases)),
     acquire: (key, options) => as("acquire", key, pair.acquire(key, options)),
     fill: (key, options) => as("fill", key, pair.fill(key, options)),
@@ -287,15 +307,18 @@ export const withLeases: {
     read: (key) => as("read", key, pair.read(key)),
     changes: leases.changes,
     watch: leases.watch,
-    // Present if the leases can be listed, as the types above say.
-    keys: leases.keys as ListingAdapter["keys"],
+    keys: leases.keys,
     acquireMany:
       leases.acquireMany && ((keys, options) => as("acquireMany", undefined, pair.acquireMany(keys, options))),
-    // A batch could not remove the versions one by one.
-    deleteMany: values.delete === undefined || pairing.leasesDiscard ? leases.deleteMany : undefined,
-    // Neither store was opened here, so neither is closed.
-    pollEvery: leases.pollEvery
+    deleteMany: leases.deleteMany && ((keys) => as("deleteMany", undefined, pair.deleteMany(keys))),
+    evictions: leases.evictions,
+    tiers: leases.tiers,
+    pollEvery: leases.pollEvery,
+    // It closes what the leases opened, and opens again when they are used.
+    close: leases.close
   }
+  // It lists its keys if the leases do, as the types above say.
+  return adapter as ListingAdapter
 }
 
 /** Combines the value store and the lease adapter in the context. */

@@ -16,15 +16,15 @@ export interface ValueStore {
   /** The largest value, in bytes. */
   readonly valueBytes: number
   readonly get: (name: string) => Effect.Effect<Uint8Array | undefined, AdapterError>
-  /** @param ttl milliseconds, may be `Infinity`. Bytes kept longer do no harm; bytes kept shorter are a miss. */
+  /**
+   * Bytes kept shorter than `ttl` are a miss. Bytes kept longer do no harm, but the store removes them by itself some time:
+   * a version that ends unread is deleted by nobody else.
+   *
+   * @param ttl milliseconds, may be `Infinity`
+   */
   readonly set: (name: string, bytes: Uint8Array, ttl: number) => Effect.Effect<void, AdapterError>
   /** Removes bytes. Where it is missing, overwritten and deleted versions stay until their time is over. */
   readonly delete?: ((name: string) => Effect.Effect<void, AdapterError>) | undefined
-  /**
-   * True when a version stays until it is deleted, whatever its `ttl`. Then neither a touch nor a fill without a value
-   * moves any bytes. Default false.
-   */
-  readonly lasting?: boolean | undefined
 }
 
 /** A value store as an Effect service, for layers. */
@@ -36,7 +36,10 @@ export const ValueStore: Context.Service<ValueStore, ValueStore> = Context.Servi
 export interface Pairing {
   /** Values of up to so many bytes are kept in the lease store itself. By default none is. */
   readonly inlineBytes?: number | undefined
-  /** True when the lease store itself removes the version whose name it overwrites. Default false. */
+  /**
+   * True when versions stay until the lease store itself removes them: each whose name it overwrites, ended or not. Then
+   * neither a touch nor a fill without a value moves any bytes. Default false.
+   */
   readonly leasesDiscard?: boolean | undefined
 }
 
@@ -82,7 +85,7 @@ export const inlined = ({ bytes }: Value): Value | undefined =>
 
 /** The versions in one value store. */
 export class Versions {
-  /** True when a version stays until it is deleted. */
+  /** True when a version stays until the lease store removes it, whatever its lifetime. */
   readonly lasting: boolean
   private readonly values: ValueStore
   /** -1 when no value is kept in the lease store. */
@@ -92,7 +95,7 @@ export class Versions {
 
   constructor(values: ValueStore, { inlineBytes = -1, leasesDiscard = false }: Pairing) {
     this.values = values
-    this.lasting = values.lasting === true
+    this.lasting = leasesDiscard
     this.inlineBytes = inlineBytes
     this.overwritten = values.delete === undefined || leasesDiscard ? undefined : new LRUCache({ max: maxRemembered })
   }

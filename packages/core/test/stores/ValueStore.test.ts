@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { Adapter, type Value } from "../../src/contract/Adapter.ts"
+import { Adapter, type EveryMember, type Value } from "../../src/contract/Adapter.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as ValueStore from "../../src/stores/ValueStore.ts"
 import { Values } from "../fixtures/Values.ts"
@@ -430,6 +430,94 @@ describe("withLeases", () => {
     })
   )
 
+  it("has each member that still holds for it, of leases that have all", () => {
+    const memory = MemoryAdapter.make()
+    const answer = {} as never
+    // A new member of adapters does not compile here before it is decided what becomes of it.
+    const leases: { readonly [Name in keyof EveryMember]: NonNullable<EveryMember[Name]> } = {
+      name: "all",
+      limits: { ...memory.limits, shortestLease: 77 },
+      identity: {},
+      keepsReferences: true,
+      dropsTagged: true,
+      acquire: memory.acquire,
+      fill: memory.fill,
+      abandon: memory.abandon,
+      renew: memory.renew,
+      delete: memory.delete,
+      put: memory.put,
+      touch: memory.touch,
+      read: memory.read,
+      watch: () => answer,
+      keys: () => answer,
+      changes: () => answer,
+      acquireMany: () => answer,
+      deleteMany: () => answer,
+      hitUnsafe: () => answer,
+      valueUnsafe: () => answer,
+      evictions: () => 7,
+      tiers: () => [],
+      pollEvery: 77,
+      close: Effect.void
+    }
+    const becomes: { readonly [Name in keyof EveryMember]: "own" | "as it is" | "absent" } = {
+      name: "own",
+      limits: "own",
+      identity: "own",
+      keepsReferences: "absent",
+      dropsTagged: "absent",
+      acquire: "own",
+      fill: "own",
+      abandon: "own",
+      renew: "own",
+      delete: "own",
+      put: "own",
+      touch: "own",
+      read: "own",
+      watch: "as it is",
+      keys: "as it is",
+      changes: "as it is",
+      acquireMany: "own",
+      deleteMany: "own",
+      hitUnsafe: "absent",
+      valueUnsafe: "absent",
+      evictions: "as it is",
+      tiers: "as it is",
+      pollEvery: "as it is",
+      close: "as it is"
+    }
+    const adapter = ValueStore.withLeases(new Values().removing, leases)
+    for (const name of Object.keys(becomes) as Array<keyof EveryMember>) {
+      const is = adapter[name] === undefined ? "absent" : adapter[name] === leases[name] ? "as it is" : "own"
+      assert.strictEqual(is, becomes[name], name)
+    }
+    assert.strictEqual(adapter.limits.shortestLease, 77)
+    assert.strictEqual(adapter.limits.valueBytes, 1000)
+  })
+
+  it.effect("deletes many keys with their versions, by one request to leases that can", () =>
+    Effect.gen(function* () {
+      const values = new Values()
+      const memory = MemoryAdapter.make()
+      const asked: Array<ReadonlyArray<string>> = []
+      const deleteMany = (keys: ReadonlyArray<string>) => {
+        asked.push(keys)
+        return Effect.map(Effect.forEach(keys, memory.delete), (gone) => gone.filter(Boolean).length)
+      }
+      const adapter = ValueStore.withLeases(values.removing, { ...memory, deleteMany })
+      for (const key of ["a", "b", "c"]) yield* filled(adapter, key, key)
+      assert.strictEqual(yield* adapter.deleteMany!(["a", "b", "none"]), 2)
+      assert.deepStrictEqual(asked, [["a", "b", "none"]])
+      assert.deepStrictEqual(
+        [...values.map.values()].map(({ bytes }) => bytes),
+        [value("c").bytes]
+      )
+      const refused = yield* Effect.flip(adapter.deleteMany!(["a lone surrogate: \ud800"]))
+      assert.deepInclude({ ...refused }, { operation: "deleteMany", reason: "Rejected" })
+      assert.strictEqual(ValueStore.withLeases(values.removing, memory).deleteMany, undefined)
+    })
+  )
+
   it("two pairs of the same stores have one identity, and no other pair has it", () => {
     const { adapter, leases, values } = setup()
     assert.strictEqual(ValueStore.withLeases(values.store, leases).identity, adapter.identity)
@@ -509,7 +597,7 @@ describe("withLeases", () => {
   it.effect("where versions last, a touch and a fill without a value move no bytes", () =>
     Effect.gen(function* () {
       const values = new Values()
-      const adapter = ValueStore.withLeases({ ...values.store, lasting: true }, MemoryAdapter.make())
+      const adapter = ValueStore.withLeases(values.store, MemoryAdapter.make(), { leasesDiscard: true })
       yield* filled(adapter, "k", "v")
       values.sets = values.gets = 0
       assert.isTrue(yield* adapter.touch("k", { freshFor: 500_000 }))
@@ -525,9 +613,10 @@ describe("withLeases", () => {
   it.effect("where the leases remove what they overwrite, only refused versions are removed here", () =>
     Effect.gen(function* () {
       const values = new Values()
-      const leases = { ...MemoryAdapter.make(), deleteMany: () => Effect.succeed(0) }
+      const leases = { ...MemoryAdapter.make(), deleteMany: () => Effect.succeed(7) }
       const adapter = ValueStore.withLeases(values.removing, leases, { leasesDiscard: true })
-      assert.strictEqual(adapter.deleteMany, leases.deleteMany)
+      assert.strictEqual(yield* adapter.deleteMany!(["a", "b"]), 7)
+      assert.strictEqual(values.gets, 0)
       yield* adapter.put("k", { value: value("one"), lifetime })
       yield* adapter.put("k", { value: value("two"), lifetime })
       assert.strictEqual(values.map.size, 2)

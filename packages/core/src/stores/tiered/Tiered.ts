@@ -21,7 +21,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { Adapter, ListingAdapter, type Value } from "../../contract/Adapter.ts"
+import { Adapter, type EveryMember, ListingAdapter, type Value } from "../../contract/Adapter.ts"
 import * as AdapterLayer from "../../contract/AdapterLayer.ts"
 import * as Check from "../../contract/Check.ts"
 import * as Identity from "../../contract/Identity.ts"
@@ -130,9 +130,11 @@ export const make: {
   const found = others.find(([other]) => same(other, resolved))
   if (found !== undefined) return found[1] as ListingAdapter
   const verbs = new TieredVerbs(resolved)
-  const adapter: Adapter = {
+  const adapter: EveryMember = {
     name: `near+${far.name}`,
     limits: far.limits,
+    // Equal tiers over equal stores are the same object.
+    identity: undefined,
     keepsReferences: far.keepsReferences,
     dropsTagged: true,
     acquire: verbs.acquire,

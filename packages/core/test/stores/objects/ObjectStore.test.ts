@@ -123,6 +123,19 @@ describe("values with an object of their own", () => {
     })
   )
 
+  it.effect("are no more after twenty loads, each after the end of the last value, than after one", () =>
+    Effect.gen(function* () {
+      const { adapter, buckets } = setup()
+      for (let load = 0; load < 20; load++) {
+        assert.isTrue(yield* filled(adapter, "k", large))
+        assert.strictEqual(values(buckets).length, 1)
+        yield* TestClock.adjust(lifetime.fresh + lifetime.stale + 1)
+      }
+      assert.isFalse(yield* adapter.delete("k"))
+      assert.strictEqual(values(buckets).length, 0)
+    })
+  )
+
   it.effect("a reader between two of them gets the newer", () =>
     Effect.gen(function* () {
       const { adapter, buckets } = setup()
