@@ -20,7 +20,7 @@ import * as Effect from "effect/Effect"
 import type { Redis } from "ioredis"
 import { describe, expect, it } from "vitest"
 import { RedisAdapter } from "../../src/index.ts"
-import { clients, closing, ioredis } from "../fixtures/Support.ts"
+import { clients, closing, ioredis, nodeRedis } from "../fixtures/Support.ts"
 
 const server = await serverOfFile(RedisServer.start({ own: true }))
 let admin: Redis
@@ -285,6 +285,22 @@ describe.each(clients)("watching with $kind", ({ kind, open }) => {
     await until("the unsubscribing", async () => (await channels()).length === 0)
     await leave()
   })
+})
+
+it("goes on listening in silence, whatever time a node-redis client gives its own socket", async () => {
+  const socketTimeout = 150
+  const client = await nodeRedis(server.url, { socket: { socketTimeout }, commandsQueueMaxLength: 4 })
+  const adapter = closing(RedisAdapter.make({ client, prefix: "silence" }))
+  const there = RedisAdapter.make({ client: ioredis(server.url), prefix: "silence" })
+  const feed = await listening(adapter)
+  // More at once than the client's own queue may hold.
+  const watchers = await Promise.all(Array.from({ length: 10 }, (_, i) => watching(adapter, `k${i}`)))
+  await sleep(4 * socketTimeout)
+  expect(watchers.map(({ isWoken }) => isWoken())).not.toContain(true)
+  expect(feed.heard).toEqual([])
+  await put(there, "k0")
+  await watchers[0]!.woken
+  await Promise.all([...watchers, feed].map(({ leave }) => leave()))
 })
 
 describe("what listening costs", () => {
