@@ -106,7 +106,7 @@ describe("get, set, has, delete", () => {
     )
 
     scenario(
-      `who asks after a set or delete of this process is not answered by a load begun before it, over ${kind}`,
+      `a caller that asks after a set or delete of this process gets no load that began before it, over ${kind}`,
       (world) =>
         Effect.gen(function* () {
           const { cache } = yield* world.cache<string>({}, wrap)
@@ -196,7 +196,7 @@ describe("get, set, has, delete", () => {
 
 describe("explain", () => {
   for (const [kind, wrap] of kinds) {
-    scenario(`tells what is known of a key and changes nothing, over ${kind}`, (world) =>
+    scenario(`reports the state of a key and changes nothing, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache, process } = yield* world.cache(
           { cacheTtl: 1000, staleIfError: 500, cooldown: 200, ownerId: "me" },
@@ -283,7 +283,7 @@ describe("refresh", () => {
       })
     )
 
-    scenario(`that fails leaves the old value, and tells only who asked, over ${kind}`, (world) =>
+    scenario(`that fails leaves the old value, and only its callers get the failure, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({ staleIfError: 9000 }, wrap)
         const origin = new Origin()
@@ -748,7 +748,7 @@ describe("random histories", () => {
   }
 })
 
-describe("options that are not what they should be", () => {
+describe("invalid options", () => {
   const good = { adapter: MemoryAdapter.make() }
   const bad: ReadonlyArray<readonly [option: string, value: unknown, accepted: RegExp]> = [
     ["cacheTtl", -1, /0 or more/],
@@ -858,7 +858,7 @@ describe("options that are not what they should be", () => {
     )
   }
 
-  it.effect("the one call checks what is its own, too", () =>
+  it.effect("the one call checks its own options, too", () =>
     Effect.gen(function* () {
       const fetcher = () => Effect.succeed("v")
       for (const [options, option] of [
@@ -881,7 +881,7 @@ describe("options that are not what they should be", () => {
     })
   )
 
-  it.effect("a key that is none, a fetcher that is none, options that are none", () =>
+  it.effect("an invalid key, an invalid fetcher, invalid options", () =>
     Effect.gen(function* () {
       const cache = yield* Cache.make<string>({ adapter: MemoryAdapter.make() })
       const fetcher = () => Effect.succeed("v")
@@ -919,7 +919,7 @@ describe("options that are not what they should be", () => {
     })
   )
 
-  scenario("a set whose cacheTtl function throws is told, and sets nothing", (world) =>
+  scenario("a set whose cacheTtl function throws fails, and sets nothing", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache<string>({
         cacheTtl: () => {

@@ -560,7 +560,7 @@ describe("closing", () => {
   })
 })
 
-describe("options that are not what they should be", () => {
+describe("invalid options", () => {
   const adapter = MemoryAdapter.make()
 
   it("of the cache are thrown at once", () => {

@@ -18,7 +18,7 @@ for (const [kind, wrap] of [
   ["a store that is asked for many", (adapter: Adapter) => asksMany(adapter)]
 ] as const) {
   describe(`getOrSetMany, over ${kind}`, () => {
-    scenario("asks once, for just what is missing, and fills what came", (world) =>
+    scenario("asks once, for the missing keys alone, and fills the values that came", (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         yield* cache.set("b", "old b")
@@ -129,7 +129,7 @@ for (const [kind, wrap] of [
   })
 }
 
-describe("one asking for the keys of a batch", () => {
+describe("one request for the keys of a batch", () => {
   const all = (wanted: ReadonlyArray<string>) => Effect.succeed(wanted.map((key) => [key, `new ${key}`] as const))
 
   scenario("hits and misses cost one command together", (world) =>
@@ -145,7 +145,7 @@ describe("one asking for the keys of a batch", () => {
     })
   )
 
-  scenario("a batch of one, and what is loaded already, are asked for singly or not at all", (world) =>
+  scenario("a batch of one is a single request, and a key that is being loaded is not requested", (world) =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       const { cache, process } = yield* world.cache({}, (adapter) => asksMany(adapter, asked))
@@ -163,7 +163,7 @@ describe("one asking for the keys of a batch", () => {
   )
 
   for (const reason of ["Unavailable", "Rejected"] as const) {
-    scenario(`one that fails (${reason}) is no answer: each key is asked for by itself`, (world) =>
+    scenario(`one that fails (${reason}) is no answer: each key gets a request of its own`, (world) =>
       Effect.gen(function* () {
         const { cache, process } = yield* world.cache({}, (adapter) => ({
           ...asksMany(adapter),
@@ -221,7 +221,7 @@ describe("one asking for the keys of a batch", () => {
   )
 })
 
-describe("one fetch for what turns out later", () => {
+describe("one fetch for keys that must be loaded later", () => {
   const counting = () => {
     const asked: Array<ReadonlyArray<string>> = []
     const fetchMany = (wanted: ReadonlyArray<string>) => {
@@ -389,7 +389,7 @@ describe("invalidation of many", () => {
     )
   }
 
-  scenario("an adapter that cannot list says so, and what to do, to those without types", (world) =>
+  scenario("an adapter that cannot list fails with the remedy, for callers without types", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({}, ({ keys: _, ...adapter }) => adapter)
       const refused = yield* Effect.flip(cache.clear())

@@ -26,7 +26,7 @@ describe("a pattern of keys", () => {
     expect(matches(pattern, key)).toBe(expected)
   })
 
-  it("knows what every match begins with", () => {
+  it("finds the beginning of every match", () => {
     expect(parsePattern("user:*:x").prefix).toBe("user:")
     expect(parsePattern("a\\*b?").prefix).toBe("a*b")
     expect(parsePattern("*").prefix).toBe("")

@@ -271,7 +271,7 @@ describe("outcomes, and the hook of each", () => {
     })
   )
 
-  scenario("a slow onFollowerWait delays its own caller only, who misses nothing meanwhile", (world) =>
+  scenario("a slow onFollowerWait delays its own caller only, which misses nothing meanwhile", (world) =>
     Effect.gen(function* () {
       const leader = yield* world.cache({}, remote)
       const { cache, process } = yield* world.cache({}, remote)
@@ -374,7 +374,7 @@ describe("waitMax", () => {
     })
   )
 
-  scenario('"fetch": 250 who give up make one load beside it', (world) =>
+  scenario('"fetch": 250 callers that give up make one load beside it', (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       const { cache, process } = yield* world.cache({ waitMax: 1000 }, remote)
@@ -389,7 +389,7 @@ describe("waitMax", () => {
     })
   )
 
-  scenario('"fetch": a fallback that fails gives its typed failure to those who fell back', (world) =>
+  scenario('"fetch": a fallback that fails gives its typed failure to all its callers', (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       const { cache } = yield* world.cache({ waitMax: 1000 }, remote)
@@ -424,7 +424,7 @@ describe("waitMax", () => {
     })
   )
 
-  scenario('"fetch": the last who leaves ends the fallback, one who leaves does not', (world) =>
+  scenario('"fetch": the last caller that leaves ends the fallback, any other does not', (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       const { cache } = yield* world.cache({ waitMax: 100 }, remote)
@@ -440,7 +440,7 @@ describe("waitMax", () => {
     })
   )
 
-  scenario('"fetch": a load of this very process is waited for, however long it takes', (world) =>
+  scenario('"fetch": callers wait for a load of their own process as long as it takes', (world) =>
     Effect.gen(function* () {
       for (const wrap of [remote, (adapter: Adapter) => slow(remote(adapter), 10)]) {
         const { cache } = yield* world.cache({ waitMax: 100 }, wrap)
@@ -456,7 +456,7 @@ describe("waitMax", () => {
 
   for (const onWaitTimeout of ["fail", "stale"] as const) {
     scenario(
-      `"${onWaitTimeout}": who joins a load of this process waits no longer than waitMax; who began it waits on`,
+      `"${onWaitTimeout}": a caller that joins a load of this process waits no longer than waitMax; its initiator waits on`,
       (world) =>
         Effect.gen(function* () {
           for (const wrap of [remote, (adapter: Adapter) => slow(remote(adapter), 20)]) {
@@ -479,7 +479,7 @@ describe("waitMax", () => {
         })
     )
 
-    scenario(`"${onWaitTimeout}": is told so also when it is the last who waits`, (world) =>
+    scenario(`"${onWaitTimeout}": also answers the last waiter so`, (world) =>
       Effect.gen(function* () {
         const { cache, process } = yield* world.cache({ onWaitTimeout }, remote)
         const origin = new Origin()
@@ -496,7 +496,7 @@ describe("waitMax", () => {
     )
   }
 
-  scenario('"fetch": the last who waits falls back without asking the store again', (world) =>
+  scenario('"fetch": the last waiter falls back without asking the store again', (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       const { cache, process } = yield* world.cache({ waitMax: 1000 }, remote)
@@ -548,7 +548,7 @@ describe("waitMax", () => {
   )
 
   scenario(
-    "that ends while the flight takes over: fetch waits for the load, fail is told by who only joined",
+    "that ends while the flight takes over: with fetch the callers wait for the load, with fail those that joined fail",
     (world) =>
       Effect.gen(function* () {
         yield* world.crash("k", 1000)
@@ -649,7 +649,7 @@ describe("an AbortSignal", () => {
       })
     )
 
-    scenario(`aborted in mid-wait: the caller is answered at once, the others are not hurt, over ${kind}`, (world) =>
+    scenario(`aborted in mid-wait: the caller is answered at once, the others wait on, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const { signal, controller, listeners } = counted()
@@ -805,7 +805,7 @@ describe("a fetcher that asks for its own key", () => {
     )
 
   for (const [kind, wrap] of kinds) {
-    scenario(`directly is told REENTRANT_LOAD, over ${kind}`, (world) =>
+    scenario(`directly gets REENTRANT_LOAD, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const error = yield* soon(Effect.flip(cache.getOrSet("k", () => asks(cache, "k"))))
@@ -827,7 +827,7 @@ describe("a fetcher that asks for its own key", () => {
       })
     )
 
-    scenario(`through another key is told, over ${kind}`, (world) =>
+    scenario(`through another key gets it, too, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const told: Array<CacheLockingError> = []
@@ -847,7 +847,7 @@ describe("a fetcher that asks for its own key", () => {
       })
     )
 
-    scenario(`across two independent callers, A for B and B for A: one of them is told, over ${kind}`, (world) =>
+    scenario(`across two independent callers, A for B and B for A: one of them gets it, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const ask = (from: string, to: string) =>
@@ -867,7 +867,7 @@ describe("a fetcher that asks for its own key", () => {
     )
   }
 
-  scenario("through another cache over the same adapter is told", (world) =>
+  scenario("through another cache over the same adapter gets it", (world) =>
     Effect.gen(function* () {
       const { adapter } = world.process()
       const one = yield* Cache.make<string>({ adapter })
@@ -876,7 +876,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("through a cache over quite another store is told", (world) =>
+  scenario("through a cache over another store gets it", (world) =>
     Effect.gen(function* () {
       const near = yield* world.cache()
       const far = yield* Cache.make<string>({ adapter: MemoryAdapter.make() })
@@ -888,7 +888,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("through the one-shot call is told", (world) =>
+  scenario("through the one-shot call gets it", (world) =>
     Effect.gen(function* () {
       const { adapter } = world.process()
       const once = (fetcher: () => Effect.Effect<string, any>): Effect.Effect<Answer<string>, any> =>
@@ -905,7 +905,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("from a fiber of its own that it waits for is told", (world) =>
+  scenario("from a fiber of its own that it waits for gets it", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const error = yield* Effect.flip(
@@ -915,7 +915,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("in a refresh: by refresh is told; by getOrSet has the old value, or is told when there is none", (world) =>
+  scenario("in a refresh: by refresh gets it; by getOrSet gets the old value, or it where there is none", (world) =>
     Effect.gen(function* () {
       for (const [, wrap] of kinds) {
         const { cache } = yield* world.cache({}, wrap)
@@ -943,7 +943,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("in a fallback is told", (world) =>
+  scenario("in a fallback gets it", (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       const { cache } = yield* world.cache({ waitMax: 100 }, remote)
@@ -953,7 +953,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("is not told because of a wait that it gave up", (world) =>
+  scenario("does not get it because of a wait that it gave up", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({}, remote)
       // b's load goes on for another caller, and asks for a, whose fetcher no longer waits for b.
@@ -1007,7 +1007,7 @@ describe("a fetcher that asks for its own key", () => {
     })
   )
 
-  scenario("a load that ended long ago blames nobody: what its fetcher left running may ask", (world) =>
+  scenario("a load that ended refuses nobody: work that its fetcher left running may ask", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000 })
       const late: Array<string> = []
@@ -1141,7 +1141,7 @@ describe("stale-while-revalidate", () => {
     })
   )
 
-  scenario("a refresh that fails is told to the next caller by meta.error, while the key cools down", (world) =>
+  scenario("a refresh that fails reaches the next caller as meta.error, while the key cools down", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 9000, cooldown: 1000 }, remote)
       yield* cache.set("k", "old")
@@ -1242,7 +1242,7 @@ describe("stale-if-error", () => {
     })
   )
 
-  scenario("a defect is no error in its sense: it is told", (world) =>
+  scenario("a defect does not count as an error: the call fails with it", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 5000 }, remote)
       yield* cache.set("k", "old")
@@ -1252,7 +1252,7 @@ describe("stale-if-error", () => {
     })
   )
 
-  scenario("while the key cools down the stale value is served at once, and tells why, in every process", (world) =>
+  scenario("while the key cools down the stale value is served at once, with the failure, in every process", (world) =>
     Effect.gen(function* () {
       const options = { cacheTtl: 1000, staleIfError: 5000, cooldown: 1000 }
       const a = yield* world.cache(options, remote)
@@ -1341,7 +1341,7 @@ describe("the soft time-out of a fetcher", () => {
     })
   )
 
-  scenario("is each caller's own, and quick loads are not hurt by it", (world) =>
+  scenario("is each caller's own, and does not affect quick loads", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, remote)
       yield* cache.set("k", "old")
@@ -1392,7 +1392,7 @@ describe("sliding", () => {
     )
   }
 
-  scenario("costs a command only when a tenth of the time has passed, and none for those who do not ask", (world) =>
+  scenario("costs a command only when a tenth of the time has passed, and none without the option", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({ cacheTtl: 1000, sliding: true }, remote)
       yield* cache.getOrSet("k", () => Effect.succeed("v"))
@@ -1406,7 +1406,7 @@ describe("sliding", () => {
     })
   )
 
-  scenario("a touch that fails is nobody's answer", (world) =>
+  scenario("a touch that fails fails no caller", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, sliding: true }, (adapter) =>
         faulty(remote(adapter), { touch: () => "fail" })
@@ -1419,7 +1419,7 @@ describe("sliding", () => {
     })
   )
 
-  scenario("never brings back what was deleted or put meanwhile", (world) =>
+  scenario("never undoes a delete or a put meanwhile", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, sliding: true }, (adapter) =>
         faulty(remote(adapter), { touch: () => Effect.sleep(50) })
@@ -1471,7 +1471,7 @@ describe("early refresh", () => {
     })
   )
 
-  scenario("that fails is told to nobody but onError, and the value stays", (world) =>
+  scenario("that fails reaches only onError, and the value stays", (world) =>
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache } = yield* world.cache({ ...eager, hooks }, remote)

@@ -33,7 +33,7 @@ describe("Codec.json", () => {
     )
   })
 
-  it("refuses what JSON cannot express, instead of storing nothing", () => {
+  it("refuses values that JSON cannot express, instead of storing nothing", () => {
     for (const value of [undefined, () => 1, Symbol("x")]) expect(() => codec.encode(value)).toThrow(TypeError)
     expect(() => codec.encode(1n)).toThrow(TypeError)
   })
@@ -91,7 +91,7 @@ describe("Codec.schema", () => {
     expect(Codec.schema(User, { onInvalid: "fail" }).onInvalid).toBe("fail")
   })
 
-  it("refuses what no longer fits the schema, and reports the path and not the value", () => {
+  it("refuses bytes that no longer fit the schema, and reports the path and not the value", () => {
     const strict = Codec.schema(Schema.Struct({ id: Schema.Struct({ code: Schema.Int }) }))
     const old = Codec.json<unknown>().encode({ id: { code: "secret" } })
     expect(() => strict.decode(old)).toThrow(/"id"\]\["code"/)

@@ -97,7 +97,7 @@ describe("Envelope", () => {
     for (const bytes of lies) expect(decode(new Uint8Array(bytes), "default")).toBeUndefined()
   })
 
-  it("refuses to write what it could not read", () => {
+  it("refuses to write a value that it could not read", () => {
     for (const cost of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
       expect(() => encode(payload, "default", { cost, tags: [] })).toThrow(RangeError)
     }

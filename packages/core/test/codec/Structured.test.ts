@@ -6,7 +6,7 @@ const trip = (value: unknown): any => decode(encode(value))
 const text = (value: unknown): string => new TextDecoder().decode(encode(value))
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-describe("what is kept", () => {
+describe("values that are kept", () => {
   const kept: ReadonlyArray<readonly [string, unknown]> = [
     ["undefined", undefined],
     ["null", null],
@@ -141,7 +141,7 @@ describe("errors", () => {
   })
 })
 
-describe("what is refused", () => {
+describe("values that are refused", () => {
   class Money {
     readonly cents = "secret"
   }
@@ -213,7 +213,7 @@ describe("hostile bytes", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000)
   })
 
-  it("fields of an error cannot replace what every error has", () => {
+  it("fields of an error cannot replace the members of every error", () => {
     const fields = '{"toString":3,"constructor":3,"stack":3,"__defineGetter__":3,"code":3}'
     const got = decode(bytes(`d[["Error",1],[2,4,5],"Odd",7,"x",${fields}]`)) as Error & { code: unknown }
     expect(String(got)).toBe("Odd: x")

@@ -93,7 +93,7 @@ describe("failureCodec", () => {
     expect(decodeValue({ bytes: encoded.bytes }, failureCodec)).toMatchObject({ value: { _tag: "NotFound", id: 1n } })
   })
 
-  it("cannot be made to reach a prototype, or to break what every error has", () => {
+  it("cannot be made to reach a prototype, or to break the members of every error", () => {
     const hostile = 'd[["Error",1],[2,3,4],"Odd","x",{"toString":5,"valueOf":5,"_tag":2},1]'
     const failure = failureCodec.decode(new TextEncoder().encode(hostile)) as NotFound
     expect(String(failure)).toBe("Odd: x")

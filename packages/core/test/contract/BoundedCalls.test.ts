@@ -26,7 +26,7 @@ const started = <A, E>(call: Effect.Effect<A, E>) => {
 }
 
 describe.each(["shared", "own"] as const)("a call with %s timers", (timers) => {
-  it("answers with what the client answers, or with what is made of it", async () => {
+  it("returns the client's answer, or a value made from it", async () => {
     const calls = make({ timers })
     const plain = started(calls.run("read", "k", async () => 1))
     const read = started(
@@ -41,7 +41,7 @@ describe.each(["shared", "own"] as const)("a call with %s timers", (timers) => {
     expect([plain.ended, read.ended]).toEqual([[1], [2]])
   })
 
-  it("fails as the client does, whether it throws, rejects or answers what cannot be read", async () => {
+  it("fails as the client does, if it throws, rejects or returns an unreadable answer", async () => {
     const calls = make({ timers })
     const no = (): never => {
       throw new Error("no")
@@ -59,7 +59,7 @@ describe.each(["shared", "own"] as const)("a call with %s timers", (timers) => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it("ends when its time is over, gives the client up, and does not hear a late answer", async () => {
+  it("ends when its time is over, gives the client up, and ignores a late answer", async () => {
     const heard: Array<string> = []
     const calls = make({ timers, onTimeout: ({ message }) => void heard.push(message) })
     const { promise, resolve } = Promise.withResolvers<number>()
@@ -181,7 +181,7 @@ describe("a shared timer", () => {
     return { late, add }
   }
 
-  it("tells each call once that is not answered in time, in their order, by one timer", () => {
+  it("notifies each call that is not answered in time, once and in their order, by one timer", () => {
     const deadlines = new BoundedCalls.Deadlines()
     const { add, late } = calls(deadlines)
     add("a", 100)
@@ -199,7 +199,7 @@ describe("a shared timer", () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it("an answered call is not told, and leaves no timer beyond its time", () => {
+  it("an answered call is not notified, and leaves no timer beyond its time", () => {
     const deadlines = new BoundedCalls.Deadlines()
     const { add, late } = calls(deadlines)
     deadlines.remove(add("a", 100))

@@ -129,13 +129,13 @@ describe("matchCacheLockingError", () => {
 })
 
 describe("formatCacheLockingError", () => {
-  it("tells tag, message, phase, adapter and key in one line", () => {
+  it("has tag, message, phase, adapter and key in one line", () => {
     expect(formatCacheLockingError(samples.WAIT_TIMEOUT)).toBe(
       'WAIT_TIMEOUT: told (phase wait, adapter redis, key "user:1")'
     )
   })
 
-  it("tells what there is, and keeps odd keys on the line", () => {
+  it("has the fields that there are, and keeps odd keys on the line", () => {
     const bare = new Errors.CacheClosed({ context: { phase: "close" }, message: "closed" })
     expect(formatCacheLockingError(bare)).toBe("CACHE_CLOSED: closed (phase close)")
     const odd = new Errors.Aborted({ context: { phase: "wait", key: "a\nb" }, message: "gone" })

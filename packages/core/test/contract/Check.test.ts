@@ -33,7 +33,7 @@ describe("every refusal", () => {
   ]
 
   for (const [check, option, value, shown] of cases) {
-    it(`names option, value and what is accepted: ${option} ${shown}`, () => {
+    it(`names the option, the value and the accepted values: ${option} ${shown}`, () => {
       const error = refusal(check)
       assert.strictEqual(error.option, option)
       if (value !== undefined) assert.deepStrictEqual(error.value, value)
@@ -107,7 +107,7 @@ describe("duration", () => {
     }
   })
 
-  it("refuses what is none, negative, or out of its bounds", () => {
+  it("refuses values that are no duration, negative, or out of their bounds", () => {
     for (const input of [
       -1,
       -0.001,
@@ -142,7 +142,7 @@ describe("duration", () => {
 })
 
 describe("known", () => {
-  it("lists what there is, for those who misspelled it", () => {
+  it("lists the accepted names, for a misspelled one", () => {
     const { accepted } = refusal(() => Check.known({ waitmax: 1 }, new Set(["waitMax", "cacheTtl"])))
     assert.include(accepted, "cacheTtl, waitMax")
   })

@@ -28,7 +28,7 @@ describe("an adapter is checked:", () => {
     expect(Check.isAdapter(new Values().store)).toBe(false)
   })
 
-  it("advises the way from a conditional store and from a module", () => {
+  it("names the remedy for a conditional store and for a module", () => {
     expect(refused(new Blobs().store).message).toContain("ConditionalStore.make")
     expect(refused(MemoryAdapter).message).toContain("make(options)")
   })
@@ -46,7 +46,7 @@ describe("an adapter is checked:", () => {
     expect(refused(given).message).toContain(text)
   })
 
-  it("names the option and never shows what was given", () => {
+  it("names the option and never shows the given value", () => {
     const error = refused({ client: { password: "secret" } })
     expect(error).toMatchObject({ option: "adapter", value: "object", context: { phase: "options" } })
     expect(JSON.stringify(error)).not.toContain("secret")

@@ -311,7 +311,7 @@ describe("abandon", () => {
     expect(key.acquire(1002, "b")).toMatchObject({ _tag: "Leader", token: "t2", stale: { value: v } })
   })
 
-  it("cools the key down, tells everyone the cause, and lets one lead when it is over", () => {
+  it("cools the key down, gives everyone the cause, and lets one lead when it is over", () => {
     const key = story()
     key.acquire(0, "a")
     expect(key.abandon(10, "t1", { cooldown: 50, cause: w })).toBe(true)
@@ -369,7 +369,7 @@ describe("remove and put", () => {
 })
 
 describe("read", () => {
-  it("tells everything and takes nothing", () => {
+  it("reports everything and takes nothing", () => {
     const key = story()
     key.put(0)
     key.acquire(1200, "a")
@@ -637,7 +637,7 @@ describe("in every story", () => {
     })
   })
 
-  it("after every lease and cooldown has ended, of all who ask exactly one leads", () => {
+  it("after every lease and cooldown has ended, exactly one of all callers leads", () => {
     always(({ after }) => {
       const later = Math.max(0, after?.lease?.until ?? 0, after?.cooldown?.until ?? 0)
       let entry = after
@@ -653,7 +653,7 @@ describe("in every story", () => {
     })
   })
 
-  it("nothing older than its windows is answered, and never what was overwritten or deleted", () => {
+  it("no value older than its windows is answered, and none that was overwritten or deleted", () => {
     const judge = (given: Value | undefined, fresh: boolean, { ledger, now }: Step) => {
       if (given === undefined) return
       const kept = ledger.stored.get(given)
@@ -701,7 +701,7 @@ describe("in every story", () => {
     })
   })
 
-  it("what a load took is the time since its grant, for as long as the value is there", () => {
+  it("the duration of a load is the time since its grant, for as long as the value is there", () => {
     always(({ before, after, now, event, answer, ledger }) => {
       if (event.do === "put") expect(after!.kept!.took).toBe(0)
       else if (event.do === "fill" && answer === true) {
@@ -737,7 +737,7 @@ describe("in every story", () => {
     })
   })
 
-  it("a move that changes nothing hands back the very entry it was given", () => {
+  it("a move that changes nothing returns the very entry that it was given", () => {
     always(({ event, answer, before, after }) => {
       const idle =
         event.do === "read" ||
@@ -747,7 +747,7 @@ describe("in every story", () => {
     })
   })
 
-  it("a lease and a cooldown never live at once, and what the numbers say agrees", () => {
+  it("a lease and a cooldown never hold at the same time, and the numbers agree", () => {
     always(({ after, now }) => {
       expect(after?.lease !== undefined && after.cooldown !== undefined).toBe(false)
       const snapshot = Entry.read(after, now)

@@ -8,7 +8,7 @@ const failures = Failures.make({
 })
 
 describe("a failure", () => {
-  it("shows the words, the name, the code and what else was chosen, and nothing that hangs on the error", () => {
+  it("shows the message, the name, the code and the chosen fields, and no other property of the error", () => {
     const error = Object.assign(new TypeError("denied"), {
       code: "EACCES",
       status: 403,

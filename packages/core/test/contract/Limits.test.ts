@@ -38,7 +38,7 @@ describe("Limits", () => {
   })
 })
 
-it("rounds lifetimes down and leases up, to whole milliseconds, and knows no time below none", () => {
+it("rounds lifetimes down and leases up, to whole milliseconds, never below 0", () => {
   expect([0.9, 1.1, -1, 0, 1e16, Infinity].map(Limits.atMost)).toEqual([0, 1, 0, 0, Infinity, Infinity])
   expect([0.9, 1.1, -1, 0, 1e16, Infinity].map(Limits.atLeast)).toEqual([1, 2, 0, 0, Infinity, Infinity])
   expect(Limits.lifetime({ fresh: 10.9, stale: 0.9 })).toEqual({ fresh: 10, stale: 0 })

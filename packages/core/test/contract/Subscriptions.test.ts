@@ -146,7 +146,7 @@ describe("a feed of changes", () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it("is not restored before the rest of what it needs is there", async () => {
+  it("is not restored before its other conditions hold", async () => {
     let isThere = false
     const { events, feed, joins, next, settle } = opened(async () => {
       if (!isThere) throw new Error("not yet")

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { BackgroundQueue } from "../../src/flight/Engine.ts"
 
 describe("the slots of background loads", () => {
-  it("lets so many in, and calls the next when one leaves, in order", () => {
+  it("gives as many slots as there are, and calls the next when one is free, in order", () => {
     const queue = new BackgroundQueue(2)
     const begun: Array<string> = []
     const enter = (key: string) => queue.acquireSlot(key, () => begun.push(key))
@@ -20,7 +20,7 @@ describe("the slots of background loads", () => {
     expect([enter("f"), enter("g"), enter("h")]).toEqual([true, true, false])
   })
 
-  it("keeps a key once, however often it is asked for", () => {
+  it("keeps a key once, however often it is queued", () => {
     const queue = new BackgroundQueue(1)
     let calls = 0
     const later = () => calls++

@@ -59,7 +59,7 @@ describe("callers of one process", () => {
     )
   }
 
-  scenario("a fresh value far away is asked for once by many at once", (world) =>
+  scenario("many callers at once ask for a remote fresh value once", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({}, (adapter) => slow(remote(adapter), 20))
       yield* begin(cache.set("k", "v"))
@@ -73,7 +73,7 @@ describe("callers of one process", () => {
     })
   )
 
-  scenario("explain tells how many wait", (world) =>
+  scenario("explain reports the number of waiters", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const origin = new Origin()
@@ -237,7 +237,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("a caller who leaves is gone at once, though the fetcher's finalizer takes its time", (world) =>
+  scenario("a caller that leaves ends at once, although the fetcher's finalizer takes time", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       let released = false
@@ -326,7 +326,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("a process that leaves hands its lease to one who waits elsewhere, at once", (world) =>
+  scenario("a process that leaves frees its lease for a follower elsewhere, at once", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({}, remote)
       const b = yield* world.cache({}, remote)
@@ -357,7 +357,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("a caller who is interrupted before its first step hurts nobody", (world) =>
+  scenario("a caller that is interrupted before its first step affects nobody", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const origin = new Origin()
@@ -369,7 +369,7 @@ describe("leaving", () => {
   )
 
   for (const [kind, wrap] of kinds) {
-    scenario(`a caller who is interrupted between any two of its steps leaves nothing, over ${kind}`, (world) =>
+    scenario(`a caller that is interrupted between any two of its steps leaves nothing, over ${kind}`, (world) =>
       Effect.gen(function* () {
         for (let steps = 0; steps < 120; steps++) {
           const { cache } = yield* world.cache({}, wrap)
@@ -521,7 +521,7 @@ describe("failing together", () => {
     )
   }
 
-  scenario("a fetcher that interrupts itself is run once, not once for each who waits", (world) =>
+  scenario("a fetcher that interrupts itself runs once, not once for each waiter", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const origin = new Origin()
@@ -542,7 +542,7 @@ describe("failing together", () => {
     })
   )
 
-  scenario("a caller's own interruption does not reach those who wait with it", (world) =>
+  scenario("a caller's own interruption does not reach the other waiters", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const origin = new Origin()
@@ -670,7 +670,7 @@ describe("in a fetcher's context", () => {
   )
 })
 
-describe("what a thousand cost the adapter", () => {
+describe("the cost of a thousand callers for the adapter", () => {
   scenario("a load that fails, then a load that succeeds", (world) =>
     Effect.gen(function* () {
       const recorded = new Recorded(MemoryAdapter.make())

@@ -16,7 +16,7 @@ const polled = (adapter: Adapter): Adapter => withoutWatch(remote(adapter))
 const lifetime = { fresh: 60_000, stale: 0 }
 
 describe("with a push", () => {
-  scenario("250 callers cost one subscription and three askings, however long the load takes", (world) =>
+  scenario("250 callers cost one subscription and three requests, however long the load takes", (world) =>
     Effect.gen(function* () {
       const leader = yield* world.cache({ leaseTtl: 300 }, remote)
       const { cache, process } = yield* world.cache({ leaseTtl: 300, waitMax: "1 hour" }, remote)
@@ -198,7 +198,7 @@ describe("a push that goes wrong", () => {
     })
   )
 
-  scenario("it dies (a bug of the adapter): the callers are told, and nothing is left", (world) =>
+  scenario("it dies (a bug of the adapter): the callers fail with it, and nothing is left", (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 3000)
       for (const watch of [() => Effect.die("bug"), () => Effect.succeed(Effect.die("bug"))]) {
@@ -237,7 +237,7 @@ describe("without a push", () => {
   ]
 
   for (const [name, waitStrategy, expected] of strategies) {
-    scenario(`${name} paces the asking, and no sleep goes beyond the end of the lease`, (world) =>
+    scenario(`${name} paces the polling, and no sleep goes beyond the end of the lease`, (world) =>
       Effect.gen(function* () {
         let now = 0
         yield* world.crash("k", 1000)
@@ -301,7 +301,7 @@ describe("without a push", () => {
     )
   }
 
-  scenario("a strategy that throws is told to its callers, and nothing is left", (world) =>
+  scenario("a strategy that throws fails its callers, and nothing is left", (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 60_000)
       for (const waitStrategy of [
@@ -356,7 +356,7 @@ describe("without a push", () => {
     })
   )
 
-  scenario("those who wait for an undecodable value's refresh do not ask without end", (world) =>
+  scenario("waiters for an undecodable value's refresh do not ask without end", (world) =>
     Effect.gen(function* () {
       yield* world.store.put("k", { value: bytesOf("junk"), lifetime })
       const a = yield* world.cache({}, polled)
@@ -372,7 +372,7 @@ describe("without a push", () => {
   )
 })
 
-describe("what a strategy is told", () => {
+describe("the context of a strategy", () => {
   scenario("key, attempt, waited, lastDelay, leaseEndsIn, waitStep, watching, random", (world) =>
     Effect.gen(function* () {
       const told: Array<WaitStrategy.WaitContext> = []

@@ -117,7 +117,7 @@ describe("the lease", () => {
     })
   )
 
-  scenario("a renewal with a bug of the adapter (a defect) is told, and the load goes on", (world) =>
+  scenario("a renewal with a bug of the adapter (a defect) is reported, and the load goes on", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(adapter, { renew: ["throw"] }))
       const caller = yield* begin(Effect.exit(cache.getOrSet("k", new Origin().gives(250))))
@@ -138,7 +138,7 @@ describe("the lease", () => {
 })
 
 describe("a lost lease", () => {
-  scenario("is known at the next renewal: callers who come then load anew, and it is counted at once", (world) =>
+  scenario("is known at the next renewal: callers that arrive then load anew, and it is counted at once", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({ leaseTtl: 300 }, remote)
       const b = yield* world.cache({}, remote)
@@ -161,7 +161,7 @@ describe("a lost lease", () => {
     })
   )
 
-  scenario("that only the fill reveals is no answer for callers who came after the last sign of it", (world) =>
+  scenario("that only the fill reveals is no answer for callers that came after the last renewal", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({ leaseTtl: 30_000 }, remote)
       const b = yield* world.cache({}, remote)
@@ -373,7 +373,7 @@ describe("a fill that fails", () => {
     )
   }
 
-  scenario("once is tried once more, beside the callers, for those who wait elsewhere", (world) =>
+  scenario("once is tried once more, beside the callers, for followers elsewhere", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({}, (adapter) => faulty(remote(adapter), { fill: ["fail", Effect.sleep(50)] }))
       const b = yield* world.cache({}, remote)
@@ -409,7 +409,7 @@ describe("a fill that fails", () => {
     })
   )
 
-  scenario("and an abandon that fails too: both are told, the value is answered", (world) =>
+  scenario("and an abandon that fails too: both are reported, and the value is answered", (world) =>
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache } = yield* world.cache({ hooks }, (adapter) =>
@@ -422,7 +422,7 @@ describe("a fill that fails", () => {
   )
 })
 
-describe("what is not to be cached", () => {
+describe("values that are not to be cached", () => {
   scenario("shouldCache false: everyone has the value, the lease is free at once, no cooldown", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache<string>({ shouldCache: (value) => value !== "v1" })
@@ -527,7 +527,7 @@ describe("what is not to be cached", () => {
     ["a cacheTtl function that gives nonsense", { cacheTtl: () => -1 }],
     ["a cacheTtl function that gives NaN", { cacheTtl: () => Number.NaN }]
   ] as const) {
-    scenario(`${what} that throws loses no value, blocks no key, and is told`, (world) =>
+    scenario(`${what} that throws loses no value, blocks no key, and is reported`, (world) =>
       Effect.gen(function* () {
         const { told, hooks } = listen()
         const { cache } = yield* world.cache<string>({ ...options, hooks })
@@ -580,7 +580,7 @@ describe("a value that cannot be written", () => {
     })
   )
 
-  scenario("because it is over the limit is told so, and never sent", (world) =>
+  scenario("because it is over the limit is reported so, and never sent", (world) =>
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache, process } = yield* world.cache<string>({ hooks }, (adapter) => ({
@@ -740,7 +740,7 @@ describe("a load that fails", () => {
     })
   )
 
-  scenario("an abandon that fails is only told: the answer stays the fetcher's own failure", (world) =>
+  scenario("an abandon that fails is only reported: the answer stays the fetcher's own failure", (world) =>
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache } = yield* world.cache({ hooks }, (adapter) => faulty(remote(adapter), { abandon: () => "fail" }))
@@ -750,7 +750,7 @@ describe("a load that fails", () => {
     })
   )
 
-  scenario("a failure that no codec can write is told without its cause", (world) =>
+  scenario("a failure that no codec can write is passed on without its cause", (world) =>
     Effect.gen(function* () {
       const failureCodec: Codec.SyncCodec<any> = {
         name: "sulky",
@@ -767,7 +767,7 @@ describe("a load that fails", () => {
     })
   )
 
-  scenario("a failure too big for the store is told without its cause", (world) =>
+  scenario("a failure too large for the store is passed on without its cause", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({}, remote)
       yield* Effect.exit(cache.getOrSet("k", () => Effect.fail(new Error("x".repeat(100_000)))))
@@ -829,7 +829,7 @@ describe("the clock", () => {
   )
 })
 
-describe("what is told", () => {
+describe("errors that fail no caller", () => {
   scenario("onError is called beside the call: it neither delays nor fails it", (world) =>
     Effect.gen(function* () {
       for (const onError of [
@@ -867,7 +867,7 @@ describe("what is told", () => {
 })
 
 describe("the hard time-out of a fetcher", () => {
-  scenario("ends the load for all who wait, interrupts the fetcher, and begins a cooldown", (world) =>
+  scenario("ends the load for all waiters, interrupts the fetcher, and begins a cooldown", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({ fetchTimeout: { hard: 500 } }, remote)
       const origin = new Origin()
@@ -885,7 +885,7 @@ describe("the hard time-out of a fetcher", () => {
     })
   )
 
-  scenario("is told to followers elsewhere as what it is", (world) =>
+  scenario("reaches followers elsewhere as FETCH_TIMEOUT", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({ fetchTimeout: { hard: 500 }, cooldown: 1000 }, remote)
       const b = yield* world.cache({ cooldown: 1000 }, remote)
@@ -1021,7 +1021,7 @@ describe("a fetcher that says unchanged", () => {
     })
   )
 
-  scenario("with a fill that fails is answered, and told uncached", (world) =>
+  scenario("with a fill that fails is answered, as uncached", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 60_000 }, (adapter) =>
         faulty(remote(adapter), { fill: () => "reject" })

@@ -173,7 +173,7 @@ describe("a leader that dies", () => {
 })
 
 describe("acquire fails", () => {
-  scenario("once: it is asked again by the same owner, and nobody notices", (world) =>
+  scenario("once: the same owner asks again, and no caller notices", (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["fail"] }))
       const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("v"))
@@ -254,7 +254,7 @@ describe("acquire fails", () => {
     })
   )
 
-  scenario('onAdapterError "fetch": one load per process, uncached, and onError hears of it', (world) =>
+  scenario('onAdapterError "fetch": one load per process, uncached, and onError gets the failure', (world) =>
     Effect.gen(function* () {
       const { told, hooks } = listen()
       const { cache, process } = yield* world.cache({ onAdapterError: "fetch", hooks }, (adapter) =>
@@ -357,7 +357,7 @@ describe("a store that hangs", () => {
   )
 
   scenario(
-    "in acquire: who leaves is gone at once, and the next one begins anew",
+    "in acquire: a caller that leaves ends at once, and the next one begins anew",
     (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["hang"] }))
@@ -460,7 +460,7 @@ describe("a failing origin, across processes", () => {
     })
   )
 
-  scenario("a defect is told elsewhere as LOAD_COOLING, without what it was", (world) =>
+  scenario("a defect reaches other processes as LOAD_COOLING, without its cause", (world) =>
     Effect.gen(function* () {
       const a = yield* world.cache({ cooldown: 500 }, remote)
       const b = yield* world.cache({ cooldown: 500 }, remote)
@@ -581,7 +581,7 @@ describe("a key that cools down", () => {
     })
   )
 
-  scenario("one who waits for the cooldown is woken by nobody, but leaves when it likes", (world) =>
+  scenario("a waiter for the cooldown is not woken, but may leave at any time", (world) =>
     Effect.gen(function* () {
       const { cache, origin } = yield* failed(world)
       const caller = yield* begin(cache.getOrSet("k", origin.gives()))
@@ -631,11 +631,11 @@ describe("a key that cools down", () => {
   )
 })
 
-describe("what is stored and does not decode", () => {
+describe("stored bytes that do not decode", () => {
   const spoil = (world: World, fresh = 100_000, stale = 0) =>
     world.store.put("k", { value: bytesOf("not an envelope"), lifetime: { fresh, stale } })
 
-  scenario("is a miss: counted, told once, loaded anew and overwritten", (world) =>
+  scenario("is a miss: counted, logged once, loaded anew and overwritten", (world) =>
     Effect.gen(function* () {
       yield* spoil(world)
       const { cache, process } = yield* world.cache({}, remote)
@@ -718,7 +718,7 @@ describe("what is stored and does not decode", () => {
     })
   )
 
-  scenario("as the cause of a cooldown is told as LOAD_COOLING", (world) =>
+  scenario("as the cause of a cooldown becomes LOAD_COOLING", (world) =>
     Effect.gen(function* () {
       const token = yield* world.crash("k", 1000)
       yield* world.store.abandon("k", { token, cooldown: 1000, cause: bytesOf("junk") })

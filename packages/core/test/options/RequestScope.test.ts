@@ -271,7 +271,7 @@ describe("on Workers, one request never settles a promise of another", () => {
   )
 
   scenario(
-    "a flight that falls silent is given up after its lease, and another request takes over",
+    "a flight without heartbeats is given up after its lease, and another request takes over",
     (world) =>
       Effect.gen(function* () {
         yield* onWorkers
