@@ -25,7 +25,7 @@ it("keeps older results of the same machine and versions, and drops the rest", (
   expect(names(merge(undefined, archive("24", "b")))).toEqual(["b"])
 })
 
-it("takes what only one of the two used for no difference, and forgets no server", () => {
+it("ignores a version that only one of the two used, and forgets no server", () => {
   const older = { ...archive("24", "a"), servers: { Redis: "Redis 7" }, versions: { effect: "effect 4" } }
   const newer = { ...archive("24", "b"), servers: { S3: "moto 5" }, versions: { effect: "effect 4", memjs: "memjs 1" } }
   const merged = merge(older, newer)

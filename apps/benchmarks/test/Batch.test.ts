@@ -6,7 +6,7 @@ const work = async (n: number): Promise<void> => {
   while (process.cpuUsage().user < end);
 }
 
-it("tells the time of the thread however short the work is", async () => {
+it("measures the time of the thread, however short the work is", async () => {
   for (let i = 0; i < 20; i++) {
     const { cpu, time } = await spent(() => work(100))
     expect(cpu).toBeGreaterThan(0)

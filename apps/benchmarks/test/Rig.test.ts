@@ -45,7 +45,7 @@ it("compares figures of the same round, so that a slow machine slows both", asyn
   expect(targets[0]!.met).toBe(true)
 })
 
-it("has no row for one that answers wrongly, says why, and goes on with the rest", async () => {
+it("has no row for a contender that answers wrongly, gives the reason, and goes on with the rest", async () => {
   const made = suite([
     contender("theirs", () => {
       check("something else", "key", "theirs")

@@ -75,7 +75,7 @@ describe("outdated results", () => {
     expect(Table.outdated({ known: whole }, ["known"]).filter((line) => line.includes("another kit"))).toEqual([])
   })
 
-  it("finds nothing in what is committed", () => {
+  it("finds nothing in the committed files", () => {
     expect(Table.outdated(Capabilities.read(), names)).toEqual([])
   })
 })

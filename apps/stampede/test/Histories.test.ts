@@ -111,7 +111,7 @@ for (const [name, url, missing] of stores) {
       ["plain", false],
       ["with near tiers", true]
     ] as const) {
-      it(`${kind}: nothing older than what is known is read, and no caller waits for ever`, async () => {
+      it(`${kind}: no caller reads a value older than one that it knows, and none waits for ever`, async () => {
         const seed = 1 + Math.floor(Math.random() * 100_000)
         const { left, parts } = await history(name, url, near, seed)
         expect(parts.flatMap(({ wrong }) => wrong)).toEqual([])

@@ -172,7 +172,7 @@ for (const { after, atMost, commands, pushes, seesExits, start, store, title, un
       })
     }
 
-    it("says what it runs on, without user and password, and leaves nothing behind", async () => {
+    it("names its server, without user and password, and leaves nothing behind", async () => {
       const outcome = await check("--callers", "1", "--load", "10ms")
       expect(outcome.store).toMatch(title)
       expect(outcome.store).not.toMatch(/@|secret/)

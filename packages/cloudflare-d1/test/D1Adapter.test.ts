@@ -106,7 +106,7 @@ describe("keys and values", () => {
 })
 
 describe("integers", () => {
-  it("never pass what SQLite and JavaScript can tell: the longest lifetimes do not end", async () => {
+  it("never exceed the integers of SQLite and JavaScript: the longest lifetimes do not end", async () => {
     const { adapter } = await open("endless")
     for (const [at, fresh] of [Infinity, 1e300, Number.MAX_SAFE_INTEGER, 2 ** 63].entries()) {
       for (const stale of [0, 5, Infinity, 1e300]) {
@@ -154,7 +154,7 @@ describe("a token", () => {
   })
 })
 
-describe("what calls cost", () => {
+describe("the cost of calls", () => {
   // The first writes of an isolate carry no page of the sweep along, where it begins to count at 0.
   beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0))
   afterEach(() => void vi.restoreAllMocks())
@@ -198,7 +198,7 @@ describe("what calls cost", () => {
     expect(spent()).toMatchObject({ requests: 1, statements: 2, written: 0 })
   })
 
-  it("who expects a hit and finds another's lease or a cooldown is told by the same request", async () => {
+  it("a caller that expects a hit and finds another's lease or a cooldown gets it by the same request", async () => {
     const { adapter, database, spent } = await open("told")
     const other = D1Adapter.make({ database: { ...database }, table: "told" })
     for (const key of ["led", "cooling"]) {
@@ -215,7 +215,7 @@ describe("what calls cost", () => {
     expect(spent()).toEqual({ requests: 2, statements: 2, read: 2, written: 0 })
   })
 
-  it("who follows or is cooled writes nothing", async () => {
+  it("a follower, or a caller in a cooldown, writes nothing", async () => {
     const { adapter, spent } = await open("follows")
     const { token } = await lead(adapter, "k")
     spent()

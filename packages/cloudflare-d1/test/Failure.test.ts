@@ -30,7 +30,7 @@ describe("a failure", () => {
     expect(failures.of("read", "k", new TypeError("fetch failed")).retryable).toBe(true)
   })
 
-  it("tells what to do about a table that is missing", () => {
+  it("names the remedy for a missing table", () => {
     const error = failure("D1_ERROR: no such table: cache_locking: SQLITE_ERROR")
     expect(error.reason).toBe("Rejected")
     expect(error.message).toMatch(/no such table: cache_locking.*D1Adapter\.migration or D1Adapter\.setup/)
@@ -38,7 +38,7 @@ describe("a failure", () => {
     expect(isMissingTable("no such table")).toBe(false)
   })
 
-  it("shows neither a value nor what hangs on what was thrown", () => {
+  it("shows neither a value nor the properties of the thrown error", () => {
     const thrown = Object.assign(new Error("D1_TYPE_ERROR: Type 'object' not supported for value 'a secret'"), {
       cause: new Error("a secret"),
       params: ["a secret"]
@@ -49,7 +49,7 @@ describe("a failure", () => {
     expect(`${all} ${error.stack} ${(error.cause as Error).stack}`).not.toContain("secret")
   })
 
-  it("has words for what has none", () => {
+  it("has a message for an error without one", () => {
     expect(failures.of("read", "k", undefined).message).toBe("D1 did not answer")
     expect(failure("").message).toBe("D1 did not answer")
   })

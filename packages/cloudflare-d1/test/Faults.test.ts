@@ -48,7 +48,7 @@ suiteUnderFaults({
   }
 })
 
-it("what was sent while it was silent grants nothing twice", async () => {
+it("requests sent during a silence grant nothing twice", async () => {
   await answered(adapter.read("k"))
   proxy.blackhole()
   const operations = ["acquire", "read", "delete", "acquireMany"]

@@ -43,12 +43,12 @@ describe("options", () => {
     for (const [options, option] of bad) expect(refusalOf(make(options)).option).toBe(option)
   })
 
-  it("say what a binding is, and never what one holds", () => {
+  it("describe a binding, and never its contents", () => {
     expect(make({ database: { key: "a secret" } })).toThrow(/database is an object; accepted: a D1 binding \(env\.DB\)/)
     expect(refusalOf(make({ database: { key: "a secret" } })).option).toBe("database")
   })
 
-  it("are checked by what needs only a place, too", () => {
+  it("are also checked by the functions that need only a table", () => {
     expect(() => D1Adapter.setup({ database, table: "sqlite_x" })).toThrow(InvalidOption)
     expect(() => D1Adapter.collect({ database: {} as D1Adapter.Database })).toThrow(InvalidOption)
     expect(() => D1Adapter.migration("")).toThrow(InvalidOption)
@@ -80,7 +80,7 @@ describe("layers", () => {
     expect(await run(Effect.provide(use, D1Adapter.layer({ database })))).toEqual(["cloudflare-d1", true])
   })
 
-  it("tell of bad configuration as a typed failure", async () => {
+  it("report bad configuration as a typed failure", async () => {
     const layer = D1Adapter.layerConfig({ database }, { table: Config.String("TABLE") })
     const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ TABLE: "sqlite_x" }))
     const error = await run(Effect.flip(Effect.scoped(Layer.build(Layer.provide(layer, provider)))))

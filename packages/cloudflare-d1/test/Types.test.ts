@@ -10,7 +10,7 @@ it("a Worker's binding is a database, and so is miniflare's", () => {
   expectTypeOf<typeof D1Adapter.make>().parameter(0).toHaveProperty("database")
 })
 
-it("what lacks batch or prepare is none", () => {
+it("an object without batch or prepare is no binding", () => {
   expectTypeOf<Pick<D1DatabaseSession, "prepare">>().not.toExtend<D1Adapter.Database>()
   expectTypeOf<string>().not.toExtend<D1Adapter.Database>()
 })

@@ -59,7 +59,7 @@ describe("setup", () => {
     expect(results.length).toBe(200)
   })
 
-  it("leaves what is there alone", async () => {
+  it("leaves an existing table alone", async () => {
     const { adapter, database, table } = await created("kept")
     await put(adapter, "k", text("v"))
     await run(D1Adapter.setup({ database, table }))
@@ -102,7 +102,7 @@ describe("setup", () => {
     expect(await run(D1Adapter.make({ database: backend.database(), table: "'" }).delete("k"))).toBe(true)
   })
 
-  it("is asked for by the verb that misses the table, or done by it", async () => {
+  it("is named by the verb that misses the table, or done by it", async () => {
     const database = backend.database()
     const error = await failureOf(D1Adapter.make({ database, table: "absent" }).acquire("k", ask("me")))
     expect(error).toMatchObject({ reason: "Rejected", operation: "acquire", key: "k" })
@@ -117,7 +117,7 @@ describe("setup", () => {
   })
 })
 
-describe("what is over", () => {
+describe("expired rows", () => {
   const fill = (table: string, count: number, expiresIn: number, start = 0) =>
     backend
       .database()

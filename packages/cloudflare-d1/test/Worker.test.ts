@@ -134,7 +134,7 @@ describe("two Workers over one D1", () => {
     await expect.poll(async () => (await ask("two")).value, { interval: 100 }).toBe("load 2")
   })
 
-  it('begin nothing behind an answer without "waitUntil": who leads waits for its load', async () => {
+  it('begin nothing after an answer without "waitUntil": the leader waits for its load', async () => {
     const ask = async () => JSON.parse(await get("one", "/stale?key=cut&cut=yes"))
     expect(await ask()).toEqual({ value: "load 1", cache: "MISS-LEADER" })
     await new Promise((resolve) => setTimeout(resolve, 20))

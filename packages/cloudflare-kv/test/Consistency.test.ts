@@ -15,7 +15,7 @@ let time = 0
 const tempo = { lag: 60_000, kept: 60_000, now: () => time }
 const words = new TextDecoder()
 
-it("the places are as slow as they say: a key of one's own serves what was", async () => {
+it("the places are as slow as they say: a key of one's own serves the old value", async () => {
   const random = randomOf(1)
   const [here, there] = placesOf(backend.namespace(), 2, { ...tempo, random })
   const wordsAt = async (place: typeof here) => {

@@ -24,7 +24,7 @@ describe("a failure", () => {
     }
   })
 
-  it("shows nothing that hangs on what was thrown, and has words for what has none", () => {
+  it("shows no property of the thrown error, and has a message for an error without one", () => {
     const error = failures.of("put", "k", Object.assign(new Error("KV PUT failed: 500"), { value: "a secret" }))
     expect(JSON.stringify([error, error.cause, { ...(error.cause as object) }])).not.toContain("secret")
     expect(failures.of("read", "k", undefined).message).toBe("KV did not answer")

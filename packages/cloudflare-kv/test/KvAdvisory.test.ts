@@ -53,7 +53,7 @@ describe("within an isolate", () => {
     expect(request().cache.protection).toBe("isolate")
   })
 
-  it("a delete voids a load that is under way, and what was deleted does not come back, however late KV shows it", async () => {
+  it("a delete voids a load that is under way, and the deleted value does not come back, however late KV shows it", async () => {
     const [place] = placesOf(backend.namespace(), 1, { lag: 0, kept: 10_000, random: randomOf(1), now: () => 0 })
     const { cache, load } = isolate("gone:", place)
     await cache.getOrSet("k", load)
@@ -66,7 +66,7 @@ describe("within an isolate", () => {
     expect(await cache.get("k")).toBe(undefined)
   })
 
-  it("what it wrote it finds, though KV still shows that there is nothing", async () => {
+  it("finds its own writes although KV still shows nothing", async () => {
     const [here, there] = placesOf(backend.namespace(), 2, {
       lag: 60_000,
       kept: 60_000,
@@ -80,7 +80,7 @@ describe("within an isolate", () => {
     expect(loads()).toBe(1)
   })
 
-  it("remembers what it wrote up to 64 KiB: what is larger is asked for", async () => {
+  it("remembers its writes of up to 64 KiB, and reads larger ones from KV", async () => {
     const { cache, spent } = isolate("bound:")
     await cache.set("small", "x".repeat(60_000))
     await cache.set("large", "x".repeat(70_000))

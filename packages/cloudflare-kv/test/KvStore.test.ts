@@ -40,7 +40,7 @@ describe("a store of values", () => {
     }
   })
 
-  it("keeps 25 MiB, and KV's refusal of more is told", async () => {
+  it("keeps 25 MiB, and reports KV's refusal of more", async () => {
     const store = KvStore.make({ namespace: backend.namespace(), prefix: "large:", commandTimeout: "30 seconds" })
     const largest = new Uint8Array(KvStore.valueBytes).fill(7)
     await run(store.set("largest", largest, minute))
@@ -49,7 +49,7 @@ describe("a store of values", () => {
     expect(error).toMatchObject({ reason: "Rejected", adapter: "cloudflare-kv" })
   })
 
-  it("lives as long as it is told, never shorter: whole seconds, 60 at least, the exact time beside it", async () => {
+  it("lives as long as given, never shorter: whole seconds, 60 at least, the exact time beside it", async () => {
     const { namespace, puts } = metered(backend.namespace())
     const store = KvStore.make({ namespace, prefix: "ttl:" })
     const ttls = [Infinity, 1e15, 90_000.5, 60_000, 59_999, 40]
@@ -103,7 +103,7 @@ describe("with leases in D1", () => {
     return { ...kv, adapter: KvAdapter.make({ namespace: kv.namespace, prefix, leases, ...more }) }
   }
 
-  it("a hit reads KV once, a load writes it once, and who follows asks it nothing", async () => {
+  it("a hit reads KV once, a load writes it once, and a follower sends it nothing", async () => {
     const { adapter, spent } = open("cost:")
     const { token } = await lead(adapter, "k")
     expect(await tagOf(adapter, "k")).toBe("Follower")
@@ -124,7 +124,7 @@ describe("with leases in D1", () => {
     expect(spent()).toEqual([])
   })
 
-  it("costs KV and D1 what the README says", async () => {
+  it("costs in KV and D1 are those of the README", async () => {
     const kv = metered(backend.namespace())
     const d1 = meteredLeases(backend.database())
     // The first writes of an isolate carry no page of D1's sweep along, where it begins to count at 0.
@@ -160,7 +160,7 @@ describe("with leases in D1", () => {
     expect(costs(), "delete").toEqual(["", 1, 2, 1])
   })
 
-  it("a name is used once: what two loads wrote never meets", async () => {
+  it("a name is used once: the values of two loads never meet", async () => {
     const { adapter, puts } = open("names:")
     for (const at of [1, 2, 3]) await put(adapter, "k", value(at), lives)
     expect(new Set(puts.map(({ name }) => name)).size).toBe(3)
@@ -168,7 +168,7 @@ describe("with leases in D1", () => {
     expect((await hitOf(adapter, "k")).value).toEqual(value(3))
   })
 
-  it("versions that were overtaken go when their time is over, or at once where they are told to", async () => {
+  it("replaced versions expire, or are removed at once with the option", async () => {
     const kept = open("kept:")
     const removed = open("removed:", { remove: true })
     for (const { adapter } of [kept, removed]) {
@@ -183,7 +183,7 @@ describe("with leases in D1", () => {
     expect(await namesIn("removed:")).toEqual([])
   })
 
-  it("small values stay with the leases, where they are told to", async () => {
+  it("small values stay with the leases, with the option", async () => {
     const { adapter, spent } = open("inline:", { inlineBytes: 8 })
     await put(adapter, "small", text("12345678"), lives)
     expect((await hitOf(adapter, "small")).value).toEqual(text("12345678"))
@@ -202,7 +202,7 @@ describe("with leases in D1", () => {
     expect(found.filter(({ _tag }) => _tag === "Follower").length).toBe(9)
   })
 
-  it("a KV that fails is told as the adapter's failure, and loses no lease", async () => {
+  it("a KV that fails is the adapter's failure, and loses no lease", async () => {
     const kv = metered(backend.namespace())
     let failing = true
     const namespace: KvStore.Namespace = {

@@ -42,7 +42,7 @@ describe("options", () => {
     expectRefused(() => KvAdvisory.createCache({ namespace, cacheTtl: "soon" } as never), "cacheTtl")
   })
 
-  it("say what a binding is, and never what one holds", () => {
+  it("describe a binding, and never its contents", () => {
     try {
       KvStore.make({ namespace: { secret: "hunter2" } as never })
       expect.unreachable()
@@ -104,7 +104,7 @@ describe("layers", () => {
     ])
   })
 
-  it("tell of bad configuration as a typed failure", async () => {
+  it("report bad configuration as a typed failure", async () => {
     const layer = KvAdapter.layerConfig({ namespace, leases }, { prefix: Config.String("PREFIX") })
     const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ PREFIX: "x".repeat(300) }))
     const error = await run(Effect.flip(Effect.scoped(Layer.build(Layer.provide(layer, provider)))))

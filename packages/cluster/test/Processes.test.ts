@@ -164,7 +164,7 @@ describe("a primary that is busy or gone", () => {
     expect(performance.now() - exited).toBeLessThan(2_000)
   })
 
-  it("missing: the failure says what to do", async () => {
+  it("missing: the failure names the remedy", async () => {
     const silent = { send: () => true, on: () => {}, off: () => {} }
     const adapter = ClusterAdapter.make({ port: silent, commandTimeout: 100 })
     const failure = await failureOf(adapter.read("a"))

@@ -347,7 +347,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       expect(await two.get("k")).toBe("new")
     })
 
-    it("a load never undoes what is written or removed meanwhile, by whatever call", async () => {
+    it("a load never undoes a write or a removal meanwhile, by any call", async () => {
       const { one, two } = openCaches<any>()
       const ways: Record<string, (key: string) => Promise<unknown>> = {
         set: (key) => two.set(key, "newer"),

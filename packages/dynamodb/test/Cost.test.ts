@@ -91,7 +91,7 @@ await overTable(table, (server) => {
     expect(filled.units).toEqual([["UpdateItem", 10]])
   })
 
-  it("the first write of a client that has read nothing yet is a read more, once, to know what time it is", async () => {
+  it("the first write of a client that has read nothing yet costs one read more, once, to learn the time", async () => {
     const put = (key: string) => adapter.put(key, { value: sized(10), lifetime: long })
     expect((await costOf(put("k"))).sent).toEqual(["GETITEM", "PUTITEM"])
     expect((await costOf(put("k"))).sent).toEqual(["PUTITEM"])
@@ -105,7 +105,7 @@ await overTable(table, (server) => {
     expect(followed.units).toEqual([["GetItem", 1]])
   })
 
-  it("whatever changes a key is one write", async () => {
+  it("every change of a key is one write", async () => {
     const { token } = await lead(adapter, "k")
     const one = async (verb: Effect.Effect<unknown, unknown>) => {
       const { sent, units } = await costOf(verb)
@@ -122,7 +122,7 @@ await overTable(table, (server) => {
     expect(await one(adapter.abandon("k", { token: again.token }))).toEqual([["DeleteItem", 1]])
   })
 
-  it("beside a large value every write costs what the value does, though its bytes do not travel", async () => {
+  it("beside a large value every write costs as much as the value, although its bytes do not travel", async () => {
     await run(adapter.put("k", { value: sized(100_000), lifetime: long }))
     const leading = await costOf(adapter.acquire("k", ask("me", { force: true })))
     expect(leading.units).toEqual([
@@ -154,7 +154,7 @@ await overTable(table, (server) => {
     expect(await costOf(adapter.abandon("k", { token }))).toMatchObject({ answer: true })
   })
 
-  it("many keys are read in batches of a hundred, and only what is no hit is asked for singly", async () => {
+  it("many keys are read in batches of a hundred, and only misses get single requests", async () => {
     const keys = Array.from({ length: 150 }, (_, index) => `k${index}`)
     await run(
       Effect.forEach(keys.slice(0, 140), (key) => adapter.put(key, { value: sized(100), lifetime: long }), {

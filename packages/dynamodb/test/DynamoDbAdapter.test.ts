@@ -46,7 +46,7 @@ describe("options", () => {
     expect(bad({ client: idle, leases: {} })).toMatchObject({ option: "leases" })
   })
 
-  it("want a client, and do not show what was given for one", () => {
+  it("require a client, and do not show the given value", () => {
     const config = { credentials: { secretAccessKey: "a secret" } }
     for (const client of [undefined, null, "a secret", config, { send: () => {}, config: { serviceId: "S3" } }]) {
       expect(bad({ client })).toMatchObject({ option: "client" })
@@ -119,7 +119,7 @@ await overTable(table, (server) => {
     return got.Item
   }
 
-  it("keeps keys apart, whatever is in them", async () => {
+  it("keeps keys apart, whatever their characters", async () => {
     const keys = [
       "'\"`",
       "a\u0000b",
@@ -150,7 +150,7 @@ await overTable(table, (server) => {
     expect(await run(adapter.deleteMany!(keys))).toBe(keys.length)
   })
 
-  it("refuses what is too long, before anything is sent", async () => {
+  it("refuses keys and values that are too long, before anything is sent", async () => {
     const nowhere = DynamoDbAdapter.make({ client: idle, prefix })
     for (const key of ["k".repeat(2048 - 36), "漢".repeat(671), "🙂\ud800"]) {
       expect(await failureOf(nowhere.acquire(key, ask("me")))).toMatchObject({ reason: "Rejected", key })
@@ -202,7 +202,7 @@ await overTable(table, (server) => {
     expect(hit(many!).value.bytes).toEqual(bytes)
   })
 
-  it("treats what expired as gone, though the item is there", async () => {
+  it("treats an expired value as gone, although the item is there", async () => {
     await put(adapter, "k", value(1), lifetime(1))
     await sleep(5)
     expect(await itemOf("k")).toBeDefined()
@@ -225,7 +225,7 @@ await overTable(table, (server) => {
     expect(await itemOf("k")).toBeUndefined()
   })
 
-  it("tells DynamoDB when to collect, to the second after, and not to when there is no end", async () => {
+  it("gives DynamoDB the time to collect, to the second after, and none when there is no end", async () => {
     const expires = async (key: string) => Number((await itemOf(key))!["expiresAt"]!.N) * 1000 - Date.now()
     await put(adapter, "k", value(1), lifetime(minute, minute))
     expect(await expires("k")).toBeGreaterThan(2 * minute - 1_000)
@@ -261,7 +261,7 @@ await overTable(table, (server) => {
     expect(await itemOf("k")).toBeUndefined()
   })
 
-  it("takes what is none of its items for nothing, and replaces it", async () => {
+  it("treats a foreign item as absent, and replaces it", async () => {
     const client = clientOf(url())
     for (const [key, item] of Object.entries({
       foreign: { data: { S: "x" } },
@@ -315,7 +315,7 @@ await overTable(table, (server) => {
     expect(await tagOf(adapter, "k", "me")).toBe("Hit")
   })
 
-  it("asks again for what a batch left unread", async () => {
+  it("asks again for items that a batch left unread", async () => {
     const client = clientOf(url())
     let sent = 0
     client.middlewareStack.add(
@@ -357,7 +357,7 @@ await overTable(table, (server) => {
     expect(error).toMatchObject({ reason: "Unavailable", operation: "acquireMany" })
   })
 
-  it("tells who repeats a fill whose reply was lost that it was held", async () => {
+  it("answers true when a fill whose reply was lost is repeated by the SDK", async () => {
     const proxy = await proxyOf(server)
     const shaky = DynamoDbAdapter.make({ client: clientOf(proxy.url()), table, prefix, commandTimeout })
     for (let round = 0; round < 5; round++) {
@@ -372,7 +372,7 @@ await overTable(table, (server) => {
     }
   })
 
-  it("tells of a table that is not there what to do, and shows no secret", async () => {
+  it("names the remedy for a missing table, and shows no secret", async () => {
     const client = clientOf(url())
     const lost = DynamoDbAdapter.make({ client, table: "nowhere", prefix })
     for (const verb of [

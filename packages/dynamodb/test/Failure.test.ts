@@ -37,7 +37,7 @@ describe("Failure", () => {
     expect(reasonOf(thrown(name, status))).toBe("Rejected")
   })
 
-  it("of a client that was told no place to go to will not pass: by the SDK's own words", async () => {
+  it("of a client without a region is permanent: by the SDK's own words", async () => {
     const credentials = { accessKeyId: "a", secretAccessKey: "hidden" }
     for (const config of [
       { endpoint: "not a url", region: "local" },
@@ -58,7 +58,7 @@ describe("Failure", () => {
     expect(Object.keys(failure.cause as object).sort()).toEqual(["code"])
   })
 
-  it("has words for what has none", () => {
+  it("has a message for an error without one", () => {
     const wordsOf = (error: unknown) => Failure.failuresOf("t").of("fill", "k", error).message
     expect(wordsOf(Object.assign(new Error(""), { code: "ECONNREFUSED" }))).toBe("ECONNREFUSED")
     expect(wordsOf(new Error(""))).toBe("the request failed")
@@ -66,7 +66,7 @@ describe("Failure", () => {
     expect(wordsOf(thrown("ResourceNotFoundException", 400))).toContain("there is no table t")
   })
 
-  it("knows a broken condition, with and without what is there", () => {
+  it("recognises a failed condition, with and without an item", () => {
     const Item = { rev: { S: "1" } }
     expect(Failure.unmet(thrown("ConditionalCheckFailedException", 400, { Item }))).toEqual({ item: Item })
     expect(Failure.unmet(thrown("ConditionalCheckFailedException", 400))).toEqual({ item: undefined })

@@ -93,7 +93,7 @@ await overTable(table, (own) => {
     expect((await hitOf(patient, "large", "me")).value.bytes).toEqual(bytes)
   })
 
-  it("answers again who asks again after a lost reply: the same lease", async () => {
+  it("gives a caller that asks again after a lost reply the same lease", async () => {
     const hasty = DynamoDbAdapter.make({ client, table, prefix: "patient", commandTimeout })
     proxy.dropReplies()
     const error = await failureOf(hasty.acquire("lost", ask("me")))
@@ -124,7 +124,7 @@ await overTable(table, (own) => {
     expect(await run(patient.abandon("back", { token }))).toBe(false)
   })
 
-  it("a killed server is told as unavailable, and found again when it is back", async () => {
+  it("a killed server is unavailable, and used again when it is back", async () => {
     await own.kill()
     await expectUnavailable(adapter, within)
     await own.restart()
@@ -161,7 +161,7 @@ await overTable(table, (own) => {
     expect(await tagOf(slow, "k", "me")).toBe("Hit")
   })
 
-  it("throttling that lasts is told, in time, as what may pass", async () => {
+  it("throttling that lasts fails in time, as temporary", async () => {
     const client = throttled(Number.POSITIVE_INFINITY)
     await expectUnavailable(DynamoDbAdapter.make({ client, table, prefix: "throttled", commandTimeout }), within)
   })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Grant from "../src/Grant.ts"
 
 describe("Grant", () => {
-  it("makes tokens that differ, and that tell when the value beside them is gone", () => {
+  it("makes tokens that differ, and that hold the end of the value beside them", () => {
     for (const until of [0, 1, Date.now(), 9e15]) {
       expect(Grant.keptUntilOf(Grant.make(until))).toBe(until)
       expect(Grant.make(until)).not.toBe(Grant.make(until))

@@ -60,11 +60,11 @@ describe("Item", () => {
     expect(Item.decode({ ...whole, coolUntil: { N: "x" } }).entry).toMatchObject({ cooldown: undefined })
   })
 
-  it("took no less than no time, whatever the clocks said", () => {
+  it("never took less than 0, whatever the clocks showed", () => {
     expect(Item.decode({ ...whole, took: n(-5) }).entry?.kept?.took).toBe(0)
   })
 
-  it("keeps what never ends as a number, and reads it as no end", () => {
+  it("keeps an endless time as a number, and reads it as endless", () => {
     const { freshUntil, keptUntil, stale } = Item.lifetimeOf(1_000, { fresh: Number.POSITIVE_INFINITY, stale: 5 })
     expect([freshUntil, keptUntil, stale].every(Number.isSafeInteger)).toBe(true)
     const entry = Item.decode({ ...whole, freshUntil: Item.number(freshUntil), staleMs: Item.number(stale) }).entry

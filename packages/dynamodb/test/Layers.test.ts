@@ -21,7 +21,7 @@ const use = Effect.gen(function* () {
 
 const list = Effect.flatMap(ListingAdapter, (adapter) => Stream.runCollect(adapter.keys("")))
 
-it("bad options are told at once, or as a typed failure", async () => {
+it("bad options throw at once, or are a typed failure", async () => {
   expect(() => DynamoDbAdapter.layer({ client: idle, prefix: "#" })).toThrow(InvalidOption)
   const region = Config.succeed("local")
   const secret = Config.succeed(Redacted.make("hidden"))

@@ -17,7 +17,7 @@ import { clientOf, connect, proxyOf } from "./fixtures/Support.ts"
 const idle = connect("http://127.0.0.1:1", { maxAttempts: 1 })
 
 describe("definition", () => {
-  it("is what would be made, and changes nothing", () => {
+  it("returns the table that would be made, and changes nothing", () => {
     expect(DynamoDbAdapter.definition({ table: "app-cache" })).toEqual({
       table: {
         TableName: "app-cache",
@@ -75,7 +75,7 @@ await overServer(DynamoDbLocal.start({ own: true }), (server) => {
     expect((await run(adapter.read("k"))).value).toBeDefined()
   })
 
-  it("finishes what another began: a table that does not expire yet", async () => {
+  it("finishes the work of another: a table without expiry yet", async () => {
     const client = clientOf(server.url)
     await client.send(new CreateTableCommand(ours("half")))
     await run(DynamoDbAdapter.setup({ client, table: "half" }))

@@ -40,7 +40,7 @@ describe("a connection", () => {
     expect(connections()).toBe(2)
   })
 
-  it("that is closed is noticed at once by all who wait", async () => {
+  it("that is closed fails all waiting calls at once", async () => {
     const { url } = await imitate(({ connection, socket }) => {
       if (connection === 1) setTimeout(() => socket.end(), 20)
     })
@@ -51,7 +51,7 @@ describe("a connection", () => {
     expect(performance.now() - began).toBeLessThan(2_000)
   })
 
-  it("that is silent is given up, with what comes late", async () => {
+  it("that is silent is given up, with its late replies", async () => {
     let late: Request | undefined
     const { connections, url } = await imitate((request) => {
       if (request.connection === 1) late = request
@@ -66,7 +66,7 @@ describe("a connection", () => {
     expect(connections()).toBe(2)
   })
 
-  it("answers whom it is for, in whatever order", async () => {
+  it("gives each reply to its own request, in any order", async () => {
     const waiting: Array<Request> = []
     const { url } = await imitate((request) => {
       waiting.push(request)
@@ -94,7 +94,7 @@ describe("a connection", () => {
     expect((await run(open(url).read("k"))).value?.bytes).toEqual(value(7, 7, 7).bytes)
   })
 
-  it("tells refused credentials, and asks for nothing", async () => {
+  it("reports refused credentials, and sends no request", async () => {
     const asked: Array<number> = []
     const { url } = await imitate((request) => {
       asked.push(request.opcode)
@@ -109,7 +109,7 @@ describe("a connection", () => {
     await run(adapter.close!)
   })
 
-  it("gives its credentials before anything is asked", async () => {
+  it("sends its credentials before any request", async () => {
     const asked: Array<number> = []
     const { url } = await imitate((request) => {
       asked.push(request.opcode)
@@ -156,7 +156,7 @@ describe("a connection", () => {
     await expect.poll(() => [...sockets].filter(({ closed }) => !closed)).toEqual([])
   })
 
-  it("that is closed answers first whom it has to", async () => {
+  it("that is closed first answers the calls that wait", async () => {
     const { connections, url } = await imitate((request) => {
       setTimeout(() => request.socket.write(reply(request, { status: 1 })), 50)
     })
@@ -169,7 +169,7 @@ describe("a connection", () => {
     expect(connections()).toBe(2)
   })
 
-  it("that is over is not asked by those who read a version over it, and not opened again", async () => {
+  it("that has ended gets no request about a version read over it, and is not opened again", async () => {
     const { connections, url } = await imitate((request) =>
       request.socket.write(reply(request, { cas: 5n, value: record(1) }))
     )

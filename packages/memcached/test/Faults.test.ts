@@ -62,7 +62,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
   })
 
   describe("a server", () => {
-    it("that carries out late what was given up fills nothing that others lead", async () => {
+    it("that carries out an abandoned request late fills nothing that others lead", async () => {
       const { adapter } = await opened()
       const { token } = await lead(adapter, "late")
       await server.pause()
@@ -154,7 +154,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       expect(await run(adapter.fill("evicted", fill))).toBe(true)
     })
 
-    it("that is out of memory says so, and may be asked again", async () => {
+    it("that is out of memory says so, as a temporary failure", async () => {
       const full = await serverOfTest(Memcached.start({ own: true, args: ["-m", "2", "-M"] }))
       const adapter = open(full.url)
       const ballast = { value: { bytes: new Uint8Array(200_000) }, lifetime: lifetime(minute) }
@@ -222,7 +222,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       }
     })
 
-    it("that loses the reply to GET: who asks again has the same lease", async () => {
+    it("that loses the reply to GET: asked again, the caller has the same lease", async () => {
       const { adapter, proxy } = await opened()
       proxy.dropReplies(1, { after: "GET" })
       expect(await failureOf(adapter.acquire("lost", ask("me")))).toMatchObject({ reason: "Unavailable" })
@@ -232,7 +232,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       expect(await run(adapter.fill("lost", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
     })
 
-    it("that loses the reply to a fill: its value is there, and it is told apart from no other", async () => {
+    it("that loses the reply to a fill: its value is there", async () => {
       const { adapter, proxy } = await opened()
       const { token } = await lead(adapter, "filled")
       const fill = adapter.fill("filled", { token, value: value(7), lifetime: lifetime(minute) })

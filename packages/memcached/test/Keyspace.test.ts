@@ -41,7 +41,7 @@ describe("a name", () => {
 })
 
 describe("a prefix", () => {
-  it("is cache unless told otherwise", () => {
+  it("is 'cache' by default", () => {
     expect(Keyspace.prefixOf(undefined)).toBe("cache")
     expect(Keyspace.prefixOf("")).toBe("")
   })

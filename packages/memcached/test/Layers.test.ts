@@ -34,7 +34,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       client.close()
     })
 
-    it("tells of bad options at once", () => {
+    it("throws for bad options at once", () => {
       expect(() => MemcachedAdapter.layer({ client: clientOf(server.url), prefix: "{" })).toThrow(InvalidOption)
     })
 
@@ -77,7 +77,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
     it.each([
       { prefix: "{}", address: "memcached://localhost" },
       { prefix: "app", address: "redis://user:secret@localhost" }
-    ])("tells of bad configuration as a typed failure: $prefix", async ({ address, prefix }) => {
+    ])("reports bad configuration as a typed failure: $prefix", async ({ address, prefix }) => {
       const layer = MemcachedAdapter.layerConfig({
         url: Config.succeed(Redacted.make(address)),
         prefix: Config.succeed(prefix)
@@ -88,7 +88,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
     })
   })
 
-  it("layerConfig tells of an option that there is not as a typed failure, too", async () => {
+  it("layerConfig reports an unknown option as a typed failure, too", async () => {
     const misspelled = { url: Config.succeed(Redacted.make("memcached://localhost")), prefixx: Config.succeed("app") }
     const error = await run(Effect.flip(Effect.scoped(Layer.build(MemcachedAdapter.layerConfig(misspelled)))))
     expect(error).toBeInstanceOf(InvalidOption)

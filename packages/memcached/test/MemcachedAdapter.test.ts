@@ -41,7 +41,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       }
     })
 
-    it("keeps a view of a larger buffer as what it shows, and gives none away", async () => {
+    it("keeps only the bytes of a view of a larger buffer, and returns no view", async () => {
       const adapter = open(server.url, { prefix: "views" })
       const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
       view.set([1, 2, 3])
@@ -94,7 +94,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       expect(await TextClient.namesOf(server.url, "keys#")).toEqual([])
     })
 
-    it("refuses what is too large, or not text, and changes nothing", async () => {
+    it("refuses values that are too large and keys that are not text, and changes nothing", async () => {
       const adapter = open(server.url, { prefix: "limits" })
       const key = "é".repeat(32_769)
       const huge = { bytes: new Uint8Array(adapter.limits.valueBytes + 1) }
@@ -112,7 +112,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
     })
 
-    it("takes what another program left under its name for nothing, and replaces it", async () => {
+    it("treats another program's record under its name as absent, and replaces it", async () => {
       const adapter = open(server.url, { prefix: "foreign" })
       await TextClient.write(server.url, "foreign{k}", "something else")
       expect((await run(adapter.read("k"))).value).toBeUndefined()
@@ -159,7 +159,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       await expectRoom(large.url, 4 * 1024 * 1024)
     })
 
-    it("is refused by a server with a lower limit, and what was there stays", async () => {
+    it("is refused by a server with a lower limit, and the old value stays", async () => {
       const small = await second("-I", "512k")
       const adapter = open(small.url)
       await load(adapter, "k")
@@ -200,7 +200,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       { fresh: 1_000_000 * day, seconds: Number.POSITIVE_INFINITY }
     ]
 
-    it.each(cases)("of $fresh ms is told to the server, neither less nor much more", async ({ fresh, seconds }) => {
+    it.each(cases)("of $fresh ms is sent to the server, neither less nor much more", async ({ fresh, seconds }) => {
       const adapter = open(server.url, { prefix: "expiry" })
       await put(adapter, "k", value(1), lifetime(fresh))
       const left = await TextClient.expiresIn(server.url, "expiry{k}")
@@ -211,7 +211,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       await run(adapter.delete("k"))
     })
 
-    it("is that of what lives longest", async () => {
+    it("is that of the part that lives longest", async () => {
       const adapter = open(server.url, { prefix: "longest" })
       await put(adapter, "k", value(1), lifetime(1_000, 1_000))
       const { token } = await lead(adapter, "k", "me", { force: true, leaseFor: 100_000 })
@@ -259,7 +259,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
     })
   })
 
-  it("refuses a server that keeps no versions with the first lease, not after a fill over whatever is there", async () => {
+  it("refuses a server that keeps no versions at the first lease, not after a fill that overwrites anything", async () => {
     const blind = await second("-C")
     const adapter = open(blind.url)
     const error = await failureOf(adapter.acquire("k", ask("me")))
@@ -267,7 +267,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
     expect(await failureOf(adapter.acquire("k", ask("me")))).toMatchObject({ reason: "Rejected" })
   })
 
-  it("lists what is there, to several who ask at once", async () => {
+  it("lists the present items, to several callers at once", async () => {
     const adapter = open(server.url, { prefix: "listed" })
     for (const key of ["a", "b"]) await put(adapter, key)
     const found = await Promise.all(Array.from({ length: 8 }, () => TextClient.namesOf(server.url, "listed{")))
@@ -326,7 +326,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
       expect(proxy.stats.connections).toBe(1)
     })
 
-    it("of a renewal that was overtaken are those of any other, and keep what came meanwhile", async () => {
+    it("of a renewal that was overtaken are those of any other, and keep newer changes", async () => {
       proxy = await proxyOf(server)
       const adapter = open(proxy.url(), { prefix: "renewed" })
       const other = open(server.url, { prefix: "renewed" })
@@ -423,7 +423,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
   })
 
   describe("several servers", () => {
-    it("share the keys, and agree on whose is whose in whatever order", async () => {
+    it("share the keys, and agree on the server of each in any order", async () => {
       const other = await second()
       const here = MemcachedAdapter.make({ client: clientOf(server.url, other.url), prefix: "several" })
       const there = MemcachedAdapter.make({ client: clientOf(other.url, server.url), prefix: "several" })

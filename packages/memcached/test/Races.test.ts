@@ -23,7 +23,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
 
   const fillOf = (token: Token) => ({ token, value: value(1), lifetime: lifetime(minute) })
 
-  it("a fill, a flush and another's lead at once: never two fills, and what the last one filled is there", async () => {
+  it("a fill, a flush and another's lead at once: never two fills, and the last filled value is there", async () => {
     const [mine, other] = [open(server.url, { prefix: "flush" }), open(server.url, { prefix: "flush" })]
     const led: Array<string> = []
     for (let round = 0; round < rounds; round++) {

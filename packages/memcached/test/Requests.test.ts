@@ -8,7 +8,7 @@ const hex = (bytes: Buffer) =>
     .trim()
 
 describe("a request", () => {
-  it("is what the protocol says", () => {
+  it("has the bytes of the protocol", () => {
     expect(hex(Requests.get("key"))).toBe("8000000300000000 0000000300000000 0000000000000000 6b6579")
     expect(hex(Requests.set("k", Uint8Array.of(0xff), 5))).toBe(
       "8001000108000000 0000000a00000000 0000000000000000 0000000000000005 6bff"
@@ -39,7 +39,7 @@ describe("an expiry", () => {
   const wall = Date.UTC(2026, 0, 1)
   const day = 24 * 60 * 60
 
-  it("is a span of whole seconds, never shorter than what matters", () => {
+  it("is a span of whole seconds, never shorter than the lifetime", () => {
     expect([0, 1, 999, 1000, 1001, 60_000].map((ttl) => Requests.expiryOf(ttl, wall))).toEqual([1, 2, 2, 2, 3, 61])
   })
 
@@ -50,7 +50,7 @@ describe("an expiry", () => {
     expect(Requests.expiryOf(365 * day * 1000, wall)).toBe(wall / 1000 + 365 * day + 1)
   })
 
-  it("is never, for what has no end or none that can be told", () => {
+  it("is never, for an endless lifetime or one beyond the field", () => {
     expect(Requests.expiryOf(Number.POSITIVE_INFINITY, wall)).toBe(0)
     expect(Requests.expiryOf(100 * 365 * day * 1000, wall)).toBe(0)
   })

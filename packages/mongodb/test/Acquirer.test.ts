@@ -49,7 +49,7 @@ describe("a key that another was granted meanwhile", () => {
     expect(sent).toEqual(["findMany", "upsert", "find"])
   })
 
-  it("and given back, twenty times in a row, is told as what may pass", async () => {
+  it("and given back, twenty times in a row, fails as temporary", async () => {
     const { acquirer, sent } = contended()
     expect(await failureOf(acquirer.one("k", ask("me")))).toMatchObject({
       reason: "Unavailable",

@@ -34,7 +34,7 @@ describe("an upsert that lost the race to make the document", () => {
     expect(new Set(asked.map((args) => JSON.stringify(args))).size).toBe(1)
   })
 
-  it("gives up after nine, as what may pass", async () => {
+  it("gives up after nine attempts, as temporary", async () => {
     const { asked, documents } = answering(...Array.from({ length: 20 }, duplicate))
     const verb = BoundedCalls.make({ failures, timeout: 1_000 }).run("acquire", "k", ({ signal }) =>
       upsert(documents, signal)
@@ -51,7 +51,7 @@ describe("an upsert that lost the race to make the document", () => {
     expect(asked).toHaveLength(1)
   })
 
-  it("is told from every other failure, which the adapter does not repeat", async () => {
+  it("is distinguished from every other failure, which the adapter does not repeat", async () => {
     for (const error of [
       new MongoNetworkError("connection closed"),
       new MongoServerError({ ok: 0, code: 112, errmsg: "WriteConflict" }),
@@ -64,7 +64,7 @@ describe("an upsert that lost the race to make the document", () => {
   })
 })
 
-it("a call whose driver never answers is over in time, and its work is told", async () => {
+it("a call whose driver never answers ends in time, and its signal fires", async () => {
   let told: unknown
   const verb = BoundedCalls.make({ failures, timeout: 20 }).run("read", "k", ({ signal }) => {
     signal.addEventListener("abort", () => {

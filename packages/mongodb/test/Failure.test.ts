@@ -44,7 +44,7 @@ describe("a failure", () => {
     }
   })
 
-  it("shows neither what was sent nor what the driver hung on it", () => {
+  it("shows neither the sent command nor the driver's properties", () => {
     const said =
       'not authorized on app to execute command { findAndModify: "cache", query: { _id: "k" }, update: [ "a secret" ] }'
     const error = failure(server(13, said, "Unauthorized"))

@@ -54,7 +54,7 @@ describe("keys and values", () => {
     }
   })
 
-  it("keeps a view of a larger buffer as what it shows", async () => {
+  it("keeps only the bytes of a view of a larger buffer", async () => {
     const { adapter } = open()
     const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
     view.set([1, 2, 3])
@@ -150,7 +150,7 @@ describe("keys and values", () => {
     }
   })
 
-  it("refuses keys over the limit, and those that UTF-8 cannot tell apart, in every verb", async () => {
+  it("refuses keys over the limit, and keys with lone surrogates, in every verb", async () => {
     const { adapter, documents } = open()
     const token = Token("t")
     for (const key of ["k".repeat(1025), "é".repeat(513), "\ud800", "x".repeat(10_240)]) {
@@ -175,7 +175,7 @@ describe("keys and values", () => {
 })
 
 describe("listing", () => {
-  it("tells what has a value or is led, page by page, and nothing else", async () => {
+  it("lists the keys that have a value or a lease, page by page, and no others", async () => {
     const { adapter, client, collection, documents } = open()
     await run(MongoDbAdapter.setup({ client, database, collection }))
     const many = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
@@ -278,7 +278,7 @@ describe("the document", () => {
   })
 })
 
-describe("what is sent", () => {
+describe("sent messages", () => {
   const counted = async () => {
     const proxy = await proxyOf(server)
     const { adapter } = open({ client: clientOf(proxy.url()) })
@@ -331,7 +331,7 @@ describe("what is sent", () => {
     expect(proxy.stats.bytesDown - bytesDown).toBeLessThan(20_000)
   })
 
-  it("asks a majority, or as many members as it is told", async () => {
+  it("asks a majority, or the given number of members", async () => {
     const client = clientOf(server.url, { monitorCommands: true, writeConcern: { w: 1 } })
     const concerns: Array<unknown> = []
     client.on("commandStarted", ({ command }) => {
@@ -349,7 +349,7 @@ describe("what is sent", () => {
 })
 
 describe("a batch", () => {
-  it("answers keys that are asked for twice", async () => {
+  it("answers keys that are named twice", async () => {
     const { adapter } = open()
     await keep(adapter, "hit", value(1).bytes)
     const found = await run(adapter.acquireMany!(["a", "hit", "a", "hit"], ask("me")))
@@ -421,7 +421,7 @@ describe("options", () => {
     expect(refusalOf(make(options)).option).toBe(option)
   })
 
-  it("leaves watching out where it is told to", () => {
+  it("has no watch with the option", () => {
     expect(make({ watch: false })()).toMatchObject({ watch: undefined, changes: undefined })
     expect(make({})().watch).toBeTypeOf("function")
     expect(make({})().changes).toBeTypeOf("function")

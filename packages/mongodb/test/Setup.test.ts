@@ -34,7 +34,7 @@ const place = () => {
 }
 
 describe("setup", () => {
-  it("makes the index by which what has expired is collected, once", async () => {
+  it("makes the index by which expired documents are collected, once", async () => {
     const { at, raw } = place()
     const done = await run(MongoDbAdapter.setup(at))
     expect(done).toHaveLength(1)
@@ -45,7 +45,7 @@ describe("setup", () => {
     expect(await raw.listIndexes().toArray()).toHaveLength(indexes.length)
   })
 
-  it("only tells what it would do, when asked to", async () => {
+  it("only returns what it would do, with the option", async () => {
     const { at, client, collection } = place()
     const would = await run(MongoDbAdapter.setup({ ...at, dryRun: true }))
     expect(await client.db(database).listCollections({ name: collection }).toArray()).toEqual([])
@@ -103,7 +103,7 @@ describe("setup", () => {
     expect(error).toMatchObject({ reason: "Unrecognised", message: expect.stringContaining("not a cache's") })
   })
 
-  it("refuses what is no collection", async (context) => {
+  it("refuses a view and other kinds that are no collection", async (context) => {
     const { client, raw } = place()
     await raw.insertOne({ a: 1 })
     const view = collectionName()
@@ -148,11 +148,11 @@ describe("layer", () => {
     expect(await client.db().command({ ping: 1 })).toMatchObject({ ok: 1 })
   })
 
-  it("tells of bad options at once", () => {
+  it("throws for bad options at once", () => {
     expect(() => MongoDbAdapter.layer({ ...place().at, collection: "" })).toThrow(InvalidOption)
   })
 
-  it("with leases elsewhere closes neither of what it was given", async () => {
+  it("with leases elsewhere closes neither the client nor the other adapter", async () => {
     let closed = 0
     const memory = MemoryAdapter.make()
     const leases = { ...memory, close: Effect.sync(() => void closed++) }
@@ -196,7 +196,7 @@ describe("layerConfig", () => {
     [{ url: "mongodb://localhost", collection: "" }, "collection"],
     [{ url: "mongodb://localhost", collectionn: "misspelled" }, "collectionn"],
     [{ url: "http://user:secret@localhost", collection: "c" }, "url"]
-  ])("tells of bad configuration as a typed failure: %#", async ({ url, ...names }, option) => {
+  ])("reports bad configuration as a typed failure: %#", async ({ url, ...names }, option) => {
     const layer = MongoDbAdapter.layerConfig({
       url: Config.succeed(Redacted.make(url)),
       ...Object.fromEntries(Object.entries(names).map(([name, value]) => [name, Config.succeed(value)]))

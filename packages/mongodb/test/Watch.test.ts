@@ -100,7 +100,7 @@ const settledWithin = async (promise: Promise<unknown>): Promise<boolean> => {
 }
 
 describe("a subscriber", () => {
-  it("asks what the deployment is, opens one stream for all, and is live when that has answered", async () => {
+  it("asks for the kind of deployment, opens one stream for all, and is live when that has answered", async () => {
     const { asked, streams, subscriber } = madeUp()
     const [a, b, all] = [listener(), listener(), listener()]
     const seats = [
@@ -169,7 +169,7 @@ describe("a subscriber", () => {
     subscriber.close()
   })
 
-  it("fails who waits for a stream that does not open, in time", async () => {
+  it("fails callers that wait for a stream that does not open, in time", async () => {
     const silent = madeUp()
     const heard = listener()
     await expect(silent.subscriber.join("k", heard, 20).live).rejects.toThrow("no change stream within 20 ms")
@@ -264,7 +264,7 @@ describe("an adapter over a made-up stream", () => {
     streams[index]!.live()
   }
 
-  it("wakes who watches a key: by every verb that ends a wait, and when the stream is lost", async () => {
+  it("wakes the watchers of a key: by every verb that ends a wait, and when the stream is lost", async () => {
     const { adapter, streams } = overMadeUp()
     const [one, two] = [watching(adapter, "one"), watching(adapter, "two")]
     await liveSoon(streams)
@@ -278,7 +278,7 @@ describe("an adapter over a made-up stream", () => {
     await run(adapter.close!)
   })
 
-  it("wakes who watches when it is closed", async () => {
+  it("wakes the watchers when it is closed", async () => {
     const { adapter, streams } = overMadeUp()
     const one = watching(adapter, "one")
     await liveSoon(streams)
@@ -288,7 +288,7 @@ describe("an adapter over a made-up stream", () => {
     expect(streams[0]!.closed).toBe(1)
   })
 
-  it("tells changes of values, not of leases; joins again when it is lost, and says both", async () => {
+  it("reports changes of values, not of leases; joins again when it is lost, and reports both", async () => {
     const { adapter, streams } = overMadeUp()
     const listener = listening(adapter)
     await liveSoon(streams)
@@ -367,7 +367,7 @@ await overServer(MongoDb.start(), (server) => {
   })
 
   const title = streams ? "" : " (the stand-in has none: set MONGODB_URL)"
-  it.skipIf(!streams)(`with change streams it wakes, tells and forgets${title}`, async () => {
+  it.skipIf(!streams)(`with change streams it wakes, reports and forgets${title}`, async () => {
     const clients = [clientOf(server.url), clientOf(server.url)] as const
     const collection = collectionName()
     const [here, there] = clients.map((client) => MongoDbAdapter.make({ client, database: "watch", collection }))

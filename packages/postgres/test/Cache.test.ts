@@ -28,7 +28,7 @@ describe("a cache", () => {
     }
   })
 
-  it("with near tiers costs no statement while it is warm, and hears of changes, also of deletes", async () => {
+  it("with near tiers costs no statement while it is warm, and learns of changes, also of deletes", async () => {
     const [writer, reader] = await peersOf("near")
     const near = Tiered.make([{ maxEntries: 100, ttl: "1 minute" }, reader!.adapter])
     const cache = createCache<string>({ adapter: near, cacheTtl: "1 minute" })

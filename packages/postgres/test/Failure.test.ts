@@ -43,7 +43,7 @@ describe("a failure", () => {
     }
   })
 
-  it("makes something of what is no error, and of an error without words", () => {
+  it("makes a failure of a value that is no error, and of an error without a message", () => {
     expect(failures.of("read", "k", undefined)).toMatchObject({
       reason: "Unavailable",
       message: "the connection was lost"
@@ -54,7 +54,7 @@ describe("a failure", () => {
   })
 })
 
-it("tells replies and lost races apart", () => {
+it("distinguishes replies and lost races", () => {
   expect(isReply(serverError("42P01"))).toBe(true)
   expect(isReply(serverError("57P01"))).toBe(false)
   expect(lostRace(serverError("40001"))).toBe(true)

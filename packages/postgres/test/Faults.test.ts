@@ -76,7 +76,7 @@ it("asks a server that stalls little meanwhile", async () => {
   await expectRecovery(adapter)
 })
 
-it("goes on when all connections were cut, without an error to whoever asks afterwards", async () => {
+it("goes on when all connections were cut, without an error for later calls", async () => {
   const { adapter, proxy } = await opened()
   await run(adapter.read("k"))
   proxy.cut()
@@ -85,7 +85,7 @@ it("goes on when all connections were cut, without an error to whoever asks afte
   expect(await tagOf(adapter, "k")).toBe("Hit")
 })
 
-it("tells whoever was under way when connections were cut", async () => {
+it("fails the calls that were under way when connections were cut", async () => {
   const { adapter, proxy } = await opened()
   await run(adapter.read("k"))
   proxy.delay(100)

@@ -2,7 +2,7 @@ import { sleep } from "@cache-locking/conformance-kit/testing"
 import { expect, it } from "vitest"
 import { Hints } from "../src/Hints.ts"
 
-it("remembers for as long as it is told, less what is wanted", async () => {
+it("remembers for the given time, less the required freshness", async () => {
   const hints = new Hints()
   expect(hints.has("k", 0)).toBe(false)
   hints.note("k", 20)

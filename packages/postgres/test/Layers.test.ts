@@ -53,13 +53,13 @@ describe("layerConfig", () => {
     expect(await eye`select convert_from(key, 'UTF8') as key from configured`).toEqual([{ key: "k" }])
   })
 
-  it("does not make the table unless it is told to", async () => {
+  it("does not make the table without the option", async () => {
     const layer = PostgresAdapter.layerConfig({ ...config, table: Config.succeed("not made") })
     const error = await run(Effect.flip(Effect.provide(use, layer)))
     expect(error).toMatchObject({ reason: "Rejected", message: expect.stringContaining("setup") })
   })
 
-  it("tells of bad configuration as a typed failure, before it connects", async () => {
+  it("reports bad configuration as a typed failure, before it connects", async () => {
     for (const bad of [{ table: Config.succeed("") }, { prefixx: Config.succeed("misspelled") }]) {
       const layer = PostgresAdapter.layerConfig({ ...config, ...bad })
       expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toBeInstanceOf(InvalidOption)
@@ -67,7 +67,7 @@ describe("layerConfig", () => {
   })
 
   it.each(["postgres://user:secret@host:port/db", "postgres://user:secr%zzet@host/db", "a secret", ""])(
-    "tells of a URL that is none as a typed failure, and does not show it: %#",
+    "reports an invalid URL as a typed failure, and does not show it: %#",
     async (url) => {
       const layer = PostgresAdapter.layerConfig({ url: Config.succeed(Redacted.make(url)) })
       const exit = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer)))
@@ -76,7 +76,7 @@ describe("layerConfig", () => {
     }
   )
 
-  it("tells of a table that is another's as a typed failure", async () => {
+  it("reports a foreign table as a typed failure", async () => {
     await eye`create table another (id int)`
     const layer = PostgresAdapter.layerConfig({
       ...config,

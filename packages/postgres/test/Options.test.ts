@@ -37,7 +37,7 @@ describe("options", () => {
     expect(() => PostgresAdapter.make({ client: transforming })).toThrow(InvalidOption)
   })
 
-  it("the same client, table and prefix are the same identity, whatever else is told", () => {
+  it("the same client, table and prefix are the same identity, whatever the other options", () => {
     const same = client()
     const identity = (options: object) => PostgresAdapter.make({ client: same, ...options }).identity
     expect(identity({})).toBe(identity({ schema: "public", table: "cache_locking", prefix: "cache", watch: false }))

@@ -131,7 +131,7 @@ else {
       }
     })
 
-    it("in session mode, where a connection stays, all is as without it: who waits is woken", async () => {
+    it("in session mode, where a connection stays, all is as without a pooler: followers are woken", async () => {
       const session = await serverOfTest(PgBouncer.start({ target: server, poolMode: "session", poolSize: 20 }))
       const peers = await Promise.all([1, 2].map(() => adapterOf(session.url, { prefix: "session" })))
       const woken = Effect.flatten(peers[0]!.adapter.watch!("k"))
@@ -152,7 +152,7 @@ else {
       }
     })
 
-    it("that is killed is unavailable, and found again when it is back, with what was there", async () => {
+    it("that is killed is unavailable, and used again when it is back, with its data", async () => {
       const own = await serverOfTest(PgBouncer.start({ target: server, poolSize }))
       const { adapter } = await adapterOf(own.url, { ...polling, prefix: "killed", commandTimeout: 1_000 }, unprepared)
       await put(adapter, "k")

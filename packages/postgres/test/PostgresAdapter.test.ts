@@ -68,7 +68,7 @@ describe("keys and values", () => {
     expect((await run(adapter.read("k"))).value?.bytes.byteLength).toBe(most.byteLength)
   })
 
-  it("keeps a view of a larger buffer as what it shows", async () => {
+  it("keeps only the bytes of a view of a larger buffer", async () => {
     const { adapter } = await adapterOf(url, { prefix: "views" })
     const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
     view.set([1, 2, 3])
@@ -141,7 +141,7 @@ describe("keys and values", () => {
     { extra_float_digits: "-5" },
     { standard_conforming_strings: "off" },
     { default_transaction_isolation: "serializable" }
-  ])("works whatever the session is set to: %o", async (connection) => {
+  ])("works with any settings of the session: %o", async (connection) => {
     const prefix = `session ${Object.keys(connection)}`
     const { adapter } = await adapterOf(url, { prefix }, { connection } as never)
     const all = Uint8Array.from({ length: 256 }, (_, i) => i)
@@ -261,7 +261,7 @@ describe("statements", () => {
     expect(await sent(Stream.runDrain(adapter.keys("")))).toEqual(["KEYS", "KEYS"])
   })
 
-  it("one for a hit that was not seen before, and one more, once, for what somebody else removed", async () => {
+  it("one for a hit that was not seen before, and one more, once, for a value that somebody else removed", async () => {
     const { adapter, sent } = await counted(true)
     const other = (await adapterOf(url, { prefix: "counted true" })).adapter
     await put(other, "seen")
@@ -301,7 +301,7 @@ describe("statements", () => {
     ).toHaveLength(3)
   })
 
-  it("do not say the key or the value: parameters do, and messages tell a hash", async () => {
+  it("do not contain the key or the value, which are parameters; messages contain a hash", async () => {
     const { adapter, proxy } = await counted(true)
     const heard: Array<string> = []
     const client = clientOf(url)
@@ -326,7 +326,7 @@ describe("collecting", () => {
     return rows.map(({ key }) => key as string)
   }
 
-  it("removes what has ended, and nothing else", async () => {
+  it("removes the ended rows, and no others", async () => {
     const table = "collected"
     const { adapter, client } = await adapterOf(url, { table, collect: false })
     const other = await adapterOf(url, { table, prefix: "another", client })
@@ -366,7 +366,7 @@ describe("collecting", () => {
     expect(await tagOf(adapter, "7", "me")).toBe("Leader")
   })
 
-  it("goes on in the background, some rows for every write, unless told not to", async () => {
+  it("goes on in the background, some rows for every write, unless the option is false", async () => {
     for (const collect of [true, false]) {
       const table = `background ${collect}`
       const { adapter, client } = await adapterOf(url, { table, collect })
@@ -440,7 +440,7 @@ describe("a lease", () => {
   })
 })
 
-it("adapters with the same client and prefix close only what is theirs", async () => {
+it("adapters with the same client and prefix close only their own resources", async () => {
   const { adapter, client } = await adapterOf(url)
   const another = closing(PostgresAdapter.make({ client }))
   await run(Effect.scoped(adapter.watch!("k")))

@@ -40,7 +40,7 @@ const peersOf = (table: string) =>
   Promise.all(Array.from({ length: 4 }, async () => (await adapterOf(url, { table, ...patient })).adapter))
 
 describe("races", () => {
-  it("collection against whoever takes what has ended: nothing that is led or kept is removed", async () => {
+  it("collection against callers that take ended rows: no leased or kept row is removed", async () => {
     const table = "collect"
     const peers = await peersOf(table)
     const client = clientOf(url)

@@ -14,7 +14,7 @@ const persistence = async (client: PostgresAdapter.Client, table: string) => {
 }
 
 describe("ddl", () => {
-  it("is what setup runs, with names quoted", () => {
+  it("returns the statements of setup, with names quoted", () => {
     const ddl = PostgresAdapter.ddl({ schema: 'a"b', table: "c'd", unlogged: true })
     expect(ddl).toContain('create schema if not exists "a""b";')
     expect(ddl).toContain(`create unlogged table if not exists "a""b"."c'd" (`)
@@ -37,7 +37,7 @@ describe("setup", () => {
     expect((await run(adapter.read("k"))).value).toEqual(value(1))
   })
 
-  it("takes what was made by hand with the DDL, and the DDL may be run again", async () => {
+  it("accepts a table made by hand with the DDL, and the DDL may be run again", async () => {
     const client = clientOf(url)
     const place = { schema: "by hand", table: "made" }
     await client.unsafe(PostgresAdapter.ddl(place))
@@ -45,7 +45,7 @@ describe("setup", () => {
     await run(PostgresAdapter.setup({ ...place, client }))
   })
 
-  it("refuses what it does not recognise, and does not touch it", async () => {
+  it("refuses a table that it does not recognise, and does not touch it", async () => {
     const client = clientOf(url)
     await client`create table foreign_table (id int primary key, note text)`
     await client`insert into foreign_table values (1, 'mine')`
@@ -99,7 +99,7 @@ describe("setup", () => {
     }
   })
 
-  it("tells a server that is not there", async () => {
+  it("reports a server that is not there", async () => {
     const error = await failureOf(
       PostgresAdapter.setup({ client: clientOf("postgres://user:secret@127.0.0.1:1/none") })
     )
@@ -107,7 +107,7 @@ describe("setup", () => {
     expect(`${error.message} ${JSON.stringify(error)}`).not.toContain("secret")
   })
 
-  it("a verb without a table says what to do", async () => {
+  it("a verb without a table names the remedy", async () => {
     const adapter = PostgresAdapter.make({ client: clientOf(url), table: "missing" })
     expect(await failureOf(adapter.read("k"))).toMatchObject({
       reason: "Rejected",

@@ -31,7 +31,7 @@ describe("values in Postgres, leases elsewhere", () => {
     expect(apart.close).toBeUndefined()
   })
 
-  it("lists keys by type if the leases do, and refuses what is no adapter", () => {
+  it("lists keys by type if the leases do, and refuses a value that is no adapter", () => {
     const client = clientOf(url)
     const plain = MemoryAdapter.make() as Adapter
     expectTypeOf(PostgresAdapter.make({ client })).toEqualTypeOf<ListingAdapter>()

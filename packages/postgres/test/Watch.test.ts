@@ -61,7 +61,7 @@ describe("watch", () => {
     await done
   })
 
-  it("costs a connection, once, and then one question, however many watch and whatever they watch", async () => {
+  it("costs a connection, once, and then one query, for any number of watchers of any keys", async () => {
     const { here, proxy } = await opened()
     await run(here.read("k"))
     const before = proxy.stats.connections
@@ -75,7 +75,7 @@ describe("watch", () => {
     expect(proxy.stats.connections).toBe(before + 1)
   })
 
-  it("is not woken by what was before it, however late that is told", async () => {
+  it("is not woken by an earlier change, however late its message comes", async () => {
     const { far, here, proxy } = await opened()
     await run(Effect.scoped(here.watch!("k")))
     proxy.delay(60)
@@ -139,7 +139,7 @@ describe("watch", () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
-    it("is woken when its connection is dead without knowing it: that is asked every fifteen seconds", async () => {
+    it("is woken when its connection is dead unnoticed: a ping checks it every fifteen seconds", async () => {
       const { here, proxy } = await timed()
       const { isWoken, woken: done } = await passing(watching(here, "k"))
       for (let i = 0; i < 3; i++) {
@@ -180,7 +180,7 @@ describe("watch", () => {
     expect(proxy.stats.connections - connections).toBeLessThanOrEqual(2)
   })
 
-  it("fails where LISTEN hears nothing, and does not try again for a while", async () => {
+  it("fails where LISTEN receives nothing, and does not try again for a while", async () => {
     // As behind a pooler: the session that listens is not the one that is told.
     const link = new Link(clientOf(url))
     link.send = async () => []
@@ -202,7 +202,7 @@ describe("changes", () => {
     return { proxy: here.proxy, here: here.adapter, far: far.adapter, client: far.client }
   }
 
-  it("are told by key, many looked up at once", async () => {
+  it("are reported by key, many looked up at once", async () => {
     const { far, here, proxy } = await opened()
     const { heard: told } = await listening(here)
     proxy.resetCommands()
@@ -218,7 +218,7 @@ describe("changes", () => {
     await expect.poll(() => new Set(told).size).toBe(300)
   })
 
-  it("are told at once, without a look-up, of keys that are used here", async () => {
+  it("are reported at once, without a look-up, for keys that this process uses", async () => {
     const { far, here, proxy } = await opened()
     const { heard: told } = await listening(here)
     await run(here.read("read"))
@@ -231,7 +231,7 @@ describe("changes", () => {
     expect(sentThrough(proxy)).toEqual([])
   })
 
-  it("tell the change of a key whose row is gone as a loss of everything", async () => {
+  it("report the change of a key whose row is gone as a loss of everything", async () => {
     const { client, far, here } = await opened()
     const { heard: told } = await listening(here)
     await put(far, "k")

@@ -86,7 +86,7 @@ describe("keys and values", () => {
     }
   })
 
-  it("passes 50 MB in one piece, and refuses what is over the limit before anything is sent", async () => {
+  it("passes 50 MB in one piece, and refuses a value over the limit before anything is sent", async () => {
     const { adapter, proxy, sent } = await watched(r2, "large", { commandTimeout: "20 seconds" })
     const bytes = new Uint8Array(50_000_000)
     for (let at = 0; at < bytes.byteLength; at += 4_096) bytes[at] = at % 251
@@ -110,7 +110,7 @@ describe("keys and values", () => {
 })
 
 describe("a value of 50 MB in a cache", () => {
-  it("is copied once on its way in, behind what is kept beside it, and never on its way out", async () => {
+  it("is copied once on its way in, behind the record beside it, and never on its way out", async () => {
     const objects = new Map<string, { bytes: Uint8Array; metadata: Record<string, string> }>()
     const headOf = (key: string) => {
       const { bytes, metadata } = objects.get(key)!
@@ -206,14 +206,14 @@ describe("setup and sweep", () => {
     expect((await r2.bucket.list({ prefix: "setup/" })).objects).toEqual([])
   })
 
-  it("refuses what stands in for it and ignores conditions", async () => {
+  it("refuses a stand-in that ignores conditions", async () => {
     const ignoring: R2Adapter.Binding = { ...r2.bucket, put: (name, bytes) => r2.bucket.put(name, bytes) }
     const error = await failureOf(R2Adapter.setup({ bucket: ignoring, prefix: "setup" }))
     expect(error).toMatchObject({ adapter: "r2", reason: "Rejected" })
     expect(error.message).toMatch(/does not heed If-None-Match/)
   })
 
-  it("sweeps by listings alone, and leaves what is young", async () => {
+  it("sweeps by listings alone, and leaves recent objects", async () => {
     const { adapter, sent } = await watched(r2, "sweep", { inlineBytes: 0 })
     await put(adapter, "k", value(1), lifetime(1))
     sent()

@@ -108,7 +108,7 @@ describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }
 })
 
 describe.each(clients)("the changes in a cluster, with $kind", ({ kind, open }) => {
-  it("are told from every shard, over a connection of their own", async () => {
+  it("are reported from every shard, over a connection of their own", async () => {
     const { seeds } = cluster
     const prefix = `ch ${kind}`
     const adapter = closing(RedisAdapter.make({ client: await open(seeds), prefix }))

@@ -20,7 +20,7 @@ const seen = (more: Partial<Hint> = {}): Hint => ({
 })
 
 describe("the store's clock", () => {
-  it("is never told too early, and hardly too late", () => {
+  it("is never reported too early, and hardly too late", () => {
     const hint = seen()
     vi.advanceTimersByTime(2_000)
     // Told 0.999 ms ago by its own count, by a clock that runs a thousandth faster.
@@ -30,8 +30,8 @@ describe("the store's clock", () => {
   })
 })
 
-describe("a key lately seen fresh", () => {
-  it("is found while it should have more freshness than asked for", () => {
+describe("a key recently seen fresh", () => {
+  it("is found while it should have more freshness than required", () => {
     const hints = new Hints()
     hints.note("k", seen({ freshUntil: storeClock + 1_000 }))
     expect(hints.find("k", 0)?.name).toBe("n")
@@ -41,7 +41,7 @@ describe("a key lately seen fresh", () => {
     expect(hints.find("k", 0)).toBeUndefined()
   })
 
-  it("is asked about anew after a few seconds", () => {
+  it("is forgotten after a few seconds", () => {
     const hints = new Hints()
     hints.note("k", seen())
     vi.advanceTimersByTime(4_900)

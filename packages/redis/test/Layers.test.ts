@@ -35,7 +35,7 @@ describe("layer", () => {
     expect(await client.ping()).toBe("PONG")
   })
 
-  it("tells of bad options at once", () => {
+  it("throws for bad options at once", () => {
     expect(() => RedisAdapter.layer({ client: ioredis(server.url), prefix: "{" })).toThrow(InvalidOption)
   })
 })
@@ -51,14 +51,14 @@ describe("layerConfig", () => {
     expect(await ioredis(server.url).keys("config*")).toEqual(["config{k}"])
   })
 
-  it("tells of bad configuration as a typed failure", async () => {
+  it("reports bad configuration as a typed failure", async () => {
     const layer = RedisAdapter.layerConfig({ url: url(), prefix: Config.succeed("{}") })
     const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
     expect(error).toBeInstanceOf(InvalidOption)
   })
 
   it.each(["redis://user:secret@host:notaport", "/tmp/secret.sock", "http://user:secret@host"])(
-    "a URL that is none of Redis is a typed failure, and not told: %s",
+    "a URL that is not Redis's is a typed failure, and not shown: %s",
     async (given) => {
       const layer = RedisAdapter.layerConfig({ url: Config.succeed(Redacted.make(given)) })
       const error = await run(Effect.flip(Effect.scoped(Layer.build(layer))))
@@ -67,7 +67,7 @@ describe("layerConfig", () => {
     }
   )
 
-  it("refuses what is no option", async () => {
+  it("refuses unknown options", async () => {
     const layer = RedisAdapter.layerConfig({ url: url(), prefx: Config.succeed("p") } as never)
     expect(await run(Effect.flip(Effect.scoped(Layer.build(layer))))).toMatchObject({ option: "prefx" })
   })

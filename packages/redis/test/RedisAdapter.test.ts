@@ -48,7 +48,7 @@ describe("keys and values", () => {
     expect((await run(adapter.read("empty"))).value?.bytes).toEqual(new Uint8Array())
   })
 
-  it("keeps a view of a larger buffer as what it shows", async () => {
+  it("keeps only the bytes of a view of a larger buffer", async () => {
     const { adapter } = open("views")
     const view = new Uint8Array(new ArrayBuffer(64), 8, 3)
     view.set([1, 2, 3])
@@ -91,7 +91,7 @@ describe("keys and values", () => {
     expect(await client.keys("keys{*")).toEqual([])
   })
 
-  it("lists what has a value or is led, page by page, and nothing else", async () => {
+  it("lists the keys that have a value or a lease, page by page, and no others", async () => {
     const { adapter } = open("pages")
     const many = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
     await Promise.all(many.map((key) => put(adapter, key)))
@@ -158,7 +158,7 @@ describe("keys and values", () => {
     })
   })
 
-  it("refuses what is too large, or not text, and changes nothing", async () => {
+  it("refuses values that are too large and keys that are not text, and changes nothing", async () => {
     const { adapter, client } = open("limits")
     const key = "é".repeat(32_769)
     for (const effect of [
@@ -185,7 +185,7 @@ describe("keys and values", () => {
     await run(adapter.put("é".repeat(32_768), { value: value(1), lifetime: lifetime(minute) }))
   })
 
-  it("takes what another program left under its name for nothing, and replaces it", async () => {
+  it("treats another program's record under its name as absent, and replaces it", async () => {
     const { adapter, client } = open("foreign")
     await client.set("foreign{k}", "something else, and longer than a header")
     expect((await run(adapter.read("k"))).value).toBeUndefined()
@@ -248,7 +248,7 @@ describe("prefixes", () => {
   })
 })
 
-describe("what is left behind", () => {
+describe("records left behind", () => {
   it("is nothing: every record expires, unless it was to live for ever", async () => {
     const { adapter, client } = open("expiry")
     const ttl = async () =>
@@ -281,7 +281,7 @@ describe("what is left behind", () => {
 })
 
 describe("scripts", () => {
-  it("are loaded again by whoever finds them gone, in the same call", async () => {
+  it("are loaded again by the call that finds them gone", async () => {
     const { adapter, client } = open("noscript")
     const verbs = async (key: string) => {
       const { token } = await lead(adapter, key)
@@ -362,7 +362,7 @@ describe("commands", () => {
     for (const [name, verb] of Object.entries(verbs)) expect([name, (await sentBy(verb)).length]).toEqual([name, 1])
   })
 
-  it("are one for many keys at once, whatever is found, and each of them was seen then", async () => {
+  it("are one for many keys at once, whatever the answers, and each key is then remembered", async () => {
     const { adapter, sent } = await counting()
     const keys = ["warm", ...Array.from({ length: 99 }, (_, i) => `many${i}`)]
     await lead(adapter, "many0", "another")
@@ -453,7 +453,7 @@ describe("a value that is unchanged", () => {
 })
 
 describe("a hit by GET", () => {
-  it("tells the freshness and the age of the store's clock", async () => {
+  it("reports the freshness and the age by the store's clock", async () => {
     const { adapter } = open("truth")
     let slowest = 0
     const timed = async <A>(answer: Promise<A>) => {

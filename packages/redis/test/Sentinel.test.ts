@@ -9,7 +9,7 @@ import { closing } from "./fixtures/Support.ts"
 
 const sentinel = await serverOfFile(RedisSentinel.start({ own: true, downAfter: 500 }))
 
-it("works before and after a failover, with the scripts, the watchers and what was replicated", async () => {
+it("works before and after a failover, with the scripts, the watchers and the replicated data", async () => {
   const { name, sentinels } = sentinel
   const client = new Redis({ sentinels: [...sentinels], name })
   client.on("error", () => {})

@@ -69,7 +69,7 @@ describe("a failure", () => {
     expect(JSON.stringify([error, error.cause, { ...(error.cause as object) }, error.stack])).not.toContain("secret")
   })
 
-  it("has words for what has none", () => {
+  it("has a message for an error without one", () => {
     expect(failures.of("keys", undefined, undefined).message).toBe("the connection was lost")
     expect(failures.of("keys", undefined, thrown("TimeoutError", undefined, "")).message).toBe("TimeoutError")
     expect(

@@ -442,7 +442,7 @@ describe("layers", () => {
     expect(destroy).toHaveBeenCalledTimes(1)
   })
 
-  it("layerConfig tells of bad configuration as a typed failure", async () => {
+  it("layerConfig reports bad configuration as a typed failure", async () => {
     const refused = (prefix: string, more?: object) => failureOf(Effect.scoped(Layer.build(configured(prefix, more))))
     expect(await refused("a b")).toBeInstanceOf(InvalidOption)
     expect(await refused("a", { prefx: Config.succeed("b") })).toMatchObject({ option: "prefx" })

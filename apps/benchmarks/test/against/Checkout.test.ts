@@ -42,7 +42,7 @@ it("writes a commit, and the working tree with all that is not ignored", async (
   expect(git("status", "--porcelain")).toBe(status)
 })
 
-it("refuses what is no commit, and leaves nothing behind", async () => {
+it("refuses a name that is no commit, and leaves nothing behind", async () => {
   const { folder } = await repository()
   const checkouts = new Checkouts(folder)
   await expect(checkouts.write("old", "no-such-commit")).rejects.toThrow("no-such-commit")

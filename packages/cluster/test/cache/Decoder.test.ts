@@ -28,7 +28,7 @@ const written = (
 
 const values = ["", "text", "7", "ünïcode ✓", "x".repeat(2_000), 0, null, undefined, { a: [1, "b"] }, new Map([[1, 2]])]
 
-it.each(costs)("decodes what core wrote of a load that took $took ms", ({ cost }) => {
+it.each(costs)("decodes core's bytes of a load that took $took ms", ({ cost }) => {
   for (const value of values) {
     const bytes = written(value, Codec.default, cost)
     const decoder = new Decoder<unknown>(undefined)
@@ -39,7 +39,7 @@ it.each(costs)("decodes what core wrote of a load that took $took ms", ({ cost }
   }
 })
 
-it("decodes what a codec of its own wrote", () => {
+it("decodes the bytes of a codec of its own", () => {
   const bytes = written({ a: 1 }, Codec.json())
   for (const payload of [bytes, payloadOf(compact({ bytes }))]) {
     expect(new Decoder<unknown>(Codec.json()).decode(payload, false)).toEqual(new Decoded({ a: 1 }))
@@ -70,7 +70,7 @@ it("leaves to core values with tags, bytes that are no value, and codecs that ne
   expect(new Decoder<unknown>(slow).decode(written("value"), false)).toBeUndefined()
 })
 
-it("returns no view of what is kept", () => {
+it("returns no view of the kept bytes", () => {
   const kept = written(new Uint8Array([1, 2, 3]))
   const before = kept.slice()
   const opened = new Decoder<Uint8Array>(undefined).decode(kept, true)!

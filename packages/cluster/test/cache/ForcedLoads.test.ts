@@ -31,7 +31,7 @@ const follows = ({ sent }: Pair) =>
 describe.each(["advanced", "json"] as const)("a forced load, over %s,", (serialization) => {
   const openCaches = () => cachesOver<string>({}, serialization)
 
-  it("is one for all who force it, in all workers, until it ends", async () => {
+  it("is one for all callers that force it, in all workers, until it ends", async () => {
     const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new")
@@ -50,7 +50,7 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect(again.loads).toBe(1)
   })
 
-  it("is joined by all who fetch later, even beside a fresh value, which `get` still returns", async () => {
+  it("is joined by all later fetches, even beside a fresh value, which `get` still returns", async () => {
     const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new")
@@ -80,7 +80,7 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect([older.loads, newer.loads]).toEqual([1, 1])
   })
 
-  it("that fails is one error for all who forced it; the others get the value that was there", async () => {
+  it("that fails is one error for all callers that forced it; the others get the value that was there", async () => {
     const { direct, one, others, two } = openCaches()
     await one.set("k", "old")
     const load = origin("new", true)
@@ -113,7 +113,7 @@ describe.each(["advanced", "json"] as const)("a forced load, over %s,", (seriali
     expect(load.loads).toBe(1)
   })
 
-  it("does not undo what is set or deleted meanwhile", async () => {
+  it("does not undo a set or a delete meanwhile", async () => {
     const { direct, one, others, two } = openCaches()
     await two.set("set", "old")
     const load = origin("loaded")

@@ -22,7 +22,7 @@ const linked = (serialization: "advanced" | "json" = "advanced", commandTimeout 
   return { ...ends, end: ends.primary, adapter, primary, direct }
 }
 
-describe("what is sent", () => {
+describe("sent messages", () => {
   it("all calls of one turn travel as one message, and so do their results", async () => {
     const { adapter, sent } = linked()
     await run(adapter.read("warm"))

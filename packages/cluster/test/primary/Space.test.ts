@@ -22,7 +22,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 const left = (space: Space, keys: ReadonlyArray<string>) => keys.filter((key) => space.recordsOf(key).length > 0).length
 
-describe("what has expired", () => {
+describe("an expired entry", () => {
   it.each(["values", "leases", "cooldowns"])("is removed by a timer with ttlAutopurge: %s", async (what) => {
     const { call, space } = opened({ ttlAutopurge: true })
     const [all, life] = [names("k", 500), 300]

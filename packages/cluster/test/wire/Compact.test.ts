@@ -28,7 +28,7 @@ it("the text of core's header has no character that JSON escapes", () => {
   expect(JSON.stringify(payload)).toBe('"a0100c82200AB"')
 })
 
-it("what is kept cannot be changed from outside", () => {
+it("a kept value cannot be changed from outside", () => {
   const given = new Uint8Array([1, 2, 3, 4, 5, 6])
   const kept = compact({ bytes: given })
   given.fill(9)

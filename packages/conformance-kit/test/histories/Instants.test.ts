@@ -8,7 +8,7 @@ const keeps = (instants: ReadonlyArray<number>, { earlier, later, most }: Bound)
 }
 
 describe("solve", () => {
-  it("finds instants inside their windows and apart as told", () => {
+  it("finds instants within their windows, and as far apart as required", () => {
     const bounds = [...within(0, 10, 20), ...within(1, 0, 100), atLeast(1, 0, 30), atMost(1, 0, 31)]
     const [first, second] = solve(2, bounds)!
     expect(first).toBeGreaterThanOrEqual(10)

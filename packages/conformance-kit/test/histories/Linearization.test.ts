@@ -78,7 +78,7 @@ describe("explain", () => {
     ).toBe("an order")
   })
 
-  it("finds the order of what overlapped", () => {
+  it("finds the order of overlapping requests", () => {
     expect(
       judge([
         acquire("b", 0, 50, follower(hour)),
@@ -115,7 +115,7 @@ describe("explain", () => {
     ).toBe("none")
   })
 
-  it("leaves open what happens at a deadline, and not what happens well before or after it", () => {
+  it("allows both outcomes at a deadline, and only one well before or after it", () => {
     const ends = (sent: number, answer: Acquired) =>
       judge([acquire("a", 0, 1, leader("t1"), { leaseFor: 100 }), acquire("b", sent, sent + 1, answer)])
     expect(ends(100, leader("t2"))).toBe("an order")
@@ -179,7 +179,7 @@ describe("explain", () => {
     expect(told(100, 400)).toBe("none")
   })
 
-  it("does not take a touch of what is no longer fresh, nor of nothing", () => {
+  it("does not accept a touch of a value that is no longer fresh, nor of none", () => {
     const told = (sent: number, answer: boolean) =>
       judge([
         acquire("a", 0, 1, leader("t1")),
@@ -238,7 +238,7 @@ describe("explain", () => {
     )
   })
 
-  it("says how far it came and what could not come next", () => {
+  it("reports how far it came, and the events that could not be next", () => {
     const second = acquire("b", 10, 11, leader("t2"))
     const found = explain([acquire("a", 0, 1, leader("t1")), second], { tolerance: 2 })
     expect(found).toMatchObject({ found: "none", stuck: [second] })
@@ -246,7 +246,7 @@ describe("explain", () => {
       expect(format(found.stuck)).toMatch(/0\.0 +1\.0 +b +acquire .* -> Leader \{ token: "t2" \}/)
   })
 
-  it("gives up when told to", () => {
+  it("gives up at the given limit", () => {
     const many = Array.from({ length: 12 }, (_, index) => remove(`${index}`, 0, 1, index > 0))
     expect(explain(many, { tolerance: 2, patience: 10 })).toMatchObject({ found: "no end" })
   })

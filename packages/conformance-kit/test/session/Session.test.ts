@@ -20,7 +20,7 @@ const judge = (steps: Steps, given = setup()) =>
   )
 
 describe("judge", () => {
-  it("repeats what was inconclusive with doubled times, and passes when it can tell", async () => {
+  it("repeats an inconclusive case with doubled times, and passes once it is conclusive", async () => {
     const units: Array<number> = []
     const verdict = await judge(function* (w) {
       units.push(w.time.unit)
@@ -30,7 +30,7 @@ describe("judge", () => {
     expect(units).toEqual([20, 40, 80])
   })
 
-  it("fails what it can never tell, and says so", async () => {
+  it("fails a case that is never conclusive, and says so", async () => {
     const verdict = await judge(function* () {
       throw new Inconclusive("12 ms passed")
     })
@@ -40,7 +40,7 @@ describe("judge", () => {
     })
   })
 
-  it("skips what does not apply, and fails what the adapter fails with", async () => {
+  it("skips a case that does not apply, and fails one in which the adapter fails", async () => {
     const skipped = await judge(function* () {
       throw new NotApplicable("no limit")
     })
@@ -75,7 +75,7 @@ describe("skipReason", () => {
     expect(Session.skipReason(one, { claims })).toMatch(/inside a Worker/)
   })
 
-  it("is by the claims, never by what the adapter has", () => {
+  it("depends on the claims, never on the adapter's own members", () => {
     const none = { ...claims, watch: false, hitUnsafe: false, clock: "client" } as const
     const reason = (needs: NonNullable<Parameters<typeof prove>[3]>["needs"], of: Setup["claims"] = none) =>
       Session.skipReason(needing({ needs }), { claims: of })
@@ -135,7 +135,7 @@ describe("peers", () => {
     expect(log).toEqual(["open backend", "open peer", "open peer", "close peer", "close peer", "close backend"])
   })
 
-  it("of a plain factory are closed: first the adapters, then what they hold", async () => {
+  it("of a plain function are closed: first the adapters, then their resources", async () => {
     const log: Array<string> = []
     const backend = new Backend()
     const peer = (name: string) => ({ ...backend.peer(), close: Effect.sync(() => void log.push(name)) })

@@ -107,8 +107,8 @@ describe("subscriptions", () => {
   })
 })
 
-describe("what calls cost", () => {
-  it("is told by name, call by call, without what the client sends by itself", async () => {
+describe("the cost of calls", () => {
+  it("is listed by name, call by call, without the client's own requests", async () => {
     const log: Array<{ readonly name: string }> = [{ name: "hello" }]
     const sent = recorded({ commands: () => log, resetCommands: () => void log.splice(0) }, ({ name }) =>
       name === "ping" ? undefined : name
@@ -142,6 +142,6 @@ describe("what calls cost", () => {
   })
 })
 
-it("values are what they are made of", () => {
+it("values have the given bytes", () => {
   expect([value(1, 2).bytes, text("é").bytes, minute]).toEqual([Uint8Array.of(1, 2), Uint8Array.of(0xc3, 0xa9), 60_000])
 })

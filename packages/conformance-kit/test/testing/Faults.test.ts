@@ -27,7 +27,7 @@ describe("Faults", () => {
     })
   )
 
-  it.effect("a copy happens too, and the first answer is told", () =>
+  it.effect("a copy happens too, and the caller gets the first answer", () =>
     Effect.gen(function* () {
       const good = new Backend().peer()
       const { adapter, next } = scripted(good)
@@ -101,7 +101,7 @@ describe("Faults", () => {
     })
   )
 
-  it.effect("loses as many replies as told", () =>
+  it.effect("loses as many replies as given", () =>
     Effect.gen(function* () {
       let turn = 0
       const adapter = losingReplies(new Backend().peer(), 50, () => (turn++ % 2 === 0 ? 0.4 : 0.6))
@@ -110,7 +110,7 @@ describe("Faults", () => {
     })
   )
 
-  it("lacks what the adapter lacks", () => {
+  it("lacks the members that the adapter lacks", () => {
     const { acquireMany: _, changes: _c, deleteMany: _d, watch: _w, ...least } = new Backend().peer()
     const adapter = withFaults(least, () => undefined)
     assert.deepStrictEqual(

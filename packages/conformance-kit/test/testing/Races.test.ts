@@ -31,7 +31,7 @@ const judge = (steps: Parameters<typeof race>[2], options?: { readonly rounds: n
     )
   )
 
-it("a race is run as often as it is told, each round on a key of its own, and a crowd's a quarter as often", async () => {
+it("a race has the given rounds, each on a key of its own, and one of many has a quarter of them", async () => {
   for (const [rounds, times] of [
     [undefined, 40],
     [{ rounds: 1 }, 10]

@@ -121,7 +121,7 @@ describe("an adapter is caught", () => {
     )
   })
 
-  it("is not judged by what its setup does not give", async () => {
+  it("is not judged by parts that its setup does not give", async () => {
     const names = [
       "fails in time while the server stands still, and goes on after it",
       "finds a backend that came back empty: no value, no lease, and no token counts"

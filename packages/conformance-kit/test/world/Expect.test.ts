@@ -7,7 +7,7 @@ const value = { bytes: Uint8Array.of(104, 105) }
 const hit = { _tag: "Hit", value, freshFor: 1, age: 2, took: 0 } as const
 
 describe("Expect", () => {
-  it("compares primitives, bytes and lists, and says what it wanted", () => {
+  it("compares primitives, bytes and lists, and names the expected one", () => {
     Expect.same(Uint8Array.of(1), Uint8Array.of(1), "bytes")
     Expect.same([1, "a", undefined], [1, "a", undefined], "lists")
     expect(() => Expect.same(1, 2, "the count")).toThrow(new Violation("the count: expected 2, got 1"))
@@ -15,7 +15,7 @@ describe("Expect", () => {
     expect(() => Expect.same(undefined, "a", "it")).toThrow('it: expected "a", got undefined')
   })
 
-  it("narrows an answer to what it must be", () => {
+  it("narrows an answer to the expected tag", () => {
     expect(Expect.leads({ _tag: "Leader", token: Token("t") }, "asking").token).toBe("t")
     expect(() => Expect.leads(hit, "asking")).toThrow(
       'asking: expected Leader, got Hit { value: { bytes: 2 bytes "hi" }'

@@ -10,7 +10,7 @@ describe("Time", () => {
     expect(new Time(1, 4).unit).toBe(80)
   })
 
-  it("sleeps at least as long as told", async () => {
+  it("sleeps at least as long as given", async () => {
     const start = now()
     await Effect.runPromise(new Time(1, 1).sleep(30))
     expect(now() - start).toBeGreaterThanOrEqual(30)

@@ -42,7 +42,7 @@ describe("a failure", () => {
     expect(JSON.stringify([error, error.cause, { ...(error.cause as object) }, error.stack])).not.toContain("secret")
   })
 
-  it("has words for what has none", () => {
+  it("has a message for an error without one", () => {
     expect(failures.of("watch", "k", undefined).message).toBe("the connection was lost")
     expect(failure("", { code: "ECONNREFUSED" }).message).toBe("ECONNREFUSED")
   })
