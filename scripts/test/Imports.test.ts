@@ -13,7 +13,7 @@ describe("the check of imports", () => {
     writeFileSync(join(root, file), text)
   }
 
-  /** A package as pnpm leaves it: what it declares is a link in its own `node_modules`. */
+  /** A package as pnpm installs it: each declared package is a link in its own `node_modules`. */
   const workspace = (name: string, peers: ReadonlyArray<string> = [], development: ReadonlyArray<string> = []) => {
     const declared = (names: ReadonlyArray<string>) =>
       Object.fromEntries(names.map((each) => [`@cache-locking/${each}`, "*"]))
@@ -62,7 +62,7 @@ describe("the check of imports", () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 
   it("reads every file and accepts imports that point downwards", async () => {
-    // Seven files of the packages, and what they import by a name counts as a file once more.
+    // Seven files of the packages, and each module that they import by name counts as a file once more.
     expect(await readImports(root)).toEqual({ files: 11, imports: 8, violations: [] })
   })
 

@@ -7,7 +7,7 @@ import { Screen } from "../src/terminal/Screen.ts"
 import { withLeases } from "../src/workers/Contender.ts"
 import { run } from "./support/Run.ts"
 
-/** A terminal of a given width that keeps what is written to it. */
+/** A terminal of a given width that keeps its output. */
 class Terminal extends Writable {
   readonly columns: number
   readonly isTTY: boolean

@@ -31,11 +31,11 @@ interface Case {
   readonly commands?: (sent: ReadonlyArray<Commands>) => void
   /** A killed process loses its lease at once. */
   readonly seesExits?: boolean
-  /** The store tells of changes, so that near tiers learn of them. */
+  /** True when the store reports changes to near tiers. */
   readonly pushes?: boolean
-  /** An address where nothing answers, and what is said of it. */
+  /** An address without a server, and the error for it. */
   readonly unreachable?: readonly [url: string, message: string]
-  /** Checks what the run has left behind. */
+  /** Checks the leftovers of the run. */
   readonly after?: (url: string) => Promise<void>
 }
 

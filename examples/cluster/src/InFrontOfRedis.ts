@@ -18,7 +18,7 @@ export const openUsers = (url: string, origin: (id: string) => Promise<string>) 
   const near = openNear()
   const far = createCache<string>({ adapter: RedisAdapter.make({ client, prefix }), cacheTtl: "10 minutes" })
   return {
-    /** Of a host's workers one asks Redis, and of all hosts' workers one asks the origin. */
+    /** One worker of a host asks Redis, and one worker of all hosts asks the origin. */
     get: (id: string) => near.fetch(id, () => far.getOrSet(id, () => origin(id))),
     /** This host forgets its copy at once, the others as soon as Redis notifies them. */
     changed: async (id: string) => {

@@ -8,7 +8,7 @@ export interface Limit {
   readonly window: number
 }
 
-/** True when a request may pass. Windows begin at round times, so a burst around a border may be twice the limit. */
+/** True when a request may pass. Windows begin at round times, so a burst across two windows may be twice the limit. */
 export const fixedWindow = async (
   counters: PromiseClusterCache<number>,
   who: string,
@@ -20,8 +20,8 @@ export const fixedWindow = async (
 }
 
 /**
- * The same without borders: the previous window counts in part, as far as the last `window` milliseconds cover it. Refused
- * requests do not count.
+ * The same with a sliding window: the previous window counts in part, as far as the last `window` milliseconds cover
+ * it. Refused requests do not count.
  */
 export const slidingWindow = async (
   counters: PromiseClusterCache<number>,

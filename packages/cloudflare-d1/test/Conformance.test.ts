@@ -14,7 +14,7 @@ const proxy = await FaultProxy.start({ target: backend })
 const eye = backend.database()
 await Effect.runPromise(D1Adapter.setup({ database: eye, table }))
 
-/** D1 expires nothing by itself: what expires is what a sweep may remove. */
+/** D1 expires nothing by itself: a record expires when a sweep may remove it. */
 const records: Records = (key) =>
   Effect.promise(async () => {
     const { results } = await eye

@@ -26,7 +26,7 @@ import { causeBytes } from "../src/Verbs.ts"
 
 const backend = await serverOfFile(WorkersBackend.start())
 
-/** An adapter over a table of its own, and what its calls cost. */
+/** An adapter over a table of its own, and the cost of its calls. */
 const open = async (table: string) => {
   const { database, spent } = metered(backend.database())
   await run(D1Adapter.setup({ database, table }))

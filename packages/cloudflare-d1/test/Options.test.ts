@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { describe, expect, it } from "vitest"
 import { D1Adapter } from "../src/index.ts"
 
-/** Answers nothing: what is checked here never asks. */
+/** Answers nothing, because the checks here send no request. */
 const database: D1Adapter.Database = {
   prepare: () => {
     throw new Error("asked")

@@ -14,7 +14,7 @@ it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () =>
   try {
     const response = await miniflare.dispatchFetch("http://worker/")
     const cases = (await response.json()) as ReadonlyArray<Report.PlainJudged>
-    // Histories are explained by when replies came, which cannot be told in here: they are judged from outside.
+    // Histories need the times of replies, which are unknown inside a Worker: they are judged from outside.
     expect(cases.filter(({ outcome }) => outcome === "failed")).toEqual([])
     expect(cases.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(225)
   } finally {
@@ -26,7 +26,7 @@ describe("two Workers over one D1", () => {
   const loadTime = 300
   let miniflare: Miniflare
   let origin: Server
-  /** By key, for what one test leaves behind may be loaded in the next. */
+  /** By key, because a load that one test leaves behind may run in the next. */
   const loads = new Map<string, number>()
 
   beforeAll(async () => {

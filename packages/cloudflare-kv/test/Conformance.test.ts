@@ -26,7 +26,7 @@ const proxy = await FaultProxy.start({ target: backend })
 const eye = backend.database()
 await Effect.runPromise(D1Adapter.setup({ database: eye, table }))
 
-/** The lease store's. How long versions live in KV is what `KvStore.test.ts` looks at. */
+/** Those of the lease store. `KvStore.test.ts` tests the lifetimes of versions in KV. */
 const records: Records = (key) =>
   Effect.promise(async () => {
     const sql = `SELECT expires_at, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now FROM ${table} WHERE key = ?1`

@@ -1,4 +1,4 @@
-/** KV shows elsewhere late what was written: it may cost a load, and never a wrong version. */
+/** KV shows a write elsewhere late, which may cost a load, but never gives a wrong version. */
 import { D1Adapter } from "@cache-locking/cloudflare-d1"
 import { ask, lifetime, minute, put, run, text } from "@cache-locking/conformance-kit/testing"
 import type { Adapter } from "@cache-locking/core"
@@ -55,7 +55,7 @@ it("with leases in D1, a place finds the version that counts, or nothing, and ne
       seen.hits++
       return
     }
-    // Nobody else is under way: what is not there to be seen is loaded anew.
+    // No other load is under way, so a value that is not visible is loaded anew.
     if (found._tag !== "Leader") throw new Error(`expected to lead, not ${found._tag}`)
     if (expected === undefined) seen.absent++
     else seen.lost++

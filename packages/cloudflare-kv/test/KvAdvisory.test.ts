@@ -10,7 +10,7 @@ import { metered } from "./fixtures/Support.ts"
 
 const backend = await serverOfFile(WorkersBackend.start())
 
-/** An isolate of its own: nothing is shared with another but KV. */
+/** An isolate of its own, which shares only KV with others. */
 const isolate = (prefix: string, namespace: KvStore.Namespace = backend.namespace(), more: object = {}) => {
   const kv = metered(namespace)
   const cache = KvAdvisory.createCache<string>({ namespace: kv.namespace, prefix, cacheTtl: "1 minute", ...more })

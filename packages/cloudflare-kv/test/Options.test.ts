@@ -11,7 +11,7 @@ import { KvAdapter, KvAdvisory, KvStore } from "../src/index.ts"
 
 const refuse = () => Promise.reject(new Error("asked"))
 
-/** Answers nothing: what is checked here never asks. */
+/** Answers nothing, because the checks here send no request. */
 const namespace: KvStore.Namespace = { getWithMetadata: refuse, put: refuse, delete: refuse }
 const leases = MemoryAdapter.make() as ListingAdapter
 

@@ -17,7 +17,7 @@ afterAll(() => miniflare.dispose())
 const judged = async (path: string): Promise<Cases> =>
   (await (await miniflare.dispatchFetch(`http://worker${path}`)).json()) as Cases
 
-/** Histories are explained by when replies came, which cannot be told in here: they are judged from outside. */
+/** Histories need the times of replies, which are unknown inside a Worker: they are judged from outside. */
 const failures = (cases: Cases): Cases => cases.filter(({ outcome }) => outcome === "failed")
 
 const passed = (cases: Cases): number => cases.filter(({ outcome }) => outcome === "passed").length

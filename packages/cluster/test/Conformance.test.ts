@@ -51,7 +51,7 @@ const recordsOf =
   (key) =>
     Effect.sync(() => primary.space(namespace, undefined).recordsOf(key))
 
-/** Holds back the primary's answers to a link. The test's own relay goes on. */
+/** Holds back the primary's answers to a link. The test's own relay still works. */
 const stallOf = (hold: () => () => void): Stall => ({
   within: 1_500,
   begin: Effect.asVoid(Effect.acquireRelease(Effect.sync(hold), (release) => Effect.sync(release)))

@@ -633,7 +633,7 @@ describe("the one call", () => {
 })
 
 describe("random histories", () => {
-  /** A small random number generator, so that a seed tells all. */
+  /** A small random number generator, so that a seed reproduces a history. */
   const dice = (seed: number) => {
     let state = seed * 2654435761
     return (below: number): number => {
@@ -682,7 +682,7 @@ describe("random histories", () => {
             )
           )
         )
-        /** The truth at the origin, and how much of it every cache must know. */
+        /** The versions at the origin, and the oldest that every cache may still give. */
         let version = 0
         let invalidated = 0
         const invalidatedBy = [0, 0, 0]

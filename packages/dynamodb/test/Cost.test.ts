@@ -16,7 +16,7 @@ interface Consumed {
   readonly CapacityUnits?: number
 }
 
-/** The units of every request, as DynamoDB tells them when asked to. */
+/** The units of every request, as DynamoDB reports them on request. */
 const metered = (url: string) => {
   const client = clientOf(url)
   const units: Array<readonly [command: string, units: number]> = []

@@ -398,7 +398,7 @@ await overTable(table, (server) => {
       expect(await skewed(fresh().touch("put", { freshFor: 2 * minute }))).toBe(true)
       expect(await leftOf("put")).toBeGreaterThan(2 * minute - 5_000)
       expect(await leftOf("put")).toBeLessThan(2 * minute + 5_000)
-      // As one who was handed the token of another process.
+      // As an owner with a token of another process.
       const { token } = await lead(adapter, "led", "me", { leaseFor: minute })
       expect(await skewed(fresh().renew("led", { token, leaseFor: minute }))).toBe(true)
       expect((await run(adapter.read("led"))).lease?.endsIn).toBeLessThan(minute + 5_000)

@@ -33,7 +33,7 @@ await overTable(table, (own) => {
   let proxy: FaultProxy
   let client: ReturnType<typeof clientOf>
   let adapter: Adapter
-  /** The same, for what is to succeed however slow the machine is. */
+  /** The same, for calls that must succeed on a machine of any speed. */
   let patient: Adapter
 
   beforeEach(async () => {

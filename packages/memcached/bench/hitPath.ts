@@ -15,7 +15,7 @@ await using server = await Memcached.start({ own: true })
 const client = Client.create(server.url.replace("memcached://", ""))
 const adapter = MemcachedAdapter.make({ client, prefix: "bench" })
 
-/** Calls per second, by so many that call one after the other. */
+/** Calls per second, by this many callers, each of which calls one after the other. */
 const rate = async (call: () => Promise<unknown>): Promise<number> => {
   let calls = 0
   const end = performance.now() + seconds * 1000
@@ -33,7 +33,7 @@ for (const size of [100, 4_096, 16_384, 262_144]) {
   await client.set("plain", bytes, {})
   await Effect.runPromise(adapter.put("k", { value: { bytes }, lifetime: { fresh: 600_000, stale: 0 } }))
   const rates: Record<string, number> = { "memjs get": 0, hit: 0 }
-  // In turns, so that both have the machine alike.
+  // In turns, so that other work affects both alike.
   for (let round = 0; round < 3; round++) {
     rates["memjs get"] = Math.max(rates["memjs get"]!, await rate(() => client.get("plain")))
     rates.hit = Math.max(rates.hit!, await rate(() => Effect.runPromise(adapter.acquire("k", ask))))

@@ -13,7 +13,7 @@ import { clientOf, proxyOf } from "./fixtures/Support.ts"
 import * as TextClient from "./fixtures/TextClient.ts"
 
 await overServer(Memcached.start({ own: true }), (server) => {
-  /** Uses the adapter of the context, and tells how many connections there are then. */
+  /** Uses the adapter of the context, and returns the number of connections then. */
   const use = (proxy: FaultProxy) =>
     Effect.gen(function* () {
       const adapter = yield* Adapter

@@ -234,7 +234,7 @@ await overServer(Memcached.start({ own: true }), (server) => {
   })
 
   describe("a clock", () => {
-    /** As a host whose clock is off by so much. */
+    /** As a host whose clock is off by this much. */
     const skewed = async <A>(skew: number, ask: () => Promise<A>): Promise<A> => {
       const real = Date.now
       Date.now = () => real() + skew

@@ -28,7 +28,7 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     documents.findOneAndUpdate({ _id: "k" }, [{ $replaceWith: "$$ROOT" }], { returnDocument: "after" })
 }
 
-/** Milliseconds of one call, by so many that call one after the other. */
+/** Milliseconds of one call, by this many callers, each of which calls one after the other. */
 const timeOf = async (call: () => Promise<unknown>, concurrency: number): Promise<number> => {
   let left = calls
   const began = performance.now()
@@ -41,7 +41,7 @@ const timeOf = async (call: () => Promise<unknown>, concurrency: number): Promis
 
 for (const concurrency of [1, 20]) {
   const best: Record<string, number> = {}
-  // In turns, so that all have the machine alike.
+  // In turns, so that other work affects all alike.
   for (let round = 0; round < rounds; round++) {
     for (const [name, call] of Object.entries(ways)) {
       best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, await timeOf(call, concurrency))

@@ -77,7 +77,7 @@ describe("a server that does not answer", () => {
     for (let i = 0; i < 3; i++) await expectUnavailable(adapter, within)
     await proxy.heal()
     await expectRecovery(adapter, false)
-    // Each that was given up closed what it waited on; the driver's own are a few.
+    // Each call that was given up closed its connection; the driver opens a few for itself.
     await expect.poll(() => proxy.stats.open).toBeLessThan(12)
     expect(proxy.stats.connections).toBeGreaterThan(connections)
   })

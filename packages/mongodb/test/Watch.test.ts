@@ -1,6 +1,6 @@
 /**
- * Watching. Over a change stream of the driver's where there is one (`MONGODB_URL`, or `mongod` on PATH); its logic over
- * one that is made up, since the stand-in has none.
+ * Watching, over a change stream of the driver where there is one (`MONGODB_URL`, or `mongod` on PATH). Its logic is
+ * tested over a simulated stream, because the stand-in has none.
  */
 import { EventEmitter } from "node:events"
 import {
@@ -259,7 +259,7 @@ const overMadeUp = () => {
 describe("an adapter over a made-up stream", () => {
   const liveSoon = async (streams: ReadonlyArray<MadeUpStream>, index = 0) => {
     await expect.poll(() => streams.length).toBeGreaterThan(index)
-    // Those who asked for it listen to it by then.
+    // By then its listeners have joined it.
     await turn()
     streams[index]!.live()
   }

@@ -27,7 +27,7 @@ for (let i = 0; i < 1_000; i++) {
 const texts = statements(Space.make({ schema: "public", table: "cache_locking", prefix: "bench" }))
 const bare = "select t.value from cache_locking t where t.prefix = $1 and t.id = sha256($2::bytea)"
 
-/** Microseconds in the executor, by the server's own account: the median. */
+/** Microseconds in the executor, as the server reports them: the median. */
 const serverTime = async (name: string, text: string, types: string, given: string) => {
   const session = await client.reserve()
   try {
@@ -57,7 +57,7 @@ console.log("server, µs:", {
   )
 })
 
-/** Calls per second, by so many that call one after the other. */
+/** Calls per second, by this many callers, each of which calls one after the other. */
 const rate = async (call: () => Promise<unknown>): Promise<number> => {
   let calls = 0
   const end = performance.now() + seconds * 1000
@@ -71,7 +71,7 @@ const rate = async (call: () => Promise<unknown>): Promise<number> => {
 const ask = { owner: "bench", leaseFor: 1_000 }
 const bytes = new TextEncoder().encode("k500")
 const rates = { select: 0, hit: 0 }
-// In turns, so that both have the machine alike.
+// In turns, so that other work affects both alike.
 for (let round = 0; round < 3; round++) {
   const select = () => client.unsafe(bare, ["bench", bytes] as never, { prepare: true }).raw()
   rates.select = Math.max(rates.select, await rate(select))

@@ -1,4 +1,7 @@
-/** The whole contract over a real server, as it is used: prepared and not, logged and not, with LISTEN and without. */
+/**
+ * The whole contract over a real server, in the supported modes: prepared and not, logged and not, with LISTEN and
+ * without.
+ */
 import type { Claims, Records } from "@cache-locking/conformance-kit"
 import { run, stallOf } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"

@@ -25,7 +25,7 @@ const within = 2 * commandTimeout + 250
 const server = await serverOfFile(Postgres.start({ own: true }))
 failOnUnhandled()
 
-// postgres.js leaves the rejection of its own query for types to nobody when a connection is reset meanwhile.
+// postgres.js leaves the rejection of its own query for types unhandled when a connection is reset meanwhile.
 const opened = () => proxied(server, { prefix: "faults", commandTimeout }, { fetch_types: false })
 
 /** Harmless questions, which change nothing when they are answered late. */

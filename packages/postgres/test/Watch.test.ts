@@ -52,7 +52,7 @@ describe("watch", () => {
     const { token } = await lead(far, "k")
     await run(far.renew("k", { token, leaseFor: minute }))
     await run(far.touch("k", { freshFor: minute }))
-    // Something that is told after all these.
+    // A change that is reported after all these.
     const last = await watching(here, "last")
     await put(far, "last")
     await last.woken
@@ -100,7 +100,7 @@ describe("watch", () => {
   describe("in time", () => {
     const real = setTimeout
 
-    /** Time goes on as it does, until it is told to go faster. */
+    /** Real time, until the test makes it go faster. */
     const passing = async <A>(promise: Promise<A>): Promise<A> => {
       let over = false
       const done = () => {
@@ -181,7 +181,7 @@ describe("watch", () => {
   })
 
   it("fails where LISTEN receives nothing, and does not try again for a while", async () => {
-    // As behind a pooler: the session that listens is not the one that is told.
+    // As behind a pooler: another session than the one that listens gets the messages.
     const link = new Link(clientOf(url))
     link.send = async () => []
     const subscriber = new Subscriber(link)

@@ -24,7 +24,7 @@ suite(
       here: R2Adapter.make({ bucket: R2Bridge.binding(proxy.url()), prefix, commandTimeout }),
       there: R2Adapter.make({ bucket: r2.bucket, prefix, commandTimeout })
     }),
-    // Objects tell when a sweep may collect them: a bucket's own expiry knows days alone.
+    // The notes of an object say when a sweep may collect it, because a bucket's own expiry counts days.
     records: (key) =>
       Effect.promise(async () => {
         const { objects } = await r2.bucket.list({

@@ -122,7 +122,7 @@ describe("a value of 50 MB in a cache", () => {
         customMetadata: metadata
       }
     }
-    /** Keeps what it is given itself, and hands it out itself. */
+    /** Keeps and returns the very buffers that it gets. */
     const bucket: R2Adapter.Binding = {
       get: async (key) => {
         const found = objects.get(key)
@@ -147,7 +147,7 @@ describe("a value of 50 MB in a cache", () => {
     const loaded = await cache.getOrSet("k", async () => bytes)
     const stored = objects.get([...objects.keys()].find((name) => name.startsWith("copies/values/"))!)!
     expect(stored.bytes.byteLength).toBeLessThan(50_000_100)
-    // Told as true and false: what failed is not to be printed.
+    // Compared as true and false, so that a failure does not print the value.
     expect(stored.bytes.buffer === bytes.buffer).toBe(false)
     const hit = (await cache.get("k"))!
     for (const answer of [loaded, hit]) {

@@ -64,7 +64,7 @@ it("keeps the whole contract inside a Worker", { timeout: 600_000 }, async () =>
   const cases = JSON.parse(await ask("a", "/kit")) as ReadonlyArray<
     Record<"law" | "outcome" | "name" | "message", string>
   >
-  // Histories are explained by when replies came, which cannot be told in here: they are judged from outside.
+  // Histories need the times of replies, which are unknown inside a Worker: they are judged from outside.
   expect(cases.filter(({ outcome }) => outcome === "failed")).toEqual([])
   expect(cases.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(205)
 })

@@ -262,7 +262,7 @@ describe("records left behind", () => {
     expect(await ttl()).toEqual({ "expiry{k}:lease": near(30_000) })
     await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(5_000, 15_000) }))
     expect(await ttl()).toEqual({ "expiry{k}": near(20_000) })
-    // A value stays as long as a lease beside it, for whoever lists; it is no longer told than it lives.
+    // A value stays as long as a lease beside it, for listings; it is not returned after its lifetime.
     const again = await lead(adapter, "k", "me", { refreshWithin: minute, leaseFor: 30_000 })
     expect(await ttl()).toEqual({ "expiry{k}": near(30_000), "expiry{k}:lease": near(30_000) })
     expect((await run(adapter.read("k"))).keptFor).toBeLessThanOrEqual(20_000)
@@ -471,7 +471,7 @@ describe("a hit by GET", () => {
       const [{ age, freshFor }, truth] = await timed(Promise.all(both))
       expect(age).toBeGreaterThanOrEqual(truth.age)
       expect(freshFor).toBeLessThanOrEqual(truth.freshFor)
-      // Apart by the round trips, this one and the one that told the store's clock, and by the rounding.
+      // The two differ by the round trips, this one and the one that gave the store's clock, and by the rounding.
       expect(age - truth.age).toBeLessThan(2 * slowest + 20)
       expect(age + freshFor).toBeCloseTo(first.age + first.freshFor, 3)
     }

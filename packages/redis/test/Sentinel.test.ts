@@ -24,7 +24,7 @@ it("works before and after a failover, with the scripts, the watchers and the re
   expect(await client.wait(1, 10_000)).toBe(1)
 
   await sentinel.killMaster()
-  // The connection is lost: whoever waits asks again.
+  // The connection is lost: watchers ask again.
   await first.woken
   await first.leave()
   const began = performance.now()

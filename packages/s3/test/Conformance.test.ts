@@ -11,7 +11,7 @@ import { bucket, claims, clientOf, makeBucket } from "./fixtures/Support.ts"
 
 const prefix = "conformance"
 
-/** The stand-in carries out one request after the other, and fifty ask at once in several cases beside each other. */
+/** The stand-in carries out one request after the other, and in several parallel cases fifty callers ask at once. */
 const commandTimeout = 10_000
 
 /** A second is the store's tick, and cases wait for some of them: many laws at once, or it takes minutes. */
@@ -32,7 +32,7 @@ const judge = async (setup: Setup): Promise<void> => {
   })
 }
 
-/** Objects tell when a sweep may collect them: a bucket's own expiry knows days alone. */
+/** The notes of an object say when a sweep may collect it, because a bucket's own expiry counts days. */
 const recordsOf =
   (client: S3Client): Records =>
   (key) =>

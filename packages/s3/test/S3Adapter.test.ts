@@ -281,7 +281,7 @@ describe("sweep", () => {
     await run(adapter.delete("deleted"))
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: "sweep/values/orphan", Body: "x" }))
     expect(await run(S3Adapter.sweep(options))).toEqual({ looked: 6, removed: 0 })
-    // Objects tell whole seconds, and the store's clock is known to about one.
+    // Objects have whole seconds, and the store's clock is known to about one.
     await sleep(2_200)
     const swept = await run(ObjectStore.sweep(S3Bucket.make(resolve(options)), { prefix: "sweep", grace: 0 }))
     expect(swept).toEqual({ looked: 6, removed: 4 })
@@ -318,7 +318,7 @@ describe("conditions", () => {
     const { token } = await lead(adapter, "k")
     conflicts = 3
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
-    // More than one write gives up on: what is there is looked at, and it goes on.
+    // More than one write attempts: the adapter reads the object, and goes on.
     conflicts = 6
     await put(adapter, "k", value(2))
     expect((await run(adapter.read("k"))).value).toEqual(value(2))
@@ -353,7 +353,7 @@ describe("conditions", () => {
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: "foreign/leases/k.lease", Body: "not ours" }))
     const { token } = await lead(adapter, "k")
     expect(await run(adapter.fill("k", { token, value: value(1), lifetime: lifetime(minute) }))).toBe(true)
-    // Not a GET: bytes that nobody reads are an error of nobody's when the client goes.
+    // Not a GET, because unread bytes are an unhandled error when the client is destroyed.
     const object = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: "foreign/leases/k.lease" }))
     expect(Number(object.Metadata!["ends"])).toBeGreaterThan(Date.now())
   })

@@ -29,7 +29,7 @@ export interface Floor {
 export interface Part {
   readonly hits: number
   readonly waits: number
-  /** Violations of what must always hold. */
+  /** Violations of the rules that must always hold. */
   readonly wrong: ReadonlyArray<string>
 }
 
@@ -60,7 +60,7 @@ export interface ToOrigin extends Protocol {
     readonly read: readonly [ReadonlyArray<string>, Versions]
     /** Changes rows, which are locked until `changed`. */
     readonly change: readonly [ReadonlyArray<string>, Change]
-    /** `known`: every cache has been told of the change. */
+    /** `known`: every cache has got a report of the change. */
     readonly changed: readonly [{ readonly change: Change; readonly known: boolean }, undefined]
     readonly floors: readonly [ReadonlyArray<string>, Readonly<Record<string, Floor>>]
   }

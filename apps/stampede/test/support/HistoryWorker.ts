@@ -23,7 +23,7 @@ interface Row {
 }
 
 const loops = 6
-/** No operation may take longer, whatever is killed. */
+/** No operation may take longer, even if a process is killed. */
 const longestWait = 10_000
 
 const channel = new Channel<ToOrigin, ToWorker>(process)
@@ -89,7 +89,7 @@ class Worker {
 
   private pick = <A>(of: ReadonlyArray<A>): A => of[this.random(of.length)]!
 
-  /** Loads from the origin. What it read is out of date by the time that the answer took. */
+  /** Loads from the origin. The value is as old as the answer took. */
   private readonly load = async (wanted: ReadonlyArray<string>): Promise<Array<Row>> => {
     const versions = await channel.ask("read", wanted)
     await pause(this.random(60))
@@ -178,7 +178,7 @@ class Worker {
     await channel.ask("changed", { change, known })
   }
 
-  /** Looks at what is left in the store. */
+  /** Reads what is left in the store. */
   readonly look = () =>
     Promise.all(
       keys.map(async (key) => {

@@ -1,4 +1,4 @@
-/** The protocol: batches, backpressure, late answers, closed channels, and whatever else may come out of a channel. */
+/** The protocol: batches, backpressure, late answers, closed channels, and any other message of a channel. */
 import { MessageChannel } from "node:worker_threads"
 import { ask, failureOf, lifetime, minute, put, run, sleep, tagOf, text } from "@cache-locking/conformance-kit/testing"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** One namespace by itself: what remains in it, and what removes it. */
+/** One namespace by itself: the entries that remain in it, and their removal. */
 import { afterEach, describe, expect, it } from "vitest"
 import { Listings } from "../../src/primary/Listings.ts"
 import { Space } from "../../src/primary/Space.ts"

@@ -11,7 +11,7 @@ interface Wrong {
   readonly patience?: number
   readonly reason?: "Unavailable" | "Rejected"
   readonly message?: string
-  /** Carries out what it could not send, once it can. */
+  /** Sends the requests that it held back, once it can. */
   readonly late?: boolean
   readonly leaks?: boolean
   readonly forgets?: boolean

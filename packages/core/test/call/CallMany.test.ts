@@ -40,7 +40,7 @@ for (const [kind, wrap] of [
         assert.deepStrictEqual([...(yield* Fiber.join(caller))], expected as never)
         assert.deepStrictEqual(asked, [["a", "c", "d"]])
         assert.deepStrictEqual([...(yield* cache.getMany(keys))], expected as never)
-        // What had no value is nobody's failure: the key is free at once.
+        // A key without a value fails no caller, and is free at once.
         const own = yield* cache.getOrSet("d", () => Effect.succeed("own"))
         assert.deepStrictEqual([own.value, own.meta.cache], ["own", "MISS-LEADER"])
       })

@@ -212,7 +212,7 @@ describe("a shared timer", () => {
     const deadlines = new BoundedCalls.Deadlines()
     const { add, late } = calls(deadlines)
     const call = add("a", 100)
-    // The timer is due, and what is read before anything else is the answer.
+    // The timer is due, and the answer is read first.
     setTimeout(() => deadlines.remove(call), 100)
     vi.advanceTimersByTime(200)
     expect(late).toEqual([])

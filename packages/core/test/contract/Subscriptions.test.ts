@@ -8,7 +8,7 @@ import * as Subscriptions from "../../src/contract/Subscriptions.ts"
 const failed = (cause: unknown) =>
   new AdapterError({ adapter: "store", operation: "watch", reason: "Unavailable", message: String(cause) })
 
-/** A membership that settles when it is told to. */
+/** A membership that settles when the test says so. */
 const membership = () => {
   const { promise, reject, resolve } = Promise.withResolvers<void>()
   promise.catch(() => {})

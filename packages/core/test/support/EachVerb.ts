@@ -4,7 +4,7 @@ import type { Adapter } from "../../src/contract/Adapter.ts"
 /** The verbs of the contract that take a key. */
 export type Verb = "acquire" | "fill" | "abandon" | "renew" | "delete" | "put" | "touch" | "read" | "watch"
 
-/** A call of a verb: what it was given, and what it does. */
+/** A call of a verb: its arguments, and its effect. */
 export interface VerbCall<A, E, R> {
   readonly verb: Verb
   readonly key: string

@@ -6,22 +6,22 @@ import type { FetchContext } from "../../src/flight/Fetcher.ts"
 /** The failure of an origin. */
 export class Broken extends Data.TaggedError("Broken")<{ readonly code: number }> {}
 
-/** The slow thing behind the cache: counts what happens to its loads. */
+/** The slow origin behind the cache, which counts its loads and their ends. */
 export class Origin {
   /** Loads begun. */
   calls = 0
   /** Loads under way. */
   running = 0
-  /** The most that were ever under way at once. */
+  /** The most loads under way at once. */
   most = 0
   /** Loads that were interrupted. */
   interrupted = 0
-  /** Loads that ended, however. */
+  /** Loads that ended, in any way. */
   ended = 0
   /** The argument of each load. */
   readonly contexts: Array<FetchContext<any>> = []
 
-  /** A fetcher that works for so long and then does what it is told with the number of its call. */
+  /** A fetcher that works for this long, and then runs a function with the number of its call. */
   readonly load =
     <A, E = never, R = never>(
       millis: number,

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Adapter } from "../../src/contract/Adapter.ts"
 import { eachVerb, type Verb } from "./EachVerb.ts"
 
-/** An adapter that notes which of its verbs were called, in order. */
+/** An adapter that records the calls of its verbs, in order. */
 export class Recorded {
   readonly adapter: Adapter
   /** The called verbs, in order. */

@@ -15,7 +15,7 @@ import { peer } from "./Wrappers.ts"
 
 const macrotask = Effect.promise<void>(() => new Promise((resolve) => setImmediate(resolve)))
 
-/** Lets everything happen that needs no time. */
+/** Lets all work happen that needs no time. */
 export const flush: Effect.Effect<void> = Effect.gen(function* () {
   for (let i = 0; i < 6; i++) {
     yield* macrotask
@@ -23,7 +23,7 @@ export const flush: Effect.Effect<void> = Effect.gen(function* () {
   }
 })
 
-/** Lets so much time pass, and everything happen that is then due. */
+/** Lets this much time pass, and all work happen that is then due. */
 export const advance = (millis: number): Effect.Effect<void> =>
   Effect.andThen(flush, Effect.andThen(TestClock.adjust(millis), flush))
 
@@ -67,7 +67,7 @@ export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number =>
 
 /** The state that the processes of a test share, and the checks at its end. */
 export class World {
-  /** The memory behind it all. */
+  /** The memory adapter behind all of them. */
   readonly store: Adapter
   readonly processes: Array<Recorded> = []
   readonly codecs = new Set<Codec.Codec<any> | undefined>([undefined])
@@ -81,7 +81,7 @@ export class World {
     this.base = base
   }
 
-  /** A process's adapter over the store, with what it calls noted; flights are not shared with others. */
+  /** A process's adapter over the store, with its calls recorded; flights are not shared with others. */
   process(wrap: (adapter: Adapter) => Adapter = (adapter) => adapter): Recorded {
     const recorded = new Recorded(peer(wrap(peer(this.store))))
     this.processes.push(recorded)
@@ -104,7 +104,7 @@ export class World {
     )
   }
 
-  /** Takes the lease of a key as a process that will not be heard of again. */
+  /** Takes the lease of a key as a process that then crashes. */
   crash(key: string, leaseFor: number, owner = "crashed"): Effect.Effect<Token> {
     return Effect.orDie(
       Effect.map(this.store.acquire(key, { owner, leaseFor }), (found) =>
@@ -166,5 +166,5 @@ const run = (body: Body, options: ScenarioOptions, base?: { readonly hooks?: {} 
 export const scenario = (name: string, body: Body, options: ScenarioOptions = {}): void =>
   it.effect(name, () => run(body, options))
 
-/** Bytes for an adapter that is spoken to without a cache. */
+/** Bytes for an adapter that is used without a cache. */
 export const bytesOf = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })

@@ -1,4 +1,4 @@
-/** Adapters made of adapters: another process, a remote one, a poor one, a slow one. */
+/** Adapters made of adapters: one of another process, a remote one, one without push, a slow one. */
 import * as Effect from "effect/Effect"
 import type { Acquired, Adapter, Stale, Value } from "../../src/contract/Adapter.ts"
 import { eachVerb } from "./EachVerb.ts"
@@ -24,7 +24,7 @@ const readAcquired = (found: Acquired): Acquired => {
   }
 }
 
-/** One that leaves the process: only bytes go in and come out, and nothing is to be had without asking. */
+/** One that leaves the process: it passes only bytes, and has no local hits. */
 export const remote = ({ hitUnsafe: _, keepsReferences: __, ...adapter }: Adapter): Adapter => ({
   ...adapter,
   identity: adapter.identity ?? {},
@@ -52,7 +52,7 @@ export const slow = ({ hitUnsafe: _, ...adapter }: Adapter, millis: number): Ada
   return { ...late, identity: adapter.identity ?? {} }
 }
 
-/** One that can be asked for many keys at once; `asked` notes how many at a time. */
+/** One that can acquire many keys at once; `asked` records the number of keys of each request. */
 export const asksMany = (adapter: Adapter, asked: Array<number> = []): Adapter => ({
   ...remote(adapter),
   acquireMany: (keys, options) =>

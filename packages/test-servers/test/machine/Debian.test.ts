@@ -24,7 +24,7 @@ const fake = (name: string, script: string) => {
 
 const journal = () => (existsSync(join(directory, "journal")) ? readFileSync(join(directory, "journal"), "utf8") : "")
 
-/** An apt-get that knows no package until `update`, takes its time, and notes what it sees. */
+/** An apt-get that knows no package until `update`, is slow, and records its calls. */
 const fakeDebian = () => {
   fake("dpkg-query", `[ -e installed ] && echo installed || exit 1`)
   fake(

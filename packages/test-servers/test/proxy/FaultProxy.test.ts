@@ -9,7 +9,7 @@ import { Redis } from "../../src/redis/Redis.ts"
 import { RespClient } from "../../src/redis/Resp.ts"
 import { orSkip } from "../fixtures/Support.ts"
 
-/** A server that says back what it hears, and remembers it. */
+/** A server that echoes its input, and records it. */
 let heard: Array<string>
 let echo: Listener
 let target: { host: string; port: number }
@@ -37,7 +37,7 @@ afterEach(async () => {
   echo.close()
 })
 
-/** A connection through the proxy: what came back so far, and how it ended. */
+/** A connection through the proxy: the bytes received so far, and its end. */
 const dial = async () => {
   const socket = connect(proxy.port, "127.0.0.1")
   sockets.add(socket)

@@ -52,8 +52,8 @@ describe("three masters", () => {
 
   it("serve at once after a pause", async (context) => {
     if (cluster instanceof Unavailable) return context.skip(cluster.message)
-    // As a busy machine does it, one after the other: those who still run ask those who do not, and hear nothing for
-    // longer than the short timeout of clusters that fail over.
+    // As on a busy machine, one after the other: running nodes ask paused ones, and get no answer for longer than
+    // the short timeout of clusters that fail over.
     for (const node of cluster.nodes) {
       await node.pause()
       await setTimeout(700)

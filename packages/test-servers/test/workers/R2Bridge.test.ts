@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { R2Bridge } from "../../src/index.ts"
 
-/** The Worker's own module, run here with a binding that tells what it was asked. */
+/** The Worker's own module, run here with a binding that returns its requests. */
 const worker = (await import(`data:text/javascript,${encodeURIComponent(R2Bridge.script)}`)) as {
   readonly default: { readonly fetch: (request: Request, env: object) => Promise<Response> }
 }

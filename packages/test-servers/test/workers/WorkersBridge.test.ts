@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { WorkersBridge } from "../../src/index.ts"
 
-/** The Worker's own module, run here with bindings that tell what they were asked. */
+/** The Worker's own module, run here with bindings that return their requests. */
 const worker = (await import(`data:text/javascript,${encodeURIComponent(WorkersBridge.script)}`)) as {
   readonly default: { readonly fetch: (request: Request, env: object) => Promise<Response> }
 }
