@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type Answering, isExit, Waiter } from "./call/Waiter.ts"
-import { Aborted, type CacheLockingError } from "./contract/CacheLockingError.ts"
+import { type CacheLockingError, hasTag } from "./contract/CacheLockingError.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
 import type { FetchContext, Fetcher } from "./flight/Fetcher.ts"
 import { Within } from "./flight/Flight.ts"
@@ -44,7 +44,7 @@ export interface PromiseHooks<in A> {
 /** The error of a failed exit, as the caller expects it: the fetcher's own, the signal's reason, or ours. */
 export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.squash(cause)
-  return error instanceof Aborted ? error.cause : error
+  return hasTag(error, "ABORTED") ? error.cause : error
 }
 
 /** A caller that waits for a promise. */

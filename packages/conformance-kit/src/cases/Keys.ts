@@ -1,5 +1,5 @@
 /** Law 9, keys: they may hold any Unicode, and every key is its own. */
-import { AdapterError } from "@cache-locking/core"
+import { isAdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { prove } from "../world/Case.ts"
@@ -209,6 +209,6 @@ const refused = Effect.fnUntraced(function* (w: World, key: string) {
     if (Result.isSuccess(result))
       throw new Violation(`one verb refuses ${JSON.stringify(key.slice(0, 20))}, another does not`)
     const { failure } = result
-    holds(failure instanceof AdapterError && failure.reason === "Rejected", "the refusal is a Rejected AdapterError")
+    holds(isAdapterError(failure) && failure.reason === "Rejected", "the refusal is a Rejected AdapterError")
   }
 })

@@ -1,5 +1,5 @@
 /** Law 10: refusals by the limits, which change nothing. */
-import { AdapterError } from "@cache-locking/core"
+import { type AdapterError, isAdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { prove } from "../world/Case.ts"
@@ -22,7 +22,7 @@ const refused = Effect.fnUntraced(function* (verb: Effect.Effect<unknown, Adapte
   const result = yield* Effect.result(verb)
   if (Result.isSuccess(result)) throw new Violation(`${what} was accepted: ${show(result.success)}`)
   const { failure } = result
-  holds(failure instanceof AdapterError, `${what} failed with something else than an AdapterError`)
+  holds(isAdapterError(failure), `${what} failed with something else than an AdapterError`)
   same(failure.reason, "Rejected", `the reason why ${what} failed (${failure.message})`)
   holds(failure.message.length > 0 && failure.message.length < 1000, "a refusal says why, in short")
 })

@@ -1,5 +1,5 @@
 /** Law 14: every verb settles, even if the backend does not answer or its caller has left. */
-import { AdapterError, Token } from "@cache-locking/core"
+import { type AdapterError, isAdapterError, Token } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -50,7 +50,7 @@ const unavailable = Effect.fnUntraced(function* (
   })
   if (Result.isSuccess(result)) throw new Violation(`${name} was answered: ${show(result.success)}`)
   const { failure } = result
-  holds(failure instanceof AdapterError, `${name} failed with something else than an AdapterError`)
+  holds(isAdapterError(failure), `${name} failed with something else than an AdapterError`)
   same(failure.reason, "Unavailable", `the reason why ${name} failed (${failure.message})`)
   same(failure.operation, name, `the operation of the error of ${name}`)
 })

@@ -2,7 +2,14 @@
  * Random flights over one key, recorded as they happen. The same seed makes the same requests; the times between them,
  * and so the replies, depend on the machine.
  */
-import { type Adapter, AdapterError, type FillOptions, type Lifetime, Token } from "@cache-locking/core"
+import {
+  type Adapter,
+  type AdapterError,
+  type FillOptions,
+  isAdapterError,
+  type Lifetime,
+  Token
+} from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { now, type Time } from "../world/Time.ts"
@@ -128,7 +135,7 @@ class Flight {
     return Effect.map(Effect.result(this.send(request)), (result): Reply => {
       if (Result.isSuccess(result)) return result.success
       const { failure } = result
-      if (!(failure instanceof AdapterError && failure.retryable)) {
+      if (!(isAdapterError(failure) && failure.retryable)) {
         throw new Violation(`${request.verb} failed: ${failure.message}`)
       }
       return { verb: "lost" }

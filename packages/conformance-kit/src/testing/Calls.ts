@@ -5,7 +5,8 @@ import {
   type Adapter,
   type AdapterError,
   type Hit,
-  InvalidOption,
+  hasTag,
+  type InvalidOption,
   type Leader,
   type Lifetime,
   type Value
@@ -111,7 +112,7 @@ export const refusalOf = (make: () => unknown): InvalidOption => {
   try {
     make()
   } catch (error) {
-    if (!(error instanceof InvalidOption)) throw error
+    if (!hasTag(error, "INVALID_OPTION")) throw error
     const shown = `${error} ${JSON.stringify([error, { ...error }])} ${error.cause}`
     if (shown.includes("secret")) throw new Error(`the error shows a secret: ${error.message}`)
     if (error.accepted === "") throw new Error(`the error does not name the accepted values of ${error.option}`)

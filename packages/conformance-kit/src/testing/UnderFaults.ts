@@ -3,7 +3,7 @@
  * store that restarts empty. Verbs fail as `Unavailable`, in time; then the same adapter goes on, and nothing is left
  * behind.
  */
-import { type Adapter, AdapterError } from "@cache-locking/core"
+import { type Adapter, type AdapterError, isAdapterError } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { show } from "../world/Expect.ts"
@@ -119,10 +119,7 @@ const failsAsUnavailable = async (adapter: Adapter, calls: ReadonlyArray<Call>, 
     const [operation] = calls[index]!
     if (result._tag === "Success") throw new Violation(`${operation} was answered: ${show(result.success)}`)
     const error = result.failure
-    ensure(
-      error instanceof AdapterError,
-      `${operation} failed with something else than an AdapterError: ${show(error)}`
-    )
+    ensure(isAdapterError(error), `${operation} failed with something else than an AdapterError: ${show(error)}`)
     const told = [error.adapter, error.operation, error.reason, error.retryable]
     // A batch may be made of single calls.
     const fits = [operation, operation.replace("Many", "")].some(

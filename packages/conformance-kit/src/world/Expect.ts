@@ -3,7 +3,7 @@
  * that the kit runs wherever an adapter does.
  */
 import type { Acquired, Cooling, Follower, Hit, Leader, Stale, Value } from "@cache-locking/core"
-import { AdapterError } from "@cache-locking/core"
+import { isAdapterError } from "@cache-locking/core"
 import { Violation } from "./Verdict.ts"
 
 const decoder = new TextDecoder()
@@ -17,7 +17,7 @@ const showBytes = (bytes: Uint8Array): string =>
 /** Any answer of an adapter, in one line. */
 export const show = (given: unknown): string => {
   if (given instanceof Uint8Array) return showBytes(given)
-  if (given instanceof AdapterError) return `${given.reason}: ${given.message}`
+  if (isAdapterError(given)) return `${given.reason}: ${given.message}`
   if (given instanceof Error) return `${given.name}: ${given.message}`
   if (Array.isArray(given)) return `[${given.map(show).join(", ")}]`
   if (typeof given === "object" && given !== null) {

@@ -10,7 +10,8 @@ import {
   type CacheGetFailed,
   type CacheLockingError,
   type CacheSetFailed,
-  InvalidOption,
+  hasTag,
+  type InvalidOption,
   isCacheLockingError,
   LimitExceeded
 } from "../contract/CacheLockingError.ts"
@@ -79,7 +80,7 @@ export const checked = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect
 
 /** Runs a function that may throw `InvalidOption`, and nothing else, as an effect. */
 export const validated = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidOption, R> =>
-  attempt(f, (error) => error instanceof InvalidOption)
+  attempt(f, (error): error is InvalidOption => hasTag(error, "INVALID_OPTION"))
 
 /** Runs a function for a key that was admitted. */
 export const guard = <B, E, R>(

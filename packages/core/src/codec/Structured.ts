@@ -6,6 +6,7 @@
  * thrown here never quote a value. Why devalue: docs/decisions/default-codec.md.
  */
 import * as devalue from "devalue"
+import { isError } from "../contract/Failures.ts"
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -100,9 +101,9 @@ const isJsonTree = (value: unknown, met: Set<object> | undefined): boolean => {
 
 const flatten = (value: unknown): string => {
   try {
-    return devalue.stringify(value, { Error: (thing: unknown) => thing instanceof Error && describe(thing) })
+    return devalue.stringify(value, { Error: (thing: unknown) => isError(thing) && describe(thing) })
   } catch (error) {
-    if (!(error instanceof Error && error.name === "DevalueError")) throw error
+    if (!(isError(error) && error.name === "DevalueError")) throw error
     // The error's `value` and `root` belong to the user, and so may a Map's keys in `path`.
     const path = String((error as { path?: unknown }).path ?? "").replaceAll(/\.get\(.*\)/g, ".get(…)")
     throw new TypeError(path === "" ? error.message : `${error.message} (at ${path})`)

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Adapter, Value } from "../contract/Adapter.ts"
 import { DecodeFailed, EncodeFailed, LimitExceeded } from "../contract/CacheLockingError.ts"
+import { isError } from "../contract/Failures.ts"
 import type { Counters } from "../stats/Stats.ts"
 import * as Codec from "./Codec.ts"
 import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from "./EncodedValue.ts"
@@ -196,7 +197,7 @@ const encodablePart = (failure: unknown): unknown => {
     if (typeof failure !== "object" || failure === null) return new Error(NONE)
     const fields = Structured.fieldsOf(failure)
     for (const key of Object.keys(fields)) if (tryEncode(fields[key]) === undefined) delete fields[key]
-    if (!(failure instanceof Error)) return fields
+    if (!isError(failure)) return fields
     const error = Object.assign(new Error(failure.message), fields)
     error.name = failure.name
     return error

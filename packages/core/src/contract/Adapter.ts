@@ -239,7 +239,8 @@ export interface Adapter {
 
   /**
    * Stores the value, ends the lease and wakes watchers, if the token still leads. Without a value, the one that is
-   * there begins its lifetime anew, and no bytes travel; `false` also if none is there any more.
+   * there begins its lifetime anew, and no bytes travel; `false` also if none is there any more. With a lifetime of
+   * nothing the value that is there ends with the lease.
    */
   readonly fill: (key: string, options: FillOptions) => Effect.Effect<Held, AdapterError>
 
@@ -395,5 +396,18 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
     if (this.operation === operation && this.key === key) return this
     const { adapter, cause, message, reason } = this
     return new AdapterError({ adapter, operation, key, reason, message, cause })
+  }
+}
+
+/** Marks the errors of every copy of this module, whose classes differ. */
+const brand = Symbol.for("@cache-locking/core/AdapterError")
+Object.defineProperty(AdapterError.prototype, brand, { value: true })
+
+/** True for an `AdapterError`, also for one of another copy of this package. Safe on any value. */
+export const isAdapterError = (error: unknown): error is AdapterError => {
+  try {
+    return (error as { readonly [brand]?: true } | null | undefined)?.[brand] === true
+  } catch {
+    return false
   }
 }

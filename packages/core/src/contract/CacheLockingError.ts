@@ -124,6 +124,9 @@ export type CacheLockingError =
 /** The tags of the union. */
 export type ErrorTag = CacheLockingError["_tag"]
 
+/** Marks our errors for every copy of this module, in every realm: a class is another in each of them. */
+const brand = Symbol.for("@cache-locking/core/CacheLockingError")
+
 const classes = [
   CacheGetFailed,
   CacheSetFailed,
@@ -143,9 +146,27 @@ const classes = [
   InvalidOption
 ] as const
 
-/** True for an error of this library. */
-export const isCacheLockingError = (error: unknown): error is CacheLockingError =>
-  error instanceof Error && classes.some((type) => error instanceof type)
+for (const { prototype } of classes) Object.defineProperty(prototype, brand, { value: true })
+
+/** The tag of an error of this library; `undefined` for any other value. Safe on any value. */
+const tagOf = (error: unknown): ErrorTag | undefined => {
+  if (typeof error !== "object" || error === null) return undefined
+  try {
+    return (error as { readonly [brand]?: true })[brand] === true ? (error as CacheLockingError)._tag : undefined
+  } catch {
+    // A getter, or a proxy, of the user's.
+    return undefined
+  }
+}
+
+/** True for an error of this library: by a brand, so that an error of another copy of it, or of another realm, is one too. */
+export const isCacheLockingError = (error: unknown): error is CacheLockingError => tagOf(error) !== undefined
+
+/** True for the error of this library that has this tag. */
+export const hasTag = <T extends ErrorTag>(
+  error: unknown,
+  tag: T
+): error is Extract<CacheLockingError, { readonly _tag: T }> => tagOf(error) === tag
 
 type Handlers = { readonly [T in ErrorTag]?: (error: Extract<CacheLockingError, { readonly _tag: T }>) => unknown }
 

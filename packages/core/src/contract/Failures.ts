@@ -4,7 +4,7 @@
  * Clients attach the command, its parameters or the whole response to their errors, and those contain values and
  * passwords. So the cause is a copy that has the name, the message and the code of the error, and nothing else.
  */
-import { AdapterError, type Operation } from "./Adapter.ts"
+import { AdapterError, isAdapterError, type Operation } from "./Adapter.ts"
 
 /** An adapter's own knowledge of its client's errors. */
 export interface Verdicts {
@@ -19,6 +19,16 @@ export interface Verdicts {
   readonly words?: ((error: unknown) => string) | undefined
   /** The fields that the cause keeps beside its name, message and code. */
   readonly details?: ((error: unknown) => object) | undefined
+}
+
+/** True for an error of any realm: of another Jest environment, of a `vm` context. Safe on any value. */
+export const isError = (thing: unknown): thing is Error => {
+  try {
+    return thing instanceof Error || Object.prototype.toString.call(thing) === "[object Error]"
+  } catch {
+    // A proxy of the user's.
+    return false
+  }
 }
 
 /** The code of an error, as Node, databases and drivers give one. */
@@ -53,7 +63,7 @@ export class Failures {
 
   /** The failure that a client's error means. An `AdapterError` stays what it is. */
   of(operation: Operation, key: string | undefined, error: unknown): AdapterError {
-    if (error instanceof AdapterError) return error
+    if (isAdapterError(error)) return error
     const { adapter, details, isRejection, words = wordsOf } = this.verdicts
     const message = words(error)
     const [name, code] = [nameOf(error), codeOf(error)]

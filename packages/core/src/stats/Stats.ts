@@ -3,7 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import type { Adapter, TierStats } from "../contract/Adapter.ts"
-import { type ErrorTag, FetchTimeout } from "../contract/CacheLockingError.ts"
+import { type ErrorTag, hasTag } from "../contract/CacheLockingError.ts"
 
 /** Durations in milliseconds; all 0 before the first one. The quantiles are exact to 1.6 %. */
 export interface Timing {
@@ -182,7 +182,7 @@ export class Counters {
   /** Counts a load that failed. */
   loadFailed(cause: Cause.Cause<unknown>, isBackground: boolean): void {
     this.loadFailures++
-    const timedOut = cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof FetchTimeout)
+    const timedOut = cause.reasons.some((reason) => Cause.isFailReason(reason) && hasTag(reason.error, "FETCH_TIMEOUT"))
     this.count(isBackground ? "REFRESH_FAILED" : timedOut ? "FETCH_TIMEOUT" : "LOAD_FAILED")
   }
 

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,6 +18,20 @@ class Refusal extends Data.TaggedClass("Refusal")<{ readonly why: string }> {}
 const trip = (failure: unknown): any => failureCodec.decode(failureCodec.encode(failure))
 
 describe("failureCodec", () => {
+  it("carries an error of another realm, as Jest and vm make them", () => {
+    const foreign = runInNewContext(
+      'const cause = new RangeError("why"); Object.assign(new TypeError("no", { cause }), { code: "E1", seen: [1] })'
+    )
+    expect(foreign).not.toBeInstanceOf(Error)
+    const error = trip(foreign)
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({ name: "TypeError", message: "no", code: "E1", seen: [1] })
+    expect(error.cause).toMatchObject({ name: "RangeError", message: "why" })
+    // Also where a field has to be left out.
+    const partly = trip(Object.assign(foreign, { f: () => {} }))
+    expect(partly).toMatchObject({ name: "TypeError", message: "no", code: "E1" })
+  })
+
   it("carries a tagged error, so that catchTag works there", () => {
     const failure = trip(new NotFound({ id: 5n, message: "no such user" })) as NotFound
     expect(failure).toBeInstanceOf(Error)

@@ -1,12 +1,19 @@
-import { describe, expect, expectTypeOf, it } from "vitest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { describe, expect, expectTypeOf, it, vi } from "vitest"
+import * as Cache from "../../src/Cache.ts"
+import { isAdapterError } from "../../src/contract/Adapter.ts"
 import * as Errors from "../../src/contract/CacheLockingError.ts"
 import {
   type CacheLockingError,
   type ErrorTag,
   formatCacheLockingError,
+  hasTag,
   isCacheLockingError,
   matchCacheLockingError
 } from "../../src/contract/CacheLockingError.ts"
+import { make } from "../../src/contract/Failures.ts"
+import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 
 const context = { phase: "wait", key: "user:1", adapter: "redis" } as const
 const common = { context, message: "told" }
@@ -62,6 +69,61 @@ describe("isCacheLockingError", () => {
     const thing: unknown = samples.ABORTED
     if (isCacheLockingError(thing)) expectTypeOf(thing).toEqualTypeOf<CacheLockingError>()
   })
+})
+
+describe("another copy of this package", () => {
+  /** The modules once more: their classes are others. */
+  const copy = async () => {
+    vi.resetModules()
+    return import("../../src/index.ts")
+  }
+
+  it.each(all)("%s of it is one, too", async (tag) => {
+    const other = await copy()
+    const name = Object.entries(Errors).find(([, value]) => samples[tag].constructor === value)![0]
+    const error = new (other as any)[name](samples[tag])
+    expect(error).not.toBeInstanceOf(samples[tag].constructor)
+    expect(isCacheLockingError(error)).toBe(true)
+    expect(hasTag(error, tag)).toBe(true)
+    expect(matchCacheLockingError(error, { _: formatCacheLockingError })).toContain(`${tag}: told`)
+    expect(other.isCacheLockingError(samples[tag])).toBe(true)
+  })
+
+  it("its adapters fail with errors that are known", async () => {
+    const other = await copy()
+    const error = new other.AdapterError({ adapter: "a", operation: "read", reason: "Rejected", message: "no" })
+    expect(isAdapterError(error)).toBe(true)
+    const failures = make({ adapter: "b", isRejection: () => false })
+    expect(failures.of("read", "k", error)).toBe(error)
+  })
+
+  it("over one memory, each reads what the other wrote", async () => {
+    const other = await copy()
+    const adapter = MemoryAdapter.make()
+    const [one, two] = await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const here = yield* Cache.make<unknown>({ adapter })
+          const there = yield* other.Cache.make<unknown>({ adapter })
+          yield* here.set("here", new Map([[1, 2]]))
+          yield* there.set("there", new Set([3]))
+          yield* here.set("odd", () => "no codec can keep it")
+          const odd = yield* there.getOrSet("odd", () => Effect.succeed("loaded"))
+          return [yield* there.get("here"), [yield* here.get("there"), odd.value]] as const
+        })
+      )
+    )
+    expect(one).toEqual(Option.some(new Map([[1, 2]])))
+    expect(two).toEqual([Option.some(new Set([3])), "loaded"])
+  })
+})
+
+it("an object that throws when it is touched is no error of ours", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  expect(isCacheLockingError(proxy)).toBe(false)
+  expect(hasTag(proxy, "ABORTED")).toBe(false)
+  expect(isAdapterError(proxy)).toBe(false)
 })
 
 describe("matchCacheLockingError", () => {
