@@ -33,6 +33,9 @@ const hookNames: ReadonlySet<string> = new Set([
   "onRefreshError"
 ])
 
+const isSignal = (signal: Partial<AbortSignal> | null): boolean =>
+  typeof signal?.addEventListener === "function" && typeof signal.removeEventListener === "function"
+
 /**
  * Resolves a call's options over a plan.
  *
@@ -43,7 +46,7 @@ export const planOf = (base: CallPlan, options: CallOptions<any, any, any>, name
   const { signal, waitUntil } = options
   const hooks = options.hooks as CallPlan["hooks"]
   Check.functions("hooks", hooks, hookNames)
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+  if (signal !== undefined && !isSignal(signal)) {
     throw Check.invalid("signal", signal, "an AbortSignal")
   }
   return {

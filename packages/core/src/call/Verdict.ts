@@ -5,13 +5,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LocalClock } from "../contract/Adapter.ts"
+import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
 import { isMissing } from "../flight/FetchBatch.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
 import type { Flight, FlightEvent } from "../flight/Flight.ts"
 import type { LoadResult } from "../flight/LoadContext.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
-import type { Answer, HookContext, Hooks, Meta } from "../options/Answer.ts"
+import type { Answer, Hooks, Meta } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 
 /** The properties of a caller on which its answer depends. */
@@ -135,25 +136,25 @@ export const hooked = (
 ): Effect.Effect<Answer<unknown>, unknown> => {
   if (hooks === undefined) return Exit.succeed(answer)
   const { meta, value } = answer
-  const hook = hookOf(hooks, meta)
+  const name = hookOf(meta)
+  const hook = hooks[name]
   if (hook === undefined) return Exit.succeed(answer)
   return Effect.as(
-    Effect.suspend(() => hook(value, { ...meta, key, cached: meta.uncached === undefined })),
+    Effect.suspend(() =>
+      Check.effect(`hooks.${name}`, hook(value, { ...meta, key, cached: meta.uncached === undefined }))
+    ),
     answer
   )
 }
 
-const hookOf = (
-  hooks: Hooks<unknown, unknown>,
-  { cache }: Meta
-): ((value: unknown, context: HookContext) => Effect.Effect<unknown, unknown>) | undefined => {
+const hookOf = ({ cache }: Meta): "onLeader" | "onFallback" | "onHit" => {
   switch (cache) {
     case "MISS-LEADER":
     case "MISS-LEADER-NOCACHE":
-      return hooks.onLeader
+      return "onLeader"
     case "MISS-FOLLOWER-FALLBACK":
-      return hooks.onFallback
+      return "onFallback"
     default:
-      return hooks.onHit
+      return "onHit"
   }
 }

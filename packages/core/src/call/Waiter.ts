@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Aborted, type CacheLockingError, ReentrantLoad, WaitTimeout } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 import { CrossRequestWaiter } from "../flight/CrossRequestWaiter.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
 import { type Flight, type FlightEvent, type FlightWaiter, Within } from "../flight/Flight.ts"
@@ -215,7 +216,9 @@ export abstract class Waiter implements FlightWaiter {
     }
     const hook = plan.hooks?.onFollowerWait
     if (hook === undefined || rare?.followed) return
-    const fiber = this.run(Effect.suspend(() => hook({ key, waitMax: plan.policy.waitMax })))
+    const fiber = this.run(
+      Effect.suspend(() => Check.effect("hooks.onFollowerWait", hook({ key, waitMax: plan.policy.waitMax })))
+    )
     const running: RareState = { ...rare, hook: fiber, followed: true }
     this.rare = running
     fiber.addObserver((exit) => {
@@ -285,11 +288,22 @@ export const answerInFiber = (request: LoadRequest, context: Context.Context<nev
   })
 }
 
+/** The signal may be of a class of the user's. */
+const reasonOf = (signal: AbortSignal | undefined): unknown => {
+  try {
+    const reason: unknown = signal?.reason
+    Check.silence(reason)
+    return reason
+  } catch (error) {
+    return error
+  }
+}
+
 const aborted = ({ engine, key, plan }: LoadRequest): Aborted =>
   new Aborted({
     context: { key, phase: "wait", adapter: engine.adapter.name },
     message: "the caller's signal was aborted",
-    cause: plan.signal?.reason
+    cause: reasonOf(plan.signal)
   })
 
 const timedOut = ({ engine, key }: LoadRequest, waited: number): WaitTimeout =>

@@ -48,7 +48,7 @@ export const set = <A, E, R>(
     return Effect.flatMap(ready, (put) => {
       counters.sets++
       if (write === undefined) return put
-      const written = Effect.suspend(() => write(key, value))
+      const written = Effect.suspend(() => Check.effect("origin", write(key, value)))
       return Effect.andThen(written, put)
     })
   })

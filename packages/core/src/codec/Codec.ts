@@ -320,7 +320,7 @@ export interface Via<in out A, in out B> {
 }
 
 const andThen = <T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> =>
-  value instanceof Promise ? value.then(next) : next(value)
+  Check.isPromise(value) ? Promise.resolve(value).then(next) : next(value)
 
 const prefix = (first: number, rest: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(rest.length + 1)

@@ -6,6 +6,7 @@
  */
 import type { Lifetime, Value } from "../contract/Adapter.ts"
 import { EncodeFailed } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 import type { Codec } from "./Codec.ts"
 import * as Envelope from "./Envelope.ts"
 
@@ -67,8 +68,8 @@ export class EncodedValue<out A> implements Value {
     const { source } = this
     if (source instanceof Uint8Array) return
     const payload = attempt<Uint8Array | Promise<Uint8Array>>(source, () => source.encode(this.value))
-    if (!(payload instanceof Promise)) return void this.wrap(source.name, payload)
-    return payload.then(
+    if (!Check.isPromise(payload)) return void this.wrap(source.name, payload)
+    return Promise.resolve(payload).then(
       (bytes) => void this.wrap(source.name, bytes),
       (cause) => Promise.reject(failed(`The codec ${source.name} cannot encode the value`, cause))
     )
@@ -76,6 +77,10 @@ export class EncodedValue<out A> implements Value {
 
   private wrap(name: string, payload: Uint8Array): Uint8Array {
     const { cost, tags } = this
+    if (!ArrayBuffer.isView(payload)) {
+      Check.silence(payload)
+      throw failed(`encode of the codec ${name} answered ${Check.kindOf(payload)}; accepted: a Uint8Array`)
+    }
     this.source = attempt({ name }, () => Envelope.encode(payload, name, { cost, tags }))
     return this.source
   }
@@ -169,7 +174,7 @@ export const decodeValue = <A>(
   const copy = value instanceof DecodedCopy ? value : undefined
   const known = copy?.decodedBy(codec)
   if (known !== undefined) return known
-  const envelope = Envelope.decode(value.bytes, codec.name)
+  const envelope = envelopeOf(value, codec)
   if (envelope === undefined) return new Unreadable("envelope", false)
   const info = compact(envelope.cost, envelope.tags)
   const made = (decoded: A): EncodedValue<A> => {
@@ -180,9 +185,23 @@ export const decodeValue = <A>(
   const refused = (cause: unknown) => new Unreadable("payload", codec.onInvalid === "fail", cause)
   try {
     const decoded = codec.decode(envelope.payload)
-    return codec.async === true && decoded instanceof Promise ? decoded.then(made, refused) : made(decoded as A)
+    if (!Check.isPromise(decoded)) return made(decoded)
+    if (codec.async === true) return Promise.resolve(decoded).then(made, refused)
+    Check.silence(decoded)
+    return refused(
+      new TypeError(`decode of the codec ${codec.name} answered a promise, and the codec has not async: true`)
+    )
   } catch (cause) {
     return refused(cause)
+  }
+}
+
+/** The envelope, if an adapter answered one. Another copy of this module may have kept its own object, which encodes late. */
+const envelopeOf = (value: Value, codec: Codec<any>): Envelope.Decoded | undefined => {
+  try {
+    return Envelope.decode(value.bytes, codec.name)
+  } catch {
+    return undefined
   }
 }
 

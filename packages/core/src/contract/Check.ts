@@ -10,21 +10,92 @@ import { InvalidOption } from "./CacheLockingError.ts"
 
 const describe = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
+  return typeof value === "object" || typeof value === "function" ? kindOf(value) : String(value)
+}
+
+/** The kind of a value, in words, and nothing of the value itself. Safe on any value. */
+export const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
   if (typeof value === "function") return "a function"
-  if (Array.isArray(value)) return "an array"
-  if (typeof value === "object" && value !== null) return "an object"
-  return String(value)
+  if (typeof value === "string") return "text"
+  if (typeof value !== "object") return `a ${typeof value}`
+  if (isPromise(value)) return "a promise"
+  return isArray(value) ? "an array" : "an object"
+}
+
+/** A proxy that was revoked throws even here. */
+const isArray = (value: unknown): boolean => {
+  try {
+    return Array.isArray(value)
+  } catch {
+    return false
+  }
+}
+
+/** True for a promise, or an object like one. Safe on any value. */
+export const isPromise = (value: unknown): value is PromiseLike<unknown> => {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false
+  try {
+    return typeof (value as { readonly then?: unknown }).then === "function"
+  } catch {
+    return false
+  }
+}
+
+const ignore = (): void => {}
+
+/**
+ * Takes note of a promise that nobody awaits, so that its rejection does not end the process. Other values, and objects
+ * that are only like promises, stay untouched: some of them begin their work when `then` is called.
+ */
+export const silence = (value: unknown): void => {
+  if (!isPromise(value)) return
+  try {
+    Promise.prototype.then.call(value, ignore, ignore)
+  } catch {
+    // It is only like a promise.
+  }
 }
 
 /** The error of a bad option. */
-export const invalid = (option: string, value: unknown, accepted: string): InvalidOption =>
-  new InvalidOption({
+export const invalid = (option: string, value: unknown, accepted: string): InvalidOption => {
+  silence(value)
+  return new InvalidOption({
     option,
     value,
     accepted,
     context: { phase: "options" },
     message: `${option} is ${describe(value)}; accepted: ${accepted}`
   })
+}
+
+/** The error of a function of the user's that answered something else than it should. It shows nothing of the answer. */
+export const wrongAnswer = (option: string, answer: string, accepted: string, cause?: unknown): InvalidOption =>
+  new InvalidOption({
+    option,
+    value: answer,
+    accepted,
+    context: { phase: "fetch" },
+    message: `${option} answered ${answer}; accepted: ${accepted}`,
+    ...(cause === undefined ? {} : { cause })
+  })
+
+/**
+ * The effect that a function of the user's answered. Anything else fails: Effect would end the whole fiber for it, without
+ * its finalizers, and a lease would stay behind.
+ */
+export const effect = <A, E, R>(option: string, answer: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  if (Effect.isEffect(answer)) return answer
+  silence(answer)
+  return Effect.fail(wrongAnswer(option, kindOf(answer), "an effect")) as Effect.Effect<never, never>
+}
+
+/** What a function of the user's answered that has to answer at once. */
+export const settledAnswer = <A>(option: string, answer: A): A => {
+  if (!isPromise(answer)) return answer
+  silence(answer)
+  throw wrongAnswer(option, "a promise", "an answer that is there at once")
+}
 
 /** A whole number of at least `min`, or `Infinity` when that is the default. */
 export const integer = (
@@ -202,7 +273,7 @@ const problem = (given: unknown): string | undefined => {
   if (given === undefined || given === null) return `it is ${given}`
   if (isFunction(given)) return "it is a function: call it (`make(options)`) and pass its result"
   if (typeof given !== "object") return `it is a ${typeof given}`
-  if (given instanceof Promise) return "it is a promise: await it first"
+  if (isPromise(given)) return "it is a promise: await it first"
   const parts = given as { readonly [name: string]: unknown }
   const missing = missingFrom(parts)
   if (missing.length === 0) return undefined

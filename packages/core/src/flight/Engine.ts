@@ -18,6 +18,7 @@ import type * as Codec from "../codec/Codec.ts"
 import { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 import * as Identity from "../contract/Identity.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
@@ -191,9 +192,10 @@ export const report = (error: CacheLockingError, hooks: Hooks<unknown, unknown> 
   const log = Effect.logWarning(`cache-locking: ${formatCacheLockingError(error)}`)
   const { onError, onRefreshError } = hooks ?? {}
   const calls: Array<Effect.Effect<unknown, unknown>> = []
-  if (onError !== undefined) calls.push(Effect.suspend(() => onError(error)))
+  if (onError !== undefined) calls.push(Effect.suspend(() => Check.effect("hooks.onError", onError(error))))
   if (onRefreshError !== undefined && error._tag === "REFRESH_FAILED") {
-    calls.push(Effect.suspend(() => onRefreshError(error.cause, { key: error.context.key ?? "" })))
+    const context = { key: error.context.key ?? "" }
+    calls.push(Effect.suspend(() => Check.effect("hooks.onRefreshError", onRefreshError(error.cause, context))))
   }
   if (calls.length === 0) return log
   const beside = Effect.catchCause(Effect.all(calls), (cause) =>

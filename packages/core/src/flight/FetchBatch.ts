@@ -3,11 +3,12 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { InvalidOption } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 import type { BackgroundQueue } from "./Engine.ts"
 
 /** Loads the values of keys, as far as there are any. */
@@ -16,11 +17,43 @@ export type FetchMany<A, E, R> = (
 ) => Effect.Effect<Iterable<readonly [key: string, value: A]>, E, R>
 
 /** A batch gave no value for a key: nobody's failure, and no answer for others who joined the key's load. */
-export class Missing extends Data.TaggedError("MISSING")<{}> {}
+const missing = { _tag: "MISSING" } as const
 
-/** True when a load ended because its batch had no value for it. */
+/** True when a load ended because its batch had no value for it. Nothing of a user's error is read. */
 export const isMissing = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof Missing)
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error === missing)
+
+const accepted = "a Map, or an iterable of [key, value] pairs (of an object: Object.entries(it))"
+
+/** Describes what is wrong with one item of an answer; `undefined` for a pair. */
+const problem = (item: unknown): string | undefined => {
+  if (!Array.isArray(item)) return Check.kindOf(item)
+  if (item.length < 2) return `an array of ${item.length}`
+  return typeof item[0] === "string" ? undefined : `a pair whose key is ${Check.kindOf(item[0])}`
+}
+
+/** The pairs of an answer, which is the user's: it may be anything, and throw when it is touched. */
+const pairsOf = (answer: unknown): Effect.Effect<ReadonlyMap<string, unknown>, InvalidOption> => {
+  const refuse = (what: string, cause?: unknown) => Effect.fail(Check.wrongAnswer("fetchMany", what, accepted, cause))
+  const kind = Check.kindOf(answer)
+  try {
+    Check.silence(answer)
+    const iterable = answer as Iterable<unknown> | null | undefined
+    if (typeof answer !== "object" || typeof iterable?.[Symbol.iterator] !== "function") return refuse(kind)
+    const values = new Map<string, unknown>()
+    let at = 0
+    for (const item of iterable) {
+      const wrong = problem(item)
+      if (wrong !== undefined) return refuse(`${kind} whose item ${at} is ${wrong}`)
+      const [key, value] = item as [string, unknown]
+      values.set(key, value)
+      at++
+    }
+    return Effect.succeed(values)
+  } catch (cause) {
+    return refuse(`${kind} that threw while it was read`, cause)
+  }
+}
 
 type Loading = Deferred.Deferred<unknown, unknown>
 
@@ -96,18 +129,20 @@ export class FetchBatch {
     const { wanted } = this
     if (wanted.size === 0) return
     this.wanted = new Map()
-    const asked = Effect.suspend(() => this.fetchMany([...wanted.keys()]))
+    const asked = Effect.flatMap(
+      Effect.suspend(() => Check.effect("fetchMany", this.fetchMany([...wanted.keys()]))),
+      pairsOf
+    )
     // The context is the caller's, which holds what its function needs.
     const fiber = Effect.runForkWith(this.context)(asked)
     const fetch = { left: wanted.size, fiber }
     for (const value of wanted.values()) this.fetches.set(value, fetch)
     fiber.addObserver((exit) => {
-      const values = Exit.isSuccess(exit) ? new Map(exit.value) : undefined
       for (const [key, value] of wanted) {
         this.fetches.delete(value)
         if (Exit.isFailure(exit)) Deferred.doneUnsafe(value, Exit.failCause(exit.cause))
-        else if (values?.has(key)) Deferred.doneUnsafe(value, Exit.succeed(values.get(key)))
-        else Deferred.doneUnsafe(value, Exit.fail(new Missing()))
+        else if (exit.value.has(key)) Deferred.doneUnsafe(value, Exit.succeed(exit.value.get(key)))
+        else Deferred.doneUnsafe(value, Exit.fail(missing))
       }
     })
   }

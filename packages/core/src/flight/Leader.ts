@@ -14,10 +14,12 @@ import {
   CacheGetFailed,
   CacheSetFailed,
   FetchTimeout,
+  hasTag,
   InvalidOption,
   LeaseFailed,
   RefreshFailed
 } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 import * as Policy from "../options/Policy.ts"
 import { millisBetween } from "../stats/Stats.ts"
 import * as Tags from "../tags/Tags.ts"
@@ -263,7 +265,7 @@ interface Decision {
 const decide = ({ key, policy }: LoadContext, value: unknown, random: number): Decision | InvalidOption | undefined => {
   let option = "shouldCache"
   try {
-    if (!policy.shouldCache(value)) return undefined
+    if (!Check.settledAnswer(option, policy.shouldCache(value))) return undefined
     option = "cacheTtl"
     const lifetime = Policy.lifetimeOf(policy, value, key, random)
     if (lifetime.fresh + lifetime.stale <= 0) return undefined
@@ -271,7 +273,7 @@ const decide = ({ key, policy }: LoadContext, value: unknown, random: number): D
     const tags = Tags.of(policy.tags, key, value)
     return { lifetime: tags.length === 0 ? lifetime : Tags.bounded(lifetime), tags }
   } catch (cause) {
-    if (cause instanceof InvalidOption) return cause
+    if (hasTag(cause, "INVALID_OPTION")) return cause
     return new InvalidOption({
       context: { key, phase: "fill" },
       message: `the function ${option} threw`,

@@ -6,6 +6,7 @@
  * restore them on the answer. Everything between them passes values on without reading them, and types them as
  * `unknown`.
  */
+import * as Check from "../contract/Check.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
@@ -49,4 +50,6 @@ export const requestOf = <A, E, R>(
 
 /** The fetcher of a request, ready to run. */
 export const fetcherOf = ({ fetcher, plan: { toFetcher } }: LoadRequest): ErasedFetcher =>
-  toFetcher === undefined ? (fetcher as ErasedFetcher) : toFetcher(fetcher)
+  toFetcher === undefined
+    ? (context) => Check.effect("fetcher", (fetcher as ErasedFetcher)(context))
+    : toFetcher(fetcher)

@@ -53,7 +53,7 @@ export const ofRequest = (waitUntil: WaitUntil): RequestScope => {
   const known = requests.get(waitUntil)
   if (known !== undefined) return known
   try {
-    waitUntil(Promise.resolve())
+    Check.silence(waitUntil(Promise.resolve()))
   } catch {
     throw Check.invalid("waitUntil", "a function that throws", accepted)
   }
@@ -70,7 +70,7 @@ const keep = (waitUntil: WaitUntil, fiber: Fiber.Fiber<unknown, unknown>): void 
   const { promise, resolve } = Promise.withResolvers<void>()
   fiber.addObserver(() => resolve())
   try {
-    waitUntil(promise)
+    Check.silence(waitUntil(promise))
   } catch {
     // The request is over. Its work may be cut off, and then the lease ends by itself.
   }

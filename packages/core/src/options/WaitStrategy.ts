@@ -46,8 +46,6 @@ const stateless = (delay: (context: WaitContext) => number): WaitStrategy => {
   return { begin: () => pace }
 }
 
-const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
-
 const bound = (name: string, input: Duration.Input | undefined): number | undefined =>
   input === undefined ? undefined : Check.duration(`waitStrategy.${name}`, input, { infinite: false })
 
@@ -114,7 +112,10 @@ export const leaseAware = (growth: Growth = {}): WaitStrategy => {
 
 /** Delays from a function of the context. */
 export const custom = (f: (context: WaitContext) => Duration.Input): WaitStrategy =>
-  stateless((context) => millis(f(context)))
+  stateless((context) => {
+    const given = f(context)
+    return typeof given === "number" ? given : Check.duration("waitStrategy", given)
+  })
 
 /** Delays from an Effect `Schedule`. When it is done, the wait lasts until the lease ends. */
 export const fromSchedule = (schedule: Schedule.Schedule<unknown>): WaitStrategy => ({

@@ -196,7 +196,9 @@ class Memory {
     return Effect.suspend(() => {
       let size: number
       try {
-        size = Math.max(1, Math.ceil(this.sizeOf(value, key)))
+        const measured = this.sizeOf(value, key)
+        Check.silence(measured)
+        size = Math.max(1, Math.ceil(measured))
       } catch (cause) {
         return refuse("sizeOf threw an error", cause)
       }
