@@ -118,12 +118,20 @@ export const fill = (
   options: { readonly token: Token; readonly value?: Value | undefined; readonly lifetime: Lifetime }
 ) => {
   const { lifetime, token, value } = options
+  const when = value === undefined ? `${held} AND keptUntil > :now` : held
+  const given = holding(token, now)
+  const remove = [...Item.leaseNames, ...Item.coolNames]
+  if (lifetime.fresh + lifetime.stale <= 0) {
+    // A value that ends now would still be there for a host whose clock is behind.
+    const set = { rev: { S: rev }, [Item.ttlName]: Item.seconds(now) }
+    return update(place, { set, remove: [...remove, ...Item.keptNames], when, given })
+  }
   return update(place, {
     set: { rev: { S: rev }, ...(value && { v: { B: value.bytes } }), ...keptAttributes(now, lifetime) },
     also: "took = :now - leaseSince",
-    remove: [...Item.leaseNames, ...Item.coolNames],
-    when: value === undefined ? `${held} AND keptUntil > :now` : held,
-    given: holding(token, now)
+    remove,
+    when,
+    given
   })
 }
 

@@ -78,10 +78,11 @@ export class Verbs {
   readonly put: Adapter["put"] = (key, options) =>
     this.admitted("put", key, options.value, (name) =>
       timed((now) => {
-        const next = Entry.put(now, options)[1]!
-        const ttl = Entry.endsAt(next) - now
+        const [, next] = Entry.put(now, options)
         return Effect.asVoid(
-          ttl > 0 ? this.records.write("put", key, name, next, ttl) : this.records.remove("put", key, name)
+          next === undefined
+            ? this.records.remove("put", key, name)
+            : this.records.write("put", key, name, next, Entry.endsAt(next) - now)
         )
       })
     )

@@ -50,6 +50,24 @@ export const unchanged = [
     }
   }),
 
+  prove("a fill without a value, for no time at all, ends the value that is there", function* (w) {
+    yield* w.filled(w.here, value("old"), { fresh: 0, stale: w.time.long })
+    yield* w.time.past(0)
+    const token = yield* w.lead(w.here)
+    yield* w.refill(w.here, token, { fresh: 0, stale: 0 })
+    holds((yield* w.there.read(w.key)).value === undefined, "read answers it")
+    noStale(leads(yield* w.ask(w.there), "asking for it"), "the leader")
+  }),
+
+  prove("the same ends no value that was put meanwhile", function* (w) {
+    yield* w.filled(w.here, value("old"), { fresh: 0, stale: w.time.long })
+    yield* w.time.past(0)
+    const token = yield* w.lead(w.here)
+    yield* w.there.put(w.key, { value: value("new"), lifetime: w.longLife })
+    same(yield* w.here.fill(w.key, { token, lifetime: { fresh: 0, stale: 0 } }), false, "the fill")
+    hits(yield* w.ask(w.here), value("new"), "after it")
+  }),
+
   prove("filled without a value, it outlives its first lifetime", function* (w) {
     const fresh = w.time.units(6)
     const start = now()

@@ -66,11 +66,11 @@ const staleAt = (kept: Kept | undefined, now: number): Stale | undefined =>
 /** After a clock was set back, no age is negative. */
 const ageAt = (kept: Kept, now: number): number => Math.max(0, now - kept.filledAt)
 
-const filled = (value: Value, lifetime: Lifetime, now: number, took: number): Entry => ({
-  kept: { value, filledAt: now, took, lifetime },
-  lease: undefined,
-  cooldown: undefined
-})
+/** A value that is to live for no time is none. Were it kept until now, another clock could still find it. */
+const filled = (value: Value, lifetime: Lifetime, now: number, took: number): Entry | undefined =>
+  lifetime.fresh + lifetime.stale > 0
+    ? { kept: { value, filledAt: now, took, lifetime }, lease: undefined, cooldown: undefined }
+    : undefined
 
 const held = (entry: Entry | undefined, now: number, token: Token): entry is Entry & { readonly lease: Lease } =>
   live(entry?.lease, now)?.token === token

@@ -41,6 +41,21 @@ const abandon = (load: LoadContext, token: Token, cooldown?: number, cause?: Val
     onSuccess: () => Effect.void
   })
 
+const nothing: Lifetime = { fresh: 0, stale: 0 }
+
+/**
+ * Gives the lease back after an answer that is not kept. The older value that is there ends: it must not outlive a newer
+ * answer. A fill without a value does both at once, and only under the token, so that a value that was set meanwhile stays.
+ */
+const forgo = (load: LoadContext, token: Token, older: boolean): Effect.Effect<void> =>
+  older
+    ? Effect.matchEffect(load.adapter.fill(load.key, { token, lifetime: nothing }), {
+        onFailure: (error) => Effect.andThen(load.report(setFailed(load, error)), abandon(load, token)),
+        // Either the lease is lost, or the older value ended by itself and the lease is still ours.
+        onSuccess: (ended) => (ended ? Effect.void : abandon(load, token))
+      })
+    : abandon(load, token)
+
 /** Renews a lease after each third of its length, and knows until when it lives. */
 class LeaseRenewal {
   until: number
@@ -129,17 +144,22 @@ export const lead = Effect.fnUntraced(function* (
   const renewal = new LeaseRenewal(load, token, clock, askedAt)
   const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(load, stale), renewal.untilLost)))
   if (Exit.isFailure(fetched)) {
-    return renewal.stopped(fetched) ? undefined : yield* fail(load, token, fetched.cause)
+    return renewal.stopped(fetched) ? undefined : yield* fail(load, token, fetched.cause, stale !== undefined)
   }
   load.failuresInARow(false)
   if (stale === undefined && fetched.value === unchanged) {
-    return yield* fail(load, token, Cause.die(new Error("the fetcher answered unchanged, and there was nothing")))
+    return yield* fail(
+      load,
+      token,
+      Cause.die(new Error("the fetcher answered unchanged, and there was nothing")),
+      false
+    )
   }
   const same = fetched.value === unchanged
   const value = same ? stale!.value : fetched.value
-  return yield* Effect.onError(keep(load, token, value, same, { began, epoch, epochAskedAt }, clock, renewal), () =>
-    abandon(load, token)
-  )
+  const giveBack = forgo(load, token, stale !== undefined)
+  const kept = keep(load, token, value, same, { began, epoch, epochAskedAt }, clock, renewal, giveBack)
+  return yield* Effect.onError(kept, () => abandon(load, token))
 })
 
 /** Runs the fetcher in its span, for no longer than `hardTimeout`. */
@@ -177,10 +197,16 @@ export const runFetcher = (
 }
 
 /** Abandons the lease after a load that failed, or that was ended because everybody left. */
-const fail = Effect.fnUntraced(function* (load: LoadContext, token: Token, cause: Cause.Cause<unknown>) {
+const fail = Effect.fnUntraced(function* (
+  load: LoadContext,
+  token: Token,
+  cause: Cause.Cause<unknown>,
+  older: boolean
+) {
   const { counters, key, events, policy, valueCodec } = load
   if (events.ended || isMissing(cause)) {
-    yield* abandon(load, token)
+    // That there is none is an answer, too.
+    yield* forgo(load, token, older && !events.ended)
     return yield* Effect.failCause(cause)
   }
   counters.loadFailed(cause, events.isBackground)
@@ -212,14 +238,15 @@ const keep = Effect.fnUntraced(function* (
     epochAskedAt
   }: { readonly began: number; readonly epoch: string | undefined; readonly epochAskedAt: number },
   clock: Clock.Clock,
-  renewal: LeaseRenewal
+  renewal: LeaseRenewal,
+  giveBack: Effect.Effect<void>
 ) {
   const { adapter, counters, key, valueCodec, report } = load
   // A clock that was set back must not make a load shorter than nothing.
   const took = Math.max(0, clock.currentTimeMillisUnsafe() - began)
   const decided = decide(load, value, yield* Random.next)
   if (decided === undefined || decided instanceof InvalidOption) {
-    yield* abandon(load, token)
+    yield* giveBack
     if (decided !== undefined) yield* report(counters.erred(decided))
     return loaded(value, "declined", renewal.until)
   }
@@ -236,7 +263,7 @@ const keep = Effect.fnUntraced(function* (
   }
   const encoded = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
   if (Result.isFailure(encoded)) {
-    yield* abandon(load, token)
+    yield* giveBack
     yield* report(encoded.failure)
     return loaded(value, "encode-failed", renewal.until)
   }
@@ -244,11 +271,11 @@ const keep = Effect.fnUntraced(function* (
   const filled = yield* Effect.result(fill)
   if (Result.isFailure(filled)) {
     yield* report(setFailed(load, filled.failure))
-    const back = abandon(load, token)
     // A store that may recover is asked once more. The callers do not wait for that.
-    if (filled.failure.retryable)
-      load.waitUntil(yield* Effect.forkDetach(Effect.catch(Effect.asVoid(fill), () => back)))
-    else yield* back
+    if (filled.failure.retryable) {
+      const again = Effect.catch(Effect.asVoid(fill), () => abandon(load, token))
+      load.waitUntil(yield* Effect.forkDetach(again))
+    } else yield* giveBack
     return loaded(encoded.success.value, "set-failed", renewal.until)
   }
   if (filled.success) return loaded(encoded.success.value, undefined, renewal.until)

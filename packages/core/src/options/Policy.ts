@@ -57,7 +57,10 @@ export interface Options<in out A> {
    * value costs one more round trip, and it lives for 30 days at most. None by default.
    */
   readonly tags?: Tags.Input<A> | undefined
-  /** Decides if a loaded value is cached. By default all are. */
+  /**
+   * Decides if a loaded value is cached. By default all are. One that is not cached ends the older value, which is then
+   * served neither as stale nor after an error.
+   */
   readonly shouldCache?: ((value: A) => boolean) | undefined
   /**
    * The duration of a lease. It is renewed after a third of it while the fetcher runs. At least 10 ms, and at least 4

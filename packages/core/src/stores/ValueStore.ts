@@ -15,6 +15,7 @@ import {
   AdapterError,
   type Cooling,
   type EveryMember,
+  type FillOptions,
   type Follower,
   type Hit,
   type Lifetime,
@@ -64,6 +65,7 @@ class Pair {
     )
 
   readonly fill: Adapter["fill"] = (key, { token, value, lifetime }) => {
+    if (value === undefined && lifetime.fresh + lifetime.stale <= 0) return this.end(key, { token, lifetime })
     if (value === undefined) {
       const fill = Effect.tap(this.leases.fill(key, { token, lifetime }), () => this.forget(token))
       return this.prolong("fill", key, () => lifetime.fresh + lifetime.stale, fill)
@@ -74,6 +76,15 @@ class Pair {
         return this.versions.discard(held ? overwritten : parse(named))
       })
     )
+  }
+
+  /** Ends the value that is there. Its version needs no longer life, and nobody reads it any more. */
+  private end(key: string, options: FillOptions): Effect.Effect<boolean, AdapterError> {
+    const verb = Effect.tap(this.leases.fill(key, options), (held) => {
+      const ended = this.versions.take(options.token)
+      return held ? this.versions.discard(ended) : Effect.void
+    })
+    return Limits.refusal(this, "fill", key) ?? verb
   }
 
   readonly touch: Adapter["touch"] = (key, options) =>

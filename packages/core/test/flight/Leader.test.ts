@@ -450,16 +450,129 @@ describe("values that are not to be cached", () => {
     })
   )
 
-  scenario("shouldCache false leaves the stale value that was there", (world) =>
-    Effect.gen(function* () {
-      const { cache } = yield* world.cache<string>({ cacheTtl: 1000, staleIfError: 10_000 })
-      yield* cache.set("k", "old")
-      yield* advance(2000)
-      const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("new"), { shouldCache: () => false })
-      assert.strictEqual(meta.uncached, "declined")
-      assert.strictEqual((yield* cache.explain("k")).state, "stale")
+  for (const [kind, wrap] of [
+    ["memory", undefined],
+    ["a remote store", remote]
+  ] as const) {
+    describe(`ends the older value, over ${kind}`, () => {
+      const windows = { cacheTtl: 1000, staleWhileRevalidate: 10_000, staleIfError: 10_000 }
+      const notNull = { ...windows, shouldCache: (value: string | null) => value !== null }
+      const none = () => Effect.succeed(null)
+
+      scenario("a load behind the stale value", (world) =>
+        Effect.gen(function* () {
+          const { cache, process } = yield* world.cache<string | null>(notNull, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(2000)
+          process.verbs.length = 0
+          assert.strictEqual((yield* cache.getOrSet("k", none)).meta.cache, "STALE")
+          yield* flush
+          // One command for both, as without an older value.
+          assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
+          const { lease, value } = yield* world.store.read("k")
+          assert.deepStrictEqual([lease, value], [undefined, undefined])
+          const next = yield* cache.getOrSet("k", none)
+          assert.deepInclude(next, { value: null })
+          assert.strictEqual(next.meta.cache, "MISS-LEADER-NOCACHE")
+          // Nor does it come back when the origin fails.
+          assert.strictEqual(yield* Effect.flip(cache.getOrSet("k", () => Effect.fail("down"))), "down")
+        })
+      )
+
+      scenario("a load that callers wait for, a refresh, and an early refresh", (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string | null>({ ...notNull, staleWhileRevalidate: 0 }, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(2000)
+          assert.strictEqual((yield* cache.getOrSet("k", none)).value, null)
+          assert.isUndefined((yield* world.store.read("k")).value)
+          yield* cache.set("k", "fresh")
+          assert.strictEqual((yield* cache.refresh("k", none)).meta.uncached, "declined")
+          assert.isUndefined((yield* world.store.read("k")).value)
+          const loaded = yield* begin(cache.getOrSet("k", () => Effect.delay(Effect.succeed("dear"), 100)))
+          yield* advance(100)
+          yield* Fiber.join(loaded)
+          const hit = yield* cache.getOrSet("k", none, { earlyRefresh: { beta: 1e9 } })
+          assert.strictEqual(hit.meta.cache, "HIT")
+          yield* flush
+          assert.isUndefined((yield* world.store.read("k")).value)
+        })
+      )
+
+      scenario("a value that cannot be encoded, and a function that throws", (world) =>
+        Effect.gen(function* () {
+          const codec: Codec.SyncCodec<any> = {
+            ...Codec.string,
+            encode: (value) => {
+              if (value === "new") throw new Error("too new")
+              return Codec.string.encode(value)
+            }
+          }
+          const { cache } = yield* world.cache<string>({ cacheTtl: 1000, staleIfError: 10_000, codec }, wrap)
+          for (const options of [
+            {},
+            {
+              shouldCache: () => {
+                throw new Error("undecided")
+              }
+            }
+          ]) {
+            yield* cache.set("k", "old")
+            yield* advance(2000)
+            assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("new"), options)).value, "new")
+            assert.isUndefined((yield* world.store.read("k")).value)
+          }
+        })
+      )
+
+      scenario("a batch that has no value for the key", (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string | null>(windows, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(2000)
+          assert.strictEqual((yield* cache.getOrSetMany(["k"], () => Effect.succeed([]))).get("k"), "old")
+          yield* flush
+          assert.isUndefined((yield* world.store.read("k")).value)
+          assert.strictEqual((yield* cache.getOrSetMany(["k"], () => Effect.succeed([]))).size, 0)
+        })
+      )
+
+      scenario("and no value that was set meanwhile, here or elsewhere", (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string | null>(notNull, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(2000)
+          const here = yield* begin(cache.getOrSet("k", () => Effect.delay(none(), 100)))
+          yield* world.store.put("k", { value: bytesOf("newer"), lifetime: { fresh: 1000, stale: 0 } })
+          yield* advance(100)
+          yield* Fiber.join(here)
+          assert.deepStrictEqual((yield* world.store.read("k")).value?.bytes, bytesOf("newer").bytes)
+        })
+      )
+
+      scenario("unless the load fails, or is left", (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string | null>({ ...notNull, staleWhileRevalidate: 0 }, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(2000)
+          const left = yield* begin(cache.getOrSet("k", () => Effect.never))
+          yield* Fiber.interrupt(left)
+          assert.strictEqual((yield* cache.getOrSet("k", () => Effect.fail("down"))).value, "old")
+        })
+      )
+
+      scenario("that ended by itself: the lease is given back all the same", (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache<string | null>({ ...notNull, staleIfError: 0 }, wrap)
+          yield* cache.set("k", "old")
+          yield* advance(10_900)
+          yield* cache.getOrSet("k", () => Effect.delay(none(), 500))
+          yield* advance(500)
+          assert.isUndefined((yield* world.store.read("k")).lease)
+        })
+      )
     })
-  )
+  }
 
   for (const [what, options] of [
     ["cacheTtl 0", { cacheTtl: 0 }],
