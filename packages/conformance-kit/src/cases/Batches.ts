@@ -30,6 +30,19 @@ export const batches = [
     leads(found[4]!, "the missing key")
   }),
 
+  acquiring("acquireMany answers each key's own value, in whatever order they are asked for", function* (w) {
+    const keys = Array.from({ length: 30 }, () => w.name())
+    yield* Effect.forEach(keys, (key) => w.here.put(key, { value: value(key), lifetime: w.longLife }), {
+      concurrency: "unbounded"
+    })
+    const [sorted, half] = [keys.toSorted(), keys.filter((_, index) => index % 2 === 0)]
+    for (const asked of [keys, keys.toReversed(), sorted, sorted.toReversed(), half]) {
+      const found = yield* askMany(w, w.there, asked)
+      same(found.length, asked.length, "answers")
+      for (const [index, key] of asked.entries()) hits(found[index]!, value(key), `the answer at ${index}`)
+    }
+  }),
+
   acquiring("what acquireMany grants is a lease like any other", function* (w) {
     const keys = [w.name(), w.name(), w.name()]
     const found = yield* askMany(w, w.here, keys)

@@ -8,6 +8,32 @@ import type { Acquired, AcquireOptions, Adapter, AdapterError } from "../contrac
 import type { RequestScope } from "../options/RequestScope.ts"
 import { nameFlight } from "./Flight.ts"
 
+/** True for an answer of a form that core can go on with. */
+const isAcquired = (answer: Partial<Record<string, unknown>> | null | undefined): boolean => {
+  switch (answer?.["_tag"]) {
+    case "Hit":
+      return typeof answer["value"] === "object" && answer["value"] !== null
+    case "Leader":
+      return typeof answer["token"] === "string"
+    case "Follower":
+      return typeof answer["leaseEndsIn"] === "number"
+    case "Cooling":
+      return typeof answer["retryIn"] === "number"
+    default:
+      return false
+  }
+}
+
+/** The fault of an answer for so many keys; `undefined` if it has none. An order that is wrong cannot be seen here. */
+const faultOf = (answers: ReadonlyArray<Acquired>, keys: number): string | undefined => {
+  if (!Array.isArray(answers)) return "is no array"
+  if (answers.length !== keys) return `has ${answers.length} answers for ${keys} keys`
+  return answers.every(isAcquired) ? undefined : "has an answer of an unknown form"
+}
+
+/** The adapters whose `acquireMany` was found to be at fault. */
+const faulty = new WeakSet<Adapter>()
+
 /** Receives the answer to an `acquire`, and needs no fiber for it. */
 export type OnAcquired = (answer: Exit.Exit<Acquired, AdapterError>) => void
 
@@ -71,18 +97,28 @@ export class AcquireBatch {
         answer
       )
     const [first] = questions
-    if (first === undefined || questions.length === 1) {
+    if (first === undefined || questions.length === 1 || faulty.has(adapter)) {
       questions.forEach(single)
       return
     }
     const keys = questions.map(({ key }) => key)
     const asked = Effect.suspend(() => acquireMany(keys, first.options))
     this.run(asked, (exit) => {
+      const fault = Exit.isSuccess(exit) ? faultOf(exit.value, keys.length) : undefined
+      if (fault !== undefined) this.distrust(fault)
       for (const [at, question] of questions.entries()) {
-        // A refusal of one key is no answer to the others.
-        if (Exit.isFailure(exit)) single(question)
+        // A refusal of one key is no answer to the others. And whoever was granted a key already is granted it again.
+        if (Exit.isFailure(exit) || fault !== undefined) single(question)
         else question.answer(Exit.succeed(exit.value[at]!))
       }
     })
+  }
+
+  /** Asks this adapter for one key at a time from now on. */
+  private distrust(fault: string): void {
+    const { adapter } = this
+    faulty.add(adapter)
+    const text = `cache-locking: acquireMany of the adapter ${adapter.name} ${fault}; its keys are asked for one by one`
+    Effect.runForkWith(this.context)(Effect.logError(text))
   }
 }

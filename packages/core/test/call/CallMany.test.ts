@@ -2,7 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { type Adapter, AdapterError } from "../../src/contract/Adapter.ts"
+import { type Acquired, type Adapter, AdapterError } from "../../src/contract/Adapter.ts"
 import { down } from "../support/Faulty.ts"
 import { Origin } from "../support/Origin.ts"
 import { advance, begin, flush, scenario } from "../support/Scenario.ts"
@@ -172,6 +172,47 @@ describe("one request for the keys of a batch", () => {
         assert.strictEqual((yield* cache.getOrSetMany(keys, all)).size, 4)
         assert.strictEqual(process.count("acquire"), 4)
         assert.deepInclude(cache.stats(), { loads: 4, adapterErrors: 0 })
+      })
+    )
+  }
+
+  const faults: ReadonlyArray<
+    readonly [fault: string, bend: (found: ReadonlyArray<Acquired>) => ReadonlyArray<Acquired>]
+  > = [
+    ["too few", (found) => found.slice(1)],
+    ["too many", (found) => [...found, found[0]!]],
+    ["none", () => []],
+    ["nothing at all", () => undefined as never],
+    ["an object by key", (found) => Object.fromEntries(found.map((one, at) => [keys[at], one])) as never],
+    ["a hole", (found) => found.map((one, at) => (at === 2 ? (undefined as never) : one))],
+    ["an unknown answer", (found) => found.map((one) => ({ ...one, _tag: "Found" as never }))],
+    [
+      "a hit without a value",
+      (found) => found.map((one) => (one._tag === "Hit" ? { ...one, value: null as never } : one))
+    ]
+  ]
+  for (const [fault, bend] of faults) {
+    scenario(`an adapter that answers ${fault}: each key gets its own value, asked for by itself`, (world) =>
+      Effect.gen(function* () {
+        const asked: Array<number> = []
+        const { cache, process } = yield* world.cache({}, (adapter) => {
+          const many = asksMany(adapter, asked)
+          return { ...many, acquireMany: (keys, options) => Effect.map(many.acquireMany!(keys, options), bend) }
+        })
+        yield* cache.set("b", "old b")
+        yield* cache.set("d", "old d")
+        let fetches = 0
+        const values = yield* cache.getOrSetMany(keys, (wanted) => {
+          fetches++
+          return all(wanted)
+        })
+        assert.deepStrictEqual(Object.fromEntries(values), { a: "new a", b: "old b", c: "new c", d: "old d" })
+        // The leases that the batch took are found again by their owner.
+        assert.deepStrictEqual([fetches, process.count("acquire")], [1, 4])
+        for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
+        // From then on the adapter is not asked in that way.
+        yield* cache.getOrSetMany(keys, all)
+        assert.deepStrictEqual(asked, [4])
       })
     )
   }
