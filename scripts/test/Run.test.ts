@@ -5,7 +5,7 @@ import { tally, vitest } from "../run/VitestStep.ts"
 
 const minute = 60_000
 const patient = () => ({ silence: minute, deadline: performance.now() + 10 * minute })
-/** The limits apply only after the first report, so that no test depends on the speed of a program. */
+/** The short limit applies only once the text was reported, so that no test depends on the speed of a program. */
 const hastyAfter = (text: string | RegExp) => ({
   ...patient(),
   get silence() {

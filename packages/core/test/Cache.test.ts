@@ -135,7 +135,7 @@ describe("get, set, has, delete", () => {
     ["reject", "for good"],
     ["fail", "for now"]
   ] as ReadonlyArray<readonly [Fault, string]>) {
-    scenario(`what fails ${phase} is a typed error that knows key, phase, adapter and cause`, (world) =>
+    scenario(`a failure ${phase} is a typed error with key, phase, adapter and cause`, (world) =>
       Effect.gen(function* () {
         const always = () => fault
         const { cache } = yield* world.cache<string>({}, (adapter) =>
@@ -328,7 +328,7 @@ describe("refresh", () => {
       })
     )
 
-    scenario(`of a key that is loaded by nobody else is waited for by getOrSet, over ${kind}`, (world) =>
+    scenario(`of a key without another load makes getOrSet wait for it, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const origin = new Origin()
@@ -444,7 +444,7 @@ describe("make", () => {
     })
   )
 
-  scenario("closing answers those who wait: the load goes on for them", (world) =>
+  scenario("closing still answers the waiters: the load goes on for them", (world) =>
     Effect.gen(function* () {
       const { adapter } = world.process(remote)
       const origin = new Origin()
@@ -932,7 +932,7 @@ describe("invalid options", () => {
     })
   )
 
-  it("a message never shows what was given as adapter", () => {
+  it("a message never shows the value given as adapter", () => {
     const exit = Effect.runSyncExit(Effect.scoped(Cache.make({ adapter: { password: "hunter2" } as never })))
     assert.isTrue(Exit.isFailure(exit))
     if (Exit.isFailure(exit))

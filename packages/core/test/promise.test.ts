@@ -148,7 +148,7 @@ describe("createCache", () => {
   })
 })
 
-describe("what is thrown", () => {
+describe("thrown errors", () => {
   class Teapot extends Error {
     readonly code = 418
   }
@@ -350,7 +350,7 @@ describe("a signal", () => {
 
 describe("a fetcher that asks for its own key", () => {
   for (const [kind, make] of kinds) {
-    it(`is told, also after an await and through helpers, over ${kind}`, async () => {
+    it(`gets REENTRANT_LOAD, also after an await and through helpers, over ${kind}`, async () => {
       const cache = createCache<string>({ adapter: make(), cooldown: 0 })
       const helper = async (key: string): Promise<string> => {
         await sleep(1)
@@ -387,7 +387,7 @@ describe("a fetcher that asks for its own key", () => {
     await cache.close()
   })
 
-  it("through a facade from within an Effect fetcher, and the other way, is told", async () => {
+  it("through a facade from within an Effect fetcher, and the other way, gets it, too", async () => {
     const adapter = MemoryAdapter.make()
     const cache = createCache<string>({ adapter, waitMax: 500 })
     const told = await Promise.race([
@@ -419,7 +419,7 @@ describe("a fetcher that asks for its own key", () => {
 })
 
 describe("hooks", () => {
-  it("are called with what happened, sync or async", async () => {
+  it("are called with the event, sync or async", async () => {
     const seen: Array<readonly [string, unknown]> = []
     const cache = createCache<string>({
       adapter: MemoryAdapter.make(),
@@ -440,7 +440,7 @@ describe("hooks", () => {
     await cache.close()
   })
 
-  it("what one throws or rejects with is the caller's", async () => {
+  it("the error or rejection of one is the caller's failure", async () => {
     const cache = createCache<string>({ adapter: MemoryAdapter.make() })
     const bug = new Error("hook")
     for (const onLeader of [
@@ -455,7 +455,7 @@ describe("hooks", () => {
     await cache.close()
   })
 
-  it("onError hears of what is nobody's answer", async () => {
+  it("onError gets failures that fail no caller", async () => {
     const told: Array<CacheLockingError> = []
     const cache = createCache<string>({
       adapter: faulty(remote(MemoryAdapter.make()), { fill: () => "reject" }),
@@ -497,7 +497,7 @@ describe("stale values", () => {
     await cache.close()
   })
 
-  it("a load behind them that fails disturbs nobody: no unhandled rejection", async () => {
+  it("a background load that fails causes no unhandled rejection", async () => {
     const cache = createCache<string>({ adapter: MemoryAdapter.make(), cacheTtl: 5, staleWhileRevalidate: "1 minute" })
     await cache.set("k", "old")
     await sleep(10)
@@ -742,7 +742,7 @@ describe("types", () => {
   })
 })
 
-it("a batch that nobody waits for any more is told by a signal", async () => {
+it("a batch for which nobody waits any more gets its signal", async () => {
   const cache = createCache<string>({ adapter: MemoryAdapter.make() })
   const controller = new AbortController()
   const { promise, resolve } = Promise.withResolvers<AbortSignal>()

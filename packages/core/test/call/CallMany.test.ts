@@ -116,7 +116,7 @@ for (const [kind, wrap] of [
       })
     )
 
-    scenario("somebody who joined a key of the batch, for which it has no value, loads it alone", (world) =>
+    scenario("a caller that joined a key for which the batch has no value loads it alone", (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const many = yield* begin(cache.getOrSetMany(["a"], () => Effect.delay(Effect.succeed([]), 10)))
@@ -394,7 +394,7 @@ describe("invalidation of many", () => {
     ["memory", undefined],
     ["a remote store", remote]
   ] as const) {
-    scenario(`what is invalidated while a batch is fetched is not filled by it, over ${kind}`, (world) =>
+    scenario(`a key that is invalidated while a batch is fetched is not filled by it, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({ tags: (key) => [`tag:${key}`] }, wrap)
         const many = yield* begin(
@@ -414,7 +414,7 @@ describe("invalidation of many", () => {
       })
     )
 
-    scenario(`what is deleted while it is refreshed behind a stale value stays deleted, over ${kind}`, (world) =>
+    scenario(`a stale value that is deleted during its refresh stays deleted, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: "1 hour" }, wrap)
         yield* cache.set("k", "old")

@@ -1559,7 +1559,7 @@ describe("refreshConcurrency", () => {
       })
   )
 
-  scenario("a load that somebody waits for needs no turn", (world) =>
+  scenario("a load with a waiter needs no slot", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
       yield* cache.set("slow", "old")
@@ -1578,7 +1578,7 @@ describe("refreshConcurrency", () => {
     })
   )
 
-  scenario("one that fails, dies or interrupts itself gives its place to the next", (world) =>
+  scenario("one that fails, dies or interrupts itself gives its slot to the next", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
       for (const key of ["a", "b", "c", "d"]) yield* cache.set(key, "old")

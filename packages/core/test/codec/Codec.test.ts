@@ -9,7 +9,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 describe("Codec.default", () => {
-  it("keeps what structuredClone keeps", () => {
+  it("keeps the values that structuredClone keeps", () => {
     const value = { at: new Date(5), tags: new Set(["a"]), big: 5n, none: undefined, bytes: new Uint8Array([1]) }
     expect(Codec.default.decode(Codec.default.encode(value))).toStrictEqual(value)
   })
@@ -23,7 +23,7 @@ describe("Codec.default", () => {
 describe("Codec.json", () => {
   const codec = Codec.json<unknown>()
 
-  it("writes what JSON.stringify writes, and reads it back", () => {
+  it("writes the bytes of JSON.stringify, and reads them back", () => {
     expect(text(codec.encode({ a: [1, null] }))).toBe('{"a":[1,null]}')
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

@@ -155,7 +155,7 @@ describe("known", () => {
 })
 
 describe("codec and functions", () => {
-  it("take what they name, or nothing", () => {
+  it("accept the type that they name, or undefined", () => {
     assert.isUndefined(Check.codec("codec", undefined))
     const codec = { name: "x", encode: () => new Uint8Array(), decode: () => 1 }
     assert.strictEqual(Check.codec("codec", codec), codec)

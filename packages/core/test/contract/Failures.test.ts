@@ -34,7 +34,7 @@ describe("a failure", () => {
     expect([failure.message, (failure.cause as Error).message]).toEqual(["refused", "refused"])
   })
 
-  it("stays what it is when it is one already", () => {
+  it("is kept when it is one already", () => {
     const failure = failures.rejected("read", "k", "too large")
     expect(failures.of("fill", "other", failure)).toBe(failure)
     expect(failure).toMatchObject({ reason: "Rejected", message: "too large", retryable: false })

@@ -77,7 +77,7 @@ describe("the store's clock", () => {
     )
   })
 
-  it("forgets no bound that it learned: whatever its own clock says, it is soon right to about a request", () => {
+  it("keeps every bound from an answer: whatever its own clock shows, it is soon exact to about a request", () => {
     fc.assert(
       fc.property(anySkew, fc.nat(999), (skew, phase) => {
         const world = new World()
@@ -204,7 +204,7 @@ describe("the store's clock", () => {
     assert.isAtMost(Math.abs(host.error - before), 1)
   })
 
-  it("does not ask for ever a store that tells no time", () => {
+  it("stops asking a store that reports no time", () => {
     const host = new World().host(0)
     host.ask(5, 5, () => undefined)
     assert.isFalse(host.clock.isOutdated)

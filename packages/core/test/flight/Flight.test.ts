@@ -639,7 +639,7 @@ describe("behind a stale value", () => {
 describe("in a fetcher's context", () => {
   class Name extends Context.Service<Name, string>()("test/Name") {}
 
-  scenario("a load has what its first caller has", (world) =>
+  scenario("a load has the context of its first caller", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache()
       const fetcher = () => Effect.delay(Name, 10)

@@ -288,7 +288,7 @@ describe("without a push", () => {
     ["NaN, from a function", () => Number.NaN],
     ["0, from a schedule", Schedule.forever]
   ] as const satisfies ReadonlyArray<readonly [string, WaitStrategy.Input]>) {
-    scenario(`a strategy that gives ${what} makes no storm`, (world) =>
+    scenario(`a strategy that gives ${what} does not poll without a pause`, (world) =>
       Effect.gen(function* () {
         yield* world.crash("k", 1000)
         const { cache, process } = yield* world.cache({ waitStrategy }, polled)
@@ -325,7 +325,7 @@ describe("without a push", () => {
     })
   )
 
-  scenario("nobody asks more often because more wait", (world) =>
+  scenario("more waiters do not ask more often", (world) =>
     Effect.gen(function* () {
       yield* world.crash("k", 3000)
       const one = yield* world.cache({ waitStrategy: WaitStrategy.fixed(200), waitMax: "1 minute" }, polled)

@@ -249,7 +249,7 @@ describe("a lost lease", () => {
     )
   }
 
-  scenario('"interrupt": the fetcher stops when the renewal notices, and the turn asks again', (world) =>
+  scenario('"interrupt": the fetcher stops when the renewal notices, and the load asks again', (world) =>
     Effect.gen(function* () {
       const { cache, process } = yield* world.cache({ leaseTtl: 300, onLeaseLost: "interrupt" }, remote)
       const origin = new Origin()
@@ -336,7 +336,7 @@ describe("a lost lease", () => {
 
 describe("a fill that fails", () => {
   for (const fault of ["fail", "reject"] as const) {
-    scenario(`(${fault}) loses no value: everyone is answered, told why, and onError is called once`, (world) =>
+    scenario(`(${fault}) loses no value: everyone is answered with the reason, and onError is called once`, (world) =>
       Effect.gen(function* () {
         const { told, hooks } = listen()
         const { cache } = yield* world.cache({ hooks }, (adapter) => faulty(remote(adapter), { fill: [fault] }))

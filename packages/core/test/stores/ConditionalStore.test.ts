@@ -334,7 +334,7 @@ describe("ConditionalStore", () => {
       })
     )
 
-    it.effect("a lease that is over stays over, whatever record is remembered", () =>
+    it.effect("a lease that ended stays ended, whatever record is remembered", () =>
       Effect.gen(function* () {
         const { adapter } = versioned()
         const token = yield* lead(adapter, "k")

@@ -93,7 +93,7 @@ describe("the least recently used value", () => {
 })
 
 describe("evictions", () => {
-  it.effect("counts what the bounds evicted, and nothing else", () =>
+  it.effect("counts the evictions by bounds, and nothing else", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make({ maxEntries: 2 })
       yield* put(adapter, "a")

@@ -610,7 +610,7 @@ describe("withLeases", () => {
     })
   )
 
-  it.effect("where the leases remove what they overwrite, only refused versions are removed here", () =>
+  it.effect("where the leases remove overwritten versions, only refused versions are removed here", () =>
     Effect.gen(function* () {
       const values = new Values()
       const leases = { ...MemoryAdapter.make(), deleteMany: () => Effect.succeed(7) }

@@ -128,7 +128,7 @@ for (const [kind, wrap] of [
   })
 }
 
-describe("what tags cost", () => {
+describe("the cost of tags", () => {
   scenario("values without tags: nothing; with tags: one read for each tag, at once", (world) =>
     Effect.gen(function* () {
       const plain = yield* world.cache({}, remote)

@@ -770,7 +770,7 @@ describe("make", () => {
     assert.strictEqual(same.limits, far.limits)
   })
 
-  it("refuses what it cannot do, and says what is possible", () => {
+  it("refuses unsupported options, and names the supported ones", () => {
     const far = MemoryAdapter.make()
     const unreported = withoutPush(far)
     const option = (f: () => unknown) => refused(f).option
