@@ -67,7 +67,7 @@ export class Calls {
         } catch (error) {
           const found = unmet(error)
           if (found === false) throw error
-          // What was to be removed is gone, and an earlier attempt may be the reason.
+          // The item is gone, and an earlier attempt may have removed it.
           if (found.item === undefined && attempts.doubtful && command instanceof DeleteItemCommand) return undefined
           return Item.decode(found.item)
         }
@@ -97,7 +97,7 @@ type Next = (args: unknown) => Promise<{ readonly response?: unknown }>
 
 /** The attempts of the SDK at one command. From each reply the clock learns the time. */
 class Attempts {
-  /** True when an attempt may have been carried out though the service did not say so. */
+  /** True when an attempt may have been carried out although no reply said so. */
   doubtful = false
   private readonly clock: StoreClock.StoreClock
 

@@ -162,7 +162,7 @@ export class Verbs {
   private remove(operation: "delete" | "deleteMany", key: string): Effect.Effect<boolean, AdapterError> {
     return this.run(operation, key, undefined, async (session, place) => {
       const gone = await session.remove(Statements.remove(place))
-      // A removal whose reply was lost is not taken for one that found nothing.
+      // A removal whose reply was lost must not count as one that found nothing.
       return gone === undefined || Entry.remove(gone.entry, this.clock.now())[0]
     })
   }

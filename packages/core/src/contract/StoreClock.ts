@@ -1,12 +1,12 @@
 /**
- * The clock of a store that tells its time only in its replies, and only in seconds: the `Date` of HTTP.
+ * The clock of a store that reports its time only in its replies, and only in seconds: the `Date` of HTTP.
  *
- * Each reply bounds the difference between the store's clock and this process's monotonic one: `Date` was written between
- * the request and its reply, and is cut to its second. What successive replies allow is intersected, so a bound that was
- * once learned holds, and replies from around full seconds narrow it to about the time of a request. While this host's
- * own clock is within the bounds it counts, so hosts whose clocks are right agree to the millisecond. Otherwise the middle
- * of the bounds counts. So two hosts disagree by two seconds at most, and the times of their requests, whatever their own
- * clocks say.
+ * Each reply bounds the difference between the store's clock and this process's monotonic one: `Date` was written
+ * between the request and its reply, and is cut to its second. The bounds of successive replies are intersected, so an
+ * earlier bound stays valid, and replies from around full seconds narrow it to about the time of a request. While this
+ * host's own clock is within the bounds it counts, so hosts whose clocks are right agree to the millisecond. Otherwise
+ * the middle of the bounds counts. So two hosts disagree by two seconds at most, and the times of their requests,
+ * whatever their own clocks say.
  *
  * One reply with an odd `Date` decides nothing: the bounds move only when several in a row contradict them and agree with
  * each other.
@@ -14,10 +14,13 @@
 
 const second = 1_000
 
-/** How far the clocks of one store's servers may be apart, in milliseconds, before one reply contradicts another. */
+/**
+ * The most by which the clocks of one store's servers may differ, in milliseconds, before one reply contradicts
+ * another.
+ */
 const unsteadiness = 250
 
-/** The replies in a row that contradict all others and are yet believed: the store's clock was set. */
+/** The number of replies in a row that must contradict all others to be believed: the store's clock was set. */
 const convincing = 3
 
 /** Milliseconds per millisecond by which two clocks may drift apart. */
@@ -25,13 +28,13 @@ const drift = 100e-6
 
 /**
  * This host's clock and its monotonic one move together, except when the host's clock is set, or while the process is
- * suspended. Then the bounds say nothing.
+ * suspended. Then the bounds are void.
  */
 const setBy = 250
 
 /**
- * The shortest lease, in milliseconds, that no other host takes for ended while it is renewed: it is renewed at a third of
- * its time, and hosts disagree by two seconds and the times of their requests.
+ * The shortest lease, in milliseconds, that no other host takes for ended while it is renewed. It is renewed at a third
+ * of its time, and hosts disagree by two seconds and the times of their requests.
  */
 export const shortestLease = 4_000
 
@@ -41,7 +44,7 @@ interface Bounds {
   readonly most: number
 }
 
-/** What both allow; nothing if they contradict each other by more than the store's servers may. */
+/** The intersection of both; nothing if they contradict each other by more than the store's servers may. */
 const meet = (one: Bounds, other: Bounds): Bounds | undefined => {
   const [least, most] = [Math.max(one.least, other.least), Math.min(one.most, other.most)]
   if (least - most > unsteadiness) return undefined
@@ -55,10 +58,10 @@ export class StoreClock {
   private ahead: number | undefined
   /** By the monotonic clock. */
   private learnedAt = 0
-  /** What replies allow that contradict the bounds, and the number of those in a row. */
+  /** The bounds of replies that contradict the present ones, and the number of these replies in a row. */
   private odd: Bounds | undefined
   private odds = 0
-  /** How far this host's clock was ahead of the monotonic one at the last reply; `NaN` before the first. */
+  /** The lead of this host's clock over the monotonic one at the last reply; `NaN` before the first. */
   private own = Number.NaN
   private readonly monotonic: () => number
   private readonly wall: () => number
@@ -68,21 +71,23 @@ export class StoreClock {
     this.wall = wall
   }
 
-  /** True once a reply told the time. */
+  /** True once a reply contained the time. */
   get isSet(): boolean {
     return this.bounds !== undefined
   }
 
-  /** True when the time should be asked for before it counts: before the first reply, and when this host's clock was set. */
+  /**
+   * True when the next request must first ask for the time: before the first reply, and when this host's clock was set.
+   */
   get isOutdated(): boolean {
     return !(Math.abs(this.wall() - this.monotonic() - this.own) <= setBy)
   }
 
-  /** Whole epoch milliseconds; by this host's clock before a reply told the time. */
+  /** Whole epoch milliseconds; by this host's clock before a reply contained the time. */
   readonly now = (): number => Math.round(this.ahead === undefined ? this.wall() : this.monotonic() + this.ahead)
 
   /**
-   * Learns from a reply, even from one that tells no time.
+   * Learns from a reply, even from one without the time.
    *
    * @param date its `Date`
    * @param sent the moment before the request, by `performance.now`

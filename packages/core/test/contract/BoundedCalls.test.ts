@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** How a call ended, so far. */
+/** The end of a call, so far. */
 const started = <A, E>(call: Effect.Effect<A, E>) => {
   const ended: Array<unknown> = []
   const fiber = Effect.runFork(call)

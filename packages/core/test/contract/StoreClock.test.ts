@@ -8,7 +8,7 @@ const header = (instant: number) => new Date(instant).toUTCString()
 /** The true time, in milliseconds since the store began, which no host knows. */
 class World {
   at = 0
-  /** How far the store's clock is ahead of the time. */
+  /** The lead of the store's clock over the time. */
   store = epoch
 
   host(skew: number): Host {
@@ -42,7 +42,7 @@ class Host {
     this.clock.learn(date === undefined ? header(told) : date(told), sent, this.monotonic())
   }
 
-  /** How far the host's time is from the store's. */
+  /** The difference between the host's time and the store's. */
   get error(): number {
     return this.clock.now() - (this.world.store + this.world.at)
   }

@@ -165,7 +165,7 @@ describe("callers of one process", () => {
       assert.strictEqual(origin.calls, 1)
       yield* advance(500)
       assert.strictEqual((yield* Fiber.join(one)).value, "v1")
-      // What the other wrote is not readable to it: it loads for itself.
+      // It cannot read the other's value, and loads for itself.
       assert.strictEqual((yield* Fiber.join(two)).value, "v2")
       assert.strictEqual(origin.most, 1)
     })
