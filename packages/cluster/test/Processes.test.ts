@@ -1,16 +1,18 @@
 /** Real workers of a real cluster, of which this process is the primary. */
 import { fork } from "node:child_process"
+import cluster from "node:cluster"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { Worker as Thread } from "node:worker_threads"
 import { failureOf, run, sleep } from "@cache-locking/conformance-kit/testing"
 import * as Effect from "effect/Effect"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { Cluster, ClusterAdapter } from "../src/index.ts"
 import { createClusterCache } from "../src/promise.ts"
 import { Workers } from "./fixtures/Workers.ts"
 
 const script = (name: string) => new URL(`./fixtures/${name}.ts`, import.meta.url)
+const long = { fresh: 60_000, stale: 0 }
 let keys = 0
 const newKey = () => `key ${++keys}`
 
@@ -42,6 +44,62 @@ describe.each(["advanced", "json"] as const)("over a channel with %s serializati
     const done = await Promise.all(workers.handles.map((handle) => handle.job<number>("count", { times: 5_000 })))
     expect(done).toEqual([5_000, 5_000])
     expect(await counters.get("n")).toBe(10_000)
+  })
+})
+
+describe("two copies of this package in one primary", () => {
+  /** The modules once more, as a second installed copy has them. */
+  const copyOf = async () => {
+    vi.resetModules()
+    return { ...(await import("../src/index.ts")), ...(await import("../src/promise.ts")) }
+  }
+
+  it("share one state: neither takes the workers from the other", async () => {
+    const copy = await copyOf()
+    await using workers = new Workers(3)
+    expect(copy.Cluster.bootstrap()).toBe(Cluster.bootstrap())
+    const counters = { namespace: "counters" }
+    const [one, two] = [createClusterCache<number>(counters), copy.createClusterCache<number>(counters)]
+    await one.clear()
+    await Promise.all(workers.handles.map((handle) => handle.job("count", { times: 100 })))
+    expect(await two.incr("n")).toBe(301)
+    expect(await one.get("n")).toBe(301)
+    const key = newKey()
+    const ask = { key, callers: 10, fetcher: "quick", of: "adapter" }
+    await Promise.all(workers.handles.map((handle) => handle.job("ask", ask)))
+    expect(fetchesOf(workers)).toHaveLength(1)
+    for (const { ClusterAdapter: adapters } of [{ ClusterAdapter }, copy]) {
+      const adapter = adapters.make({ namespace: "workers" })
+      expect((await run(adapter.acquire(key, { owner: "o", leaseFor: 1_000 })))._tag).toBe("Hit")
+      const refused = await failureOf(
+        adapter.put("k", { value: { bytes: new Uint8Array(2 ** 26 + 1) }, lifetime: long })
+      )
+      expect(refused.reason).toBe("Rejected")
+    }
+    await expect(two.set("n", {} as never).then(() => two.incr("n"))).rejects.toMatchObject({ reason: "NotANumber" })
+    await one.clear()
+  })
+
+  it("of other versions: the second one is refused, with the reason", () => {
+    Cluster.bootstrap().close()
+    const held = Symbol.for("@cache-locking/cluster/primary")
+    const holder = cluster as unknown as Record<symbol, unknown>
+    holder[held] = { version: 999 }
+    try {
+      for (const use of [Cluster.bootstrap, () => ClusterAdapter.make()]) {
+        expect(use).toThrow(
+          expect.objectContaining({ _tag: "UNSUPPORTED", message: expect.stringContaining("protocol 999") })
+        )
+      }
+    } finally {
+      holder[held] = undefined
+    }
+  })
+
+  it("a worker is no primary: bootstrap() says so there", async () => {
+    Cluster.bootstrap()
+    await using workers = new Workers(1)
+    expect(await workers.handles[0]!.job("bootstrap")).toBe("UNSUPPORTED")
   })
 })
 

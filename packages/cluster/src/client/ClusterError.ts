@@ -1,5 +1,5 @@
 /** The errors of this package. */
-import { AdapterError, type CacheLockingError, type Operation } from "@cache-locking/core"
+import { AdapterError, type CacheLockingError, Failures, type Operation } from "@cache-locking/core"
 import * as Data from "effect/Data"
 import { deserializeError } from "../wire/SerializedError.ts"
 import type { Fault } from "../wire/Wire.ts"
@@ -51,7 +51,7 @@ export const toAdapterError =
 export const ofCore =
   (key?: string) =>
   (error: unknown): ClusterError => {
-    for (let at = error as { cause?: unknown } | undefined; at instanceof Error; at = at.cause as typeof at) {
+    for (let at = error as { cause?: unknown } | undefined; Failures.isError(at); at = at.cause as typeof at) {
       if (at instanceof ClusterError) {
         return at.key === undefined && key !== undefined ? new ClusterError({ ...at, message: at.message, key }) : at
       }

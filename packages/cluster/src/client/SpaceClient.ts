@@ -11,7 +11,6 @@ import { bootstrap, ofProcess, type Primary } from "../primary/Primary.ts"
 import { reasonOf } from "../primary/Refused.ts"
 import type { Space } from "../primary/Space.ts"
 import { boundsOf, type SpaceBounds, type SpaceOptions } from "../primary/SpaceOptions.ts"
-import { run } from "../primary/Verbs.ts"
 import { isPort, type PortLike, portOf } from "../wire/Ports.ts"
 import { ClusterError } from "./ClusterError.ts"
 import { Link, type Subscriber } from "./Link.ts"
@@ -162,12 +161,12 @@ const direct = (primary: Primary, name: string, bounds: SpaceBounds | undefined)
     })
   return {
     identity: identityOf(primary, name),
-    call: (verb, args) => attempt(() => copied(run(spaceNow(), verb, copied(args), caller)) as never),
-    callSync: (verb, args) => run(spaceNow(), verb, args, caller),
+    call: (verb, args) => attempt(() => copied(primary.run(spaceNow(), verb, copied(args), caller)) as never),
+    callSync: (verb, args) => primary.run(spaceNow(), verb, args, caller),
     subscribe: (verb, args, { changed }) =>
       attempt(() => {
         let end = () => {}
-        run(spaceNow(), verb, [...args, 0], {
+        primary.run(spaceNow(), verb, [...args, 0], {
           ...caller,
           subscribe: (_, begin) => {
             end = begin(changed)

@@ -4,7 +4,7 @@
  */
 import cluster, { type Worker } from "node:cluster"
 import { randomUUID } from "node:crypto"
-import { Check } from "@cache-locking/core"
+import { Check, Failures, Unsupported } from "@cache-locking/core"
 import { isPort, type Port, type PortLike, portOf } from "../wire/Ports.ts"
 import { serializeError } from "../wire/SerializedError.ts"
 import {
@@ -17,7 +17,7 @@ import {
   version
 } from "../wire/Wire.ts"
 import { ClientLink } from "./ClientLink.ts"
-import { Refused, reasonOf } from "./Refused.ts"
+import { isRefused, Refused, reasonOf } from "./Refused.ts"
 import { Space } from "./Space.ts"
 import { boundsOf, differences, type SpaceBounds, type SpaceOptions } from "./SpaceOptions.ts"
 import { run } from "./Verbs.ts"
@@ -41,10 +41,14 @@ interface Channel {
 
 const faultOf = (error: unknown): Fault => {
   const { cause, ...fault } = reasonOf(error)
-  return cause instanceof Error ? { ...fault, cause: serializeError(cause) } : fault
+  return Failures.isError(cause) ? { ...fault, cause: serializeError(cause) } : fault
 }
 
 export class Primary {
+  /** The version of the protocol, and of what other copies of this package in this process call: `space`, `run`, `serve`. */
+  readonly version = version
+  /** Carries out a call of this process, by the verbs of the copy that made the namespace. */
+  readonly run = run
   private readonly id = randomUUID()
   private readonly spaces = new Map<string, Space>()
   private readonly channels = new Map<object, Channel>()
@@ -132,7 +136,7 @@ export class Primary {
     try {
       return this.space(name, options === null ? undefined : boundsOf(options as SpaceOptions))
     } catch (error) {
-      return error instanceof Refused ? faultOf(error) : { reason: "Malformed", message: "the options are malformed" }
+      return isRefused(error) ? faultOf(error) : { reason: "Malformed", message: "the options are malformed" }
     }
   }
 
@@ -176,15 +180,21 @@ export class Primary {
     }
     for (const space of this.spaces.values()) space.close()
     this.spaces.clear()
-    if (current === this) current = undefined
+    if (holder[held] === this) holder[held] = undefined
   }
 }
 
-let current: Primary | undefined
+const held = Symbol.for("@cache-locking/cluster/primary")
+
+/** Node has one such object in a process, whatever copies of this package there are, and in whatever realms. */
+const holder = cluster as unknown as { [held]: Primary | undefined }
+
+const refuse = (message: string): Unsupported =>
+  new Unsupported({ context: { phase: "options", adapter: "cluster" }, message })
 
 /**
- * Makes this process the primary: it keeps the data, and serves the workers of `node:cluster`. Safe to repeat. Threads and
- * other child processes are served by `serve`.
+ * Makes this process the primary: it keeps the data, and serves the workers of `node:cluster`. Safe to repeat, also by another
+ * copy of this package. Threads and other child processes are served by `serve`.
  *
  * @example
  * ```ts
@@ -192,14 +202,32 @@ let current: Primary | undefined
  *
  * const primary = Cluster.bootstrap()
  * ```
+ *
+ * @throws Unsupported in a worker of `node:cluster`, or beside a primary of another version of this package
  */
 export const bootstrap = (): Primary => {
-  if (current === undefined) {
-    current = new Primary()
-    if (cluster.isPrimary) current.serveCluster()
+  if (cluster.isWorker) {
+    throw refuse(
+      "bootstrap() makes a primary, and this process is a worker of node:cluster: call it in the process that forked the workers"
+    )
   }
-  return current
+  const found = ofProcess()
+  if (found !== undefined) return found
+  const primary = new Primary()
+  holder[held] = primary
+  primary.serveCluster()
+  return primary
 }
 
-/** The primary, if this process is one. */
-export const ofProcess = (): Primary | undefined => current
+/**
+ * The primary, if this process is one.
+ *
+ * @throws Unsupported when it is of another version of this package
+ */
+export const ofProcess = (): Primary | undefined => {
+  const found = holder[held]
+  if (found === undefined || found.version === version) return found
+  throw refuse(
+    `another version of @cache-locking/cluster (protocol ${found.version}) serves this process: install only one`
+  )
+}

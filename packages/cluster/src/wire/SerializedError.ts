@@ -3,7 +3,7 @@
  *
  * The other end does not know their classes. Match such an error by name, code or tag, not by `instanceof`.
  */
-import { Codec } from "@cache-locking/core"
+import { Codec, Failures } from "@cache-locking/core"
 
 /** An error as it travels. */
 export interface SerializedError {
@@ -24,7 +24,7 @@ export const serializeError = (error: Error, depth = 0): SerializedError => {
     message,
     ...((typeof code === "string" || typeof code === "number") && { code }),
     ...(typeof stack === "string" && { stack }),
-    ...(cause instanceof Error && depth < maxCauses && { cause: serializeError(cause, depth + 1) })
+    ...(Failures.isError(cause) && depth < maxCauses && { cause: serializeError(cause, depth + 1) })
   }
 }
 
@@ -55,17 +55,17 @@ const setStack = (error: Error, { stack }: SerializedError): void => {
 export const failureCodec: Codec.SyncCodec<any> = {
   name: "cluster-failure",
   encode: (failure) => {
-    const serialized = failure instanceof Error ? serializeError(failure) : undefined
+    const serialized = Failures.isError(failure) ? serializeError(failure) : undefined
     for (const each of [failure, withoutUnencodable(failure)])
       if (encodes(each)) return Codec.default.encode([each, serialized])
     return Codec.default.encode([undefined, serialized])
   },
   decode: (bytes) => {
     const [failure, serialized]: readonly [unknown, SerializedError | undefined] = Codec.default.decode(bytes)
-    if (!(failure instanceof Error))
+    if (!Failures.isError(failure))
       return failure === undefined && serialized !== undefined ? deserializeError(serialized) : failure
     let at: unknown = failure
-    for (let sent = serialized; sent !== undefined && at instanceof Error; sent = sent.cause, at = at.cause)
+    for (let sent = serialized; sent !== undefined && Failures.isError(at); sent = sent.cause, at = at.cause)
       setStack(at, sent)
     return failure
   }
@@ -84,7 +84,7 @@ const withoutUnencodable = (failure: unknown): unknown => {
   if (typeof failure !== "object" || failure === null) return undefined
   try {
     const fields = Object.fromEntries(Object.entries(failure).filter(([, value]) => encodes(value)))
-    if (!(failure instanceof Error)) return fields
+    if (!Failures.isError(failure)) return fields
     const error = Object.assign(new Error(failure.message), fields)
     define(error, "name", failure.name)
     if (encodes(failure.cause)) define(error, "cause", failure.cause)

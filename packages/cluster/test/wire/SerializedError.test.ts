@@ -1,4 +1,5 @@
 /** Errors of the primary, and of loads in other workers. */
+import { runInNewContext } from "node:vm"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
@@ -21,6 +22,20 @@ const failure = () => {
 const crossed = (error: any) => ({
   ...serializeError(error),
   isError: error instanceof Error && error.cause instanceof Error
+})
+
+it("an error of another realm, as Jest and vm make them, arrives whole", () => {
+  const foreign = runInNewContext(
+    'Object.assign(new TypeError("no such row", { cause: new RangeError("too far") }), { code: 42 })'
+  )
+  expect(foreign).not.toBeInstanceOf(Error)
+  for (const arrived of [
+    deserializeError(serializeError(foreign)),
+    failureCodec.decode(failureCodec.encode(foreign))
+  ]) {
+    expect(arrived).toMatchObject({ name: "TypeError", message: "no such row", code: 42, stack: foreign.stack })
+    expect(arrived.cause).toMatchObject({ name: "RangeError", message: "too far" })
+  }
 })
 
 describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
