@@ -2,7 +2,7 @@
 import type { Probe, Sample } from "./Suite.ts"
 
 export interface Batches {
-  /** Runs so many operations. */
+  /** Runs this many operations. */
   readonly run: (n: number) => Promise<void>
   /** Operations come in multiples of this. Default 1. */
   readonly unit?: number

@@ -35,7 +35,7 @@ const noLease = "owner = NULL, token = NULL, leased_at = NULL, leased_until = NU
 const numbered = (count: number, from: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, at) => `?${at + from}`)
 
-/** The text of a statement for so many keys, made once. */
+/** The text of a statement for this many keys, made once. */
 const forKeys = (make: (keys: number) => string): ((keys: number) => string) => {
   const made = new Map<number, string>()
   return (keys) => {

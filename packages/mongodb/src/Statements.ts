@@ -163,7 +163,7 @@ export const renew = (mark: string, token: string, leaseFor: number): Array<Docu
     latest(keptUntil, later(leaseFor))
   )
 
-/** Stores the value whatever was there. */
+/** Stores the value in any case. */
 export const put = (mark: string, lifetime: Lifetime, bytes: Uint8Array): Array<Document> =>
   change(mark, true, { kept: valueOf(bytes, 0, lifetime), lease: removed, cooldown: removed }, endOf(lifetime))
 

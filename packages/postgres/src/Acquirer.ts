@@ -13,7 +13,7 @@ import type { Statements } from "./Statements.ts"
 /** The keys of one statement. */
 export const keysAtOnce = 500
 
-/** The keys that a batch left open are acquired one by one, so many at a time. */
+/** The keys that a batch left open are acquired one by one, this many at a time. */
 const concurrency = 32
 
 const encoder = new TextEncoder()

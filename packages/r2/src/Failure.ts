@@ -20,8 +20,8 @@ const numberOf = (error: unknown): number | undefined => {
 export const isBusy = (error: unknown): boolean => busy.has(numberOf(error) ?? 0)
 
 /**
- * A type error means that the value is no binding, or that the call is wrong; with a cause it is how `fetch`, and so a
- * binding that is reached through it, tells of a connection that broke ("terminated", "fetch failed").
+ * A type error means that the value is no binding, or that the call is wrong; with a cause it is the error of `fetch`,
+ * and so of a binding that is reached through it, for a broken connection ("terminated", "fetch failed").
  */
 const isWrongCall = (error: unknown): boolean => error instanceof TypeError && error.cause === undefined
 

@@ -14,7 +14,7 @@ import { runtimeFacts, workerd } from "./Workerd.ts"
  */
 const claims: Claims = { ...noClaims, keys: true, deleteMany: true, clock: "client" }
 
-/** Keeps the objects apart from whatever else is in a store that was given. */
+/** Keeps the objects apart from other data in a store that was given. */
 const prefix = `conformance-${process.pid}`
 
 const commandTimeout = 5_000

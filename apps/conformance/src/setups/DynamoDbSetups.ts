@@ -9,7 +9,7 @@ import { type AdapterSetups, factsOf, noClaims, proxied, scoped, serving } from 
 
 const claims: Claims = { ...noClaims, keys: true, acquireMany: true, deleteMany: true, clock: "client" }
 
-/** Keeps the items apart from whatever else is in a server that was given. */
+/** Keeps the items apart from other data in a server that was given. */
 const table = `conformance-${process.pid}`
 const prefix = "kit"
 

@@ -9,7 +9,7 @@ import { type AdapterSetups, factsOf, noClaims, proxied, serving } from "./Adapt
 
 const claims: Claims = { ...noClaims, close: true, clock: "client" }
 
-/** Keeps the keys apart from whatever else is in a server that was given. */
+/** Keeps the keys apart from other data in a server that was given. */
 const prefix = `conformance-${process.pid}`
 
 /** The answer to a line of the text protocol, through a connection of its own. */

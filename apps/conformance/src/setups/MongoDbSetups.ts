@@ -8,7 +8,7 @@ import { type Document, MongoClient } from "mongodb"
 import { type AdapterSetups, factsOf, noClaims, proxied, scoped, serving } from "./AdapterSetup.ts"
 
 const database = "conformance"
-/** Keeps the documents apart from whatever else is in a server that was given. */
+/** Keeps the documents apart from other data in a server that was given. */
 const collection = `conformance-${process.pid}`
 
 const commandTimeout = 5_000

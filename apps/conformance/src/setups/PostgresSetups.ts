@@ -17,7 +17,7 @@ const claims: Claims = {
   clock: "store"
 }
 
-/** Keeps the rows apart from whatever else is in a server that was given. */
+/** Keeps the rows apart from other data in a server that was given. */
 const table = `conformance_${process.pid}`
 
 const clientOf = (url: string) =>

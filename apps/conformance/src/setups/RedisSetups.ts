@@ -27,7 +27,7 @@ const claims: Claims = {
   clock: "store"
 }
 
-/** Keeps the keys apart from whatever else is in a server that was given. */
+/** Keeps the keys apart from other data in a server that was given. */
 const prefix = `conformance-${process.pid}`
 
 const clientOf = <A extends Redis | Cluster>(open: () => A) =>

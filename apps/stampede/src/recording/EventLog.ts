@@ -13,7 +13,7 @@ export interface LogEntry {
 /** Entries at each end of a log that is shortened. */
 const shown = 12
 
-/** Observations of several processes within so many milliseconds are one entry. */
+/** Observations of several processes within this many milliseconds are one entry. */
 const together = 50
 
 /** The run with leases, event by event. */

@@ -17,7 +17,7 @@ interface Place {
 /** A single call is drawn this high, even if hundreds wait beside it. */
 const callHeight = 17
 
-/** Rows belong to one wave while they begin less than so many pixels after the end of the others. */
+/** Rows belong to one wave while they begin less than this many pixels after the end of the others. */
 const waveGap = 12
 
 interface Drawn extends Extent {

@@ -12,7 +12,7 @@ const behind = (recording: Recording): { readonly answers: number; readonly last
   return { answers: old.length, last: old.reduce((last, { begin }) => Math.max(last, begin - at), 0) }
 }
 
-/** A caller that asks so long after the change must get the new value, however slow the machine is. */
+/** A caller that asks this long after the change must get the new value, however slow the machine is. */
 const noticeWithin = 200
 
 /** The number of processes that got the old value long after the change, or again after the new one. */

@@ -186,7 +186,7 @@ export class Primary {
 
 const held = Symbol.for("@cache-locking/cluster/primary")
 
-/** Node has one such object in a process, whatever copies of this package there are, and in whatever realms. */
+/** Node has one such object in a process, for all copies of this package and in all realms. */
 const holder = cluster as unknown as { [held]: Primary | undefined }
 
 const refuse = (message: string): Unsupported =>

@@ -39,7 +39,7 @@ export type PrimaryItem =
 
 /** A batch of items of one link. */
 export interface Frame<Item> {
-  /** The version. Its name tells our messages from others. */
+  /** The version. Its name distinguishes our messages from others. */
   readonly cacheLocking: number
   readonly to: "primary" | "client"
   /** Several links may share a channel. Empty: the frame is for all of them. */

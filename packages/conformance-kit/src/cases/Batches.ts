@@ -30,7 +30,7 @@ export const batches = [
     leads(found[4]!, "the missing key")
   }),
 
-  acquiring("acquireMany answers each key's own value, in whatever order they are asked for", function* (w) {
+  acquiring("acquireMany answers each key's own value, in any order of the keys", function* (w) {
     const keys = Array.from({ length: 30 }, () => w.name())
     yield* Effect.forEach(keys, (key) => w.here.put(key, { value: value(key), lifetime: w.longLife }), {
       concurrency: "unbounded"

@@ -27,7 +27,7 @@ const refused = Effect.fnUntraced(function* (verb: Effect.Effect<unknown, Adapte
   holds(failure.message.length > 0 && failure.message.length < 1000, "a refusal says why, in short")
 })
 
-/** A key of so many bytes; the last character of three, so that bytes and characters differ. */
+/** A key of this many bytes; the last character of three, so that bytes and characters differ. */
 const keyOf = (w: World, bytes: number): string => {
   const name = w.name()
   return `${name}${"k".repeat(bytes - name.length - 3)}漢`

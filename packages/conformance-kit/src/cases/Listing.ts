@@ -75,7 +75,7 @@ export const listing = [
     same(yield* listed(w, `${name}*`), [`${name}*`], "the leased keys that begin with an asterisk")
   }),
 
-  prove("lists every key that is there from beginning to end, whatever becomes of the others", function* (w) {
+  prove("lists every key that is there from beginning to end, while others come and go", function* (w) {
     const prefix = w.name()
     const keys = (kind: string, count: number) =>
       Array.from({ length: count }, (_, index) => `${prefix}${kind}${index}`)

@@ -92,7 +92,7 @@ export const load = async (adapter: Adapter, key: string, given: Value = value(1
 export const listed = async (adapter: Adapter, prefix = ""): Promise<Array<string>> =>
   [...(await run(Stream.runCollect(adapter.keys!(prefix))))].sort()
 
-/** Runs the effect with the process's clock off by so much. Effect's clock goes by `Date.now`, too. */
+/** Runs the effect with the process's clock off by this much. Effect's clock goes by `Date.now`, too. */
 export const skewedBy = <A, E, R>(skew: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {

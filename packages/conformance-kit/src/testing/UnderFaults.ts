@@ -259,7 +259,7 @@ export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
       }
     }),
 
-    check("gives whoever asks again after a lost reply the same lease", async ({ adapter, network }) => {
+    check("gives a caller that asks again after a lost reply the same lease", async ({ adapter, network }) => {
       if (network.dropReplies === undefined) throw new NotApplicable("the network cannot lose a reply")
       await network.dropReplies(1, { ...(setup.granting && { after: setup.granting }) })
       const first = await run(Effect.result(adapter.acquire("lost", ask("me"))))

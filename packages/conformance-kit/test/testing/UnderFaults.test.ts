@@ -112,7 +112,7 @@ describe("an adapter is caught", () => {
     [
       "that does not know an owner again",
       { forgets: true },
-      "gives whoever asks again after a lost reply the same lease"
+      "gives a caller that asks again after a lost reply the same lease"
     ]
   ])("%s", async (_, wrong, name) => {
     const check = underFaults(setup(wrong)).find((one) => one.name === name)!

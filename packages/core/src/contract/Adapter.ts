@@ -265,7 +265,7 @@ export interface Adapter {
    */
   readonly delete: (key: string) => Effect.Effect<boolean, AdapterError>
 
-  /** Stores the value whatever was there, voids the lease, ends a cooldown and wakes watchers. */
+  /** Stores the value in any case, voids the lease, ends a cooldown and wakes watchers. */
   readonly put: (
     key: string,
     options: { readonly value: Value; readonly lifetime: Lifetime }

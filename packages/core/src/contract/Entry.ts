@@ -145,7 +145,7 @@ export const remove = (entry: Entry | undefined, now: number): Move<boolean> => 
   undefined
 ]
 
-/** Stores the value whatever was there, and voids a live lease. */
+/** Stores the value in any case, and voids a live lease. */
 export const put = (now: number, options: { readonly value: Value; readonly lifetime: Lifetime }): Move<void> => [
   undefined,
   filled(options.value, options.lifetime, now, 0)

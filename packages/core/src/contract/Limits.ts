@@ -1,7 +1,7 @@
 /** The limits of a backend, which an adapter applies before it asks.
  *
- * A key or a value over `limits` is refused, and so is a key that UTF-8 cannot tell from another. Durations are rounded
- * to whole milliseconds, never below 0, and `Infinity` stands for no end.
+ * A key or a value over `limits` is refused, and so is a key that equals another in UTF-8. Durations are rounded to
+ * whole milliseconds, never below 0, and `Infinity` stands for no end.
  */
 import { type Adapter, AdapterError, type Lifetime, type Operation, type Value } from "./Adapter.ts"
 

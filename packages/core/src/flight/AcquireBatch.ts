@@ -24,7 +24,9 @@ const isAcquired = (answer: Partial<Record<string, unknown>> | null | undefined)
   }
 }
 
-/** The fault of an answer for so many keys; `undefined` if it has none. An order that is wrong cannot be seen here. */
+/**
+ * The fault of an answer for this many keys; `undefined` if it has none. An order that is wrong cannot be seen here.
+ */
 const faultOf = (answers: ReadonlyArray<Acquired>, keys: number): string | undefined => {
   if (!Array.isArray(answers)) return "is no array"
   if (answers.length !== keys) return `has ${answers.length} answers for ${keys} keys`

@@ -69,7 +69,7 @@ export interface LoadContext {
   readonly counters: Counters
   /** Reports an error that fails no caller. */
   readonly report: (error: CacheLockingError) => Effect.Effect<void>
-  /** Leads whatever the store holds: a forced refresh. */
+  /** Leads even if there is a fresh value: a forced refresh. */
   readonly force: boolean
   /** Leads if at most this much freshness is left, in milliseconds: an early refresh, for which nobody waits. */
   readonly early: number | undefined

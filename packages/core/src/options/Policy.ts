@@ -226,7 +226,7 @@ export const slideOf = ({ cacheTtl, maxAge, sliding }: Policy, age: number, fres
   return slid - freshFor >= ttl / 10 ? slid : undefined
 }
 
-/** The cooldown after so many failures in a row. */
+/** The cooldown after this many failures in a row. */
 export const cooldownOf = (policy: Policy, failures: number): number =>
   Math.min(Math.max(policy.cooldown, policy.cooldownMax), policy.cooldown * 2 ** Math.min(failures - 1, 32))
 

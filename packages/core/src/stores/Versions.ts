@@ -34,7 +34,7 @@ export const ValueStore: Context.Service<ValueStore, ValueStore> = Context.Servi
 
 /** Options of `withLeases`. */
 export interface Pairing {
-  /** Values of up to so many bytes are kept in the lease store itself. By default none is. */
+  /** Values of up to this many bytes are kept in the lease store itself. By default none is. */
   readonly inlineBytes?: number | undefined
   /**
    * True when versions stay until the lease store itself removes them: each whose name it overwrites, ended or not. Then

@@ -92,8 +92,8 @@ const asBytesNow = { ...asBytes, timeout: 0 }
 const subscriber = async (node: Client, sharded: boolean, events: PushEvents, signal: AbortSignal): Promise<Push> => {
   signal.throwIfAborted()
   const redis = node.duplicate({
-    // Watchers ask again when a connection is lost, and the next watcher opens another. One that is silent is not lost:
-    // it may have nothing to tell, and it is pinged.
+    // Watchers ask again when a connection is lost, and the next watcher opens another. A silent one is not lost: it
+    // may have no message, and it is pinged.
     socket: { ...node.options.socket, reconnectStrategy: false, socketTimeout: 0 },
     commandsQueueMaxLength: undefined,
     clientSideCache: undefined,

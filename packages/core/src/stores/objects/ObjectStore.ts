@@ -26,7 +26,7 @@ export { type Bucket, insist, type Listed, type Notes, type Page, type StoredObj
 export interface Options {
   /** The folder of this cache's objects, as `checkSettings` returns it. */
   readonly prefix: string
-  /** Values of up to so many bytes are kept in the object of their lease. */
+  /** Values of up to this many bytes are kept in the object of their lease. */
   readonly inlineBytes: number
 }
 
@@ -38,8 +38,8 @@ export interface Settings {
    */
   readonly prefix?: string | undefined
   /**
-   * Values of up to so many bytes, as they are stored, are kept in the object of their lease, and a hit is one read. For
-   * larger ones it is two. Default 65,536; 1 MiB at most.
+   * Values of up to this many bytes, as they are stored, are kept in the object of their lease, and a hit is one read.
+   * For larger ones it is two. Default 65,536; 1 MiB at most.
    */
   readonly inlineBytes?: number | undefined
   /**

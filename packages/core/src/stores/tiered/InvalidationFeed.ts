@@ -25,7 +25,7 @@ export interface ChangeSource {
   readonly sendHeartbeat: (n: number) => Effect.Effect<unknown, AdapterError>
 }
 
-/** A subscription that is not live after so many milliseconds is replaced at the next use. */
+/** A subscription that is not live after this many milliseconds is replaced at the next use. */
 const resubscribeAfter = 5_000
 
 /** Heartbeats that may still come back. Older ones are forgotten. */
