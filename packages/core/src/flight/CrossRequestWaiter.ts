@@ -76,12 +76,14 @@ export class CrossRequestWaiter implements FlightWaiter {
 
   private poll(pause: number): Effect.Effect<void> {
     return Effect.flatMap(this.flight.clock.sleep(Duration.millis(pause)), () => {
-      this.flight.expire(this)
       if (this.deliver()) return Effect.void
-      if (this.flight.endIfSilent()) {
+      // First, so that the store is asked once more before the caller falls back.
+      if (this.flight.endIfSilent(this)) {
         this.waiter.notify(gone)
         return Effect.void
       }
+      this.flight.expire(this)
+      if (this.deliver()) return Effect.void
       return this.poll(Math.min(longestPause, pause * 1.5))
     })
   }

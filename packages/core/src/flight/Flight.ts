@@ -55,6 +55,9 @@ export const Within = Context.Reference<Flight | undefined>("@cache-locking/core
 /** Milliseconds that a store may take to answer before a shorter `waitMax` counts. */
 const acquireAllowance = 1_000
 
+/** Milliseconds by which a busy process may be late with a poll. */
+const pollAllowance = 250
+
 let flightsNamed = 0
 let process: string | undefined
 
@@ -70,7 +73,7 @@ export interface FlightOptions {
   readonly key: string
   readonly clock: Clock.Clock
   readonly scope: RequestScope
-  /** Milliseconds of silence after which another request takes the flight for dead. */
+  /** Milliseconds of silence after which another request takes the flight for dead, at most: those of a leader. */
   readonly silenceLimit: number
   /** True when the flight loads for nobody but the store. */
   readonly background: boolean
@@ -103,6 +106,8 @@ export class Flight implements LoadEvents {
   /** Epoch milliseconds. */
   readonly startedAt: number
   private lastSeenAt: number
+  /** Milliseconds for which a flight that does not lead is silent at the most, since it was seen. */
+  private quietFor = acquireAllowance
   private readonly group: Group
   private readonly key: string
   readonly clock: Clock.Clock
@@ -194,18 +199,27 @@ export class Flight implements LoadEvents {
     return this.waiters.size
   }
 
-  heartbeat(): void {
+  heartbeat(quietFor = acquireAllowance): void {
     // Only waiters of other requests look at it, and reading the clock costs as much as all the rest.
-    if (this.scope.isRequest) this.lastSeenAt = this.now
+    if (!this.scope.isRequest) return
+    this.lastSeenAt = this.now
+    this.quietFor = quietFor
   }
 
   leaseLost(): void {
     this.group.detach(this.key, this)
   }
 
-  /** Gives the flight up if it has been silent for too long; true when it is over. */
-  endIfSilent(): boolean {
-    if (!this.done && this.now - this.lastSeenAt <= this.silenceLimit) return false
+  /**
+   * Gives the flight up if it has been silent for too long: a leader for a lease, another one for two polls. When the
+   * waiter's own time is over, one that has not just polled is too old: whoever falls back has asked the store. True when
+   * it is over.
+   */
+  endIfSilent(waiter: FlightWaiter): boolean {
+    const { now, phase, quietFor, silenceLimit } = this
+    const patience = this.nextDeadline(waiter) <= now ? pollAllowance : 2 * Math.max(quietFor, pollAllowance)
+    const limit = phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)
+    if (!this.done && now - this.lastSeenAt <= limit) return false
     this.ended = true
     this.group.forget(this.key, this)
     return true
@@ -270,8 +284,10 @@ export class Flight implements LoadEvents {
   expireAll(now: number): number {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
+      // It has a timer of its own, and asks first.
+      if (waiter.inOtherRequest) continue
       this.expire(waiter, now)
-      if (this.waiters.has(waiter) && !waiter.inOtherRequest) next = Math.min(next, this.nextDeadline(waiter))
+      if (this.waiters.has(waiter)) next = Math.min(next, this.nextDeadline(waiter))
     }
     return next
   }

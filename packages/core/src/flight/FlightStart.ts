@@ -164,7 +164,7 @@ class FirstAcquire implements Load {
   }
 }
 
-/** A leader renews its lease all the time, so one that is silent for a lease's length is dead. */
+/** A leader renews its lease all the time, so one that is silent for a lease's length is dead. A follower asks more often. */
 const flightOptions = (
   { key, plan: { policy, scope } }: LoadRequest,
   context: Context.Context<never>,

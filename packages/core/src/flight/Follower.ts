@@ -66,6 +66,7 @@ export class Follower {
   }
 
   private sleep(pause: Duration.Duration): Effect.Effect<boolean> {
+    this.load.events.heartbeat(Duration.toMillis(pause))
     return Effect.as(this.clock.sleep(pause), false)
   }
 

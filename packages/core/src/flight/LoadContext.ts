@@ -45,8 +45,8 @@ export interface LoadEvents {
   readonly following: () => void
   /** A stale value is there. */
   readonly stale: (stale: StaleValue<unknown>) => void
-  /** The load still goes on. */
-  readonly heartbeat: () => void
+  /** The load still goes on, and may be silent for so many milliseconds: by default while the store answers. */
+  readonly heartbeat: (quietFor?: number) => void
   /** The lease is lost: the result is void for callers that arrive from now on. */
   readonly leaseLost: () => void
   /** True when the load was ended because nobody waits for it. */

@@ -108,6 +108,7 @@ const steps = Effect.fnUntraced(function* (
       return yield* Effect.fail(failure === undefined ? coolingError(load, found) : failure.error)
     }
     events.following()
+    events.heartbeat(found.retryIn)
     yield* restore(clock.sleep(Duration.millis(Math.ceil(found.retryIn) + 1)))
   }
 })
