@@ -1,7 +1,7 @@
 /**
  * A store of values in Cloudflare KV, for an adapter that grants the leases.
  */
-import { ValueStore } from "@cache-locking/core"
+import { Identity, ValueStore } from "@cache-locking/core"
 import * as Layer from "effect/Layer"
 import { name } from "./Failure.ts"
 import { resolveStore, type StoreOptions } from "./Options.ts"
@@ -11,6 +11,9 @@ export type { StoreOptions } from "./Options.ts"
 
 /** 25 MiB: KV's largest value. */
 export const valueBytes = 25 * 1024 * 1024
+
+/** One object for each namespace and prefix: the same names. A Worker makes a store in each request. */
+const spaceOf = Identity.perObject((_namespace: object) => Identity.perName((prefix): object => ({ prefix })))
 
 /**
  * A store of values, and no adapter: KV has no conditional write, so it cannot decide a race. It becomes an adapter
@@ -28,9 +31,10 @@ export const valueBytes = 25 * 1024 * 1024
  * @throws InvalidOption
  */
 export const make = (options: StoreOptions): ValueStore.ValueStore => {
-  const { calls, prefix, remove } = resolveStore(options)
+  const { calls, namespace, prefix, remove } = resolveStore(options)
   return {
     name,
+    identity: spaceOf(namespace)(prefix),
     valueBytes,
     get: (name) => calls.get(["read"], prefix + name),
     set: (name, bytes, ttl) => calls.set(["put"], prefix + name, bytes, ttl),

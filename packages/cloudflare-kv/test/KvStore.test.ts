@@ -192,6 +192,15 @@ describe("with leases in D1", () => {
     expect(spent()).toEqual(["put"])
   })
 
+  it("made in each request are one, by namespace, prefix and leases: their flights are shared", () => {
+    const [namespace, database] = [backend.namespace(), backend.database()]
+    const made = (prefix?: string, kv = namespace) =>
+      KvAdapter.make({ namespace: kv, prefix, leases: D1Adapter.make({ database }) }).identity
+    expect(made()).toBe(made())
+    expect(made("other:")).not.toBe(made())
+    expect(made(undefined, backend.namespace())).not.toBe(made())
+  })
+
   it("a version that KV lost is a miss: exactly one loads it anew", async () => {
     const { adapter } = open("lost:")
     await put(adapter, "k", value(1), lives)

@@ -307,7 +307,7 @@ export const withLeases: {
     dropsTagged: undefined,
     hitUnsafe: undefined,
     valueUnsafe: undefined,
-    identity: Identity.ofPair(values, Identity.of(leases)),
+    identity: Identity.ofPair(values.identity ?? values, Identity.of(leases)),
     acquire: (key, options) => as("acquire", key, pair.acquire(key, options)),
     fill: (key, options) => as("fill", key, pair.fill(key, options)),
     abandon: (key, options) => as("abandon", key, pair.abandon(key, options)),

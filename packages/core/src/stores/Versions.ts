@@ -13,6 +13,8 @@ import type { AdapterError, Lifetime, Value } from "../contract/Adapter.ts"
 export interface ValueStore {
   /** The backend's name, for errors and metrics. */
   readonly name: string
+  /** The same object for stores that reach the same names of the same backend. Defaults to the store itself. */
+  readonly identity?: object | undefined
   /** The largest value, in bytes. */
   readonly valueBytes: number
   readonly get: (name: string) => Effect.Effect<Uint8Array | undefined, AdapterError>
