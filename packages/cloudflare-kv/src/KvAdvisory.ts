@@ -150,8 +150,9 @@ export const make = <A, HE = never, HR = never>(
  * ```ts
  * import { KvAdvisory } from "@cache-locking/cloudflare-kv"
  *
- * const greeting = async (env: { readonly KV: KvAdvisory.Namespace }) => {
- *   const cache = KvAdvisory.createCache<string>({ namespace: env.KV, cacheTtl: "10 minutes" })
+ * const greeting = async (env: { readonly KV: KvAdvisory.Namespace }, ctx: { waitUntil(work: Promise<unknown>): void }) => {
+ *   const waitUntil = (work: Promise<unknown>) => ctx.waitUntil(work)
+ *   const cache = KvAdvisory.createCache<string>({ namespace: env.KV, cacheTtl: "10 minutes", waitUntil })
  *   return await cache.getOrSet("greeting", async () => "hello")
  * }
  * ```

@@ -50,7 +50,7 @@ export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
   readonly signal?: AbortSignal | undefined
   /**
    * Keeps work alive that the request's answer does not wait for. On Cloudflare Workers pass
-   * `(work) => ctx.waitUntil(work)`, made once per request. Without it nothing begins there that could be cut off.
+   * `(work) => ctx.waitUntil(work)`, or `waitUntil` of the module `cloudflare:workers`. Without it nothing begins there that could be cut off.
    */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }

@@ -20,7 +20,7 @@ import type { LoadRequest } from "../flight/LoadRequest.ts"
 import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
-import { inDifferentRequests, type RequestScope } from "../options/RequestScope.ts"
+import { mayDiffer, type RequestScope } from "../options/RequestScope.ts"
 import * as Hit from "./Hit.ts"
 import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Verdict.ts"
 
@@ -100,7 +100,7 @@ export abstract class Waiter implements FlightWaiter {
     const within = this.rare?.within
     const found = this.group.get(request.key)
     // A flight without a lease gives no sign of life, so nobody could know that its request was cut off.
-    const current = this.isFallback && found && inDifferentRequests(found.scope, this.scope) ? undefined : found
+    const current = this.isFallback && found && mayDiffer(found.scope, this.scope) ? undefined : found
     if (current !== undefined && within !== undefined && current.awaits(within)) {
       this.fail(reentrant(request))
       return
@@ -111,7 +111,7 @@ export abstract class Waiter implements FlightWaiter {
     this.isInitiator = load !== undefined
     if (Number.isNaN(this.startedAt)) this.startedAt = load === undefined ? flight.now : flight.startedAt
     within?.waits(flight, 1)
-    if (load === undefined && inDifferentRequests(flight.scope, this.scope)) {
+    if (load === undefined && mayDiffer(flight.scope, this.scope)) {
       const proxy = new CrossRequestWaiter(this, flight)
       this.rare = { ...this.rare, proxy }
       proxy.join()

@@ -154,7 +154,7 @@ export class Engine {
   readonly flights = new Set<Flight>()
   readonly backoff = new Backoff()
   readonly reporter: Reporter
-  private readonly queues = new WeakMap<RequestScope, BackgroundQueue>()
+  private readonly queues = new WeakMap<object, BackgroundQueue>()
   private readonly refreshConcurrency: number
   closed = false
 
@@ -166,9 +166,13 @@ export class Engine {
     this.refreshConcurrency = refreshConcurrency
   }
 
-  /** The background loads of one scope. */
-  queueOf(scope: RequestScope): BackgroundQueue {
-    return Identity.getOrMake(this.queues, scope, () => new BackgroundQueue(this.refreshConcurrency))
+  /**
+   * The background loads of the process; in a request those of one call, of which `batch` is the same object. A request
+   * that is cut off frees no slot, and the loads of another one must not begin within it.
+   */
+  queueOf(scope: RequestScope, batch: object = {}): BackgroundQueue {
+    const owner = scope.isRequest ? batch : scope
+    return Identity.getOrMake(this.queues, owner, () => new BackgroundQueue(this.refreshConcurrency))
   }
 
   /** Keeps the adapter open until `close`. */

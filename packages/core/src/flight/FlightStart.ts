@@ -219,7 +219,7 @@ const releaseSlot = (request: LoadRequest): void => {
   else fetchBatch.releaseSlot(queueOf(request))
 }
 
-const queueOf = ({ engine, plan }: LoadRequest): BackgroundQueue => engine.queueOf(plan.scope)
+const queueOf = ({ engine, plan }: LoadRequest): BackgroundQueue => engine.queueOf(plan.scope, plan.acquireBatch)
 
 const isRetryable = (reason: Cause.Reason<AdapterError>): boolean =>
   Cause.isFailReason(reason) && reason.error.retryable

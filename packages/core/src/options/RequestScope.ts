@@ -32,38 +32,56 @@ const ofSomeRequest: RequestScope = { allowsBackground: false, isRequest: true, 
 /** The scope without `waitUntil`: on Workers that of an unknown request, elsewhere that of the process. */
 export const ofPlatform = (): RequestScope => (onWorkers() ? ofSomeRequest : ofProcess)
 
-/** True when the scopes may be of different requests. */
-export const inDifferentRequests = (one: RequestScope, other: RequestScope): boolean =>
-  (one.isRequest || other.isRequest) && (one !== other || one === ofSomeRequest)
+/**
+ * True when the scopes may be of different requests. An equal `waitUntil` proves nothing: that of the module
+ * `cloudflare:workers` is one function for all requests, and one cache may serve them all.
+ */
+export const mayDiffer = (one: RequestScope, other: RequestScope): boolean => one.isRequest || other.isRequest
+
+/** The signs of Cloudflare Workers. A flag takes the first away, and so does code that assigns `navigator`. */
+interface Signs {
+  readonly navigator?: { readonly userAgent?: string }
+  readonly WebSocketPair?: unknown
+  readonly caches?: { readonly default?: unknown }
+}
+
+const showsWorkers = (): boolean => {
+  const { caches, navigator, WebSocketPair } = globalThis as Signs
+  return (
+    navigator?.userAgent === "Cloudflare-Workers" ||
+    typeof WebSocketPair === "function" ||
+    typeof caches?.default === "object"
+  )
+}
+
+/** Read before anybody's code can hide a sign. */
+const beganOnWorkers = showsWorkers()
 
 /** True on Cloudflare Workers, where a waiter and the work it waits for may belong to different requests. */
-export const onWorkers = (): boolean =>
-  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === "Cloudflare-Workers"
+export const onWorkers = (): boolean => beganOnWorkers || showsWorkers()
 
-const requests = new WeakMap<WaitUntil, RequestScope>()
+/** The functions that were seen to work. */
+const working = new WeakSet<WaitUntil>()
 
 /**
- * The scope of the request that has this `waitUntil`. The same function gives the same scope.
+ * The scope of the request that `waitUntil` keeps alive. It is bounded by that request wherever this runs: who gives a
+ * `waitUntil` says that work ends with a request.
  *
  * @throws InvalidOption when it is no function, or one that does not work without the object that it is a method of
  */
 export const ofRequest = (waitUntil: WaitUntil): RequestScope => {
   const accepted = "a function such as (work) => ctx.waitUntil(work)"
   if (typeof waitUntil !== "function") throw Check.invalid("waitUntil", waitUntil, accepted)
-  const known = requests.get(waitUntil)
-  if (known !== undefined) return known
-  try {
-    Check.silence(waitUntil(Promise.resolve()))
-  } catch {
-    throw Check.invalid("waitUntil", "a function that throws", accepted)
+  if (!working.has(waitUntil)) {
+    try {
+      Check.silence(waitUntil(Promise.resolve()))
+      working.add(waitUntil)
+    } catch (error) {
+      // That of `cloudflare:workers` throws another error where there is no request, as in a module's own scope.
+      if (error instanceof TypeError) throw Check.invalid("waitUntil", "a function that throws", accepted)
+    }
   }
-  const scope: RequestScope = {
-    allowsBackground: true,
-    isRequest: onWorkers(),
-    waitUntil: (fiber) => keep(waitUntil, fiber)
-  }
-  requests.set(waitUntil, scope)
-  return scope
+  return { allowsBackground: true, isRequest: true, waitUntil: (fiber) => keep(waitUntil, fiber) }
 }
 
 const keep = (waitUntil: WaitUntil, fiber: Fiber.Fiber<unknown, unknown>): void => {

@@ -80,7 +80,8 @@ describe("waitUntil", () => {
       const origin = new Origin()
       const ask = () => begin(cache.getOrSet("k", origin.gives(100), { waitUntil: new Request().waitUntil }))
       const callers = [yield* ask(), yield* ask()]
-      yield* advance(100)
+      // Who waits for the load of another request looks for it.
+      yield* advance(150)
       for (const caller of callers) assert.strictEqual((yield* Fiber.join(caller)).value, "v1")
       assert.deepStrictEqual([origin.calls, process.count("acquire")], [1, 1])
     })
@@ -127,6 +128,42 @@ describe("waitUntil", () => {
       const { cache } = yield* world.cache({ waitUntil }, remote)
       over = true
       assert.strictEqual((yield* cache.getOrSet("k", new Origin().gives())).value, "v1")
+    })
+  )
+
+  scenario("a request that is cut off keeps no slot from the refreshes of others, though all have one cache", (world) =>
+    Effect.gen(function* () {
+      const request = new Request()
+      const { cache } = yield* world.cache({ ...stale, waitUntil: request.waitUntil }, remote)
+      for (const key of ["a", "b"]) yield* cache.set(key, "old")
+      yield* advance(2000)
+      const origin = new Origin()
+      const cutOff = yield* cache.getOrSet("a", origin.gives(60_000))
+      const other = yield* cache.getOrSet("b", origin.gives(100))
+      assert.deepStrictEqual([cutOff.meta.cache, other.meta.cache], ["STALE", "STALE"])
+      yield* advance(100)
+      yield* settled
+      assert.strictEqual((yield* world.store.read("b")).freshFor, 1000)
+      yield* advance(60_000)
+    })
+  )
+
+  it.effect("may be that of `cloudflare:workers`, which throws where there is no request", () =>
+    Effect.gen(function* () {
+      let under = 0
+      let inRequest = false
+      const waitUntil = () => {
+        if (!inRequest) throw new Error("Disallowed operation called within global scope")
+        under++
+      }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const cache = yield* Cache.make<string>({ adapter: "memory", waitUntil })
+          inRequest = true
+          yield* cache.getOrSet("imported", new Origin().gives(0))
+          assert.isAbove(under, 0)
+        })
+      )
     })
   )
 
@@ -257,18 +294,142 @@ describe("on Workers, one request never settles a promise of another", () => {
     })
   )
 
-  scenario("calls of one request are answered at once", (world) =>
+  scenario("one function is no proof of one request: that of `cloudflare:workers` is the same for all", (world) =>
     Effect.gen(function* () {
       yield* onWorkers
+      const shared = ofRequest()
       const { cache } = yield* world.cache({}, remote)
-      const request = ofRequest()
+      const { cache: made } = yield* world.cache(shared, remote)
       const origin = new Origin()
-      const one = yield* begin(cache.getOrSet("k", origin.gives(200), request))
-      const two = yield* begin(cache.getOrSet("k", origin.gives(200), request))
-      yield* advance(200)
-      assert.deepStrictEqual([waits(one), waits(two)], [false, false])
+      for (const [key, ask] of [
+        ["call", () => cache.getOrSet("call", origin.gives(200), shared)],
+        ["cache", () => made.getOrSet("cache", origin.gives(200))]
+      ] as const) {
+        const one = yield* begin(ask())
+        const two = yield* begin(ask())
+        yield* advance(200)
+        assert.deepStrictEqual([waits(one), waits(two)], [false, true], key)
+        yield* advance(50)
+        assert.isFalse(waits(two), key)
+        assert.strictEqual((yield* Fiber.join(one)).value, (yield* Fiber.join(two)).value)
+      }
+      assert.strictEqual(origin.calls, 2)
     })
   )
+
+  for (const [sign, globals] of [
+    ["WebSocketPair", { navigator: undefined, WebSocketPair: class {} }],
+    ["caches.default", { navigator: { userAgent: "mine" }, caches: { default: {} } }]
+  ] as const) {
+    scenario(`they are known by ${sign} where navigator is hidden`, (world) =>
+      Effect.gen(function* () {
+        for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
+        const { cache } = yield* world.cache({}, remote)
+        const origin = new Origin()
+        const one = yield* begin(cache.getOrSet("k", origin.gives(200)))
+        const two = yield* begin(cache.getOrSet("k", origin.gives(200)))
+        yield* advance(200)
+        assert.deepStrictEqual([waits(one), waits(two)], [false, true])
+        yield* advance(50)
+        assert.strictEqual((yield* Fiber.join(two)).value, "v1")
+        assert.deepStrictEqual([MemoryAdapter.make().watch, origin.calls], [undefined, 1])
+      })
+    )
+  }
+
+  describe("a flight that follows, and whose request is cut off", () => {
+    /** A store that does not push. */
+    const polled = (adapter: Adapter): Adapter => ({ ...remote(adapter), watch: undefined, changes: undefined })
+
+    /** Verbs of a request that was cut off never end. */
+    const cutting = () => {
+      let cutOff = false
+      const cut = (adapter: Adapter): Adapter => ({
+        ...polled(adapter),
+        acquire: (key, options) => (cutOff ? Effect.never : adapter.acquire(key, options))
+      })
+      return {
+        cut,
+        cutOff: () => {
+          cutOff = true
+        },
+        others: () => {
+          cutOff = false
+        }
+      }
+    }
+
+    scenario(
+      "is given up after two polls: its waiters ask the store, which has the value",
+      (world) =>
+        Effect.gen(function* () {
+          yield* onWorkers
+          const { cut, cutOff, others } = cutting()
+          const { cache } = yield* world.cache({}, cut)
+          const other = yield* world.cache({}, remote)
+          const origin = new Origin()
+          const leader = yield* begin(other.cache.getOrSet("k", origin.gives(500), ofRequest()))
+          yield* begin(cache.getOrSet("k", origin.gives(2_500)))
+          yield* advance(100)
+          const joiner = yield* begin(cache.getOrSet("k", origin.gives(2_500)))
+          cutOff()
+          yield* advance(400)
+          others()
+          yield* Fiber.join(leader)
+          assert.isTrue(waits(joiner))
+          yield* advance(2_100)
+          assert.isFalse(waits(joiner))
+          const { meta, value } = yield* Fiber.join(joiner)
+          assert.strictEqual(value, "v1")
+          assert.notStrictEqual(meta.cache, "MISS-FOLLOWER-FALLBACK")
+          assert.strictEqual(origin.calls, 1)
+        }),
+      { untidy: true }
+    )
+
+    scenario(
+      "asks the store once more before it falls back",
+      (world) =>
+        Effect.gen(function* () {
+          yield* onWorkers
+          const { cut, cutOff, others } = cutting()
+          const { cache } = yield* world.cache({ waitMax: 1_500, waitStrategy: () => 1_000 }, cut)
+          const other = yield* world.cache({}, remote)
+          const origin = new Origin()
+          const leader = yield* begin(other.cache.getOrSet("k", origin.gives(1_000), ofRequest()))
+          yield* begin(cache.getOrSet("k", origin.gives(2_500), { waitMax: "1 minute" }))
+          const joiner = yield* begin(cache.getOrSet("k", origin.gives(2_500)))
+          yield* advance(500)
+          cutOff()
+          yield* advance(900)
+          others()
+          yield* Fiber.join(leader)
+          assert.isTrue(waits(joiner))
+          // Its own time is over, before two polls are.
+          yield* advance(200)
+          assert.isFalse(waits(joiner))
+          assert.strictEqual((yield* Fiber.join(joiner)).value, "v1")
+          assert.strictEqual(origin.calls, 1)
+        }),
+      { untidy: true }
+    )
+
+    scenario("is not given up while it goes on, however slowly it polls", (world) =>
+      Effect.gen(function* () {
+        yield* onWorkers
+        const { cache, process } = yield* world.cache({ waitMax: "1 minute", waitStrategy: () => 3_000 }, polled)
+        const other = yield* world.cache({}, remote)
+        const origin = new Origin()
+        yield* begin(other.cache.getOrSet("k", origin.gives(8_000), ofRequest()))
+        const one = yield* begin(cache.getOrSet("k", origin.gives(), ofRequest()))
+        const two = yield* begin(cache.getOrSet("k", origin.gives(), ofRequest()))
+        yield* advance(9_100)
+        for (const caller of [one, two]) assert.strictEqual((yield* Fiber.join(caller)).value, "v1")
+        // Each poll is made once for both.
+        assert.strictEqual(process.count("acquire"), 4)
+      })
+    )
+  })
 
   scenario(
     "a flight without heartbeats is given up after its lease, and another request takes over",
