@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import { type Answering, isExit, Waiter } from "./call/Waiter.ts"
 import { type CacheLockingError, hasTag } from "./contract/CacheLockingError.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
-import type { FetchContext, Fetcher } from "./flight/Fetcher.ts"
+import { type FetchContext, type Fetcher, shared } from "./flight/Fetcher.ts"
 import { Within } from "./flight/Flight.ts"
 import { storage } from "./flight/Reentrancy.ts"
 import type { Answer, HookContext, Hooks, WaitHookContext } from "./options/Answer.ts"
@@ -81,7 +81,7 @@ export const toFetcher =
         const run = async () => fetcher({ ...context, signal })
         const loading = storage === undefined ? run() : storage.run(fiber.getRef(Within), run)
         loading.then(
-          (value) => resume(Effect.succeed(value)),
+          (value) => resume(shared(context.key, value)),
           (error) => resume(Effect.fail(error))
         )
       })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { CacheDeleteFailed, type CacheLockingError, CacheSetFailed } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
+import { shared } from "../flight/Fetcher.ts"
 import * as Policy from "../options/Policy.ts"
 import * as Tags from "../tags/Tags.ts"
 import { ask, guard } from "./Preconditions.ts"
@@ -27,6 +28,7 @@ export const set = <A, E, R>(
 ): Effect.Effect<void, CacheLockingError | E, R> =>
   guard(engine, key, (): Effect.Effect<void, CacheLockingError | E, R> => {
     const { adapter, counters, valueCodec } = engine
+    const given = Effect.mapError(shared(key, value), (error) => counters.erred(error))
     if (options !== undefined) Check.known(options, names)
     const { origin, ...own } = options ?? {}
     const write = Check.fn("origin", origin, undefined)
@@ -45,7 +47,7 @@ export const set = <A, E, R>(
             ask(engine, key, "put", CacheSetFailed, (adapter) => adapter.put(key, { value: sealed, lifetime }))
         )
       : Effect.succeed(Effect.asVoid(remove(engine, key)))
-    return Effect.flatMap(ready, (put) => {
+    return Effect.flatMap(Effect.andThen(given, ready), (put) => {
       counters.sets++
       if (write === undefined) return put
       const written = Effect.suspend(() => Check.effect("origin", write(key, value)))

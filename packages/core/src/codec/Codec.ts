@@ -65,8 +65,10 @@ const default_: SyncCodec<any> = {
 export {
   /**
    * Keeps what `structuredClone` keeps and JSON loses: Date, Map, Set, BigInt, `undefined`, NaN, -0, RegExp, URL, Error
-   * (without its stack), typed arrays, and references that are repeated or cyclic. A function, a symbol or an instance of
-   * your own class is not changed but refused with `EncodeFailed`: see `map`. A `Buffer` comes back as a `Uint8Array`.
+   * (without its stack), DOMException, typed arrays, and references that are repeated or cyclic. A function, a symbol, an
+   * instance of your own class (also of one that extends Array, Map or Date), and an array, Map or Date with properties of
+   * its own are not changed but refused with `EncodeFailed`, which names their path: see `map`. A `Buffer` comes back as a
+   * `Uint8Array`.
    */
   default_ as default
 }

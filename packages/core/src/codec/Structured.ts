@@ -16,7 +16,7 @@ const BYTES = 0x62
 const JSON_TREE = 0x6a
 const DEVALUE = 0x64
 
-/** Throws on functions, symbols, promises, instances of classes and own keys named `__proto__`. */
+/** Throws on functions, symbols, promises, instances of classes, own keys named `__proto__`, and arrays with properties. */
 export const encode = (value: unknown): Uint8Array => {
   if (typeof value === "string" && value.isWellFormed()) return encoder.encode(`s${value}`)
   if (value instanceof Uint8Array) {
@@ -84,6 +84,8 @@ const isJsonTree = (value: unknown, met: Set<object> | undefined): boolean => {
       const seen = met ?? new Set<object>()
       if (seen.size === seen.add(value).size) return false
       if (Array.isArray(value)) {
+        // JSON would leave out properties of the array's own, and make holes null.
+        if (Object.getPrototypeOf(value) !== Array.prototype || Object.keys(value).length !== value.length) return false
         for (let i = 0; i < value.length; i++) if (!isJsonTree(value[i], seen)) return false
         return true
       }
@@ -99,9 +101,133 @@ const isJsonTree = (value: unknown, met: Set<object> | undefined): boolean => {
   }
 }
 
-const flatten = (value: unknown): string => {
+const nameOf = (thing: unknown): string => Object.prototype.toString.call(thing).slice(8, -1)
+
+const isArrayIndex = (key: string): boolean => String(Number(key) >>> 0) === key
+
+/** The classes whose instances devalue keeps, without what a subclass or the user has added. */
+const builtIn: ReadonlySet<string> = new Set([
+  "Array",
+  "Map",
+  "Set",
+  "Date",
+  "RegExp",
+  "URL",
+  "URLSearchParams",
+  "Number",
+  "String",
+  "Boolean",
+  "BigInt"
+])
+
+/** Describes the part of a built-in object that devalue would leave out without a word; `undefined` if there is none. */
+const lossOf = (thing: object): string | undefined => {
+  const name = nameOf(thing)
+  if (!builtIn.has(name)) return undefined
+  const one = name === "Array" ? "an array" : `a ${name}`
+  // The prototype of a built-in class is one step from that of all objects, in whatever realm.
+  if (!isPlain(Object.getPrototypeOf(thing))) return `${one} of a class of its own`
+  const last = Object.keys(thing).at(-1)
+  // The indices come first. Those of a text object are its letters.
+  if (last === undefined || (isArrayIndex(last) && (name === "Array" || name === "String"))) return undefined
+  return `${one} with properties of its own, such as ${JSON.stringify(last)}`
+}
+
+/** True for an object whose prototype is that of all objects, in whatever realm, or none. */
+const isPlain = (thing: object | null): boolean => {
+  const proto: unknown = thing === null ? null : Object.getPrototypeOf(thing)
+  return proto === null || Object.getPrototypeOf(proto) === null
+}
+
+/** A part of a value that the format does not keep. */
+export interface Fault {
+  /** From the value on: `.user.tags[3]`; empty for the value itself. */
+  readonly path: string
+  readonly what: string
+}
+
+/** Describes an object that the format does not keep, whatever its parts are. */
+const faultOf = (thing: object): string | undefined => {
+  const name = nameOf(thing)
+  if (name !== "Object") {
+    const kept = builtIn.has(name) || isError(thing) || ArrayBuffer.isView(thing) || name === "ArrayBuffer"
+    return kept ? lossOf(thing) : `a ${name}`
+  }
+  if (isPlain(thing)) return undefined
+  const { name: ofClass } = (thing.constructor ?? {}) as { readonly name?: unknown }
+  return `an instance of ${typeof ofClass === "string" && ofClass !== "" ? ofClass : "a class"}`
+}
+
+const pathTo = (key: string): string =>
+  isArrayIndex(key) ? `[${key}]` : /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+
+/** The parts of an object, with the paths to them. */
+function* partsOf(thing: object): Generator<readonly [path: string, part: unknown]> {
+  if (nameOf(thing) === "Map")
+    for (const entry of thing as Map<unknown, unknown>) for (const part of entry) yield [".get(…)", part]
+  else if (nameOf(thing) === "Set") for (const part of thing as Set<unknown>) yield [".values()", part]
+  else if (!ArrayBuffer.isView(thing)) {
+    const parts = isError(thing) ? fieldsOf(thing) : (thing as Record<string, unknown>)
+    for (const key in parts) yield [pathTo(key), parts[key]]
+  }
+}
+
+/** The first part of a value that the format does not keep, among its first `most` parts. Throws what a getter throws. */
+export const faultIn = (root: unknown, most = Infinity): Fault | undefined => {
+  const seen = new Set<object>()
+  let left = most
+  const search = (thing: unknown, path: string): Fault | undefined => {
+    if (typeof thing === "function" || typeof thing === "symbol") return { path, what: `a ${typeof thing}` }
+    if (typeof thing !== "object" || thing === null || seen.size === seen.add(thing).size) return undefined
+    const what = Array.isArray(thing) && thing.length > most ? undefined : faultOf(thing)
+    if (what !== undefined) return { path, what }
+    for (const [to, part] of partsOf(thing)) {
+      if (--left < 0) return undefined
+      const found = search(part, path + to)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return search(root, "")
+}
+
+/** Describes a value that only one caller can use, and what to write instead; `undefined` for any other. Safe on any value. */
+export const onlyOnce = (value: unknown): string | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
   try {
-    return devalue.stringify(value, { Error: (thing: unknown) => isError(thing) && describe(thing) })
+    const name = nameOf(value)
+    if (name === "Response" || name === "Request") {
+      return `a ${name}, whose body is read only once: give its content, as in await response.json() or await response.text()`
+    }
+    const { next, pipe, then } = value as { readonly [name: string]: unknown }
+    if (typeof then === "function") return "a promise: await it"
+    const isIterator = typeof next === "function"
+    // A collection that can be iterated again and again is a value like any other.
+    if (name === "ReadableStream" || (Symbol.asyncIterator in value && (isIterator || typeof pipe === "function"))) {
+      return "a stream, which is read only once: give its content, as in await new Response(stream).text()"
+    }
+    return isIterator && Symbol.iterator in value
+      ? "an iterator, which is read only once: give an array, as in [...values]"
+      : undefined
+  } catch {
+    // A getter, or a proxy, of the user's.
+    return undefined
+  }
+}
+
+const flatten = (value: unknown): string => {
+  let lossy = false
+  const described = (thing: unknown): Description | false => {
+    if (typeof thing !== "object" || thing === null) return false
+    if (isError(thing)) return describe(thing)
+    lossy ||= lossOf(thing) !== undefined
+    return false
+  }
+  try {
+    const text = devalue.stringify(value, { Error: described })
+    if (!lossy) return text
+    const { path, what } = faultIn(value)!
+    throw new TypeError(`Cannot stringify ${what}${path === "" ? "" : ` (at ${path})`}`)
   } catch (error) {
     if (!(isError(error) && error.name === "DevalueError")) throw error
     // The error's `value` and `root` belong to the user, and so may a Map's keys in `path`.
@@ -129,13 +255,14 @@ export const fieldsOf = (thing: object): Record<string, unknown> => {
   return fields
 }
 
-type Description = readonly [name: string, message: string, fields: Record<string, unknown>]
+type Description = readonly [name: string, message: string, fields: Record<string, unknown>, type?: "DOMException"]
 
 /** Everything of an error but its stack, which is long and private to the process that failed. */
 const describe = (error: Error): Description => {
   const fields = fieldsOf(error)
   for (const key of ["name", "message", "stack"]) delete fields[key]
-  return [String(error.name), String(error.message), fields]
+  const description = [String(error.name), String(error.message), fields] as const
+  return nameOf(error) === "DOMException" ? [...description, "DOMException"] : description
 }
 
 const natives: ReadonlyMap<unknown, new (message: string) => Error> = new Map(
@@ -143,9 +270,14 @@ const natives: ReadonlyMap<unknown, new (message: string) => Error> = new Map(
 )
 
 const revive = (description: Partial<Description>): Error => {
-  const [name, message, fields] = description
+  const [name, message, fields, type] = description
   const text = typeof message === "string" ? message : ""
-  const error = name === "AggregateError" ? new AggregateError([], text) : new (natives.get(name) ?? Error)(text)
+  const error =
+    type === "DOMException" && typeof DOMException === "function"
+      ? new DOMException(text, String(name))
+      : name === "AggregateError"
+        ? new AggregateError([], text)
+        : new (natives.get(name) ?? Error)(text)
   if (typeof name === "string" && name !== error.name) define(error, "name", name, false)
   // The stack of the decoding says nothing about the failure.
   define(error, "stack", `${error.name}: ${text}`, false)

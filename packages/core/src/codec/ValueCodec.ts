@@ -13,6 +13,13 @@ import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from
 import type { Tag } from "./Envelope.ts"
 import * as Structured from "./Structured.ts"
 
+/** The most warnings of one cache, and the most parts of a value that are looked at for them. */
+const mostWarnings = 10
+const mostParts = 1_000
+
+/** True unless the process says that it is in production. Bundlers replace just this expression. */
+const inDevelopment = (): boolean => typeof process === "object" && process.env.NODE_ENV !== "production"
+
 /** The longest failure that is passed on, in bytes. Of a larger one, only the fact is passed on, without its cause. */
 const maxFailureBytes = 65_536
 
@@ -23,6 +30,8 @@ export class ValueCodec<A> {
   private readonly counters: Counters
   private readonly failures: Codec.Codec<unknown>
   private readonly byReference: boolean
+  /** The kinds of values of which it has warned; `undefined` where it warns of none. */
+  private readonly warned: Set<string> | undefined
 
   constructor(
     adapter: Adapter,
@@ -35,6 +44,7 @@ export class ValueCodec<A> {
     this.codec = codec ?? Codec.default
     this.failures = failures ?? failureCodec
     this.byReference = adapter.keepsReferences === true && codec === undefined
+    this.warned = this.byReference && inDevelopment() ? new Set() : undefined
   }
 
   /**
@@ -47,9 +57,30 @@ export class ValueCodec<A> {
     about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
   ): Effect.Effect<EncodedValue<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
     const encoded = encodedValue(value, this.codec, about)
-    if (this.byReference) return Effect.succeed(encoded)
+    if (this.byReference) return this.warned === undefined ? Effect.succeed(encoded) : this.advise(key, encoded)
     const checked = Effect.flatMap(this.encodeBytes(key, encoded), () => this.check(key, encoded))
     return Effect.mapError(checked, (error) => this.counters.erred(error))
+  }
+
+  /**
+   * Warns, in development, of a value that is kept by reference here and that another store would refuse: once for each kind
+   * of value. Of a large value, only the first parts are looked at.
+   */
+  private advise(key: string, encoded: EncodedValue<A>): Effect.Effect<EncodedValue<A>> {
+    let fault: Structured.Fault | undefined
+    try {
+      fault = Structured.faultIn(encoded.value, mostParts)
+    } catch {
+      // A getter of the value's.
+    }
+    const warned = this.warned!
+    if (fault === undefined || warned.size >= mostWarnings || warned.has(fault.what)) return Effect.succeed(encoded)
+    warned.add(fault.what)
+    const { path, what } = fault
+    const text =
+      `cache-locking: the value${path === "" ? "" : ` at ${path}`} is ${what}. ${this.adapter.name} keeps it by ` +
+      "reference, and any other store refuses it: cache plain data, or give a codec. Told once, and not in production"
+    return Effect.as(Effect.annotateLogs(Effect.logWarning(text), { key }), encoded)
   }
 
   private encodeBytes(key: string, encoded: EncodedValue<unknown>): Effect.Effect<void, EncodeFailed> {

@@ -24,7 +24,9 @@ export interface Verdicts {
 /** True for an error of any realm: of another Jest environment, of a `vm` context. Safe on any value. */
 export const isError = (thing: unknown): thing is Error => {
   try {
-    return thing instanceof Error || Object.prototype.toString.call(thing) === "[object Error]"
+    if (thing instanceof Error) return true
+    const tag = Object.prototype.toString.call(thing)
+    return tag === "[object Error]" || tag === "[object DOMException]"
   } catch {
     // A proxy of the user's.
     return false

@@ -46,6 +46,7 @@ const pairsOf = (answer: unknown): Effect.Effect<ReadonlyMap<string, unknown>, I
       const wrong = problem(item)
       if (wrong !== undefined) return refuse(`${kind} whose item ${at} is ${wrong}`)
       const [key, value] = item as [string, unknown]
+      Check.silence(value)
       values.set(key, value)
       at++
     }

@@ -1,7 +1,10 @@
 /**
  * The user's function that loads a value, and what it receives.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { onlyOnce } from "../codec/Structured.ts"
+import { EncodeFailed } from "../contract/CacheLockingError.ts"
+import * as Check from "../contract/Check.ts"
 
 /** A value past its freshness, decoded, and when that was true. */
 export interface StaleValue<out A> {
@@ -37,6 +40,15 @@ export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E,
 
 /** A fetcher without its types: see `LoadRequest`. The context of its request provides its requirements. */
 export type ErasedFetcher = (context: FetchContext<any>) => Effect.Effect<unknown, unknown>
+
+/** A value that all callers are to get; fails for one that only one of them could use. */
+export const shared = <A>(key: string, value: A): Effect.Effect<A, EncodeFailed> => {
+  const once = onlyOnce(value)
+  if (once === undefined) return Effect.succeed(value)
+  Check.silence(value)
+  const message = `every caller gets the same value, and this one is ${once}`
+  return Effect.fail(new EncodeFailed({ context: { key, phase: "encode" }, message }))
+}
 
 /** The value of `Previous.unchanged`. */
 export const unchanged: unique symbol = Symbol.for("@cache-locking/core/unchanged")

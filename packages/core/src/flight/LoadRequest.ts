@@ -6,6 +6,7 @@
  * restore them on the answer. Everything between them passes values on without reading them, and types them as
  * `unknown`.
  */
+import * as Effect from "effect/Effect"
 import * as Check from "../contract/Check.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
@@ -13,7 +14,7 @@ import type { RequestScope } from "../options/RequestScope.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
 import type { Engine } from "./Engine.ts"
 import type { FetchBatch } from "./FetchBatch.ts"
-import type { ErasedFetcher, Fetcher } from "./Fetcher.ts"
+import { type ErasedFetcher, type Fetcher, shared } from "./Fetcher.ts"
 
 /** The resolved options of a call. */
 export interface CallPlan {
@@ -51,5 +52,8 @@ export const requestOf = <A, E, R>(
 /** The fetcher of a request, ready to run. */
 export const fetcherOf = ({ fetcher, plan: { toFetcher } }: LoadRequest): ErasedFetcher =>
   toFetcher === undefined
-    ? (context) => Check.effect("fetcher", (fetcher as ErasedFetcher)(context))
+    ? (context) =>
+        Effect.flatMap(Check.effect("fetcher", (fetcher as ErasedFetcher)(context)), (value) =>
+          shared(context.key, value)
+        )
     : toFetcher(fetcher)

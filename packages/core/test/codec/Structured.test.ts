@@ -1,6 +1,7 @@
+import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decode, encode } from "../../src/codec/Structured.ts"
+import { decode, encode, faultIn } from "../../src/codec/Structured.ts"
 
 const trip = (value: unknown): any => decode(encode(value))
 const text = (value: unknown): string => new TextDecoder().decode(encode(value))
@@ -253,5 +254,90 @@ describe("size", () => {
     const plain = { id: 1, name: "Ada", tags: ["a", "b"], nothing: null }
     expect(encode(plain)).toHaveLength(JSON.stringify(plain).length + 1)
     expect(text(plain)).toBe(`j${JSON.stringify(plain)}`)
+  })
+})
+
+describe("what JSON and devalue would lose without a word", () => {
+  class Rows extends Array<number> {}
+  class Cache extends Map<string, number> {}
+  class Day extends Date {}
+  const lossy: ReadonlyArray<readonly [what: string, value: unknown, message: string]> = [
+    ["a match with groups", /(?<y>\d+)/.exec("in 2026"), 'an array with properties of its own, such as "groups"'],
+    [
+      "a driver's rows",
+      Object.assign([{ id: 1 }], { count: 1 }),
+      'an array with properties of its own, such as "count"'
+    ],
+    ["such rows without any", Object.assign([], { count: 0 }), 'an array with properties of its own, such as "count"'],
+    ["a sparse one", Object.assign([1], { 3: 2, left: 1 }), 'an array with properties of its own, such as "left"'],
+    ["a subclass of Array", Rows.from([1]), "an array of a class of its own"],
+    ["a subclass of Map", new Cache(), "a Map of a class of its own"],
+    ["a subclass of Date", new Day(), "a Date of a class of its own"],
+    [
+      "a Date with properties",
+      Object.assign(new Date(0), { zone: "UTC" }),
+      'a Date with properties of its own, such as "zone"'
+    ]
+  ]
+  it.each(lossy)("%s is refused, alone and inside, with its path", (_, value, message) => {
+    expect(() => encode(value)).toThrow(`Cannot stringify ${message}`)
+    const inside = { list: [1, { "odd key": new Map([["k", value]]) }] }
+    expect(() => encode(inside)).toThrow(`Cannot stringify ${message} (at .list[1]["odd key"].get(…))`)
+    expect(() => encode({ error: Object.assign(new Error("e"), { value }) })).toThrow("(at .error.value)")
+  })
+
+  it("and no value of another realm, whose classes are others", () => {
+    const value = runInNewContext(
+      "({ list: [1, , new Map([[1, new Date(5)]])], set: new Set([/x/g]), text: Object('ab'), bytes: new Uint8Array([1]) })"
+    )
+    expect(trip(value)).toEqual({
+      list: [1, undefined, new Map([[1, new Date(5)]])],
+      set: new Set([/x/g]),
+      text: Object("ab"),
+      bytes: new Uint8Array([1])
+    })
+  })
+
+  it("a DOMException is one again", () => {
+    const error = trip({ error: new DOMException("stopped", "AbortError") }).error
+    expect(error).toBeInstanceOf(DOMException)
+    expect([error.name, error.message, error.code]).toEqual(["AbortError", "stopped", 20])
+    const foreign = new DOMException("again", { name: "TimeoutError", cause: new Error("slow") })
+    expect(trip(foreign)).toMatchObject({ name: "TimeoutError", message: "again", cause: { message: "slow" } })
+  })
+})
+
+describe("faultIn", () => {
+  class User {}
+  const faults: ReadonlyArray<readonly [value: unknown, path: string, what: string]> = [
+    [new User(), "", "an instance of User"],
+    [{ a: [{ b: new User() }] }, ".a[0].b", "an instance of User"],
+    [[() => {}], "[0]", "a function"],
+    [new Set([Symbol("s")]), ".values()", "a symbol"],
+    [{ p: Promise.resolve() }, ".p", "a Promise"],
+    [{ w: new WeakMap() }, ".w", "a WeakMap"]
+  ]
+  it.each(faults)("%j", (value, path, what) => {
+    expect(faultIn(value)).toEqual({ path, what })
+    expect(() => encode(value)).toThrow(TypeError)
+  })
+
+  it("finds none in what is kept", () => {
+    const cyclic: Record<string, unknown> = { list: [1, "a", null, undefined, 5n], map: new Map([[{}, new Set([1])]]) }
+    cyclic["self"] = cyclic
+    cyclic["error"] = Object.assign(new TypeError("t"), { code: 1 })
+    cyclic["bytes"] = Buffer.from("b")
+    cyclic["bare"] = Object.create(null)
+    expect(faultIn(cyclic)).toBeUndefined()
+    expect(() => encode(cyclic)).not.toThrow()
+  })
+
+  it("looks at so many parts and no more", () => {
+    const long = [...Array.from({ length: 2_000 }, (_, at) => ({ at })), new User()]
+    expect(faultIn(long)).toEqual({ path: "[2000]", what: "an instance of User" })
+    expect(faultIn(long, 1_000)).toBeUndefined()
+    let deep: object = new User()
+    for (let at = 0; at < 500; at++) deep = { deep }
+    expect(faultIn(deep, 100)).toBeUndefined()
   })
 })
