@@ -28,8 +28,11 @@ export const seedOf = (setup: Setup.Setup): number => {
 }
 
 /** True where this process's clock goes on while it computes. A Worker's stands still between requests to the outside. */
-const clockRuns = (): boolean =>
-  (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent !== "Cloudflare-Workers"
+const clockRuns = (): boolean => {
+  const { navigator, WebSocketPair } = globalThis as { navigator?: { userAgent?: string }; WebSocketPair?: unknown }
+  // A flag or an old compatibility date takes the navigator away.
+  return navigator?.userAgent !== "Cloudflare-Workers" && typeof WebSocketPair !== "function"
+}
 
 type Given = Pick<Setup.Setup, "claims" | "records" | "stall">
 

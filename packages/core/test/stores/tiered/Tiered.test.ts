@@ -778,7 +778,7 @@ describe("make", () => {
       option(() => Tiered.make([{}, unreported])),
       "near.ttl"
     )
-    assert.match(refused(() => Tiered.make([{}, unreported])).message, /give a bus, or say how old/)
+    assert.match(refused(() => Tiered.make([{}, unreported])).message, /give a bus, or a ttl that bounds the age/)
     assert.strictEqual(
       option(() => Tiered.make([{ ttl: Infinity }, unreported])),
       "near.ttl"
