@@ -1,7 +1,7 @@
 /**
  * Nothing that a function of the user's throws, rejects with or answers ends the process, leaves a lease, or hangs a call.
  */
-import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Cache from "../../src/Cache.ts"
@@ -9,29 +9,11 @@ import type { Adapter } from "../../src/contract/Adapter.ts"
 import { hasTag, type InvalidOption } from "../../src/contract/CacheLockingError.ts"
 import { createCache } from "../../src/promise.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
+import { watchProcessEnds } from "../support/ProcessEnds.ts"
 import { advance, begin, ended, scenario, type World } from "../support/Scenario.ts"
 import { asksMany, remote } from "../support/Wrappers.ts"
 
-const ends: Array<unknown> = []
-const note = (error: unknown) => void ends.push(error)
-
-beforeEach(() => {
-  ends.length = 0
-  // A thousand warnings, all of them meant.
-  vi.spyOn(console, "log").mockImplementation(() => {})
-  process.on("unhandledRejection", note)
-  process.on("uncaughtException", note)
-})
-
-afterEach(async () => {
-  // Unhandled rejections are told after the microtasks of a turn.
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
-  process.off("unhandledRejection", note)
-  process.off("uncaughtException", note)
-  vi.restoreAllMocks()
-  // Not shown: they may throw when they are touched.
-  assert.strictEqual(ends.length, 0, "the process would have ended")
-})
+watchProcessEnds()
 
 /** An object each use of which throws. */
 const hostile = (): any =>
