@@ -1,6 +1,7 @@
 export * as Generator from "./Generator.ts"
 export type { Call, Change, Fault, History, Load, OrphanedLease, Versioned } from "./History.ts"
 export * as Oracle from "./Oracle.ts"
+export { Random } from "./Random.ts"
 export { shrink } from "./Shrink.ts"
 export * as Story from "./Story.ts"
 export { simulate } from "./World.ts"
