@@ -1,0 +1,34 @@
+import * as Effect from "effect/Effect"
+import { type Backend, openServer } from "./Backend.ts"
+
+const clientOf = async (url: string) => {
+  const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb")
+  return new DynamoDBClient({
+    endpoint: url,
+    region: "local",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" }
+  })
+}
+
+export const backend: Backend = {
+  name: "dynamodb",
+  pace: 20,
+  // Hosts agree within two seconds on the end of a lease.
+  leases: [3_000, 6_000],
+  commandTimeout: 2_000,
+  open: async () => {
+    const { DynamoDbLocal } = await import("@cache-locking/test-servers")
+    const prepare = async (url: string) => {
+      const { DynamoDbAdapter } = await import("@cache-locking/dynamodb")
+      const client = await clientOf(url)
+      await Effect.runPromise(DynamoDbAdapter.setup({ client })).finally(() => client.destroy())
+    }
+    const starting = DynamoDbLocal.start({ own: true })
+    return openServer("DynamoDB Local", starting, { prepare, url: new URL((await starting).url).origin })
+  },
+  connect: async (url, prefix, commandTimeout) => {
+    const { DynamoDbAdapter } = await import("@cache-locking/dynamodb")
+    const client = await clientOf(url)
+    return { adapter: DynamoDbAdapter.make({ client, prefix, commandTimeout }), close: async () => client.destroy() }
+  }
+}
