@@ -8,7 +8,8 @@ export interface Row {
   readonly date: string
   readonly minutes: number
   readonly processes: number
-  readonly seeds: readonly [first: number, last: number]
+  readonly firstSeed: number
+  readonly lastSeed: number
   readonly operations: number
   readonly loads: number
   readonly rightClocks: string | null
@@ -20,7 +21,7 @@ const docs = new URL("../../../docs/", import.meta.url)
 
 const rowOf = (backend: string, { processes, seed, time }: Omit<RunOptions, "backend">, result: Result): Row => ({
   ...{ backend, processes, title: result.title, date: new Date().toISOString().slice(0, 10) },
-  ...{ minutes: time / 60_000, seeds: [seed, seed + result.rounds - 1] },
+  ...{ minutes: time / 60_000, firstSeed: seed, lastSeed: seed + result.rounds - 1 },
   ...{ operations: result.operations, loads: result.loads, rightClocks: result.rightClocks ?? null },
   faults: Object.fromEntries(result.faults),
   violations: Object.fromEntries(result.violations)
@@ -47,7 +48,7 @@ const table = (header: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<
 export const page = (rows: ReadonlyArray<Row>): string => {
   const kinds = [...new Set(rows.flatMap(({ faults }) => Object.keys(faults)))].sort()
   const runs = rows.map((row) => [
-    ...[row.backend, row.title, row.date, `${row.minutes} min`, row.processes, `${row.seeds[0]}–${row.seeds[1]}`],
+    ...[row.backend, row.title, row.date, `${row.minutes} min`, row.processes, `${row.firstSeed}–${row.lastSeed}`],
     ...[row.operations, row.loads, sum(row.faults)],
     sum(row.violations) === 0
       ? "0"
