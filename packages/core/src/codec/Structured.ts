@@ -120,9 +120,19 @@ const builtIn: ReadonlySet<string> = new Set([
   "BigInt"
 ])
 
-/** Describes the part of a built-in object that devalue would leave out without a word; `undefined` if there is none. */
-const lossOf = (thing: object): string | undefined => {
+/** True for an object whose prototype is that of all objects, in whatever realm, or none. */
+const isPlain = (thing: object | null): boolean => {
+  const proto: unknown = thing === null ? null : Object.getPrototypeOf(thing)
+  return proto === null || Object.getPrototypeOf(proto) === null
+}
+
+/** Describes an object that devalue would change without a word, or refuse without its class; `undefined` for any other. */
+const faultOf = (thing: object): string | undefined => {
   const name = nameOf(thing)
+  if (name === "Object" && !isPlain(thing)) {
+    const { name: ofClass } = (thing.constructor ?? {}) as { readonly name?: unknown }
+    return `an instance of ${typeof ofClass === "string" && ofClass !== "" ? ofClass : "a class"}`
+  }
   if (!builtIn.has(name)) return undefined
   const one = name === "Array" ? "an array" : `a ${name}`
   // The prototype of a built-in class is one step from that of all objects, in whatever realm.
@@ -133,81 +143,23 @@ const lossOf = (thing: object): string | undefined => {
   return `${one} with properties of its own, such as ${JSON.stringify(last)}`
 }
 
-/** True for an object whose prototype is that of all objects, in whatever realm, or none. */
-const isPlain = (thing: object | null): boolean => {
-  const proto: unknown = thing === null ? null : Object.getPrototypeOf(thing)
-  return proto === null || Object.getPrototypeOf(proto) === null
-}
-
-/** A part of a value that the format does not keep. */
-export interface Fault {
-  /** From the value on: `.user.tags[3]`; empty for the value itself. */
-  readonly path: string
-  readonly what: string
-}
-
-/** Describes an object that the format does not keep, whatever its parts are. */
-const faultOf = (thing: object): string | undefined => {
-  const name = nameOf(thing)
-  if (name !== "Object") {
-    const kept = builtIn.has(name) || isError(thing) || ArrayBuffer.isView(thing) || name === "ArrayBuffer"
-    return kept ? lossOf(thing) : `a ${name}`
-  }
-  if (isPlain(thing)) return undefined
-  const { name: ofClass } = (thing.constructor ?? {}) as { readonly name?: unknown }
-  return `an instance of ${typeof ofClass === "string" && ofClass !== "" ? ofClass : "a class"}`
-}
-
-const pathTo = (key: string): string =>
-  isArrayIndex(key) ? `[${key}]` : /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
-
-/** The parts of an object, with the paths to them. */
-function* partsOf(thing: object): Generator<readonly [path: string, part: unknown]> {
-  if (nameOf(thing) === "Map")
-    for (const entry of thing as Map<unknown, unknown>) for (const part of entry) yield [".get(…)", part]
-  else if (nameOf(thing) === "Set") for (const part of thing as Set<unknown>) yield [".values()", part]
-  else if (!ArrayBuffer.isView(thing)) {
-    const parts = isError(thing) ? fieldsOf(thing) : (thing as Record<string, unknown>)
-    for (const key in parts) yield [pathTo(key), parts[key]]
-  }
-}
-
-/** The first part of a value that the format does not keep, among its first `most` parts. Throws what a getter throws. */
-export const faultIn = (root: unknown, most = Infinity): Fault | undefined => {
-  const seen = new Set<object>()
-  let left = most
-  const search = (thing: unknown, path: string): Fault | undefined => {
-    if (typeof thing === "function" || typeof thing === "symbol") return { path, what: `a ${typeof thing}` }
-    if (typeof thing !== "object" || thing === null || seen.size === seen.add(thing).size) return undefined
-    const what = Array.isArray(thing) && thing.length > most ? undefined : faultOf(thing)
-    if (what !== undefined) return { path, what }
-    for (const [to, part] of partsOf(thing)) {
-      if (--left < 0) return undefined
-      const found = search(part, path + to)
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-  return search(root, "")
-}
-
 /** Describes a value that only one caller can use, and what to write instead; `undefined` for any other. Safe on any value. */
 export const onlyOnce = (value: unknown): string | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   try {
     const name = nameOf(value)
     if (name === "Response" || name === "Request") {
-      return `a ${name}, whose body is read only once: give its content, as in await response.json() or await response.text()`
+      return `a ${name}, read only once: give its content, as in await response.json()`
     }
     const { next, pipe, then } = value as { readonly [name: string]: unknown }
     if (typeof then === "function") return "a promise: await it"
     const isIterator = typeof next === "function"
     // A collection that can be iterated again and again is a value like any other.
     if (name === "ReadableStream" || (Symbol.asyncIterator in value && (isIterator || typeof pipe === "function"))) {
-      return "a stream, which is read only once: give its content, as in await new Response(stream).text()"
+      return "a stream, read only once: give its content, as in await new Response(stream).text()"
     }
     return isIterator && Symbol.iterator in value
-      ? "an iterator, which is read only once: give an array, as in [...values]"
+      ? "an iterator, read only once: give an array, as in [...values]"
       : undefined
   } catch {
     // A getter, or a proxy, of the user's.
@@ -215,24 +167,25 @@ export const onlyOnce = (value: unknown): string | undefined => {
   }
 }
 
+/** Takes the place of a part at fault. devalue refuses it, and tells the path to it. */
+const refused = (): void => {}
+
 const flatten = (value: unknown): string => {
-  let lossy = false
-  const described = (thing: unknown): Description | false => {
+  let fault: string | undefined
+  const described = (thing: unknown): Description | typeof refused | false => {
     if (typeof thing !== "object" || thing === null) return false
     if (isError(thing)) return describe(thing)
-    lossy ||= lossOf(thing) !== undefined
-    return false
+    fault = faultOf(thing)
+    return fault !== undefined && refused
   }
   try {
-    const text = devalue.stringify(value, { Error: described })
-    if (!lossy) return text
-    const { path, what } = faultIn(value)!
-    throw new TypeError(`Cannot stringify ${what}${path === "" ? "" : ` (at ${path})`}`)
+    return devalue.stringify(value, { Error: described })
   } catch (error) {
     if (!(isError(error) && error.name === "DevalueError")) throw error
     // The error's `value` and `root` belong to the user, and so may a Map's keys in `path`.
     const path = String((error as { path?: unknown }).path ?? "").replaceAll(/\.get\(.*\)/g, ".get(…)")
-    throw new TypeError(path === "" ? error.message : `${error.message} (at ${path})`)
+    const message = fault === undefined ? error.message : `Cannot stringify ${fault}`
+    throw new TypeError(path === "" ? message : `${message} (at ${path})`)
   }
 }
 

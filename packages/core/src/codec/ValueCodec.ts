@@ -13,9 +13,8 @@ import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from
 import type { Tag } from "./Envelope.ts"
 import * as Structured from "./Structured.ts"
 
-/** The most warnings of one cache, and the most parts of a value that are looked at for them. */
-const mostWarnings = 10
-const mostParts = 1_000
+/** Milliseconds that one cache spends, in development, on values that another store would refuse. */
+const lookingTime = 200
 
 /** True unless the process says that it is in production. Bundlers replace just this expression. */
 const inDevelopment = (): boolean => typeof process === "object" && process.env.NODE_ENV !== "production"
@@ -30,8 +29,10 @@ export class ValueCodec<A> {
   private readonly counters: Counters
   private readonly failures: Codec.Codec<unknown>
   private readonly byReference: boolean
-  /** The kinds of values of which it has warned; `undefined` where it warns of none. */
-  private readonly warned: Set<string> | undefined
+  /** The kinds of values of which it has warned. */
+  private readonly warned = new Set<string>()
+  /** The milliseconds for which it still looks for such values. */
+  private looking: number
 
   constructor(
     adapter: Adapter,
@@ -44,7 +45,7 @@ export class ValueCodec<A> {
     this.codec = codec ?? Codec.default
     this.failures = failures ?? failureCodec
     this.byReference = adapter.keepsReferences === true && codec === undefined
-    this.warned = this.byReference && inDevelopment() ? new Set() : undefined
+    this.looking = this.byReference && inDevelopment() ? lookingTime : 0
   }
 
   /**
@@ -57,29 +58,28 @@ export class ValueCodec<A> {
     about: { readonly cost: number; readonly tags: ReadonlyArray<Tag> }
   ): Effect.Effect<EncodedValue<A>, EncodeFailed | DecodeFailed | LimitExceeded> {
     const encoded = encodedValue(value, this.codec, about)
-    if (this.byReference) return this.warned === undefined ? Effect.succeed(encoded) : this.advise(key, encoded)
+    if (this.byReference) return this.looking > 0 ? this.advise(key, encoded) : Effect.succeed(encoded)
     const checked = Effect.flatMap(this.encodeBytes(key, encoded), () => this.check(key, encoded))
     return Effect.mapError(checked, (error) => this.counters.erred(error))
   }
 
-  /**
-   * Warns, in development, of a value that is kept by reference here and that another store would refuse: once for each kind
-   * of value. Of a large value, only the first parts are looked at.
-   */
+  /** Warns, in development, of a value that is kept by reference here and that another store would refuse: once a kind. */
   private advise(key: string, encoded: EncodedValue<A>): Effect.Effect<EncodedValue<A>> {
-    let fault: Structured.Fault | undefined
+    const { warned } = this
+    const began = performance.now()
+    let fault: string | undefined
     try {
-      fault = Structured.faultIn(encoded.value, mostParts)
-    } catch {
-      // A getter of the value's.
+      Structured.encode(encoded.value)
+    } catch (error) {
+      fault = isError(error) ? error.message : "a getter of the value threw"
     }
-    const warned = this.warned!
-    if (fault === undefined || warned.size >= mostWarnings || warned.has(fault.what)) return Effect.succeed(encoded)
-    warned.add(fault.what)
-    const { path, what } = fault
+    this.looking -= performance.now() - began
+    const kind = fault?.replace(/ \(at .*/, "")
+    if (kind === undefined || warned.has(kind)) return Effect.succeed(encoded)
+    warned.add(kind)
     const text =
-      `cache-locking: the value${path === "" ? "" : ` at ${path}`} is ${what}. ${this.adapter.name} keeps it by ` +
-      "reference, and any other store refuses it: cache plain data, or give a codec. Told once, and not in production"
+      `cache-locking: ${this.adapter.name} keeps by reference what any other store refuses: ${fault}. ` +
+      "Cache plain data, or give a codec. Told once, and not in production"
     return Effect.as(Effect.annotateLogs(Effect.logWarning(text), { key }), encoded)
   }
 

@@ -8,30 +8,20 @@ import type { Acquired, AcquireOptions, Adapter, AdapterError } from "../contrac
 import type { RequestScope } from "../options/RequestScope.ts"
 import { nameFlight } from "./Flight.ts"
 
-/** True for an answer of a form that core can go on with. */
-const isAcquired = (answer: Partial<Record<string, unknown>> | null | undefined): boolean => {
-  switch (answer?.["_tag"]) {
-    case "Hit":
-      return typeof answer["value"] === "object" && answer["value"] !== null
-    case "Leader":
-      return typeof answer["token"] === "string"
-    case "Follower":
-      return typeof answer["leaseEndsIn"] === "number"
-    case "Cooling":
-      return typeof answer["retryIn"] === "number"
-    default:
-      return false
-  }
-}
+/** The field without which core cannot go on with an answer, by its tag. */
+const needed: { readonly [tag: string]: string } = {
+  Hit: "value",
+  Leader: "token",
+  Follower: "leaseEndsIn",
+  Cooling: "retryIn"
+} satisfies { readonly [A in Acquired as A["_tag"]]: keyof A }
 
-/**
- * The fault of an answer for this many keys; `undefined` if it has none. An order that is wrong cannot be seen here.
- */
-const faultOf = (answers: ReadonlyArray<Acquired>, keys: number): string | undefined => {
-  if (!Array.isArray(answers)) return "is no array"
-  if (answers.length !== keys) return `has ${answers.length} answers for ${keys} keys`
-  return answers.every(isAcquired) ? undefined : "has an answer of an unknown form"
-}
+const isAcquired = (answer: { readonly [field: string]: any } | null | undefined): boolean =>
+  answer?.[needed[answer["_tag"]] ?? ""] != null
+
+/** True for an answer for so many keys, each of a known form. That their order is wrong cannot be seen here. */
+const isSound = (answers: ReadonlyArray<Acquired>, keys: number): boolean =>
+  Array.isArray(answers) && answers.length === keys && answers.every(isAcquired)
 
 /** The adapters whose `acquireMany` was found to be at fault. */
 const faulty = new WeakSet<Adapter>()
@@ -106,21 +96,21 @@ export class AcquireBatch {
     const keys = questions.map(({ key }) => key)
     const asked = Effect.suspend(() => acquireMany(keys, first.options))
     this.run(asked, (exit) => {
-      const fault = Exit.isSuccess(exit) ? faultOf(exit.value, keys.length) : undefined
-      if (fault !== undefined) this.distrust(fault)
+      const sound = Exit.isFailure(exit) || isSound(exit.value, keys.length)
+      if (!sound) this.distrust()
       for (const [at, question] of questions.entries()) {
         // A refusal of one key is no answer to the others. And whoever was granted a key already is granted it again.
-        if (Exit.isFailure(exit) || fault !== undefined) single(question)
+        if (Exit.isFailure(exit) || !sound) single(question)
         else question.answer(Exit.succeed(exit.value[at]!))
       }
     })
   }
 
   /** Asks this adapter for one key at a time from now on. */
-  private distrust(fault: string): void {
+  private distrust(): void {
     const { adapter } = this
     faulty.add(adapter)
-    const text = `cache-locking: acquireMany of the adapter ${adapter.name} ${fault}; its keys are asked for one by one`
+    const text = `cache-locking: acquireMany of ${adapter.name} gave too few answers, or malformed ones; its keys are asked for singly`
     Effect.runForkWith(this.context)(Effect.logError(text))
   }
 }

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decode, encode, faultIn } from "../../src/codec/Structured.ts"
+import { decode, encode } from "../../src/codec/Structured.ts"
 
 const trip = (value: unknown): any => decode(encode(value))
 const text = (value: unknown): string => new TextDecoder().decode(encode(value))
@@ -283,7 +283,7 @@ describe("what JSON and devalue would lose without a word", () => {
     expect(() => encode(value)).toThrow(`Cannot stringify ${message}`)
     const inside = { list: [1, { "odd key": new Map([["k", value]]) }] }
     expect(() => encode(inside)).toThrow(`Cannot stringify ${message} (at .list[1]["odd key"].get(…))`)
-    expect(() => encode({ error: Object.assign(new Error("e"), { value }) })).toThrow("(at .error.value)")
+    expect(() => encode({ error: Object.assign(new Error("e"), { value }) })).toThrow(/\(at \.error.*\.value\)$/)
   })
 
   it("and no value of another realm, whose classes are others", () => {
@@ -307,37 +307,25 @@ describe("what JSON and devalue would lose without a word", () => {
   })
 })
 
-describe("faultIn", () => {
+describe("a part that is refused is told with its path, and an instance with its class", () => {
   class User {}
-  const faults: ReadonlyArray<readonly [value: unknown, path: string, what: string]> = [
-    [new User(), "", "an instance of User"],
-    [{ a: [{ b: new User() }] }, ".a[0].b", "an instance of User"],
-    [[() => {}], "[0]", "a function"],
-    [new Set([Symbol("s")]), ".values()", "a symbol"],
-    [{ p: Promise.resolve() }, ".p", "a Promise"],
-    [{ w: new WeakMap() }, ".w", "a WeakMap"]
+  const faults: ReadonlyArray<readonly [value: unknown, message: string]> = [
+    [new User(), "Cannot stringify an instance of User"],
+    [{ a: [{ b: new User() }] }, "Cannot stringify an instance of User (at .a[0].b)"],
+    [Object.create({ inherited: 1 }), "Cannot stringify an instance of Object"],
+    [[() => {}], "(at [0])"],
+    [{ p: Promise.resolve() }, "(at .p)"]
   ]
-  it.each(faults)("%j", (value, path, what) => {
-    expect(faultIn(value)).toEqual({ path, what })
-    expect(() => encode(value)).toThrow(TypeError)
+  it.each(faults)("%j", (value, message) => {
+    expect(() => encode(value)).toThrow(message)
   })
 
-  it("finds none in what is kept", () => {
+  it("and nothing else is", () => {
     const cyclic: Record<string, unknown> = { list: [1, "a", null, undefined, 5n], map: new Map([[{}, new Set([1])]]) }
     cyclic["self"] = cyclic
     cyclic["error"] = Object.assign(new TypeError("t"), { code: 1 })
     cyclic["bytes"] = Buffer.from("b")
     cyclic["bare"] = Object.create(null)
-    expect(faultIn(cyclic)).toBeUndefined()
     expect(() => encode(cyclic)).not.toThrow()
-  })
-
-  it("looks at so many parts and no more", () => {
-    const long = [...Array.from({ length: 2_000 }, (_, at) => ({ at })), new User()]
-    expect(faultIn(long)).toEqual({ path: "[2000]", what: "an instance of User" })
-    expect(faultIn(long, 1_000)).toBeUndefined()
-    let deep: object = new User()
-    for (let at = 0; at < 500; at++) deep = { deep }
-    expect(faultIn(deep, 100)).toBeUndefined()
   })
 })
