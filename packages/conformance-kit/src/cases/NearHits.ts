@@ -1,4 +1,6 @@
 /** `hitUnsafe`, where fresh values can be had without leaving the process. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { prove as proveAny, type Steps } from "../world/Case.ts"
 import { lagOf } from "../world/Claims.ts"
@@ -9,8 +11,12 @@ import { value, type World } from "../world/World.ts"
 
 const prove = (name: string, steps: Steps) => proveAny("near hits", name, steps, { needs: "hitUnsafe" })
 
+const live = Context.get(Context.empty(), Clock.Clock)
+
 /** The caller's clock, so far ahead. */
-const clock = (ahead = 0) => ({ currentTimeMillisUnsafe: () => Date.now() + ahead })
+const clock = (ahead = 0) => ({
+  monotonicTimeNanosUnsafe: () => live.monotonicTimeNanosUnsafe() + BigInt(Math.round(ahead * 1e6))
+})
 
 const near = (peer: World["here"], key: string, ahead = 0) => peer.hitUnsafe!(key, clock(ahead))
 

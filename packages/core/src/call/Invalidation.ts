@@ -7,6 +7,7 @@ import type { AdapterError } from "../contract/Adapter.ts"
 import { CacheDeleteFailed, CacheGetFailed, CacheSetFailed, Unsupported } from "../contract/CacheLockingError.ts"
 import { isReserved } from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
+import { onWorkers } from "../options/RequestScope.ts"
 import * as Tags from "../tags/Tags.ts"
 
 /** Keys that are deleted at a time where keys are listed first. */
@@ -39,7 +40,7 @@ export const invalidateTags = (
   { adapter, counters }: Engine,
   tags: ReadonlyArray<string>
 ): Effect.Effect<void, CacheSetFailed> =>
-  Effect.mapError(Tags.invalidate(adapter, tags), (cause) =>
+  Effect.mapError(Tags.invalidate(adapter, tags, onWorkers()), (cause) =>
     counters.adapterErred(
       new CacheSetFailed({ context: { phase: "put", adapter: adapter.name }, message: cause.message, cause })
     )

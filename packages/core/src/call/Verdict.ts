@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LocalClock } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import type { Engine } from "../flight/Engine.ts"
 import { isMissing } from "../flight/FetchBatch.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
@@ -21,7 +22,6 @@ export interface Caller {
   readonly isInitiator: boolean
   /** True when the flight has no lease: the caller fetches beside another's load. */
   readonly isFallback: boolean
-  /** Epoch milliseconds. */
   readonly startedAt: number
 }
 
@@ -58,7 +58,7 @@ const isVoidFor = ({ isInitiator, startedAt }: Caller, result: LoadResult): bool
   result._tag === "Loaded" && !isInitiator && startedAt > result.validUntil
 
 /** Milliseconds since a stale value ceased to be fresh. */
-const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + Math.max(0, now - stale.at)
+const staleFor = (stale: StaleValue<unknown>, now: number): number => stale.staleFor + now - stale.at
 
 /** True when the windows of a policy allow a stale value now: while a load runs, or because one failed. */
 export const allows = (policy: Policy, stale: StaleValue<unknown>, failed: boolean, now: number): boolean => {
@@ -102,7 +102,7 @@ const ofResult = (
   }
 }
 
-const since = (startedAt: number, clock: LocalClock): number => Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
+const since = (startedAt: number, clock: LocalClock): number => Monotonic.now(clock) - startedAt
 
 /** The answer with an expired value. */
 export const ofStale = (
@@ -112,7 +112,7 @@ export const ofStale = (
   failure = stale.failure
 ): Answer<unknown> => {
   counters.staleServed++
-  const meta: Meta = { cache: "STALE", age: stale.age + Math.max(0, now - stale.at), staleFor: staleFor(stale, now) }
+  const meta: Meta = { cache: "STALE", age: stale.age + now - stale.at, staleFor: staleFor(stale, now) }
   return { value: stale.value, meta: failure === undefined ? meta : { ...meta, error: failure.error } }
 }
 

@@ -50,7 +50,7 @@ export abstract class Waiter implements FlightWaiter {
   private rare: RareState | undefined
   isInitiator = false
   isFallback = false
-  /** Epoch milliseconds; not a number before the first flight. */
+  /** Not a number before the first flight. See `Monotonic`. */
   startedAt = Number.NaN
 
   /** Receives the answer, once. */
@@ -99,8 +99,7 @@ export abstract class Waiter implements FlightWaiter {
     const { context, request } = this
     const within = this.rare?.within
     const found = this.group.get(request.key)
-    // A flight without a lease gives no sign of life, so nobody could know that its request was cut off.
-    const current = this.isFallback && found && mayDiffer(found.scope, this.scope) ? undefined : found
+    const current = this.isFallback && found !== undefined && !this.mayJoinFallback(found) ? undefined : found
     if (current !== undefined && within !== undefined && current.awaits(within)) {
       this.fail(reentrant(request))
       return
@@ -119,6 +118,16 @@ export abstract class Waiter implements FlightWaiter {
     }
     flight.join(this)
     load?.start()
+  }
+
+  /**
+   * True for a load without a lease whose value may be this caller's answer. Such a load gives no sign of life, so nobody
+   * could know that its request was cut off; and it learns of no invalidation, so it must not be older than a load under a
+   * lease can be without a renewal.
+   */
+  private mayJoinFallback(flight: Flight): boolean {
+    const { leaseTtl } = this.request.plan.policy
+    return !mayDiffer(flight.scope, this.scope) && this.startedAt - flight.startedAt <= leaseTtl / 3
   }
 
   private leaveFlight(): void {

@@ -88,8 +88,8 @@ export interface LocalHit {
 
 /** The part of Effect's `Clock` that a local hit needs. */
 export interface LocalClock {
-  /** Epoch milliseconds. */
-  readonly currentTimeMillisUnsafe: () => number
+  /** Nanoseconds of a time that never steps. */
+  readonly monotonicTimeNanosUnsafe: () => bigint
 }
 
 /** No fresh value, or one that is due for an early refresh. The lease is yours. */

@@ -52,7 +52,11 @@ export const keptUntil = (kept: Kept): number => kept.filledAt + kept.lifetime.f
 
 /** The instant after which nothing of the entry matters: when a backend may collect it. */
 export const endsAt = (entry: Entry): number =>
-  Math.max(entry.kept ? keptUntil(entry.kept) : 0, entry.lease?.until ?? 0, entry.cooldown?.until ?? 0)
+  Math.max(
+    entry.kept ? keptUntil(entry.kept) : -Infinity,
+    entry.lease?.until ?? -Infinity,
+    entry.cooldown?.until ?? -Infinity
+  )
 
 const live = <A extends { readonly until: number }>(part: A | undefined, now: number): A | undefined =>
   part !== undefined && now < part.until ? part : undefined

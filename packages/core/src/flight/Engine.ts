@@ -9,6 +9,7 @@
  * | flights that this cache began           | `Engine.flights`                                  |
  * | slots for background loads              | `BackgroundQueue`, one for each request or process |
  * | failures in a row, by key               | `Backoff`                                         |
+ * | leases to be given back                 | `LeaseReturns`, one for each request or process   |
  * | metrics and logs                        | `Reporter`                                        |
  * | users of an adapter                     | `AdapterUsers`                                    |
  */
@@ -26,6 +27,7 @@ import { Meter } from "../stats/Metrics.ts"
 import { Counters } from "../stats/Stats.ts"
 import type { Flight } from "./Flight.ts"
 import { FlightGroups } from "./FlightGroup.ts"
+import { LeaseReturns } from "./HeldLease.ts"
 
 /** Counts the caches over an adapter: the last one to close closes it. */
 const AdapterUsers = {
@@ -155,6 +157,7 @@ export class Engine {
   readonly backoff = new Backoff()
   readonly reporter: Reporter
   private readonly queues = new WeakMap<object, BackgroundQueue>()
+  readonly returns = new LeaseReturns(() => {})
   private readonly refreshConcurrency: number
   closed = false
 
@@ -175,6 +178,11 @@ export class Engine {
     return Identity.getOrMake(this.queues, owner, () => new BackgroundQueue(this.refreshConcurrency))
   }
 
+  /** The leases of a scope that are still to be given back. A request that is cut off leaves its own to end by themselves. */
+  returnsOf(scope: RequestScope): LeaseReturns {
+    return scope.isRequest ? new LeaseReturns(scope.waitUntil) : this.returns
+  }
+
   /** Keeps the adapter open until `close`. */
   retain(): void {
     AdapterUsers.add(this.adapter)
@@ -187,7 +195,8 @@ export class Engine {
     for (const flight of this.flights) flight.end()
     this.reporter.carry()
     const { close } = this.adapter
-    return AdapterUsers.remove(this.adapter) && close !== undefined ? close : Effect.void
+    const returned = this.returns.end
+    return AdapterUsers.remove(this.adapter) && close !== undefined ? Effect.andThen(returned, close) : returned
   })
 }
 

@@ -13,7 +13,7 @@ export interface StaleValue<out A> {
   readonly age: number
   /** Milliseconds since it ceased to be fresh, at `at`. */
   readonly staleFor: number
-  /** Epoch milliseconds by this process's clock. */
+  /** Milliseconds of the time inside this process, which never steps; only differences have a meaning. */
   readonly at: number
   /** Present when a load failed a moment ago: the reason that nothing newer is there. */
   readonly failure?: { readonly error: unknown } | undefined

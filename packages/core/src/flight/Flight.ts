@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Monotonic from "../contract/Monotonic.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
 import type { LoadEvents, LoadResult } from "./LoadContext.ts"
@@ -28,13 +29,13 @@ export type FlightEvent =
 export interface FlightWaiter {
   /** The request that the caller belongs to. */
   readonly scope: RequestScope
-  /** Epoch milliseconds after which the waiter is notified with `TimedOut`; `Infinity` for never. */
+  /** The instant after which the waiter is notified with `TimedOut`; `Infinity` for never. See `Monotonic`. */
   readonly deadline: number
   /** True for the caller that started the flight. */
   readonly isInitiator: boolean
   /** True when the deadline also holds while this process itself loads. */
   readonly timesOutWhileLoading: boolean
-  /** Epoch milliseconds after which the caller may take a stale value that it refused before; `Infinity` for never. */
+  /** The instant after which the caller may take a stale value that it refused before; `Infinity` for never. */
   readonly softDeadline: number
   /** True when the flight belongs to another request. Such a waiter has a timer of its own, and never ends the flight. */
   readonly inOtherRequest: boolean
@@ -103,7 +104,6 @@ export class Flight implements LoadEvents {
   /** Absent while the store is asked for the first time, and during the load's first, synchronous steps. */
   private fiber: Fiber.Fiber<LoadResult, unknown> | undefined
   private result: Exit.Exit<LoadResult, unknown> | undefined
-  /** Epoch milliseconds. */
   readonly startedAt: number
   private lastSeenAt: number
   /** Milliseconds for which a flight that does not lead is silent at the most, since it was seen. */
@@ -189,9 +189,9 @@ export class Flight implements LoadEvents {
     return this.background && this.waiters.size === 0
   }
 
-  /** The time by this flight's clock, in epoch milliseconds. */
+  /** The time by this flight's clock. */
   get now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+    return Monotonic.now(this.clock)
   }
 
   /** The number of waiters. */

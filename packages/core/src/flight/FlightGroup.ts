@@ -8,6 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import { Flight, type FlightOptions, type FlightWaiter, type Group } from "./Flight.ts"
 
 interface Timer {
@@ -25,13 +26,13 @@ class Alarm {
     this.ring = ring
   }
 
-  /** Makes it ring at an instant, in epoch milliseconds, if not before. */
+  /** Makes it ring at an instant, if not before. */
   set(until: number, clock: Clock.Clock): void {
     const timer = this.timers.get(clock)
     if (until === Infinity || (timer !== undefined && timer.until <= until)) return
     timer?.fiber.interruptUnsafe()
     // Whole milliseconds: a sleep of a part of one may end before the instant, and begin again without end.
-    const wait = Duration.millis(Math.max(0, Math.ceil(until - clock.currentTimeMillisUnsafe())))
+    const wait = Duration.millis(Math.max(0, Math.ceil(until - Monotonic.now(clock))))
     const fiber = Effect.runFork(
       Effect.andThen(
         clock.sleep(wait),
@@ -96,7 +97,7 @@ export class FlightGroup implements Group {
   }
 
   private expire(clock: Clock.Clock): number {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = Monotonic.now(clock)
     let next = Infinity
     for (const flight of [...this.all]) {
       if (flight.clock === clock) next = Math.min(next, flight.expireAll(now))

@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Acquired, AdapterError, Hit, Token } from "../contract/Adapter.ts"
+import type { Acquired, AdapterError, Hit } from "../contract/Adapter.ts"
 import { millisBetween } from "../stats/Stats.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
 import { type BackgroundQueue, report } from "./Engine.ts"
@@ -39,7 +39,14 @@ export const unleased = (request: LoadRequest, context: Context.Context<never>):
   const flight = request.engine.groups.fallbacks.open(flightOptions(request, context, false))
   const start = () => {
     const owner = nameFlight(request.plan.policy.ownerId)
-    const load = contextOf(request, owner, flight, undefined, () => true)
+    const load = contextOf(
+      request,
+      owner,
+      flight,
+      undefined,
+      () => true,
+      () => {}
+    )
     flight.run(LoadProtocol.fetchUnleased(load), context)
   }
   return { flight, start }
@@ -67,6 +74,8 @@ class FirstAcquire implements Load {
   private readonly background: BackgroundLoad | undefined
   /** True when it has a slot in the queue of background loads. */
   private hasSlot: boolean
+  /** True when an `acquire` had no answer. */
+  private isUnanswered = false
 
   constructor(request: LoadRequest, context: Context.Context<never>, background: BackgroundLoad | undefined) {
     const { engine, key, plan } = request
@@ -96,9 +105,12 @@ class FirstAcquire implements Load {
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const options = LoadProtocol.acquireOptions(plan.policy, owner, plan.force, background?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
-      if (Exit.isFailure(exit) && again && exit.cause.reasons.some(isRetryable)) {
-        this.start(false)
-        return
+      if (Exit.isFailure(exit) && exit.cause.reasons.some(isRetryable)) {
+        this.isUnanswered = true
+        if (again) {
+          this.start(false)
+          return
+        }
       }
       if (Exit.isSuccess(exit) && began !== undefined) {
         counters.store.record(millisBetween(began, clock.monotonicTimeNanosUnsafe()))
@@ -122,12 +134,9 @@ class FirstAcquire implements Load {
   private discard(asked: Exit.Exit<Acquired, AdapterError>): void {
     if (Exit.isFailure(asked) || asked.value._tag !== "Leader") return
     const { context, request } = this
-    request.plan.scope.waitUntil(Effect.runForkWith(context)(this.abandon(asked.value.token)))
-  }
-
-  private abandon(token: Token): Effect.Effect<void> {
-    const { engine, key } = this.request
-    return Effect.ignore(engine.adapter.abandon(key, { token }))
+    const { engine, key, plan } = request
+    const abandoned = engine.adapter.abandon(key, { token: asked.value.token })
+    engine.returnsOf(plan.scope).add(abandoned, plan.policy.leaseTtl, context)
   }
 
   /** Settles the flight with a fresh value, or goes on with any other answer. */
@@ -148,7 +157,10 @@ class FirstAcquire implements Load {
       )
       return this.hasSlot
     }
-    const load = contextOf(request, owner, flight, background?.early, acquireSlot)
+    const unanswered = () => {
+      this.isUnanswered = true
+    }
+    const load = contextOf(request, owner, flight, background?.early, acquireSlot, unanswered)
     const finish = Effect.sync(() => this.finish())
     flight.run(Effect.ensuring(LoadProtocol.run(load, asked), finish), context)
   }
@@ -160,6 +172,10 @@ class FirstAcquire implements Load {
     if (!engine.flights.delete(flight)) return
     engine.reporter.flightEnded()
     plan.fetchBatch?.settle(key)
+    if (this.isUnanswered) {
+      const options = LoadProtocol.acquireOptions(plan.policy, this.owner, plan.force, undefined)
+      engine.returnsOf(plan.scope).addUnsettled(engine.adapter, key, options, this.context)
+    }
     if (this.hasSlot) releaseSlot(request)
   }
 }
@@ -182,7 +198,8 @@ const contextOf = (
   owner: string,
   flight: Flight,
   early: number | undefined,
-  acquireSlot: () => boolean
+  acquireSlot: () => boolean,
+  unanswered: () => void
 ): LoadContext => {
   const { engine, key, plan } = request
   const { force, hooks, policy, scope } = plan
@@ -201,7 +218,8 @@ const contextOf = (
     early,
     acquireSlot,
     failuresInARow: (failed) => engine.backoff.note(key, failed),
-    waitUntil: scope.waitUntil
+    unanswered,
+    returns: engine.returnsOf(scope)
   }
 }
 

@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { AdapterError } from "../contract/Adapter.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import type { Pace } from "../options/WaitStrategy.ts"
 import type { LoadContext, Restore } from "./LoadContext.ts"
 
@@ -46,7 +47,7 @@ export class Follower {
   wait(leaseEndsIn: number, restore: Restore): Effect.Effect<void> {
     this.load.events.following()
     if (this.began === undefined) {
-      this.began = this.clock.currentTimeMillisUnsafe()
+      this.began = Monotonic.now(this.clock)
       this.load.counters.waits++
     }
     if (this.pushes && this.scope === undefined) {
@@ -92,7 +93,7 @@ export class Follower {
         this.pace!({
           key,
           attempt: this.attempt++,
-          waited: this.clock.currentTimeMillisUnsafe() - this.began!,
+          waited: Monotonic.now(this.clock) - this.began!,
           lastDelay: this.lastDelay,
           leaseEndsIn,
           waitStep: Math.max(policy.waitStep, adapter.pollEvery ?? 0),

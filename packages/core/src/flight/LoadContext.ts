@@ -7,9 +7,9 @@ import type { Adapter } from "../contract/Adapter.ts"
 import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Uncached } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
-import type { RequestScope } from "../options/RequestScope.ts"
 import type { Counters } from "../stats/Stats.ts"
 import type { ErasedFetcher, StaleValue } from "./Fetcher.ts"
+import type { LeaseReturns } from "./HeldLease.ts"
 
 /** The result of a load that did not fail. */
 export type LoadResult =
@@ -30,10 +30,9 @@ export type LoadResult =
       readonly _tag: "Loaded"
       readonly value: unknown
       readonly uncached: Uncached | undefined
+      /** Epoch milliseconds. */
       readonly leaseUntil: number | undefined
-      /**
-       * Epoch milliseconds. A caller that arrived later may have arrived after the invalidation that voided the load.
-       */
+      /** The latest instant of a caller: one that arrived later may have arrived after the invalidation that voided the load. */
       readonly validUntil: number
     }
 
@@ -45,9 +44,9 @@ export interface LoadEvents {
   readonly following: () => void
   /** A stale value is there. */
   readonly stale: (stale: StaleValue<unknown>) => void
-  /** The load still goes on, and may be silent for so many milliseconds: by default while the store answers. */
+  /** The load still goes on, and may be silent for this many milliseconds: by default while the store answers. */
   readonly heartbeat: (quietFor?: number) => void
-  /** The lease is lost: the result is void for callers that arrive from now on. */
+  /** The lease is lost, or a tag was invalidated: the result is void for callers that arrive from now on. */
   readonly leaseLost: () => void
   /** True when the load was ended because nobody waits for it. */
   readonly ended: boolean
@@ -59,7 +58,7 @@ export interface LoadEvents {
 export interface LoadContext {
   readonly key: string
   readonly owner: string
-  /** Epoch milliseconds, before the store was asked. */
+  /** When the store was about to be asked. */
   readonly startedAt: number
   readonly adapter: Adapter
   readonly valueCodec: ValueCodec<unknown>
@@ -77,8 +76,10 @@ export interface LoadContext {
   readonly acquireSlot: () => boolean
   /** Records that a load of the key failed, or succeeded; returns its failures in a row in this process. */
   readonly failuresInARow: (failed: boolean) => number
-  /** Keeps work alive that goes on after the answer. */
-  readonly waitUntil: RequestScope["waitUntil"]
+  /** Records that an `acquire` has no answer, and may have been granted all the same. */
+  readonly unanswered: () => void
+  /** Gives leases back when the store did not accept it at once. */
+  readonly returns: LeaseReturns
 }
 
 /** Makes an effect interruptible inside a load, which is uninterruptible. */

@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "../contract/Adapter.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../contract/CacheLockingError.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import type { Policy } from "../options/Policy.ts"
 import * as Tags from "../tags/Tags.ts"
 import type { StaleValue } from "./Fetcher.ts"
@@ -60,7 +61,7 @@ const steps = Effect.fnUntraced(function* (
   let unreadable = false
   let askedAt = load.startedAt
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(load, options)) {
-    if (answer !== first) askedAt = clock.currentTimeMillisUnsafe()
+    if (answer !== first) askedAt = Monotonic.now(clock)
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
       const error = getFailed(load, asked.failure)
@@ -125,13 +126,15 @@ export const hit = ({ cost, value }: EncodedValue<unknown>, { age, freshFor }: H
 
 /** Asks once more after a failure that may pass: the same owner still leads if only the reply was lost. */
 const acquire = (
-  { adapter, events, key }: LoadContext,
+  { adapter, events, key, unanswered }: LoadContext,
   options: AcquireOptions
 ): Effect.Effect<Acquired, AdapterError> => {
   events.heartbeat()
-  return Effect.catch(adapter.acquire(key, options), (error) =>
-    error.retryable ? adapter.acquire(key, options) : Effect.fail(error)
-  )
+  return Effect.catch(adapter.acquire(key, options), (error) => {
+    if (!error.retryable) return Effect.fail(error)
+    unanswered()
+    return adapter.acquire(key, options)
+  })
 }
 
 const getFailed = ({ adapter, counters, key }: LoadContext, cause: AdapterError): CacheGetFailed =>
@@ -167,7 +170,7 @@ const decodeStale = (
           value: decoded.value,
           age: stale.age,
           staleFor: stale.staleFor,
-          at: clock.currentTimeMillisUnsafe()
+          at: Monotonic.now(clock)
         }
     }
   )

@@ -26,6 +26,7 @@ import {
 import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Check from "../contract/Check.ts"
 import * as Entry from "../contract/Entry.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import { onWorkers } from "../options/RequestScope.ts"
 
 /** Bounds of a memory adapter. */
@@ -98,11 +99,6 @@ class Memory {
   private readonly sizeOf: (value: Value, key: string) => number
   private grants = 0
   private evicted = 0
-  /**
-   * Instants are counted from the first one. For 24 days they are small integers, which V8 stores without an
-   * allocation.
-   */
-  private epoch = Number.NaN
 
   constructor(options: Options) {
     Check.known(options, optionNames)
@@ -125,25 +121,16 @@ class Memory {
     const { stored: value, lifetime } = row
     // Reading the clock would cost as much as all the rest.
     if (lifetime.fresh === Infinity) return { value, freshFor: Infinity, age: undefined }
-    const age = this.now(clock) - row.filledAt
+    const age = Monotonic.now(clock) - row.filledAt
     const freshFor = lifetime.fresh - age
-    return freshFor > 0 ? { value, freshFor, age: Math.max(0, age) } : undefined
+    return freshFor > 0 ? { value, freshFor, age } : undefined
   }
 
   readonly valueUnsafe = (key: string, clock: LocalClock): Value | undefined => {
     const row = this.values.get(key)
     if (row === undefined) return undefined
     const { fresh } = row.lifetime
-    return fresh === Infinity || this.now(clock) - row.filledAt < fresh ? row.stored : undefined
-  }
-
-  private now(clock: LocalClock): number {
-    const now = clock.currentTimeMillisUnsafe()
-    if (Number.isNaN(this.epoch)) this.epoch = now
-    const since = now - this.epoch
-    // The difference of two doubles is an allocated double until it is made an integer.
-    const whole = since | 0
-    return whole === since ? whole : since
+    return fresh === Infinity || Monotonic.now(clock) - row.filledAt < fresh ? row.stored : undefined
   }
 
   /** Runs one move on the entry of a key. `changed` is true when the answer means that the key changed. */
@@ -154,7 +141,7 @@ class Memory {
     size?: number
   ): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
-      const now = this.now(fiber.getRef(Clock.Clock))
+      const now = Monotonic.now(fiber.getRef(Clock.Clock))
       const row = this.values.get(key)
       const kept = row && keptOf(row)
       const leased = this.leases.get(key)
@@ -246,7 +233,7 @@ class Memory {
     Stream.unwrap(
       Effect.clockWith((clock) =>
         Effect.sync(() => {
-          const now = this.now(clock)
+          const now = Monotonic.now(clock)
           const keys = new Set<string>()
           for (const [key, row] of this.values.entries()) {
             if (key.startsWith(prefix) && now < Entry.keptUntil(keptOf(row))) keys.add(key)

@@ -2,22 +2,23 @@
  * Tags and their invalidation.
  *
  * A tag has a version: a record at a key of the tag's own, or nothing while it was never invalidated. A value carries its
- * tags with the versions that they had when it was loaded, and is valid while they still have them. So an invalidation
+ * tags with the versions that they had before it was loaded, and is valid while they still have them. So an invalidation
  * lists nothing and deletes nothing, no clocks are compared, and each tag is stored wherever a cluster keeps its key.
  *
- * The tags of a value are known only after its load, but it must get the versions of before the load. An epoch record shows
- * if any tag was invalidated meanwhile; if one was, the ages of the tags' records show which. An invalidation between that
- * look and the fill changes a version that the value carries, so the value is invalid from the start.
+ * The versions of given tags are read before the load. Tags that a function tells are known only after it. So every
+ * invalidation is first noted in a log, and then changes the versions: a load notes how far the log was when it began, reads
+ * the versions when it knows its tags, and then looks for them in what the log has got since. An invalidation that is not in
+ * there changes a version that the value carries, so the value is invalid from the start.
+ * `docs/decisions/tags-by-version.md` says why.
  */
 import * as Effect from "effect/Effect"
 import type { Tag } from "../codec/Envelope.ts"
-import type { Adapter, AdapterError, Lifetime, LocalClock, Snapshot } from "../contract/Adapter.ts"
+import type { Adapter, AdapterError, Lifetime, Snapshot } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
+import * as InvalidationLog from "./InvalidationLog.ts"
+import { retention } from "./InvalidationLog.ts"
 
 const prefix = `${Check.reserved}tag:`
-
-/** The key of the record that changes with every invalidation of any tag. */
-const epochKey = `${Check.reserved}epoch`
 
 /** The key of a tag's record. */
 export const tagKey = (tag: string): string => prefix + tag
@@ -31,10 +32,7 @@ export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => Reado
 
 const none: ReadonlyArray<string> = []
 
-/** The time for which the record of a tag is kept, and so the longest life of a tagged value: 30 days, in milliseconds. */
-export const retention = 30 * 24 * 60 * 60 * 1_000
-
-/** The lifetime of a tagged value. It must not outlive the records of its tags. */
+/** The lifetime of a tagged value. It must not outlive the records of its tags, which are kept for 30 days. */
 export const bounded = ({ fresh, stale }: Lifetime): Lifetime => {
   if (fresh + stale <= retention) return { fresh, stale }
   return { fresh: Math.min(fresh, retention), stale: Math.min(stale, Math.max(0, retention - fresh)) }
@@ -82,10 +80,6 @@ export const valid = (adapter: Adapter, tags: ReadonlyArray<Tag>): Effect.Effect
         (found) => found.every((snapshot, index) => versionOf(snapshot) === tags[index]?.version)
       )
 
-/** The epoch, which is read before a load whose value may have tags. */
-export const epoch = (adapter: Adapter): Effect.Effect<string, AdapterError> =>
-  Effect.map(adapter.read(epochKey), versionOf)
-
 /** The tags with their present versions. */
 export const current = (
   adapter: Adapter,
@@ -95,31 +89,36 @@ export const current = (
     found.map((snapshot, index) => ({ name: names[index]!, version: versionOf(snapshot) }))
   )
 
-/** The beginning of a load. */
-export interface LoadStart {
-  readonly epoch: string
-  /** When it began, in epoch milliseconds by this process's clock. */
-  readonly began: number
-}
+/** The knowledge of its tags with which a load begins: their versions, or how far the log of invalidations was. */
+export type LoadStart =
+  | { readonly given: ReadonlyArray<Tag> }
+  | { readonly given: undefined; readonly log: InvalidationLog.Log }
 
-/** The tags with the versions of before the load; `undefined` if one of them was invalidated since it began. */
+/**
+ * Reads what a load has to know before it begins.
+ *
+ * @param alone true where one request must not wait for another's
+ */
+export const start = <A>(adapter: Adapter, input: Input<A>, alone: boolean): Effect.Effect<LoadStart, AdapterError> =>
+  typeof input === "function"
+    ? Effect.map(InvalidationLog.begun(adapter, alone), (log) => ({ given: undefined, log }))
+    : Effect.map(current(adapter, input), (given) => ({ given }))
+
+/** The tags with the versions of before the load; `undefined` if one of them may have been invalidated since it began. */
 export const settle = (
   adapter: Adapter,
   names: ReadonlyArray<string>,
-  start: LoadStart,
-  clock: LocalClock
-): Effect.Effect<ReadonlyArray<Tag> | undefined, AdapterError> =>
-  // The versions first: an invalidation after this look has already changed the epoch.
-  Effect.flatMap(read(adapter, names), (found) =>
-    Effect.map(epoch(adapter), (now) => {
-      const took = clock.currentTimeMillisUnsafe() - start.began
-      // Ages are whole milliseconds, measured before the reply arrives. In doubt, the invalidation came meanwhile.
-      const changed = now !== start.epoch && found.some(({ age, value }) => value !== undefined && age <= took + 1)
-      return changed
-        ? undefined
-        : found.map((snapshot, index) => ({ name: names[index]!, version: versionOf(snapshot) }))
-    })
+  start: LoadStart
+): Effect.Effect<ReadonlyArray<Tag> | undefined, AdapterError> => {
+  if (names.length === 0) return Effect.succeed([])
+  if (start.given !== undefined) return Effect.succeed(start.given)
+  // The versions first: an invalidation after this look is in the log already.
+  return Effect.flatMap(current(adapter, names), (tags) =>
+    Effect.map(InvalidationLog.read(adapter), (log) =>
+      InvalidationLog.mayHave(log, start.log, names) ? undefined : tags
+    )
   )
+}
 
 const encoder = new TextEncoder()
 
@@ -128,10 +127,23 @@ const newVersion = () => ({
   lifetime: { fresh: retention, stale: 0 }
 })
 
-/** Invalidates every value that carries one of these tags, and voids the fill of every load whose value will carry one. */
-export const invalidate = (adapter: Adapter, tags: ReadonlyArray<string>): Effect.Effect<void, AdapterError> =>
-  // The epoch first: a load that ends between the two must check its tags.
-  Effect.andThen(
-    adapter.put(epochKey, newVersion()),
-    Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), { concurrency: "unbounded", discard: true })
-  )
+/**
+ * Invalidates every value that carries one of these tags, and voids the fill of every load whose value will carry one.
+ *
+ * @param alone true where one request must not wait for another's
+ */
+export const invalidate = (
+  adapter: Adapter,
+  tags: ReadonlyArray<string>,
+  alone = false
+): Effect.Effect<void, AdapterError> =>
+  tags.length === 0
+    ? Effect.void
+    : // The log first: a load that reads the new version must find the invalidation there.
+      Effect.andThen(
+        InvalidationLog.add(adapter, tags, alone),
+        Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), {
+          concurrency: "unbounded",
+          discard: true
+        })
+      )

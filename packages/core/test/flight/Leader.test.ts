@@ -1,10 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as Codec from "../../src/codec/Codec.ts"
+import type { Adapter } from "../../src/contract/Adapter.ts"
 import type { CacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { down, faulty } from "../support/Faulty.ts"
@@ -18,6 +20,7 @@ import {
   flush,
   joinAll,
   scenario,
+  stepped,
   type World,
   waits
 } from "../support/Scenario.ts"
@@ -417,7 +420,122 @@ describe("a fill that fails", () => {
       )
       assert.strictEqual((yield* cache.getOrSet("k", new Origin().gives())).value, "v1")
       yield* flush
-      assert.deepStrictEqual(tags(told), ["CACHE_SET_FAILED fill", "LEASE_FAILED abandon"])
+      assert.deepStrictEqual(tags(told).sort(), ["CACHE_SET_FAILED fill", "LEASE_FAILED abandon"])
+    })
+  )
+})
+
+describe("a lease that cannot be given back", () => {
+  /** Refuses to end leases until so many milliseconds have passed. */
+  const refusingUntil = (healed: () => boolean) => (adapter: Adapter) =>
+    faulty(remote(adapter), {
+      fill: () => (healed() ? undefined : "fail"),
+      abandon: () => (healed() ? undefined : "fail")
+    })
+
+  scenario("by a fill is ended by it as soon as the store takes it", (world) =>
+    Effect.gen(function* () {
+      let healed = false
+      const a = yield* world.cache(
+        {},
+        refusingUntil(() => healed)
+      )
+      const b = yield* world.cache({}, remote)
+      const origin = new Origin()
+      yield* a.cache.getOrSet("k", origin.gives())
+      const follower = yield* begin(b.cache.getOrSet("k", origin.gives()))
+      yield* advance(300)
+      healed = true
+      assert.isTrue(waits(follower))
+      yield* advance(500)
+      assert.deepInclude(yield* Fiber.join(follower), { value: "v1" })
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
+  scenario("after a failed load is given back with its cooldown", (world) =>
+    Effect.gen(function* () {
+      let healed = false
+      const { cache } = yield* world.cache(
+        { cooldown: 1000 },
+        refusingUntil(() => healed)
+      )
+      yield* Effect.flip(cache.getOrSet("k", () => Effect.fail(new Broken({ code: 1 }))))
+      yield* advance(300)
+      assert.isDefined((yield* world.store.read("k")).lease)
+      healed = true
+      yield* advance(500)
+      const { cooling, lease } = yield* world.store.read("k")
+      assert.isUndefined(lease)
+      assert.isDefined(cooling)
+    })
+  )
+
+  scenario("is tried until it ends by itself, and one key is asked for at a time", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache(
+        { leaseTtl: 5000 },
+        refusingUntil(() => false)
+      )
+      for (const key of ["a", "b", "c"]) yield* cache.getOrSet(key, new Origin().gives())
+      yield* advance(1000)
+      // Three times at once, three at the first look, and then after 50, 100, 200, 400 ms at the most.
+      const begun = process.count("fill")
+      assert.isAtMost(begun, 14)
+      yield* advance(10_000)
+      assert.strictEqual(world.returning, 0)
+      assert.isAtMost(process.count("fill") - begun, 12)
+    })
+  )
+
+  scenario("is tried a last time when the cache closes", (world) =>
+    Effect.gen(function* () {
+      let healed = false
+      const { process } = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const made = yield* world.cache(
+            {},
+            refusingUntil(() => healed)
+          )
+          yield* made.cache.getOrSet("k", new Origin().gives())
+          yield* advance(10)
+          healed = true
+          return made
+        })
+      )
+      assert.deepInclude(yield* world.store.read("k"), { lease: undefined })
+      const asked = process.verbs.length
+      yield* advance(20_000)
+      assert.strictEqual(process.verbs.length, asked)
+    })
+  )
+
+  for (const force of [false, true]) {
+    scenario(`because nobody heard of its grant${force ? ", beside a fresh value," : ""} is given back`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["lose", "lose"] }))
+        if (force) yield* world.store.put("k", { value: bytesOf("v"), lifetime: { fresh: 60_000, stale: 0 } })
+        const origin = new Origin()
+        const call = force ? cache.refresh : cache.getOrSet
+        assert.strictEqual((yield* Effect.flip(call("k", origin.gives())))._tag, "CACHE_GET_FAILED")
+        assert.isDefined((yield* world.store.read("k")).lease)
+        yield* advance(100)
+        const { lease, value } = yield* world.store.read("k")
+        assert.isUndefined(lease)
+        assert.strictEqual(value !== undefined, force)
+      })
+    )
+  }
+
+  scenario("because everybody left before its grant was known is given back", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, (adapter) =>
+        faulty(slow(remote(adapter), 50), { acquire: ["lose", "lose"] })
+      )
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives()))
+      yield* Fiber.interrupt(caller)
+      yield* advance(1000)
+      assert.isUndefined((yield* world.store.read("k")).lease)
     })
   )
 })
@@ -915,6 +1033,36 @@ describe("a load that fails", () => {
 })
 
 describe("the clock", () => {
+  for (const by of [-20_000, 3_600_000]) {
+    scenario(`steps by ${by} ms: no wait, lease or cooldown becomes longer or shorter`, (world) =>
+      Effect.gen(function* () {
+        let step = 0
+        const clock = yield* stepped(() => step)
+        const here = Effect.provideService(Clock.Clock, clock)
+        const { cache } = yield* here(world.cache({ waitMax: 500, cooldown: 300, onWaitTimeout: "fail" }, remote))
+        yield* world.crash("k", 10_000)
+        const late = yield* begin(Effect.flip(here(cache.getOrSet("k", () => Effect.succeed("v")))))
+        yield* here(Effect.flip(cache.getOrSet("failed", () => Effect.fail(new Broken({ code: 1 })))))
+        const cold = yield* begin(here(cache.getOrSet("failed", () => Effect.succeed("again"))))
+        yield* cache.set("old", "old", { cacheTtl: 100, staleIfError: 5000 })
+        const soft = { fetchTimeout: { soft: 200 }, staleIfError: 5000 }
+        yield* advance(150)
+        const stale = yield* begin(here(cache.getOrSet("old", new Origin().gives(10_000), soft)))
+        step = by
+        yield* advance(140)
+        assert.isTrue(waits(cold))
+        yield* advance(30)
+        assert.strictEqual((yield* Fiber.join(cold)).value, "again")
+        yield* advance(40)
+        assert.deepInclude((yield* Fiber.join(stale)).meta, { cache: "STALE" })
+        assert.isTrue(waits(late))
+        yield* advance(150)
+        assert.strictEqual((yield* Fiber.join(late))._tag, "WAIT_TIMEOUT")
+        yield* advance(10_000)
+      })
+    )
+  }
+
   for (const [kind, wrap] of [
     ["memory", undefined],
     ["a remote store", remote]

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,7 +11,7 @@ import { encodedValue } from "../../src/codec/EncodedValue.ts"
 import { Adapter, type AdapterError, type Leader, Token, type Value } from "../../src/contract/Adapter.ts"
 import { InvalidOption } from "../../src/contract/CacheLockingError.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
-import { bytesOf } from "../support/Scenario.ts"
+import { bytesOf, stepped } from "../support/Scenario.ts"
 
 const lifetime = { fresh: 1000, stale: 0 }
 const forever = { fresh: Infinity, stale: 0 }
@@ -409,15 +410,26 @@ describe("hitUnsafe", () => {
     })
   )
 
-  it.effect("a clock that was set back makes no age negative", () =>
+  it.effect("a step of the wall clock changes no age, lease or cooldown", () =>
     Effect.gen(function* () {
-      yield* TestClock.setTime(10_000)
+      let step = 0
+      const clock = yield* stepped(() => step)
       const adapter = MemoryAdapter.make()
-      yield* put(adapter, "k", bytesOf("v"), lifetime)
-      yield* TestClock.setTime(9000)
-      const clock = yield* Effect.clockWith(Effect.succeed)
-      assert.strictEqual(adapter.hitUnsafe!("k", clock)!.age, 0)
-      assert.strictEqual((yield* adapter.read("k")).age, 0)
+      const test = Effect.gen(function* () {
+        yield* put(adapter, "k", bytesOf("v"), lifetime)
+        const token = yield* lead(adapter, "failed")
+        yield* adapter.abandon("failed", { token, cooldown: 100 })
+        yield* lead(adapter, "led")
+        yield* TestClock.adjust(40)
+        for (const by of [0, 3_600_000, -3_600_000]) {
+          step = by
+          assert.strictEqual(adapter.hitUnsafe!("k", clock)!.age, 40)
+          assert.strictEqual((yield* adapter.read("k")).age, 40)
+          assert.strictEqual((yield* adapter.read("failed")).cooling?.retryIn, 60)
+          assert.strictEqual((yield* adapter.read("led")).lease?.endsIn, 960)
+        }
+      })
+      yield* Effect.provideService(test, Clock.Clock, clock)
     })
   )
 

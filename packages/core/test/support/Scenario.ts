@@ -2,8 +2,9 @@
 import { assert, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as Cache from "../../src/Cache.ts"
 import type * as Codec from "../../src/codec/Codec.ts"
@@ -73,6 +74,8 @@ export class World {
   readonly codecs = new Set<Codec.Codec<any> | undefined>([undefined])
   /** Sleeps that have begun and not yet ended. */
   sleeping = 0
+  /** The engines of the caches. */
+  private readonly engines: Array<Pick<Engine, "returns">> = []
   /** Options that every cache has unless it is given others. */
   private readonly base: { readonly hooks?: {} }
 
@@ -96,11 +99,11 @@ export class World {
     const process = this.process(wrap)
     this.codecs.add(options.codec)
     return Effect.orDie(
-      Effect.map(Cache.make<A, HE>({ ...this.base, ...options, adapter: process.adapter }), (cache) => ({
+      Effect.map(Cache.make<A, HE>({ ...this.base, ...options, adapter: process.adapter }), (cache) => {
+        this.engines.push((cache as unknown as { readonly engine: Engine }).engine)
         // Where a test takes `keys` away, the type is not to protect it.
-        cache: cache as Cache.ListingCache<A, HE>,
-        process
-      }))
+        return { cache: cache as Cache.ListingCache<A, HE>, process }
+      })
     )
   }
 
@@ -119,14 +122,19 @@ export class World {
     return flights
   }
 
-  /** Nothing is under way any more. */
+  /** Leases that still have to be given back to a store that does not answer. */
+  get returning(): number {
+    return this.engines.reduce((sum, { returns }) => sum + (returns.size > 0 ? 1 : 0), 0)
+  }
+
+  /** Nothing is under way any more, but for leases that have to be given back. */
   assertIdle(): void {
     assert.deepStrictEqual(
       {
         flights: this.flights,
         watching: this.processes.reduce((sum, { watching }) => sum + watching, 0),
         pending: this.processes.reduce((sum, { pending }) => sum + pending, 0),
-        sleeping: this.sleeping
+        sleeping: this.sleeping - this.returning
       },
       { flights: 0, watching: 0, pending: 0, sleeping: 0 },
       "something is left behind"
@@ -145,6 +153,12 @@ const counted = (clock: Clock.Clock, world: World): Clock.Clock => ({
     )
 })
 
+/** The clock of the test, whose wall clock is set to another time than its timers keep. */
+export const stepped = (by: () => number): Effect.Effect<Clock.Clock> =>
+  Effect.clockWith((clock) =>
+    Effect.succeed({ ...clock, currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + by() })
+  )
+
 export interface ScenarioOptions {
   readonly store?: (() => Adapter) | undefined
   /** Something may be left at the end, because the test breaks the adapter for good. */
@@ -157,9 +171,16 @@ const run = (body: Body, options: ScenarioOptions, base?: { readonly hooks?: {} 
   Effect.gen(function* () {
     const world = new World((options.store ?? MemoryAdapter.make)(), base)
     const clock = yield* Clock.Clock
-    yield* Effect.provideService(body(world), Clock.Clock, counted(clock, world))
+    const scope = yield* Scope.make()
+    yield* Effect.provideService(Scope.provide(body(world), scope), Clock.Clock, counted(clock, world))
     yield* flush
     if (options.untidy !== true) world.assertIdle()
+    // A slow store takes its time to hear of the leases that are given back.
+    const closing = yield* begin(Scope.close(scope, Exit.void))
+    yield* advance(1000)
+    if (options.untidy === true) return
+    yield* Fiber.join(closing)
+    assert.deepStrictEqual([world.sleeping, world.returning], [0, 0], "close left a timer")
   })
 
 /** A test over a memory store that is checked, at its end, for flights, subscriptions, calls and timers. */

@@ -1,11 +1,13 @@
 import { assert, describe } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import { logKey, remembered, retention } from "../../src/tags/InvalidationLog.ts"
 import * as Tags from "../../src/tags/Tags.ts"
 import { Origin } from "../support/Origin.ts"
-import { advance, begin, scenario } from "../support/Scenario.ts"
-import { remote } from "../support/Wrappers.ts"
+import { advance, begin, beginMany, joinAll, scenario, stepped } from "../support/Scenario.ts"
+import { remote, slow } from "../support/Wrappers.ts"
 
 for (const [kind, wrap] of [
   ["memory", undefined],
@@ -128,6 +130,91 @@ for (const [kind, wrap] of [
   })
 }
 
+describe("the order of an invalidation and a load", () => {
+  for (const [given, tags] of [
+    ["given tags", ["t"]],
+    ["tags that a function tells", () => ["t"]]
+  ] as const) {
+    for (const step of [-2_000, -300, 300, 3_600_000]) {
+      scenario(`is no matter of clocks: ${given}, and a wall clock that steps by ${step} ms meanwhile`, (world) =>
+        Effect.gen(function* () {
+          let offset = 0
+          const clock = yield* stepped(() => offset)
+          const a = yield* Effect.provideService(world.cache({ tags }, remote), Clock.Clock, clock)
+          const b = yield* world.cache({}, remote)
+          const origin = new Origin()
+          const caller = yield* begin(
+            Effect.provideService(a.cache.getOrSet("k", origin.gives(100)), Clock.Clock, clock)
+          )
+          yield* advance(50)
+          yield* b.cache.invalidateTag("t")
+          offset = step
+          yield* advance(50)
+          assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "invalidated")
+          assert.isFalse(yield* a.cache.has("k"))
+          assert.isFalse(yield* b.cache.has("k"))
+        })
+      )
+    }
+
+    scenario(`${given}: many invalidations of others meanwhile keep nothing from being cached`, (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ tags }, remote)
+        const other = yield* world.cache({}, remote)
+        yield* cache.invalidateTag("t")
+        const caller = yield* begin(cache.getOrSet("k", new Origin().gives(100)))
+        for (let n = 0; n < 20; n++) yield* cache.invalidateTag(`before-${n}`)
+        const many = Array.from({ length: remembered - 20 }, (_, n) => other.cache.invalidateTag(`t${n}`))
+        yield* Effect.all(many, { concurrency: "unbounded" })
+        yield* advance(100)
+        assert.isUndefined((yield* Fiber.join(caller)).meta.uncached)
+        assert.isTrue(yield* cache.has("k"))
+      })
+    )
+  }
+
+  scenario("beyond what the log remembers is unknown: the value is not cached", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ tags: () => ["t"] }, remote)
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(100)))
+      yield* cache.invalidateTags(Array.from({ length: remembered + 1 }, (_, n) => `t${n}`))
+      yield* advance(100)
+      assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "invalidated")
+    })
+  )
+
+  scenario("is unknown when the store has lost the log meanwhile", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({ tags: () => ["t"] }, remote)
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(100)))
+      yield* cache.invalidateTag("t")
+      const logged = process.given("fill").length
+      for (const key of [logKey, Tags.tagKey("t")]) yield* world.store.delete(key)
+      yield* cache.invalidateTag("other")
+      assert.isAbove(process.given("fill").length, logged)
+      yield* advance(100)
+      assert.strictEqual((yield* Fiber.join(caller)).meta.uncached, "invalidated")
+    })
+  )
+
+  scenario("survives processes that write the log at once, and one that died while it did", (world) =>
+    Effect.gen(function* () {
+      const loader = yield* world.cache({ tags: (key) => [key] }, remote)
+      const others = yield* Effect.all(Array.from({ length: 5 }, () => world.cache({}, (far) => slow(remote(far), 7))))
+      const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
+      for (const crashed of [false, true]) {
+        const callers = yield* beginMany(keys.length, (n) => loader.cache.refresh(keys[n]!, new Origin().gives(5_000)))
+        if (crashed) yield* world.store.acquire(logKey, { owner: "dead", leaseFor: 60_000, force: true })
+        const told = yield* beginMany(keys.length, (n) => others[n % 5]!.cache.invalidateTag(keys[n]!))
+        yield* advance(4_000)
+        yield* joinAll(told)
+        yield* advance(1_000)
+        for (const { meta } of yield* joinAll(callers)) assert.strictEqual(meta.uncached, "invalidated")
+      }
+    })
+  )
+})
+
 describe("the cost of tags", () => {
   scenario("values without tags: nothing; with tags: one read for each tag, at once", (world) =>
     Effect.gen(function* () {
@@ -138,8 +225,8 @@ describe("the cost of tags", () => {
       assert.deepStrictEqual(plain.process.verbs, ["acquire", "fill", "acquire"])
       const tagged = yield* world.cache({ tags: ["a", "b"] }, remote)
       yield* tagged.cache.getOrSet("t", origin.gives())
-      // The epoch before the load; after it the two tags and the epoch.
-      assert.deepStrictEqual(tagged.process.verbs, ["acquire", "read", "read", "read", "read", "fill"])
+      // The two tags before the load. After it the fill, and beside it the tags once more.
+      assert.deepStrictEqual(tagged.process.verbs, ["acquire", "read", "read", "fill", "read", "read"])
       yield* tagged.cache.getOrSet("t", origin.gives())
       assert.deepStrictEqual(tagged.process.verbs.slice(6), ["acquire", "read", "read"])
     })
@@ -150,9 +237,9 @@ describe("the cost of tags", () => {
       const { cache } = yield* world.cache({ tags: ["t"] })
       yield* cache.getOrSet("k", new Origin().gives())
       const { keptFor } = yield* cache.explain("k")
-      assert.isAtMost(keptFor, Tags.retention)
-      assert.deepStrictEqual(Tags.bounded({ fresh: Infinity, stale: Infinity }), { fresh: Tags.retention, stale: 0 })
-      assert.deepStrictEqual(Tags.bounded({ fresh: 5, stale: Infinity }), { fresh: 5, stale: Tags.retention - 5 })
+      assert.isAtMost(keptFor, retention)
+      assert.deepStrictEqual(Tags.bounded({ fresh: Infinity, stale: Infinity }), { fresh: retention, stale: 0 })
+      assert.deepStrictEqual(Tags.bounded({ fresh: 5, stale: Infinity }), { fresh: 5, stale: retention - 5 })
     })
   )
 

@@ -5,11 +5,10 @@
  * each request notes how many there were when it was sent. While changes may be missed the log is suspended: no copy is
  * returned and none is kept.
  *
- * Instants are milliseconds of the caller's clock, counted from the first one asked for. A clock that goes back makes
- * every age wrong, so all copies are dropped when that is noticed.
+ * Instants are milliseconds of the monotonic time.
  */
-import type * as Clock from "effect/Clock"
 import type { LocalClock } from "../../contract/Adapter.ts"
+import * as Monotonic from "../../contract/Monotonic.ts"
 
 /** The copies whose validity the log decides. */
 export interface Copies {
@@ -28,23 +27,17 @@ export interface FarRequest {
 /** Changes that are remembered for the requests under way. When there are more, none of those requests is kept. */
 const maxRecent = 10_000
 
-/** Milliseconds of a clock that never goes back. */
-export const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-
 export class ChangeLog {
   /** True while changes may be missed. */
   suspended: boolean
   /** The log is suspended at this instant unless a heartbeat moves it. */
   validUntil = Infinity
-  /** The last instant that `now` answered. */
-  latest = 0
   /** Requests that were sent before this many changes are not kept. It grows whenever all copies are dropped. */
   floor = 0
   private readonly copies: Copies
   private changes = 0
   private readonly recent = new Map<string, number>()
   private underWay = 0
-  private epoch = Number.NaN
 
   /** @param watched true when changes are reported; the log is then suspended until `resume` */
   constructor(copies: Copies, watched: boolean) {
@@ -52,24 +45,9 @@ export class ChangeLog {
     this.suspended = watched
   }
 
-  now(clock: LocalClock): number {
-    const millis = clock.currentTimeMillisUnsafe()
-    if (Number.isNaN(this.epoch)) this.epoch = millis
-    const since = millis - this.epoch
-    // A small integer takes no memory of its own; the difference of two doubles does.
-    const whole = since | 0
-    const now = whole === since ? whole : since
-    if (now < this.latest) {
-      this.dropAll()
-      if (this.validUntil !== Infinity) this.suspended = true
-    }
-    this.latest = now
-    return now
-  }
-
   /** Notes that the far tier is about to be asked. `end` must follow. */
   begin(clock: LocalClock): FarRequest {
-    const sentAt = this.now(clock)
+    const sentAt = Monotonic.now(clock)
     this.underWay++
     return { sentAt, changesBefore: this.changes }
   }
@@ -116,7 +94,6 @@ export class ChangeLog {
 
   /** True when changes may have been missed by now. */
   isOverdue(clock: LocalClock): boolean {
-    const now = this.now(clock)
-    return this.suspended || now >= this.validUntil
+    return this.suspended || Monotonic.now(clock) >= this.validUntil
   }
 }

@@ -11,7 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AdapterError, ChangeListener } from "../../contract/Adapter.ts"
-import { type ChangeLog, monotonic } from "./ChangeLog.ts"
+import * as Monotonic from "../../contract/Monotonic.ts"
+import type { ChangeLog } from "./ChangeLog.ts"
 
 export interface FeedListener extends ChangeListener {
   /** The n-th heartbeat of this process came back. */
@@ -55,7 +56,7 @@ export class InvalidationFeed {
   /** Called before every request: makes sure that there is a subscription. Costs nothing while it is live. */
   use(fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!this.log.suspended) return
-    const now = monotonic(fiber.getRef(Clock.Clock))
+    const now = Monotonic.now(fiber.getRef(Clock.Clock))
     if (this.fiber !== undefined && this.replaceAt === undefined) this.replaceAt = now + resubscribeAfter
     if (this.replaceAt !== undefined && now < this.replaceAt) return
     this.fiber?.interruptUnsafe()
@@ -108,7 +109,7 @@ export class InvalidationFeed {
     // The answers to earlier requests may have changed without a report.
     this.log.dropAll()
     this.received = this.sent
-    this.resumeFrom(this.log.now(clock))
+    this.resumeFrom(Monotonic.now(clock))
   }
 
   private lose(): void {
@@ -129,14 +130,13 @@ export class InvalidationFeed {
     if (n !== this.received + 1 || this.log.isOverdue(clock)) this.log.dropAll()
     this.received = n
     this.replaceAt = undefined
-    // The clock may have been set back since: a heartbeat is never from the future.
-    this.resumeFrom(Math.min(sentAt, this.log.now(clock)))
+    this.resumeFrom(sentAt)
   }
 
   private send(clock: Clock.Clock, every: number): Effect.Effect<never> {
     const one = Effect.suspend(() => {
       const n = ++this.sent
-      this.sentAt.set(n, this.log.now(clock))
+      this.sentAt.set(n, Monotonic.now(clock))
       this.sentAt.delete(n - maxPending)
       return Effect.ignore(this.source.sendHeartbeat(n))
     })

@@ -10,8 +10,9 @@ import { LRUCache } from "lru-cache"
 import { DecodedCopy, EncodedValue, tagsOf } from "../../codec/EncodedValue.ts"
 import type { Tag } from "../../codec/Envelope.ts"
 import type { LocalClock, LocalHit, Snapshot, Value } from "../../contract/Adapter.ts"
+import * as Monotonic from "../../contract/Monotonic.ts"
 import { tagOf, versionOf } from "../../tags/Tags.ts"
-import { ChangeLog, type Copies, type FarRequest, monotonic } from "./ChangeLog.ts"
+import { ChangeLog, type Copies, type FarRequest } from "./ChangeLog.ts"
 
 /** The bounds of a near tier; times in milliseconds. */
 export interface Bounds {
@@ -36,7 +37,7 @@ interface Copy {
 interface TagRecord {
   readonly record: Snapshot
   readonly version: string
-  /** The instant of the answer, on the monotonic clock. */
+  /** When the answer came. */
   readonly readAt: number
   readonly until: number
 }
@@ -52,6 +53,8 @@ export class NearTier implements Copies {
   private readonly sizeOf: Bounds["sizeOf"] | undefined
   private readonly copies: LRUCache<string, Copy>
   private readonly tags = new Map<string, TagRecord>()
+  /** When `find` read the clock. */
+  private lookedAt = 0
 
   /** @param watched true when changes are reported */
   constructor({ maxBytes, maxEntries: max, sizeOf, ttl }: Bounds, watched: boolean) {
@@ -71,8 +74,8 @@ export class NearTier implements Copies {
     this.hits++
     const { filledAt, freshUntil, value } = copy
     if (this.isEndless(copy)) return { value, freshFor: Infinity, age: undefined }
-    const now = this.log.latest
-    return { value, freshFor: freshUntil - now, age: Math.max(0, now - filledAt) }
+    const now = this.lookedAt
+    return { value, freshFor: freshUntil - now, age: now - filledAt }
   }
 
   readonly valueUnsafe = (key: string, clock: LocalClock): Value | undefined => {
@@ -87,10 +90,13 @@ export class NearTier implements Copies {
     const copy = this.copies.get(key)
     // Reading the clock would cost as much as all the rest.
     if (copy === undefined || this.isEndless(copy)) return copy
-    const { floor } = log
-    const now = log.now(clock)
-    if (now >= log.validUntil) log.suspend()
-    if (floor !== log.floor || now >= copy.until || now >= copy.freshUntil) return undefined
+    const now = Monotonic.now(clock)
+    this.lookedAt = now
+    if (now >= log.validUntil) {
+      log.suspend()
+      return undefined
+    }
+    if (now >= copy.until || now >= copy.freshUntil) return undefined
     return copy.tags === undefined || this.areValid(copy.tags, now) ? copy : undefined
   }
 
@@ -146,18 +152,18 @@ export class NearTier implements Copies {
     this.tags.delete(tag)
     if (this.tags.size >= maxTags) this.tags.delete(this.tags.keys().next().value as string)
     const until = request.sentAt + this.ttl
-    this.tags.set(tag, { record, version: versionOf(record), readAt: monotonic(clock), until })
+    this.tags.set(tag, { record, version: versionOf(record), readAt: Monotonic.now(clock), until })
   }
 
   /** The record of a tag as it would be read now, if it is known. */
   recordOf(tag: string, clock: Clock.Clock): Snapshot | undefined {
     const known = this.tags.get(tag)
     if (known === undefined || this.log.isOverdue(clock)) return undefined
-    // Reading the clock may have dropped everything.
-    if (this.log.latest >= known.until || !this.tags.has(tag)) return undefined
+    const now = Monotonic.now(clock)
+    if (now >= known.until) return undefined
     const { readAt, record } = known
     if (record.value === undefined) return record
-    const since = Math.max(0, monotonic(clock) - readAt)
+    const since = now - readAt
     const left = (time: number) => Math.max(0, time - since)
     return { ...record, age: record.age + since, freshFor: left(record.freshFor), keptFor: left(record.keptFor) }
   }
