@@ -56,7 +56,8 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     cacheTtl: random.pick([200, 2_000, 20_000]),
     leaseTtl: random.pick([600, 3_000, 15_000]),
     staleWhileRevalidate: random.pick([0, 0, 2_000]),
-    waitMax: random.pick([1_000, 4_000, 20_000])
+    waitMax: random.pick([1_000, 4_000, 20_000]),
+    tags: random.pick(["given", "told"] as const)
   }
   return {
     store,

@@ -104,27 +104,47 @@ const ended = (story: Story, call: Call): boolean =>
   story.events.some((event) => (event.do === "kill" || event.do === "close") && event.process === call.process)
 
 /**
- * The change that voids an answer. A caller may join a load that began before another process's change for as long as its
- * own process cannot know: until the next renewal, and the messages around it.
+ * The change that voids an answer. Allowed are:
+ *
+ * - the value of a write that was under way when the change began: nothing orders the two;
+ * - the answer to a question that this process had asked before the change returned: callers share it, and the read of
+ *   tags that follows it;
+ * - what a load under way in this process has, its own result or a stale value, if it began before another process's change,
+ *   and until this process knows of that: by the next renewal, or at the load's end where only that tells the tags;
+ * - the result of a load without a lease that began a third of a lease before the call.
  */
-const voidedBy = ({ commandTimeout, delay, settings }: Story, history: History, call: Call): Change | undefined => {
-  const { value } = call.answer!
-  const load = history.loads.find(({ id }) => id === value.load)
-  return history.changes.find(({ key, process, returnedAt, startedAt, version }) => {
-    if (key !== call.key || returnedAt === undefined || version <= value.version || returnedAt > call.startedAt)
-      return false
+const voidedBy = (story: Story, history: History, call: Call): Change | undefined => {
+  const { commandTimeout, delay, settings } = story
+  const { load: id, version: found } = call.answer!.value
+  const loads = history.loads.filter(({ key, process }) => key === call.key && process === call.process)
+  return history.changes.find(({ by, key, process, returnedAt, startedAt, version }) => {
+    if (key !== call.key || returnedAt === undefined || version <= found) return false
+    const faults = faultsWithin(history, startedAt, call.startedAt, call.process)
+    const asking = 4 * delay + slack + faults
+    if (returnedAt + asking > call.startedAt || isConcurrentWrite(history, call, startedAt)) return false
+    if (process === call.process) return true
     // After the fetcher the flight reads tags, and fills: some messages more.
-    const flying =
-      (load?.endedAt ?? Infinity) + 12 * delay + slack + faultsWithin(history, startedAt, call.startedAt, call.process)
-    if (load?.process !== call.process || process === call.process || flying < call.startedAt) return true
-    const known =
-      returnedAt +
-      settings.leaseTtl / 3 +
-      4 * delay +
-      slack +
-      faultsWithin(history, startedAt, call.startedAt, call.process)
+    const underWay = loads.filter(
+      (load) =>
+        load.startedAt < returnedAt + asking &&
+        (load.endedAt ?? Infinity) + 12 * delay + slack + faults > call.startedAt
+    )
+    if (call.answer!.meta.cache === "MISS-FOLLOWER-FALLBACK") {
+      const began = underWay.find((load) => load.id === id)?.startedAt
+      return began === undefined || call.startedAt - began > settings.leaseTtl / 3 + asking
+    }
+    if (underWay.length === 0) return true
+    if (by === "tag" && settings.tags === "told") return false
+    const known = returnedAt + settings.leaseTtl / 3 + 8 * delay + slack + faults
     return call.startedAt > known + (history.faults.length > 0 ? commandTimeout : 0)
   })
+}
+
+/** True when the value was written by a call that had not returned at an instant. */
+const isConcurrentWrite = ({ changes }: History, { answer, key }: Call, at: number): boolean => {
+  const { load, version } = answer!.value
+  const write = changes.find((change) => change.key === key && change.version === version)
+  return load === 0 && write !== undefined && (write.returnedAt === undefined || write.returnedAt > at)
 }
 
 /** Milliseconds of faults within a span: those of one process and of the store, or those of all. */

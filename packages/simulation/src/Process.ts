@@ -25,7 +25,7 @@ import type { Leg, Story, Verb } from "./Story.ts"
 import type { Timer, VirtualTime } from "./VirtualTime.ts"
 
 /** Wall clocks begin here, in epoch milliseconds. */
-const epoch = 1_700_000_000_000
+export const epoch = 1_700_000_000_000
 
 interface Fault {
   readonly kind: "slow" | "lose"
@@ -71,13 +71,14 @@ export class Process {
       }),
       Context.add(Logger.CurrentLoggers, noLoggers)
     ) as Context.Context<never>
+    const { tags, ...settings } = story.settings
     this.cache = Cache.makeUnsafe<Versioned>(
       {
-        ...story.settings,
+        ...settings,
         adapter: story.store === "client-clock" ? this.conditional() : this.direct(),
         codec,
         ownerId: `p${id}`,
-        tags: (_key, value) => [`tag-of-${value.key}`]
+        tags: tags === "told" ? (_key, value) => [`tag-of-${value.key}`] : undefined
       },
       this.context
     ) as unknown as Process["cache"]

@@ -1,7 +1,7 @@
 /**
  * The shared store: a map of entries, moved by `Entry` in the instant in which a request arrives.
  */
-import { Entry, Token } from "@cache-locking/core"
+import { Check, Entry, Token } from "@cache-locking/core"
 import type { VirtualTime } from "./VirtualTime.ts"
 
 /** Receives each key that changed in the store. */
@@ -68,10 +68,12 @@ export class Store {
     this.write(key, undefined)
   }
 
-  /** The live leases, by the store's clock. */
-  leases(): ReadonlyArray<{ readonly key: string; readonly owner: string }> {
+  /** The leases that live at an instant of the clock that ends them. */
+  leases(now: number): ReadonlyArray<{ readonly key: string; readonly owner: string }> {
     return [...this.entries].flatMap(([key, entry]) => {
-      const { lease } = Entry.read(entry, this.time.now)
+      // The log of invalidations is written under a lease of no flight.
+      if (Check.isReserved(key)) return []
+      const { lease } = Entry.read(entry, now)
       return lease === undefined ? [] : [{ key, owner: lease.owner }]
     })
   }

@@ -36,6 +36,8 @@ export interface CacheSettings {
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
   readonly onAdapterError: "fail" | "fetch"
+  /** The tags of a value are given with the call, or told by a function after the load. */
+  readonly tags: "given" | "told"
 }
 
 export type Event = { readonly at: number } & (
@@ -82,7 +84,8 @@ export const defaults: CacheSettings = {
   waitMax: 4_000,
   staleWhileRevalidate: 0,
   staleIfError: 0,
-  onAdapterError: "fail"
+  onAdapterError: "fail",
+  tags: "told"
 }
 
 const sentence = (event: Event): string => {
@@ -117,6 +120,6 @@ const sentence = (event: Event): string => {
 /** The story as a person reads it. */
 export const told = ({ delay, events, processes, settings, store }: Story): string =>
   [
-    `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}`,
+    `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}, tags ${settings.tags}`,
     ...[...events].sort((a, b) => a.at - b.at).map((event) => `${String(event.at).padStart(6)} ms  ${sentence(event)}`)
   ].join("\n")

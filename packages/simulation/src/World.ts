@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Call, Change, History, Load, Versioned } from "./History.ts"
-import { Process } from "./Process.ts"
+import { epoch, Process } from "./Process.ts"
 import { Random } from "./Random.ts"
 import { Store } from "./Store.ts"
 import type { Event, Story } from "./Story.ts"
@@ -17,6 +17,9 @@ const lookEvery = 25
 
 /** Milliseconds after the last event and the last bound in which everything has to end. */
 const aftermath = 20_000
+
+/** The tag of a key's values. */
+export const tagOf = (key: string): string => `tag-of-${key}`
 
 const codec = Codec.json<Versioned>()
 
@@ -130,12 +133,13 @@ class World {
     this.versionOf(key)
     const { cache } = process
     const fetcher = () => this.load(process, key, event.do === "get" ? 0 : event.takes)
+    const options = this.story.settings.tags === "given" ? { tags: [tagOf(key)] } : undefined
     const effect: Effect.Effect<unknown, unknown> =
       event.do === "get"
         ? cache.get(key)
         : event.do === "refresh"
-          ? cache.refresh(key, fetcher)
-          : cache.getOrSet(key, fetcher)
+          ? cache.refresh(key, fetcher, options)
+          : cache.getOrSet(key, fetcher, options)
     process.run(effect, (exit) => {
       call.endedAt = this.time.now
       if (Exit.isFailure(exit)) {
@@ -175,8 +179,8 @@ class World {
       by === "delete"
         ? cache.delete(key)
         : by === "tag"
-          ? cache.invalidateTag(`tag-of-${key}`)
-          : cache.set(key, { key, version, load: 0 })
+          ? cache.invalidateTag(tagOf(key))
+          : cache.set(key, { key, version, load: 0 }, { tags: [tagOf(key)] })
     process.run(followed, (exit) => {
       if (Exit.isSuccess(exit)) change.returnedAt = this.time.now
     })
@@ -191,7 +195,7 @@ class World {
 
   private lookAtLeases(): void {
     const seen = new Set<string>()
-    for (const { key, owner } of this.store.leases()) {
+    for (const { key, owner } of this.store.leases(this.time.now + (this.story.store === "client-clock" ? epoch : 0))) {
       const process = this.processes[Number(owner.slice(1, owner.indexOf(":")))]!
       const name = `${key} ${owner}`
       if (process.dead || process.closed || process.paused || this.works(process, key)) continue
