@@ -1,7 +1,6 @@
 /** The messages between the coordinator and a worker process, over Node's own IPC. */
-import type { Story } from "@cache-locking/simulation"
 import type { Call, Change, Versioned } from "./History.ts"
-import type { Asked } from "./Schedule.ts"
+import type { Asked, Settings } from "./Schedule.ts"
 
 export interface Start {
   readonly backend: string
@@ -10,7 +9,7 @@ export interface Start {
   /** Stands before the round's keys in the store. */
   readonly prefix: string
   readonly commandTimeout: number
-  readonly settings: Story.CacheSettings
+  readonly settings: Settings
   /** The process's number: the beginning of the owner of its leases. */
   readonly process: number
   /** The beginning of the round, by the machine's monotonic clock. */

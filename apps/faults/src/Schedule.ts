@@ -5,6 +5,9 @@
  */
 import { Random, type Story } from "@cache-locking/simulation"
 
+/** The options of a round's caches. Its calls say which tags are given and which are told. */
+export type Settings = Omit<Story.CacheSettings, "tags">
+
 export type CallKind = "getOrSet" | "refresh" | "get" | "getOrSetMany"
 
 /** The faults of one place: a worker process, its clock, and its way to the server. */
@@ -67,7 +70,7 @@ export type Event = { readonly at: number } & (
 export interface Plan {
   readonly seed: number
   readonly places: number
-  readonly settings: Story.CacheSettings
+  readonly settings: Settings
   /** The bound of each request of the adapter. */
   readonly commandTimeout: number
   readonly keys: ReadonlyArray<string>
@@ -109,7 +112,7 @@ const callKinds: ReadonlyArray<Exclude<CallKind, "getOrSetMany">> = [
 export const plan = (options: PlanOptions): Plan => {
   const { abilities, commandTimeout, leases, length, pace, places, seed } = options
   const random = new Random(seed)
-  const settings: Story.CacheSettings = {
+  const settings: Settings = {
     cacheTtl: random.pick([300, 2_000, 20_000]),
     leaseTtl: random.pick(leases),
     waitMax: random.pick([1_000, 4_000]),
@@ -137,7 +140,7 @@ function* calls(
   length: number,
   pace: number,
   places: number,
-  { leaseTtl }: Story.CacheSettings
+  { leaseTtl }: Settings
 ): Generator<Event> {
   for (let left = Math.round((length * pace) / 1_000); left > 0; left--) {
     const at = random.between(0, length)
@@ -163,7 +166,7 @@ function* faults(
   abilities: Abilities,
   length: number,
   places: number,
-  { leaseTtl }: Story.CacheSettings
+  { leaseTtl }: Settings
 ): Generator<Event> {
   const quiet = () => random.between(500, 1_000 * places)
   for (let place = 0; place < places; place++) {
