@@ -27,7 +27,7 @@ import { Meter } from "../stats/Metrics.ts"
 import { Counters } from "../stats/Stats.ts"
 import type { Flight } from "./Flight.ts"
 import { FlightGroups } from "./FlightGroup.ts"
-import { LeaseReturns } from "./HeldLease.ts"
+import { LeaseReturns } from "./LeaseReturns.ts"
 
 /** Counts the caches over an adapter: the last one to close closes it. */
 const AdapterUsers = {

@@ -1,16 +1,13 @@
 /**
  * A lease that a load holds: renewed while it runs, ended by its value or without one, and never held by nobody.
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
 import type { Tag } from "../codec/Envelope.ts"
-import type { AcquireOptions, Adapter, AdapterError, Held, Lifetime, Token, Value } from "../contract/Adapter.ts"
+import type { AdapterError, Held, Lifetime, Token, Value } from "../contract/Adapter.ts"
 import { type CacheLockingError, CacheSetFailed, LeaseFailed } from "../contract/CacheLockingError.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
 import * as Tags from "../tags/Tags.ts"
@@ -185,143 +182,3 @@ export const setFailed = ({ adapter, counters, key }: LoadContext, cause: Adapte
   counters.adapterErred(
     new CacheSetFailed({ context: { key, phase: "fill", adapter: adapter.name }, message: cause.message, cause })
   )
-
-/** Milliseconds between attempts while the store is silent: they double, and half of each is random. */
-const firstPause = 50
-const longestPause = 1_000
-
-/** Leases that are remembered at once. Beyond it the oldest is left to end by itself. */
-const mostPending = 1_000
-
-/** Attempts under way at once when the store answers. */
-const concurrency = 16
-
-/** Milliseconds for which a store that does not answer is asked if it granted a lease. */
-const unsettledFor = 60_000
-
-/** Milliseconds between looks for a lease where the store answers: a request may arrive late. */
-const looks: ReadonlyArray<number> = [50, 200, 1_000, 4_000]
-
-interface Return {
-  /** Answers true when nothing is left to be done. */
-  readonly attempt: Effect.Effect<boolean, AdapterError>
-  /** When the lease is over. */
-  readonly until: number
-  dueAt: number
-  looked: number
-}
-
-/**
- * Leases under which nobody works and of which the store could not be told, or that it may have granted unheard. It is asked
- * again until it answers or the leases are over: one attempt at a time while it is silent, so that a store in trouble is not
- * troubled more, and all that are due when it has answered.
- */
-export class LeaseReturns {
-  private readonly pending = new Set<Return>()
-  private running: Fiber.Fiber<void> | undefined
-  /** When it looks at the leases again; `Infinity` when there are none. */
-  private wakesAt = Infinity
-  /** Milliseconds between attempts; 0 while the store answers. */
-  private pause = 0
-  private ended = false
-  private readonly keepAlive: (fiber: Fiber.Fiber<unknown, unknown>) => void
-
-  /** @param keepAlive keeps the attempts alive where they belong to a request */
-  constructor(keepAlive: (fiber: Fiber.Fiber<unknown, unknown>) => void) {
-    this.keepAlive = keepAlive
-  }
-
-  /**
-   * Repeats an attempt to end a lease.
-   *
-   * @param lasts milliseconds until the lease is over
-   */
-  add(attempt: Effect.Effect<unknown, AdapterError>, lasts: number, context: Context.Context<never>): void {
-    this.begin(Effect.as(attempt, true), lasts, 0, context)
-  }
-
-  /** Looks for a lease that an `acquire` without an answer was granted, or will be, and gives it back. */
-  addUnsettled(adapter: Adapter, key: string, options: AcquireOptions, context: Context.Context<never>): void {
-    const attempt = Effect.flatMap(adapter.read(key), ({ lease }) => {
-      if (lease?.owner !== options.owner) return Effect.succeed(false)
-      // The owner's own lease is granted again, also beside a fresh value.
-      const again = adapter.acquire(key, { ...options, force: false, refreshWithin: Infinity })
-      return Effect.flatMap(again, (found) =>
-        found._tag === "Leader" ? Effect.as(adapter.abandon(key, { token: found.token }), true) : Effect.succeed(false)
-      )
-    })
-    this.begin(attempt, unsettledFor, looks[0]!, context)
-  }
-
-  private begin(attempt: Return["attempt"], lasts: number, after: number, context: Context.Context<never>): void {
-    const clock = Context.get(context, Clock.Clock)
-    const now = Monotonic.now(clock)
-    const provided = Effect.provideContext(attempt, context)
-    const one: Return = { attempt: provided, until: now + lasts, dueAt: now + after, looked: 0 }
-    this.pending.add(one)
-    const [oldest] = this.pending
-    if (this.pending.size > mostPending) this.pending.delete(oldest!)
-    if (this.ended) this.keepAlive(Effect.runForkWith(context)(this.end))
-    if (this.ended || this.wakesAt <= one.dueAt) return
-    // It sleeps, or does nothing yet.
-    this.running?.interruptUnsafe()
-    this.running = Effect.runForkWith(context)(this.repeat(clock))
-    this.keepAlive(this.running)
-  }
-
-  /** The number of leases that are still to be given back. */
-  get size(): number {
-    return this.pending.size
-  }
-
-  /** Asks a last time for each lease, and ends. */
-  readonly end: Effect.Effect<void> = Effect.suspend(() => {
-    this.ended = true
-    this.running?.interruptUnsafe()
-    this.running = undefined
-    const left = [...this.pending]
-    this.pending.clear()
-    return Effect.forEach(left, ({ attempt }) => Effect.exit(attempt), { concurrency, discard: true })
-  })
-
-  private readonly repeat = Effect.fnUntraced(function* (this: LeaseReturns, clock: Clock.Clock) {
-    for (;;) {
-      const earliest = Monotonic.now(clock) + this.pause * (0.5 + (yield* Random.next) / 2)
-      this.wakesAt = Array.from(this.pending).reduce((next, { dueAt }) => Math.min(next, dueAt), Infinity)
-      this.wakesAt = Math.max(this.wakesAt, earliest)
-      const wait = this.wakesAt - Monotonic.now(clock)
-      if (wait > 0) yield* clock.sleep(Duration.millis(Math.ceil(wait)))
-      const now = Monotonic.now(clock)
-      this.wakesAt = now
-      for (const lease of this.pending) if (lease.until <= now) this.pending.delete(lease)
-      const [first, ...rest] = [...this.pending].filter(({ dueAt }) => dueAt <= now)
-      if (first !== undefined) {
-        const answered = yield* this.try(first, now)
-        this.pause = answered ? 0 : Math.min(Math.max(firstPause, 2 * this.pause), longestPause)
-        if (answered) yield* Effect.forEach(rest, (one) => this.try(one, now), { concurrency, discard: true })
-      }
-      if (this.pending.size === 0) break
-    }
-    this.running = undefined
-    this.wakesAt = Infinity
-    this.pause = 0
-  })
-
-  /** True when the store answered. */
-  private try(lease: Return, now: number): Effect.Effect<boolean> {
-    return Effect.matchCause(lease.attempt, {
-      onSuccess: (done) => {
-        const next = looks[++lease.looked]
-        if (done || next === undefined) this.pending.delete(lease)
-        else lease.dueAt = now + next
-        return true
-      },
-      onFailure: (cause) => {
-        const { retryable } = Cause.squash(cause) as { readonly retryable?: boolean }
-        // The next one is asked first: one key's trouble must not hold up the others.
-        if (this.pending.delete(lease) && retryable === true) this.pending.add(lease)
-        return retryable !== true
-      }
-    })
-  }
-}

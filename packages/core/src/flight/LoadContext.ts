@@ -9,7 +9,7 @@ import type { Uncached } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 import type { Counters } from "../stats/Stats.ts"
 import type { ErasedFetcher, StaleValue } from "./Fetcher.ts"
-import type { LeaseReturns } from "./HeldLease.ts"
+import type { LeaseReturns } from "./LeaseReturns.ts"
 
 /** The result of a load that did not fail. */
 export type LoadResult =

@@ -1,6 +1,7 @@
 /**
  * The log of invalidations: the order in which the store took them, for loads that learn their tags only at their end.
  */
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -113,29 +114,25 @@ class Notes {
 
   /** Settles when these invalidations are in the log. */
   add(tags: ReadonlyArray<string>): Effect.Effect<void, AdapterError> {
-    return Effect.suspend(() => {
+    return Effect.contextWith((context: Context.Context<never>) => {
       const next = this.next ?? { tags: new Set(), noted: Deferred.makeUnsafe() }
       this.next = next
       for (const tag of tags) next.tags.add(tag)
-      const noted = Deferred.await(next.noted)
-      if (this.writing) return noted
-      this.writing = true
-      // Whoever leaves takes nobody's note along.
-      return Effect.andThen(Effect.forkDetach(this.write), noted)
+      if (!this.writing) this.write(context)
+      return Deferred.await(next.noted)
     })
   }
 
-  private get write(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { next } = this
-      this.next = undefined
-      this.writing = next !== undefined
-      if (next === undefined) return Effect.void
-      const noted = Effect.exit(note(this.adapter, next.tags))
-      return Effect.flatMap(noted, (exit) => {
-        Deferred.doneUnsafe(next.noted, exit)
-        return this.write
-      })
+  /** Writes in a fiber of its own: a caller that leaves must not take the notes of the others with it. */
+  private write(context: Context.Context<never>): void {
+    const { next } = this
+    this.next = undefined
+    this.writing = next !== undefined
+    if (next === undefined) return
+    const noted = Effect.suspend(() => note(this.adapter, next.tags))
+    Effect.runForkWith(context)(noted).addObserver((exit) => {
+      Deferred.doneUnsafe(next.noted, exit)
+      this.write(context)
     })
   }
 }
