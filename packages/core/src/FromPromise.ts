@@ -2,14 +2,16 @@
  * Adapts fetchers, hooks and callers that use promises to the engine.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type Answering, isExit, Waiter } from "./call/Waiter.ts"
 import { type CacheLockingError, hasTag } from "./contract/CacheLockingError.ts"
+import * as AsyncContext from "./flight/AsyncContext.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
 import { type FetchContext, type Fetcher, shared } from "./flight/Fetcher.ts"
-import { Within } from "./flight/Flight.ts"
-import { storage } from "./flight/Reentrancy.ts"
+import { type Flight, Within } from "./flight/Flight.ts"
+import type { LoadRequest } from "./flight/LoadRequest.ts"
 import type { Answer, HookContext, Hooks, WaitHookContext } from "./options/Answer.ts"
 
 /** The argument of a fetcher. */
@@ -47,28 +49,51 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   return hasTag(error, "ABORTED") ? error.cause : error
 }
 
+/** Rejects the promise that is resolved with it. A waiter then holds one function of its promise, and no second. */
+const rejected = (error: unknown): unknown => ({
+  // biome-ignore lint/suspicious/noThenProperty: a promise that rejects would be unhandled for a moment
+  then: (_: unknown, reject: (error: unknown) => void) => reject(error)
+})
+
 /** A caller that waits for a promise. */
 export class PromiseWaiter extends Waiter {
   private readonly resolve: (value: any) => void
-  private readonly reject: (error: unknown) => void
-  /** True when the caller wants the whole answer, not only its value. */
-  private readonly withMeta: boolean
+  private captured: AsyncContext.Captured = undefined
 
-  constructor(resolve: (value: any) => void, reject: (error: unknown) => void, withMeta: boolean) {
+  constructor(resolve: (value: any) => void) {
     super()
     this.resolve = resolve
-    this.reject = reject
-    this.withMeta = withMeta
+  }
+
+  override wait(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
+    this.captured = AsyncContext.capture()
+    super.wait(request, context, within)
   }
 
   answer(answer: Answering): void {
     if (isExit(answer)) this.end(answer)
-    else this.run(answer).addObserver((exit) => this.end(exit))
+    else this.inContext(() => this.run(answer).addObserver((exit) => this.end(exit)))
+  }
+
+  protected inContext(step: () => void): void {
+    AsyncContext.enter(this.captured, step)
+  }
+
+  protected wanted({ value }: Answer<unknown>): unknown {
+    return value
   }
 
   private end(exit: Exit.Exit<Answer<unknown>, unknown>): void {
-    if (Exit.isSuccess(exit)) this.resolve(this.withMeta ? exit.value : exit.value.value)
-    else this.reject(errorOf(exit.cause))
+    AsyncContext.release(this.captured)
+    if (Exit.isSuccess(exit)) this.resolve(this.wanted(exit.value))
+    else this.resolve(rejected(errorOf(exit.cause)))
+  }
+}
+
+/** A caller that waits for a promise of the whole answer. */
+export class AnswerWaiter extends PromiseWaiter {
+  protected override wanted(answer: Answer<unknown>): unknown {
+    return answer
   }
 }
 
@@ -79,7 +104,7 @@ export const toFetcher =
     Effect.withFiber((fiber) =>
       Effect.callback((resume, signal) => {
         const run = async () => fetcher({ ...context, signal })
-        const loading = storage === undefined ? run() : storage.run(fiber.getRef(Within), run)
+        const loading = AsyncContext.storage?.run(fiber.getRef(Within), run) ?? run()
         loading.then(
           (value) => resume(shared(context.key, value)),
           (error) => resume(Effect.fail(error))

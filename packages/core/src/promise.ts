@@ -18,6 +18,7 @@ import * as Cache from "./Cache.ts"
 import type { CacheInstance } from "./call/CacheInstance.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 import {
+  AnswerWaiter,
   attempt,
   errorOf,
   type PromiseFetcher,
@@ -28,8 +29,8 @@ import {
   toFetchMany,
   withHooks
 } from "./FromPromise.ts"
+import { withinNow } from "./flight/AsyncContext.ts"
 import { Within } from "./flight/Flight.ts"
-import { withinNow } from "./flight/Reentrancy.ts"
 import type { Answer } from "./options/Answer.ts"
 import type * as Policy from "./options/Policy.ts"
 import type { Stats } from "./stats/Stats.ts"
@@ -168,8 +169,8 @@ class Facade<A> implements ListingPromiseCache<A> {
     withMeta: boolean,
     force: boolean
   ): Promise<B> {
-    return new Promise<B>((resolve, reject) => {
-      const waiter = new PromiseWaiter(resolve, reject, withMeta)
+    return new Promise<B>((resolve) => {
+      const waiter = withMeta ? new AnswerWaiter(resolve) : new PromiseWaiter(resolve)
       this.cache.getOrSetUnsafe(key, fetcher, options && withHooks(options), force, waiter)
     })
   }

@@ -7,10 +7,10 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Check from "../contract/Check.ts"
 import { AcquireBatch } from "../flight/AcquireBatch.ts"
+import { withinOf } from "../flight/AsyncContext.ts"
 import type { Engine } from "../flight/Engine.ts"
 import { FetchBatch, type FetchMany, isMissing } from "../flight/FetchBatch.ts"
 import type { CallPlan, LoadRequest } from "../flight/LoadRequest.ts"
-import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
 import { admit } from "./Preconditions.ts"
 import { type Answering, isExit, Waiter } from "./Waiter.ts"
@@ -61,7 +61,11 @@ class KeyWaiter extends Waiter {
 
   answer(answer: Answering): void {
     if (isExit(answer)) this.all.settle(this.key, answer)
-    else this.all.runHook(this.key, this.run(answer))
+    else this.inContext(() => this.all.runHook(this.key, this.run(answer)))
+  }
+
+  protected inContext(step: () => void): void {
+    this.all.fetchBatch.inContext(step)
   }
 }
 

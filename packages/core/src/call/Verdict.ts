@@ -91,15 +91,12 @@ const ofResult = (
   }
   const { leaseUntil, uncached } = result
   const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
-  return {
-    value,
-    meta: {
-      cache: outcome,
-      ...(isInitiator ? undefined : { waited: since(startedAt, clock) }),
-      ...(leaseUntil === undefined ? undefined : { leaseUntil }),
-      ...(uncached === undefined ? undefined : { uncached })
-    }
-  }
+  // No spreads: a thousand callers of one load get a meta each.
+  const meta: { -readonly [K in keyof Meta]: Meta[K] } = { cache: outcome }
+  if (!isInitiator) meta.waited = since(startedAt, clock)
+  if (leaseUntil !== undefined) meta.leaseUntil = leaseUntil
+  if (uncached !== undefined) meta.uncached = uncached
+  return { value, meta }
 }
 
 const since = (startedAt: number, clock: LocalClock): number => Monotonic.now(clock) - startedAt

@@ -11,13 +11,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Aborted, type CacheLockingError, ReentrantLoad, WaitTimeout } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
+import { withinOf } from "../flight/AsyncContext.ts"
 import { CrossRequestWaiter } from "../flight/CrossRequestWaiter.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
 import { type Flight, type FlightEvent, type FlightWaiter, Within } from "../flight/Flight.ts"
 import type { FlightGroup } from "../flight/FlightGroup.ts"
 import { leased, unleased } from "../flight/FlightStart.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
-import { withinOf } from "../flight/Reentrancy.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import { mayDiffer, type RequestScope } from "../options/RequestScope.ts"
@@ -39,6 +39,8 @@ interface RareState {
   hook?: Fiber.Fiber<unknown, unknown> | undefined
   heldBack?: Exit.Exit<Answer<unknown>, unknown> | undefined
   followed?: true
+  /** Another's load took longer than `waitMax`. */
+  isFallback?: true
 }
 
 /** Subclasses say how the caller receives its answer. */
@@ -49,12 +51,14 @@ export abstract class Waiter implements FlightWaiter {
   private flight: Flight | undefined
   private rare: RareState | undefined
   isInitiator = false
-  isFallback = false
   /** Not a number before the first flight. See `Monotonic`. */
   startedAt = Number.NaN
 
   /** Receives the answer, once. */
   abstract answer(answer: Answering): void
+
+  /** Takes a step in the context of the call. Events come from timers, and from the flights of other callers. */
+  protected abstract inContext(step: () => void): void
 
   /** Hears that another caller or process loads. */
   protected onOthersLoad(): void {}
@@ -163,6 +167,10 @@ export abstract class Waiter implements FlightWaiter {
     })
   }
 
+  get isFallback(): boolean {
+    return this.rare?.isFallback === true
+  }
+
   get scope(): RequestScope {
     return this.request.plan.scope
   }
@@ -200,12 +208,14 @@ export abstract class Waiter implements FlightWaiter {
     const flight = this.flight!
     const verdict = verdictOf(request, flight, this, event)
     this.forget(flight)
-    if (verdict === "again") this.join()
-    else if (verdict === "late") this.timeOut(flight)
-    else {
-      if (Policy.followsHits(request.plan.policy)) this.afterHit(event)
-      this.settle(verdict)
-    }
+    if (verdict === "again") this.inContext(() => this.join())
+    else if (verdict === "late") this.inContext(() => this.timeOut(flight))
+    else if (Policy.followsHits(request.plan.policy)) {
+      this.inContext(() => {
+        this.afterHit(event)
+        this.settle(verdict)
+      })
+    } else this.settle(verdict)
   }
 
   private afterHit(event: Conclusion): void {
@@ -225,10 +235,14 @@ export abstract class Waiter implements FlightWaiter {
     }
     const hook = plan.hooks?.onFollowerWait
     if (hook === undefined || rare?.followed) return
-    const fiber = this.run(
-      Effect.suspend(() => Check.effect("hooks.onFollowerWait", hook({ key, waitMax: plan.policy.waitMax })))
-    )
-    const running: RareState = { ...rare, hook: fiber, followed: true }
+    const { waitMax } = plan.policy
+    const hooked = Effect.suspend(() => Check.effect("hooks.onFollowerWait", hook({ key, waitMax })))
+    this.inContext(() => this.runFollowerWait(hooked))
+  }
+
+  private runFollowerWait(hooked: Effect.Effect<unknown, unknown>): void {
+    const fiber = this.run(hooked)
+    const running: RareState = { ...this.rare, hook: fiber, followed: true }
     this.rare = running
     fiber.addObserver((exit) => {
       running.hook = undefined
@@ -249,7 +263,7 @@ export abstract class Waiter implements FlightWaiter {
     const { engine, plan } = this.request
     const { onWaitTimeout } = plan.policy
     if (onWaitTimeout === "fetch") {
-      this.isFallback = true
+      this.rare = { ...this.rare, isFallback: true }
       this.join()
     } else if (onWaitTimeout === "stale" && staleValue !== undefined && allows(plan.policy, staleValue, true, now)) {
       this.settle(Exit.succeed(ofStale(engine, staleValue, now)))
@@ -272,17 +286,30 @@ export abstract class Waiter implements FlightWaiter {
   }
 }
 
-/** A caller that is a fiber. */
+/** A caller that is a fiber, which keeps its context while it waits. */
 class FiberWaiter extends Waiter {
-  private readonly resume: (answer: Answering) => void
-
-  constructor(resume: (answer: Answering) => void) {
-    super()
-    this.resume = resume
-  }
+  private resume!: (answer: Answering) => void
+  private suspended = false
 
   answer(answer: Answering): void {
     this.resume(answer)
+  }
+
+  /** The fiber itself takes the step, and waits on. */
+  protected inContext(step: () => void): void {
+    if (this.suspended) this.resume(this.after(step))
+    else step()
+  }
+
+  /** Takes a step in the fiber, and waits for the answer. */
+  after(step: () => void): Answering {
+    return Effect.callback((resume) => {
+      this.resume = resume
+      this.suspended = false
+      step()
+      this.suspended = true
+      return this.interrupt
+    })
   }
 }
 
@@ -290,10 +317,9 @@ class FiberWaiter extends Waiter {
 export const answerInFiber = (request: LoadRequest, context: Context.Context<never>): Answering => {
   const hit = Hit.ofCall(request, context)
   if (hit !== undefined) return hooked(request.plan.hooks, request.key, hit)
-  return Effect.callback((resume) => {
-    const waiter = new FiberWaiter(resume)
-    waiter.wait(request, context, withinOf(context))
-    return waiter.interrupt
+  return Effect.suspend(() => {
+    const waiter = new FiberWaiter()
+    return waiter.after(() => waiter.wait(request, context, withinOf(context)))
   })
 }
 

@@ -25,6 +25,7 @@ import type { Hooks } from "../options/Answer.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import { Meter } from "../stats/Metrics.ts"
 import { Counters } from "../stats/Stats.ts"
+import * as AsyncContext from "./AsyncContext.ts"
 import type { Flight } from "./Flight.ts"
 import { FlightGroups } from "./FlightGroup.ts"
 import { LeaseReturns } from "./LeaseReturns.ts"
@@ -81,13 +82,16 @@ export class BackgroundQueue {
     this.slots = slots
   }
 
-  /** Takes a slot; or queues `later`, to be called with a slot taken. A key, or a batch of keys, is queued once. */
+  /**
+   * Takes a slot; or queues `later`, to be called with a slot taken, in the context of the code that queues it. A key, or a
+   * batch of keys, is queued once.
+   */
   acquireSlot(key: unknown, later: () => void): boolean {
     if (this.running < this.slots) {
       this.running++
       return true
     }
-    if (!this.queue.has(key)) this.queue.set(key, later)
+    if (!this.queue.has(key)) this.queue.set(key, AsyncContext.bind(later))
     return false
   }
 

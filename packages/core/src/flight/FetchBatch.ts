@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { InvalidOption } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
+import * as AsyncContext from "./AsyncContext.ts"
 import type { BackgroundQueue } from "./Engine.ts"
 
 /** Loads the values of keys, as far as there are any. */
@@ -69,6 +70,7 @@ export class FetchBatch {
   private readonly fetches = new Map<Loading, { left: number; fiber: Fiber.Fiber<unknown, unknown> }>()
   private readonly fetchMany: FetchMany<unknown, unknown, never>
   private readonly context: Context.Context<never>
+  private readonly captured = AsyncContext.capture()
   private slotUsers = 0
   private readonly queued = new Map<string, () => void>()
 
@@ -80,6 +82,11 @@ export class FetchBatch {
     this.undecided = new Set(keys)
     this.fetchMany = fetchMany
     this.context = context
+  }
+
+  /** Takes a step in the context of the caller. */
+  inContext(step: () => void): void {
+    AsyncContext.enter(this.captured, step)
   }
 
   /** A load of a key begins: it will fetch, or be settled when it is over. */
@@ -104,7 +111,7 @@ export class FetchBatch {
     this.scheduled = true
     queueMicrotask(() => {
       this.scheduled = false
-      if (this.undecided.size === 0) this.fetch()
+      if (this.undecided.size === 0) this.inContext(() => this.fetch())
     })
   }
 
