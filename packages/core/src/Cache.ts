@@ -19,7 +19,7 @@ import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 import type { CacheLockingError, InvalidOption } from "./contract/CacheLockingError.ts"
 import * as Check from "./contract/Check.ts"
 import { getOrMake } from "./contract/Identity.ts"
-import { Engine } from "./flight/Engine.ts"
+import { defaultRefreshConcurrency, Engine } from "./flight/Engine.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
 import type { Fetcher } from "./flight/Fetcher.ts"
 import { type CallPlan, requestOf } from "./flight/LoadRequest.ts"
@@ -54,7 +54,10 @@ export interface Options<in out A, out HE = never, out HR = never, out AE = neve
   readonly waitUntil?: CallOptions<A>["waitUntil"]
   /** Names the cache in metrics. Default `"cache"`. */
   readonly name?: string | undefined
-  /** Background loads that run at a time, over all keys; the others queue. Default 1. */
+  /**
+   * Background loads that run at a time, over all keys; the others queue. Where they lag behind their windows, callers wait
+   * for loads again, and `stats().refreshesLate` grows. Default 16.
+   */
   readonly refreshConcurrency?: number | undefined
 }
 
@@ -163,7 +166,10 @@ export const makeUnsafe = <A>(
     codec: Check.codec("codec", codec),
     failureCodec: Check.codec("failureCodec", failureCodec),
     name: Check.text("name", name, "cache"),
-    refreshConcurrency: Check.integer("refreshConcurrency", refreshConcurrency, { min: 1, default: 1 }),
+    refreshConcurrency: Check.integer("refreshConcurrency", refreshConcurrency, {
+      min: 1,
+      default: defaultRefreshConcurrency
+    }),
     context
   })
   const plan = planOf(defaultPlan(engine.adapter, toFetcher), rest, callNames)
@@ -261,7 +267,14 @@ const engineOf = (
   failureCodec: Codec.Codec<any> | undefined
 ): Engine => {
   const make = () =>
-    new Engine({ adapter, codec, failureCodec, name: "cache", refreshConcurrency: 1, context: Context.empty() })
+    new Engine({
+      adapter,
+      codec,
+      failureCodec,
+      name: "cache",
+      refreshConcurrency: defaultRefreshConcurrency,
+      context: Context.empty()
+    })
   if (failureCodec !== undefined) return make()
   const byCodec = getOrMake(engines, adapter, () => new WeakMap<object, Engine>())
   return getOrMake(byCodec, codec ?? noCodec, make)

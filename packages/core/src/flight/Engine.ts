@@ -70,6 +70,13 @@ class Backoff {
 const flightsPerCarry = 256
 
 /**
+ * Background loads that run at a time unless an option says otherwise. Twice the connections of a usual pool: the origin is
+ * kept busy, and a caller who has to wait for a load stands behind few of them. `docs/decisions/refresh-concurrency.md` has
+ * the measurement.
+ */
+export const defaultRefreshConcurrency = 16
+
+/**
  * The slots of background loads. A load that finds none waits in a queue, which holds a key and a function for it, and no
  * fiber.
  */

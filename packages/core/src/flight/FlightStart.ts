@@ -151,18 +151,25 @@ class FirstAcquire implements Load {
       flight.settle(Exit.succeed(LoadProtocol.hit(decoded, found as Hit, false)))
       return
     }
-    const acquireSlot = () => {
-      this.hasSlot ||= takeSlot(request, () =>
-        startInBackground(request, context, { early: background?.early ?? 0, hasSlot: true })
-      )
-      return this.hasSlot
-    }
     const unanswered = () => {
       this.isUnanswered = true
     }
-    const load = contextOf(request, owner, flight, background?.early, acquireSlot, unanswered)
+    const load = contextOf(request, owner, flight, background?.early, () => this.acquireSlot(), unanswered)
     const finish = Effect.sync(() => this.finish())
     flight.run(Effect.ensuring(LoadProtocol.run(load, asked), finish), context)
+  }
+
+  /** Takes a slot for the load to go on in the background; or has it begin again, in its turn. */
+  private acquireSlot(): boolean {
+    const { background, context, flight, request } = this
+    const { counters } = request.engine
+    const servedUntil = endOfWindow(request, flight)
+    this.hasSlot ||= takeSlot(request, () => {
+      counters.refreshesQueued++
+      if (flight.now > servedUntil) counters.refreshesLate++
+      startInBackground(request, context, { early: background?.early ?? 0, hasSlot: true })
+    })
+    return this.hasSlot
   }
 
   /** The flight is over, and its slot is free for the next. Safe to repeat. */
@@ -179,6 +186,10 @@ class FirstAcquire implements Load {
     if (this.hasSlot) releaseSlot(request)
   }
 }
+
+/** Until when the stale value behind which a flight loads may be served. */
+const endOfWindow = ({ plan }: LoadRequest, { staleValue }: Flight): number =>
+  staleValue === undefined ? Infinity : staleValue.at + plan.policy.staleWhileRevalidate - staleValue.staleFor
 
 /** A leader renews its lease all the time, so one that is silent for a lease's length is dead. A follower asks more often. */
 const flightOptions = (

@@ -32,6 +32,10 @@ export interface Stats {
   readonly stampedePrevented: number
   /** Stale values served. */
   readonly staleServed: number
+  /** Background loads that waited for their turn, because `refreshConcurrency` of them ran. Counted when it comes. */
+  readonly refreshesQueued: number
+  /** Those whose stale value could no longer be served when their turn came: raise `refreshConcurrency`, or the window. */
+  readonly refreshesLate: number
   /** Flights that waited for another process. */
   readonly waits: number
   /** Callers that fetched beside another's load after `waitMax`. */
@@ -141,6 +145,8 @@ export class Counters {
   loadFailures = 0
   stampedePrevented = 0
   staleServed = 0
+  refreshesQueued = 0
+  refreshesLate = 0
   waits = 0
   fallbacks = 0
   leaseLost = 0
@@ -201,6 +207,8 @@ export class Counters {
       loadFailures: this.loadFailures,
       stampedePrevented: this.stampedePrevented,
       staleServed: this.staleServed,
+      refreshesQueued: this.refreshesQueued,
+      refreshesLate: this.refreshesLate,
       waits: this.waits,
       fallbacks: this.fallbacks,
       leaseLost: this.leaseLost,

@@ -310,7 +310,10 @@ describe("one fetch for keys that must be loaded later", () => {
 
     scenario(`a batch that has to wait for its place behind another load, over ${kind}`, (world) =>
       Effect.gen(function* () {
-        const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, wrap)
+        const { cache } = yield* world.cache(
+          { cacheTtl: 1000, staleWhileRevalidate: 60_000, refreshConcurrency: 1 },
+          wrap
+        )
         for (const key of ["x", "a", "b", "c"]) yield* begin(cache.set(key, "old"))
         yield* advance(2000)
         const origin = new Origin()

@@ -1503,22 +1503,64 @@ describe("early refresh", () => {
 })
 
 describe("refreshConcurrency", () => {
+  scenario("30 keys that become stale at once are refreshed within a window of ten loads, and nobody waits", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ cacheTtl: 60_000, staleWhileRevalidate: 1000 }, remote)
+      const keys = Array.from({ length: 30 }, (_, n) => `k${n}`)
+      for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 100 })
+      yield* advance(110)
+      const origin = new Origin()
+      for (let waited = 0; waited <= 1200; waited += 100) {
+        for (const key of keys) {
+          const answer = yield* begin(cache.getOrSet(key, origin.gives(100)))
+          assert.isFalse(waits(answer), `the caller of ${key} waits after ${waited} ms`)
+        }
+        yield* advance(100)
+      }
+      assert.strictEqual(origin.calls, 30)
+      const { refreshesLate, refreshesQueued } = cache.stats()
+      assert.deepStrictEqual({ refreshesLate, refreshesQueued }, { refreshesLate: 0, refreshesQueued: 14 })
+    })
+  )
+
+  scenario("loads that wait for their turn are counted, and so are those for which it comes too late", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ staleWhileRevalidate: 1000, refreshConcurrency: 1 }, remote)
+      const keys = Array.from({ length: 5 }, (_, n) => `k${n}`)
+      for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 100 })
+      yield* advance(110)
+      const origin = new Origin()
+      for (const key of keys) yield* cache.getOrSet(key, origin.gives(400))
+      const counts = () => {
+        const { refreshesLate, refreshesQueued } = cache.stats()
+        return [refreshesQueued, refreshesLate]
+      }
+      assert.deepStrictEqual(counts(), [0, 0])
+      yield* advance(850)
+      assert.deepStrictEqual(counts(), [2, 0])
+      yield* advance(1200)
+      assert.deepStrictEqual(counts(), [4, 2])
+      assert.strictEqual(origin.calls, 5)
+    })
+  )
+
   scenario("so many loads behind stale values run at a time, the others in their turn, and all in the end", (world) =>
     Effect.gen(function* () {
       for (const [refreshConcurrency, most] of [
-        [undefined, 1],
-        [3, 3]
+        [undefined, 16],
+        [3, 3],
+        [1, 1]
       ] as const) {
         const { cache } = yield* world.cache({ staleWhileRevalidate: 60_000, refreshConcurrency }, remote)
-        const keys = Array.from({ length: 10 }, (_, n) => `k${n}`)
+        const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
         for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
         yield* advance(2000)
         const origin = new Origin()
         for (const key of keys) {
           assert.strictEqual((yield* cache.getOrSet(key, origin.gives(100))).meta.cache, "STALE")
         }
-        yield* advance(1100)
-        assert.deepStrictEqual([origin.calls, origin.most], [10, most])
+        yield* advance(2100)
+        assert.deepStrictEqual([origin.calls, origin.most], [20, most])
         for (const key of keys) assert.strictEqual((yield* cache.getOrSet(key, origin.gives())).meta.cache, "HIT")
         for (const key of keys) yield* cache.delete(key)
       }
@@ -1529,7 +1571,7 @@ describe("refreshConcurrency", () => {
     "5,000 stale keys at once leave one load, one lease and its fibers, and are all refreshed in the end",
     (world) =>
       Effect.gen(function* () {
-        const { cache } = yield* world.cache({ staleWhileRevalidate: 600_000 }, remote)
+        const { cache } = yield* world.cache({ staleWhileRevalidate: 600_000, refreshConcurrency: 1 }, remote)
         const keys = Array.from({ length: 5_000 }, (_, n) => `k${n}`)
         for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
         yield* advance(2000)
@@ -1561,7 +1603,8 @@ describe("refreshConcurrency", () => {
 
   scenario("a load with a waiter needs no slot", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
+      const options = { cacheTtl: 1000, staleWhileRevalidate: 60_000, refreshConcurrency: 1 }
+      const { cache } = yield* world.cache(options, remote)
       yield* cache.set("slow", "old")
       yield* cache.set("k", "old")
       yield* advance(2000)
@@ -1580,7 +1623,8 @@ describe("refreshConcurrency", () => {
 
   scenario("one that fails, dies or interrupts itself gives its slot to the next", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache({ cacheTtl: 1000, staleWhileRevalidate: 60_000 }, remote)
+      const options = { cacheTtl: 1000, staleWhileRevalidate: 60_000, refreshConcurrency: 1 }
+      const { cache } = yield* world.cache(options, remote)
       for (const key of ["a", "b", "c", "d"]) yield* cache.set(key, "old")
       yield* advance(2000)
       const origin = new Origin()

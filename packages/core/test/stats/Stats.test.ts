@@ -22,6 +22,8 @@ const totals = [
   "loadFailures",
   "stampedePrevented",
   "staleServed",
+  "refreshesQueued",
+  "refreshesLate",
   "waits",
   "fallbacks",
   "leaseLost",
