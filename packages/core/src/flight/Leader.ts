@@ -41,8 +41,17 @@ export const lead = Effect.fnUntraced(function* (
     yield* lease.abandon()
     return skipped
   }
-  const tags = yield* tagsBefore(load, lease)
-  lease.tags = tags?.start.given ?? []
+  let tags: TagsBefore | undefined
+  if (Tags.areAny(load.policy.tags)) {
+    const read = yield* Effect.exit(restore(Effect.raceFirst(tagsBefore(load), lease.untilLost)))
+    if (Exit.isFailure(read)) {
+      if (lease.stopped(read)) return undefined
+      yield* lease.abandon()
+      return yield* Effect.failCause(read.cause)
+    }
+    tags = read.value
+    lease.tags = tags.start.given ?? []
+  }
   const began = Monotonic.now(clock)
   const fetched = yield* Effect.exit(restore(Effect.raceFirst(runFetcher(load, stale), lease.untilLost)))
   if (Exit.isFailure(fetched)) {
@@ -205,25 +214,17 @@ interface TagsBefore {
 }
 
 /** Reads what has to be known of the tags before the load. Without it nothing may be loaded. */
-const tagsBefore = (
-  { adapter, counters, key, policy }: LoadContext,
-  lease: HeldLease
-): Effect.Effect<TagsBefore | undefined, CacheGetFailed> => {
-  const { tags } = policy
-  // The length of a function is that of its parameters.
-  if (tags === undefined || (typeof tags !== "function" && tags.length === 0)) return Effect.succeed(undefined)
-  return Effect.clockWith((clock) => {
+const tagsBefore = ({ adapter, counters, key, policy }: LoadContext): Effect.Effect<TagsBefore, CacheGetFailed> =>
+  Effect.clockWith((clock) => {
     const readAt = Monotonic.now(clock)
-    return Effect.matchEffect(Tags.start(adapter, tags, onWorkers()), {
+    return Effect.mapBoth(Tags.start(adapter, policy.tags ?? [], onWorkers()), {
       onFailure: (cause) => {
         const context = { key, phase: "read", adapter: adapter.name } as const
-        const error = counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
-        return Effect.andThen(lease.abandon(), Effect.fail(error))
+        return counters.adapterErred(new CacheGetFailed({ context, message: cause.message, cause }))
       },
-      onSuccess: (start) => Effect.succeed({ start, readAt })
+      onSuccess: (start) => ({ start, readAt })
     })
   })
-}
 
 /** The tags with their versions, or the reason why nothing can be kept. */
 const settled = (

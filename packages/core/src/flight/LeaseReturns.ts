@@ -27,7 +27,7 @@ const concurrency = 16
 const unsettledFor = 60_000
 
 /** Milliseconds between looks for a lease where the store answers: a request may arrive late. */
-const looks: ReadonlyArray<number> = [50, 200, 1_000, 4_000]
+const looks: ReadonlyArray<number> = [50, 200, 500, 1_000, 1_000, 1_000, 1_000]
 
 interface Return {
   /** Answers true when nothing is left to be done. */

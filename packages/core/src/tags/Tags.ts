@@ -32,6 +32,10 @@ export type Input<A> = ReadonlyArray<string> | ((key: string, value: A) => Reado
 
 const none: ReadonlyArray<string> = []
 
+/** True when a value may have tags. */
+export const areAny = <A>(input: Input<A> | undefined): boolean =>
+  typeof input === "function" || (input?.length ?? 0) > 0
+
 /** The lifetime of a tagged value. It must not outlive the records of its tags, which are kept for 30 days. */
 export const bounded = ({ fresh, stale }: Lifetime): Lifetime => {
   if (fresh + stale <= retention) return { fresh, stale }
