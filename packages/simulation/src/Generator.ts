@@ -19,7 +19,9 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
   const events: Array<Event> = []
   for (let n = random.between(30, 60); n > 0; n--) {
     const roll = random.next()
-    if (roll < 0.75) events.push({ at: at(), do: "get-or-set", process: process(), key: key(), takes: takes() })
+    const call = { at: at(), do: "get-or-set", process: process(), key: key(), takes: takes() } as const
+    if (roll < 0.05) events.push({ ...call, fails: true })
+    else if (roll < 0.75) events.push(call)
     else if (roll < 0.8) events.push({ at: at(), do: "refresh", process: process(), key: key(), takes: takes() })
     else if (roll < 0.85) events.push({ at: at(), do: "get", process: process(), key: key() })
     else

@@ -30,6 +30,8 @@ export interface Load {
   readonly version: number
   readonly startedAt: number
   endedAt?: number
+  /** True when the origin failed it. */
+  readonly fails?: boolean
 }
 
 /** A change of the origin that the cache was made to follow. */
@@ -41,12 +43,6 @@ export interface Change {
   readonly startedAt: number
   /** Absent unless the invalidation succeeded. */
   returnedAt?: number
-}
-
-export interface Fill {
-  readonly key: string
-  readonly at: number
-  readonly value: Versioned
 }
 
 /** A lease without a load, although its process was alive. */
@@ -68,7 +64,6 @@ export interface History {
   readonly calls: Array<Call>
   readonly loads: Array<Load>
   readonly changes: Array<Change>
-  readonly fills: Array<Fill>
   readonly orphans: Array<OrphanedLease>
   readonly faults: Array<Fault>
   /** The flights that were left when everything should have ended. */

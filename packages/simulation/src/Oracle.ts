@@ -12,7 +12,9 @@ export interface Violation {
     | "late-wake"
     | "orphaned-lease"
     | "never-ends"
-    | "bad-error"
+    | "two-leaders"
+    | "past-its-window"
+    | "no-reason-to-fail"
   readonly at: number
   readonly message: string
 }
@@ -26,10 +28,16 @@ const wakeBound = 1_000
 /** Milliseconds after which a lease without a load is given back, counted without faults. */
 const orphanBound = 1_000
 
+/** Milliseconds that a load may wait for its turn at the log of invalidations, if a process died while it wrote it. */
+const logTurn = 1_500
+
 export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [
   ...history.calls.flatMap((call) => [...answers(story, history, call)]),
+  ...twoLeaders(story, history),
   ...history.orphans.flatMap(({ from, key, process, until }) => {
-    const allowed = orphanBound + faultsWithin(history, from, until, process)
+    const turn = story.settings.tags === "told" ? logTurn : 0
+    // A request that a fault made late arrives a message after the fault.
+    const allowed = orphanBound + turn + faultsWithin(history, from - story.delay - slack, until, process)
     return until - from <= allowed
       ? []
       : [
@@ -71,7 +79,11 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
       message: `${asked} and was answered after ${call.endedAt - call.startedAt} ms; ${bound} ms are allowed`
     }
   }
-  if (call.answer === undefined) return
+  if (call.answer === undefined) {
+    if (call.error !== undefined && !mayFail(story, history, call))
+      yield { rule: "no-reason-to-fail", at: call.endedAt, message: `${asked} and failed: ${call.error}` }
+    return
+  }
   const { meta, value } = call.answer
   if (value.key !== call.key) {
     yield { rule: "other-key", at: call.endedAt, message: `${asked} and got the value of ${value.key}` }
@@ -86,6 +98,22 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
     }
   }
   const load = history.loads.find(({ id }) => id === value.load)
+  const window = windowOf(story, meta.cache)
+  const loadedAt =
+    load?.endedAt ??
+    history.changes.find(({ key, version }) => key === call.key && version === value.version)?.returnedAt
+  if (window !== undefined && loadedAt !== undefined) {
+    // A filled value is a few messages younger than its load, and an answer is one message older than its question.
+    const allowed =
+      window + 16 * story.delay + slack + disagreement(story) + faultsWithin(history, loadedAt, call.endedAt, undefined)
+    if (call.startedAt - loadedAt > allowed) {
+      yield {
+        rule: "past-its-window",
+        at: call.endedAt,
+        message: `${asked} and got, as ${meta.cache}, a value of ${loadedAt} ms; ${allowed} ms are allowed`
+      }
+    }
+  }
   if (meta.cache === "MISS-FOLLOWER-HIT" && load?.endedAt !== undefined && load.process !== call.process) {
     const from = Math.max(load.endedAt, call.startedAt)
     const allowed =
@@ -95,6 +123,65 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
         rule: "late-wake",
         at: from,
         message: `${asked}, its value was loaded at ${load.endedAt} ms, and it woke ${call.endedAt - from} ms later; ${allowed} ms are allowed`
+      }
+    }
+  }
+}
+
+/** Milliseconds by which the clocks that judge lifetimes and leases may disagree. */
+const disagreement = ({ events, store }: Story): number =>
+  store === "client-clock" ? events.reduce((sum, event) => sum + (event.do === "step" ? Math.abs(event.by) : 0), 0) : 0
+
+/** The longest life of a value that is answered in this way. */
+const windowOf = ({ settings }: Story, cache: string): number | undefined =>
+  cache === "HIT"
+    ? settings.cacheTtl
+    : cache === "STALE"
+      ? settings.cacheTtl + Math.max(settings.staleWhileRevalidate, settings.staleIfError)
+      : undefined
+
+/** A call may fail because its origin did, because its cache is closed, or because a fault kept the store from answering. */
+const mayFail = (story: Story, { faults, loads }: History, call: Call): boolean => {
+  const { endedAt, error, key, process, startedAt } = call
+  if (error === "CACHE_CLOSED") return ended(story, call)
+  if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
+    return loads.some((load) => load.key === key && load.fails === true)
+  // The question may have been asked for an earlier caller of the process.
+  const asked = startedAt - 4 * story.delay - slack
+  return faults.some(
+    (fault) =>
+      (fault.process === undefined || fault.process === process) && fault.from <= endedAt! && fault.until >= asked
+  )
+}
+
+/** Two loads of a key under leases at once, without a fault and without anything that voids the first lease. */
+function* twoLeaders(story: Story, { calls, changes, faults, loads }: History): Generator<Violation> {
+  const told = new Map(
+    calls.flatMap(({ answer }) => (answer === undefined ? [] : [[answer.value.load, answer] as const]))
+  )
+  const leased = loads.filter(({ id }) => {
+    const { cache, uncached } = told.get(id)?.meta ?? {}
+    return cache !== undefined && cache !== "MISS-FOLLOWER-FALLBACK" && uncached !== "bypassed"
+  })
+  for (const first of leased) {
+    for (const second of leased) {
+      const until = (first.endedAt ?? Infinity) - slack - disagreement(story)
+      if (first === second || first.key !== second.key || second.startedAt < first.startedAt) continue
+      if (second.startedAt >= until) continue
+      const excused =
+        // A delay of a message is as long as a fault.
+        faults.some(
+          (fault) => fault.from <= second.startedAt && fault.until >= first.startedAt - story.commandTimeout
+        ) ||
+        changes.some(({ key, startedAt }) => key === first.key && startedAt <= second.startedAt) ||
+        calls.some(
+          ({ key, kind, startedAt }) => kind === "refresh" && key === first.key && startedAt <= second.startedAt
+        )
+      if (excused) continue
+      yield {
+        rule: "two-leaders",
+        at: second.startedAt,
+        message: `process ${first.process} and process ${second.process} loaded ${first.key} under leases at once`
       }
     }
   }

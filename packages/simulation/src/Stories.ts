@@ -81,6 +81,23 @@ export const stories: ReadonlyArray<KeptStory> = [
     }
   },
   {
+    name: "a load waits for its turn at the log of invalidations for longer than its lease lasts",
+    breaks: "two-leaders",
+    story: {
+      ...base,
+      store: "client-clock",
+      processes: 5,
+      delay: 25,
+      commandTimeout: 300,
+      settings: { ...defaults, cacheTtl: 200, leaseTtl: 600, waitMax: 20_000 },
+      events: [
+        { at: 71, do: "refresh", process: 1, key: "b", takes: 4_000 },
+        { at: 89, do: "get-or-set", process: 0, key: "a", takes: 4_000 },
+        { at: 1_576, do: "get-or-set", process: 4, key: "a", takes: 0 }
+      ]
+    }
+  },
+  {
     name: "a grant is answered after the caller gave up",
     breaks: "orphaned-lease",
     story: {

@@ -41,7 +41,14 @@ export interface CacheSettings {
 }
 
 export type Event = { readonly at: number } & (
-  | { readonly do: "get-or-set" | "refresh"; readonly process: number; readonly key: string; readonly takes: number }
+  | {
+      readonly do: "get-or-set" | "refresh"
+      readonly process: number
+      readonly key: string
+      readonly takes: number
+      /** The origin fails a load of this call. */
+      readonly fails?: true
+    }
   | { readonly do: "get"; readonly process: number; readonly key: string }
   /** The origin changes, and the process then updates the cache. */
   | { readonly do: "change"; readonly process: number; readonly key: string; readonly by: "delete" | "set" | "tag" }
@@ -91,7 +98,7 @@ export const defaults: CacheSettings = {
 const sentence = (event: Event): string => {
   switch (event.do) {
     case "get-or-set":
-      return `process ${event.process} asks for ${event.key}; a load of it would take ${event.takes} ms`
+      return `process ${event.process} asks for ${event.key}; a load of it would take ${event.takes} ms${event.fails ? " and fail" : ""}`
     case "refresh":
       return `process ${event.process} refreshes ${event.key}, which takes ${event.takes} ms`
     case "get":

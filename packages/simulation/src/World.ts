@@ -3,6 +3,7 @@
  */
 import { Codec } from "@cache-locking/core"
 import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Call, Change, History, Load, Versioned } from "./History.ts"
@@ -21,6 +22,9 @@ const aftermath = 20_000
 /** The tag of a key's values. */
 export const tagOf = (key: string): string => `tag-of-${key}`
 
+/** The failure of a load. */
+class OriginFailed extends Data.TaggedError("ORIGIN_FAILED")<{}> {}
+
 const codec = Codec.json<Versioned>()
 
 class World {
@@ -34,7 +38,7 @@ class World {
     string,
     { readonly key: string; readonly process: number; readonly from: number }
   >()
-  readonly history: History = { calls: [], loads: [], changes: [], fills: [], orphans: [], faults: [], leftFlights: 0 }
+  readonly history: History = { calls: [], loads: [], changes: [], orphans: [], faults: [], leftFlights: 0 }
 
   constructor(story: Story) {
     this.story = story
@@ -111,6 +115,7 @@ class World {
         })
         break
       case "forget":
+        fault(0)
         this.store.forget(event.key)
         break
     }
@@ -132,7 +137,7 @@ class World {
     this.history.calls.push(call)
     this.versionOf(key)
     const { cache } = process
-    const fetcher = () => this.load(process, key, event.do === "get" ? 0 : event.takes)
+    const fetcher = () => this.load(process, key, event)
     const options = this.story.settings.tags === "given" ? { tags: [tagOf(key)] } : undefined
     const effect: Effect.Effect<unknown, unknown> =
       event.do === "get"
@@ -150,18 +155,21 @@ class World {
   }
 
   /** Reads the origin at once and answers later, as the slowest possible reader does. */
-  private load(process: Process, key: string, takes: number): Effect.Effect<Versioned> {
+  private load(process: Process, key: string, event: Event): Effect.Effect<Versioned, OriginFailed> {
+    const { fails = false, takes } = event as Extract<Event, { readonly takes: number }>
     return Effect.suspend(() => {
       const load: Load = {
         id: this.history.loads.length + 1,
         process: process.id,
         key,
         version: this.versionOf(key),
-        startedAt: this.time.now
+        startedAt: this.time.now,
+        fails
       }
       this.history.loads.push(load)
+      const value = { key, version: load.version, load: load.id }
       return Effect.ensuring(
-        Effect.as(Effect.sleep(takes), { key, version: load.version, load: load.id }),
+        Effect.andThen(Effect.sleep(takes), fails ? Effect.fail(new OriginFailed()) : Effect.succeed(value)),
         Effect.sync(() => {
           load.endedAt = this.time.now
         })

@@ -47,7 +47,7 @@ describe("the oracle", () => {
     settings: Story.defaults,
     events: []
   }
-  const nothing: History = { calls: [], loads: [], changes: [], fills: [], orphans: [], faults: [], leftFlights: 0 }
+  const nothing: History = { calls: [], loads: [], changes: [], orphans: [], faults: [], leftFlights: 0 }
   const call = { id: 0, kind: "get-or-set", process: 0, key: "a", startedAt: 1_000 } as const
   const answer = (key: string, version: number) =>
     ({ value: { key, version, load: 0 }, meta: { cache: "HIT", age: 0, freshFor: 1 } }) as const
@@ -63,11 +63,12 @@ describe("the oracle", () => {
   })
 
   it("refuses what an invalidation that returned had voided", () => {
-    const change = { process: 0, key: "a", version: 2, by: "delete", startedAt: 900, returnedAt: 950 } as const
+    const change = { process: 0, key: "a", version: 2, by: "delete", startedAt: 700, returnedAt: 750 } as const
     expect(rules({ changes: [change], calls: [{ ...call, endedAt: 1_010, answer: answer("a", 1) }] })).toEqual([
       "voided-value"
     ])
-    const later = { ...change, returnedAt: 1_005 }
+    // A question that the process had asked before is shared.
+    const later = { ...change, returnedAt: 980 }
     expect(rules({ changes: [later], calls: [{ ...call, endedAt: 1_010, answer: answer("a", 1) }] })).toEqual([])
   })
 
