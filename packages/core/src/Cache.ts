@@ -19,6 +19,7 @@ import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 import type { CacheLockingError, InvalidOption } from "./contract/CacheLockingError.ts"
 import * as Check from "./contract/Check.ts"
 import { getOrMake } from "./contract/Identity.ts"
+import * as Namespace from "./contract/Namespace.ts"
 import { defaultRefreshConcurrency, Engine } from "./flight/Engine.ts"
 import type { FetchMany } from "./flight/FetchBatch.ts"
 import type { Fetcher } from "./flight/Fetcher.ts"
@@ -47,12 +48,16 @@ interface Formats<in out A> {
 export interface Options<in out A, out HE = never, out HR = never, out AE = never, out AR = never>
   extends Policy.Options<A>,
     Formats<A> {
-  /** An adapter; `"memory"`, the one memory cache of this process; or an effect that gives an adapter, such as its tag. */
+  /** An adapter; `"memory"`, the memory of this process; or an effect that gives an adapter, such as its tag. */
   readonly adapter: Adapter | "memory" | Effect.Effect<Adapter, AE, AR>
   readonly hooks?: Hooks<A, HE, HR> | undefined
   /** For a cache that serves one request; see `CallOptions`. */
   readonly waitUntil?: CallOptions<A>["waitUntil"]
-  /** Names the cache in metrics. Default `"cache"`. */
+  /**
+   * The cache's keyspace, on every adapter, and its name in metrics. Caches of different names share no key, no tag and no
+   * flight, and none clears another; those of one name over one store share all of it, and need equal codecs
+   * (`INVALID_OPTION`). Not empty. Default `"default"`, whose keys are stored as they are.
+   */
   readonly name?: string | undefined
   /**
    * Background loads that run at a time, over all keys; the others queue. Where they lag behind their windows, callers wait
@@ -165,7 +170,7 @@ export const makeUnsafe = <A>(
     adapter: adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", adapter),
     codec: Check.codec("codec", codec),
     failureCodec: Check.codec("failureCodec", failureCodec),
-    name: Check.text("name", name, "cache"),
+    name: Namespace.nameOf(name),
     refreshConcurrency: Check.integer("refreshConcurrency", refreshConcurrency, {
       min: 1,
       default: defaultRefreshConcurrency
@@ -173,7 +178,7 @@ export const makeUnsafe = <A>(
     context
   })
   const plan = planOf(defaultPlan(engine.adapter, toFetcher), rest, callNames)
-  engine.retain()
+  engine.retain(plan.scope)
   return new CacheInstance(engine, plan, context)
 }
 
@@ -248,8 +253,10 @@ export const layer: {
 export interface OnceOptions<in out A, out E, out R, out HE = never, out HR = never>
   extends CallOptions<A, HE, HR>,
     Formats<A> {
-  /** An adapter, or `"memory"`, the one memory cache of this process. */
+  /** An adapter, or `"memory"`, the memory of this process. */
   readonly adapter: Adapter | "memory"
+  /** The keyspace of the key: that of the caches of this name. Default `"default"`. */
+  readonly name?: string | undefined
   /** Not empty. */
   readonly key: string
   readonly fetcher: Fetcher<A, E, R>
@@ -260,9 +267,10 @@ const engines = new WeakMap<Adapter, WeakMap<object, Engine>>()
 /** Stands for the codec of callers that give none. */
 const noCodec = {}
 
-/** One engine for each adapter and codec, so that repeated calls share everything except their options. */
+/** One engine for each adapter, name and codec, so that repeated calls share everything except their options. */
 const engineOf = (
   adapter: Adapter,
+  name: string,
   codec: Codec.Codec<any> | undefined,
   failureCodec: Codec.Codec<any> | undefined
 ): Engine => {
@@ -271,12 +279,12 @@ const engineOf = (
       adapter,
       codec,
       failureCodec,
-      name: "cache",
+      name,
       refreshConcurrency: defaultRefreshConcurrency,
       context: Context.empty()
     })
   if (failureCodec !== undefined) return make()
-  const byCodec = getOrMake(engines, adapter, () => new WeakMap<object, Engine>())
+  const byCodec = getOrMake(engines, Namespace.of(adapter, name), () => new WeakMap<object, Engine>())
   return getOrMake(byCodec, codec ?? noCodec, make)
 }
 
@@ -305,9 +313,10 @@ export const getOrSet = <A, E = never, R = never, HE = never, HR = never>(
   Effect.withFiber((fiber) =>
     checked(() => {
       Check.known(options, onceNames)
-      const { adapter, codec, failureCodec, fetcher, key } = options
+      const { adapter, codec, failureCodec, fetcher, key, name } = options
       const engine = engineOf(
         adapter === "memory" ? MemoryAdapter.processWide() : Check.adapter("adapter", adapter),
+        Namespace.nameOf(name),
         Check.codec("codec", codec),
         Check.codec("failureCodec", failureCodec)
       )

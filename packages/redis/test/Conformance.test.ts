@@ -1,6 +1,7 @@
 /** The whole contract, over every client and server that the package speaks to. */
 import type { Claims, OpenedPeers, Records } from "@cache-locking/conformance-kit"
 import { suite } from "@cache-locking/conformance-kit/vitest"
+import { Namespace } from "@cache-locking/core"
 import { RedisCluster, Redis as RedisServer, Valkey } from "@cache-locking/test-servers"
 import { overServer } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
@@ -66,6 +67,26 @@ await overServer(RedisServer.start(), ({ url }) => {
       return peers(...clients, () => {
         for (const client of clients) client.destroy()
       })
+    }
+  })
+})
+
+// A name's view of the adapter keeps every law, too.
+await overServer(RedisServer.start(), ({ url }) => {
+  const eye = new Redis(url, { lazyConnect: true })
+  const records = recordsOf(eye)
+  suite({
+    name: "a name over ioredis on Redis",
+    // The adapter closes what it opened, not the view.
+    claims: { ...claims, close: false },
+    records: (key) => records(Namespace.prefixOf("users") + key),
+    peers: () => {
+      const clients = [new Redis(url), new Redis(url)] as const
+      const { here, there } = peers(...clients, () => {})
+      const close = () => {
+        for (const client of [...clients, eye]) client.disconnect()
+      }
+      return { here: Namespace.of(here, "users"), there: Namespace.of(there, "users"), close }
     }
   })
 })

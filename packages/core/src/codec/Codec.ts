@@ -135,12 +135,49 @@ const schemaCodec = <A, I>(
   // Without the input, an issue reports the path and the expected type, not the value.
   const encode = Schema.encodeUnknownSync(form, { reportInput: false })
   const decode = Schema.decodeUnknownSync(form, { reportInput: false })
-  return {
+  const codec: SyncCodec<A> = {
     name: "schema",
     onInvalid,
     encode: (value) => jsonCodec.encode(encode(value)),
     decode: (bytes) => decode(jsonCodec.decode(bytes))
   }
+  schemas.set(codec, schema.ast)
+  return codec
+}
+
+/** The schemas behind codecs. */
+const schemas = new WeakMap<object, object>()
+
+/** Notes that a codec was made of another: the schema behind it is the same. */
+const madeOf = <C extends Codec<any>>(codec: C, inner: Codec<any>): C => {
+  const schema = schemas.get(inner)
+  if (schema !== undefined) schemas.set(codec, schema)
+  return codec
+}
+
+/** The parts of a schema as text; `undefined` where they have no end. */
+const textOf = (schema: object): string | undefined => {
+  try {
+    return JSON.stringify(schema, (_, part: unknown) =>
+      typeof part === "object" && !(part instanceof RegExp) ? part : String(part)
+    )
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * True when two codecs have the same format, by their names, and the same schema, if there is one. Schemas that were written
+ * twice, as when a module is loaded again, are the same if their text is.
+ */
+export const equal = (one: Codec<any>, other: Codec<any>): boolean => {
+  if (one === other) return true
+  if (one.name !== other.name) return false
+  const [first, second] = [schemas.get(one), schemas.get(other)]
+  if (first === second) return true
+  if (first === undefined || second === undefined) return false
+  const text = textOf(first)
+  return text !== undefined && text === textOf(second)
 }
 
 /** The formats of `CompressionStream` that every platform has. */
@@ -273,13 +310,17 @@ export interface AsyncStep {
 export const transform: {
   <A>(codec: SyncCodec<A>, step: SyncStep): SyncCodec<A>
   <A>(codec: Codec<A>, step: SyncStep | AsyncStep): AsyncCodec<A>
-} = <A>(codec: Codec<A>, step: SyncStep | AsyncStep): any => ({
-  name: `${codec.name}+${step.name}`,
-  async: codec.async === true || step.async === true,
-  onInvalid: codec.onInvalid,
-  encode: (value: A) => andThen(codec.encode(value), step.encode),
-  decode: (bytes: Uint8Array) => andThen(step.decode(bytes), codec.decode)
-})
+} = <A>(codec: Codec<A>, step: SyncStep | AsyncStep): any =>
+  madeOf(
+    {
+      name: `${codec.name}+${step.name}`,
+      async: codec.async === true || step.async === true,
+      onInvalid: codec.onInvalid,
+      encode: (value: A) => andThen(codec.encode(value), step.encode),
+      decode: (bytes: Uint8Array) => andThen(step.decode(bytes), codec.decode)
+    } as Codec<A>,
+    codec
+  )
 
 /**
  * Makes a codec of other values from a codec, for example of your own class through its plain form.
@@ -305,13 +346,17 @@ export const transform: {
 export const map: {
   <A, B>(codec: SyncCodec<A>, via: Via<A, B>): SyncCodec<B>
   <A, B>(codec: Codec<A>, via: Via<A, B>): AsyncCodec<B>
-} = <A, B>(codec: Codec<A>, via: Via<A, B>): any => ({
-  name: `${codec.name}+${via.name}`,
-  async: codec.async,
-  onInvalid: codec.onInvalid,
-  encode: (value: B) => codec.encode(via.encode(value)),
-  decode: (bytes: Uint8Array) => andThen(codec.decode(bytes), via.decode)
-})
+} = <A, B>(codec: Codec<A>, via: Via<A, B>): any =>
+  madeOf(
+    {
+      name: `${codec.name}+${via.name}`,
+      async: codec.async,
+      onInvalid: codec.onInvalid,
+      encode: (value: B) => codec.encode(via.encode(value)),
+      decode: (bytes: Uint8Array) => andThen(codec.decode(bytes), via.decode)
+    } as Codec<B>,
+    codec
+  )
 
 /** Converts `B` to `A` and back, for `map`. Either way may throw. */
 export interface Via<in out A, in out B> {

@@ -11,7 +11,7 @@
  * | failures in a row, by key               | `Backoff`                                         |
  * | leases to be given back                 | `LeaseReturns`, one for each request or process   |
  * | metrics and logs                        | `Reporter`                                        |
- * | users of an adapter                     | `AdapterUsers`                                    |
+ * | users of an adapter and of a name       | `OpenCaches`                                      |
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,6 +21,7 @@ import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import * as Identity from "../contract/Identity.ts"
+import * as Namespace from "../contract/Namespace.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import { Meter } from "../stats/Metrics.ts"
@@ -29,24 +30,7 @@ import * as AsyncContext from "./AsyncContext.ts"
 import type { Flight } from "./Flight.ts"
 import { FlightGroups } from "./FlightGroup.ts"
 import { LeaseReturns } from "./LeaseReturns.ts"
-
-/** Counts the caches over an adapter: the last one to close closes it. */
-const AdapterUsers = {
-  counts: new WeakMap<object, number>(),
-
-  add(adapter: Adapter): void {
-    const identity = Identity.of(adapter)
-    this.counts.set(identity, (this.counts.get(identity) ?? 0) + 1)
-  },
-
-  /** True when nobody uses it any more. */
-  remove(adapter: Adapter): boolean {
-    const identity = Identity.of(adapter)
-    const left = (this.counts.get(identity) ?? 1) - 1
-    this.counts.set(identity, left)
-    return left === 0
-  }
-}
+import * as OpenCaches from "./OpenCaches.ts"
 
 /** Keys whose failures are counted at once. Beyond it the key that failed longest ago begins anew. */
 const mostFailingKeys = 1_000
@@ -152,13 +136,14 @@ export interface EngineOptions {
   readonly adapter: Adapter
   readonly codec: Codec.Codec<any> | undefined
   readonly failureCodec: Codec.Codec<any> | undefined
-  /** Names the cache in metrics. */
+  /** The keyspace of the cache, and its name in metrics. */
   readonly name: string
   readonly refreshConcurrency: number
   readonly context: Context.Context<never>
 }
 
 export class Engine {
+  /** The adapter of the cache's name. */
   readonly adapter: Adapter
   readonly counters = new Counters()
   readonly valueCodec: ValueCodec<unknown>
@@ -170,14 +155,19 @@ export class Engine {
   private readonly queues = new WeakMap<object, BackgroundQueue>()
   readonly returns = new LeaseReturns(() => {})
   private readonly refreshConcurrency: number
+  private readonly context: Context.Context<never>
+  private readonly tenant: OpenCaches.Tenant
   closed = false
 
-  constructor({ adapter, codec, context, failureCodec, name, refreshConcurrency }: EngineOptions) {
+  constructor({ adapter: store, codec, context, failureCodec, name, refreshConcurrency }: EngineOptions) {
+    const adapter = Namespace.of(store, name)
     this.adapter = adapter
+    this.context = context
     this.reporter = new Reporter(this.counters, context, name, adapter)
     this.valueCodec = new ValueCodec<unknown>(adapter, this.counters, codec, failureCodec)
     this.groups = FlightGroups.of(adapter, this.valueCodec.codec)
     this.refreshConcurrency = refreshConcurrency
+    this.tenant = { store, adapter, name, codec: this.valueCodec.codec }
   }
 
   /**
@@ -194,9 +184,16 @@ export class Engine {
     return scope.isRequest ? new LeaseReturns(scope.waitUntil) : this.returns
   }
 
-  /** Keeps the adapter open until `close`. */
-  retain(): void {
-    AdapterUsers.add(this.adapter)
+  /**
+   * Keeps the adapter open until `close`.
+   *
+   * @throws InvalidOption when another open cache of the same name has another codec
+   */
+  retain(scope: RequestScope): void {
+    OpenCaches.enter(this.tenant)
+    // A cache that serves one request is made again by each.
+    const warning = scope.isRequest ? undefined : OpenCaches.warning(this.tenant)
+    if (warning !== undefined) Effect.runForkWith(this.context)(Effect.logWarning(warning))
   }
 
   /** Ends the background loads that this cache began, once; the last user of an adapter closes it. */
@@ -205,9 +202,11 @@ export class Engine {
     this.closed = true
     for (const flight of this.flights) flight.end()
     this.reporter.carry()
-    const { close } = this.adapter
-    const returned = this.returns.end
-    return AdapterUsers.remove(this.adapter) && close !== undefined ? Effect.andThen(returned, close) : returned
+    const unused = OpenCaches.leave(this.tenant)
+    return Effect.andThen(
+      this.returns.end,
+      Effect.forEach(unused, ({ close }) => close ?? Effect.void, { discard: true })
+    )
   })
 }
 

@@ -27,9 +27,10 @@ import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Check from "../contract/Check.ts"
 import * as Entry from "../contract/Entry.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
+import * as Namespace from "../contract/Namespace.ts"
 import { onWorkers } from "../options/RequestScope.ts"
 
-/** Bounds of a memory adapter. */
+/** Bounds of a memory adapter. Each named cache over it has a store of its own, with these bounds. */
 export interface Options {
   /** The most values kept. The least recently used is evicted first. Default 10,000. */
   readonly maxEntries?: number | undefined
@@ -251,12 +252,7 @@ const never = (): boolean => false
 const always = (): boolean => true
 const yes = (answer: boolean): boolean => answer
 
-/**
- * Makes an adapter that keeps everything in this process.
- *
- * @throws InvalidOption when a bound is not a positive integer
- */
-export const make = (options: Options = {}): ListingAdapter => {
+const storeOf = (options: Options): ListingAdapter => {
   const memory = new Memory(options)
   return {
     name: "memory",
@@ -294,11 +290,18 @@ export const make = (options: Options = {}): ListingAdapter => {
   }
 }
 
+/**
+ * Makes an adapter that keeps everything in this process. Each name has a store of its own: a hit is found by the bare key.
+ *
+ * @throws InvalidOption when a bound is not a positive integer
+ */
+export const make = (options: Options = {}): ListingAdapter => Namespace.provide(storeOf(options), () => make(options))
+
 /** The memory adapter as a layer. */
 export const layer = (options?: Options): Layer.Layer<Adapter | ListingAdapter> =>
   AdapterLayer.listing(Effect.sync(() => make(options)))
 
 let shared: ListingAdapter | undefined
 
-/** The one memory adapter that the whole process shares: `adapter: "memory"`. */
+/** The one memory adapter that the whole process shares: `adapter: "memory"`. Each name has a store of its own there. */
 export const processWide = (): ListingAdapter => (shared ??= make())

@@ -430,6 +430,7 @@ describe("metrics", () => {
         const b = yield* Cache.make<string>({ adapter: { ...peer(adapter), tiers }, name: "b" })
         yield* a.getOrSet("k", new Origin().gives())
         yield* a.getOrSet("k", never)
+        yield* b.set("k", "v")
         yield* b.getOrSet("k", never)
         yield* Effect.flip(a.getOrSet("broken", new Origin().breaks()))
         for (const key of ["x", "y", "z"]) yield* b.set(key, "v")
@@ -445,7 +446,7 @@ describe("metrics", () => {
           [`cache_locking_errors_total{${mine},kind=LOAD_FAILED}`]: 1,
           [`cache_locking_load_duration_milliseconds{${mine},unit=ms}`]: 1,
           "cache_locking_hits_total{adapter=memory,cache=b}": 1,
-          "cache_locking_sets_total{adapter=memory,cache=b}": 3,
+          "cache_locking_sets_total{adapter=memory,cache=b}": 4,
           "cache_locking_evictions_total{adapter=memory}": evictions,
           "cache_locking_tier_hits_total{adapter=memory,tier=near}": 5,
           "cache_locking_tier_misses_total{adapter=memory,tier=near}": 4,

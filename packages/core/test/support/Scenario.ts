@@ -7,9 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as Cache from "../../src/Cache.ts"
-import type * as Codec from "../../src/codec/Codec.ts"
+import * as Codec from "../../src/codec/Codec.ts"
 import type { Adapter, Token, Value } from "../../src/contract/Adapter.ts"
 import type { Engine } from "../../src/flight/Engine.ts"
+import { FlightGroups } from "../../src/flight/FlightGroup.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { Recorded } from "./Recorded.ts"
 import { peer } from "./Wrappers.ts"
@@ -59,12 +60,8 @@ export const ended = <A, E>(fiber: Fiber.Fiber<A, E>) => {
 export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.pollUnsafe() === undefined
 
 /** The flights under way of this process over an adapter. */
-export const flightsOf = (adapter: Adapter, codec?: Codec.Codec<any>): number => {
-  const { engine } = Cache.makeUnsafe<any>({ adapter, codec }) as unknown as {
-    readonly engine: Pick<Engine, "groups">
-  }
-  return engine.groups.size
-}
+export const flightsOf = (adapter: Adapter, codec: Codec.Codec<any> = Codec.default): number =>
+  FlightGroups.of(adapter, codec).size
 
 /** The state that the processes of a test share, and the checks at its end. */
 export class World {

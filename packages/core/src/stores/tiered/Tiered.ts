@@ -25,6 +25,7 @@ import { Adapter, type EveryMember, ListingAdapter, type Value } from "../../con
 import * as AdapterLayer from "../../contract/AdapterLayer.ts"
 import * as Check from "../../contract/Check.ts"
 import * as Identity from "../../contract/Identity.ts"
+import * as Namespace from "../../contract/Namespace.ts"
 import type { Bus } from "./Bus.ts"
 import { TieredVerbs, type Tiers } from "./TieredVerbs.ts"
 
@@ -123,14 +124,35 @@ const made = Identity.perObject((_far: object): Array<readonly [Tiers, Adapter]>
 export const make: {
   (tiers: readonly [near: Near, far: ListingAdapter], options?: Options): ListingAdapter
   (tiers: readonly [near: Near, far: Adapter], options?: Options): Adapter
-} = (tiers: readonly [near: Near, far: Adapter], options: Options = {}): ListingAdapter => {
-  const resolved = resolve(tiers, options)
-  const { far } = resolved
+} = (tiers: readonly [near: Near, far: Adapter], options: Options = {}): ListingAdapter =>
+  over(resolve(tiers, options)) as ListingAdapter
+
+/** A name's part of a bus. Processes that give the name no cache, and caches without a name, ignore its messages. */
+const busOf = Identity.perObject((bus: Bus) =>
+  Identity.perName((name: string): Bus => {
+    const prefix = Namespace.prefixOf(name)
+    return {
+      publish: (message) => bus.publish(prefix + message),
+      subscribe: (listener) =>
+        bus.subscribe({
+          received: (message) => {
+            if (message.startsWith(prefix)) listener.received(message.slice(prefix.length))
+          },
+          lost: () => listener.lost(),
+          restored: () => listener.restored()
+        })
+    }
+  })
+)
+
+/** Each name has a near tier of its own, over the far tier's keys of that name: a copy is found by the bare key. */
+const over = (resolved: Tiers): Adapter => {
+  const { bus, far } = resolved
   const others = made(Identity.of(far))
   const found = others.find(([other]) => same(other, resolved))
-  if (found !== undefined) return found[1] as ListingAdapter
+  if (found !== undefined) return found[1]
   const verbs = new TieredVerbs(resolved)
-  const adapter: EveryMember = {
+  const every: EveryMember = {
     name: `near+${far.name}`,
     limits: far.limits,
     // Equal tiers over equal stores are the same object.
@@ -157,8 +179,11 @@ export const make: {
     pollEvery: far.pollEvery,
     close: verbs.close
   }
+  const adapter = Namespace.provide<Adapter>(every, (name) =>
+    over({ ...resolved, far: Namespace.of(far, name), bus: bus && busOf(bus)(name) })
+  )
   others.push([resolved, adapter])
-  return adapter as ListingAdapter
+  return adapter
 }
 
 /** Puts a near tier in front of the adapter in the context. */
