@@ -308,3 +308,48 @@ describe("composition", () => {
     expectTypeOf<Codec.Type<Codec.AsyncCodec<Date>>>().toEqualTypeOf<Date>()
   })
 })
+
+describe("Codec.equal", () => {
+  const via = { name: "as", encode: (value: any) => value, decode: (value: any) => value }
+  const step = { name: "step", encode: (bytes: Uint8Array) => bytes, decode: (bytes: Uint8Array) => bytes }
+  const schemas: Readonly<Record<string, () => Schema.ConstraintCodec<any, any>>> = {
+    "a struct": () => Schema.Struct({ id: Schema.Int, at: Schema.Date }),
+    "with another field": () => Schema.Struct({ id: Schema.Int, on: Schema.Date }),
+    "of another type": () => Schema.Struct({ id: Schema.String, at: Schema.Date }),
+    "a short text": () => Schema.String.check(Schema.isMaxLength(3)),
+    "a longer one": () => Schema.String.check(Schema.isMaxLength(4)),
+    "a pattern": () => Schema.String.check(Schema.isPattern(/^a/)),
+    "another pattern": () => Schema.String.check(Schema.isPattern(/^b/)),
+    "a large number": () => Schema.Literal(1n as never),
+    "a larger one": () => Schema.Literal(2n as never)
+  }
+  const wraps: ReadonlyArray<(codec: Codec.SyncCodec<any>) => Codec.Codec<any>> = [
+    (codec) => codec,
+    (codec) => Codec.map(codec, via),
+    (codec) => Codec.transform(codec, step),
+    (codec) => Codec.compressed(Codec.map(codec, via))
+  ]
+
+  it("tells schemas apart that differ in anything, and not one that is written again, also within other codecs", () => {
+    for (const wrap of wraps) {
+      for (const [one, first] of Object.entries(schemas)) {
+        for (const [other, second] of Object.entries(schemas)) {
+          const equal = Codec.equal(wrap(Codec.schema(first())), wrap(Codec.schema(second())))
+          expect(equal, `${one} and ${other}`).toBe(one === other)
+        }
+      }
+    }
+  })
+
+  it("tells formats apart by their names", () => {
+    const codecs = [Codec.default, Codec.json(), Codec.string, Codec.bytes, Codec.schema(Schema.Int)] as ReadonlyArray<
+      Codec.SyncCodec<any>
+    >
+    for (const wrap of wraps) {
+      for (const one of codecs) {
+        for (const other of codecs) expect(Codec.equal(wrap(one), wrap(other))).toBe(one === other)
+      }
+    }
+    expect(Codec.equal(Codec.string, Codec.map(Codec.string, via))).toBe(false)
+  })
+})
