@@ -17,6 +17,8 @@ export class HeldLease {
   private until: number
   /** True when the store said that the lease is gone. */
   lost = false
+  /** When it was asked for, or its renewal, for the last time: a slow store must not make renewals rarer. */
+  private askedAt: number
   /** The last instant at which it was known to be ours: by a renewal, or by its grant. */
   heldAt: number
   private hasReported = false
@@ -37,6 +39,7 @@ export class HeldLease {
     this.token = token
     this.clock = clock
     this.heldAt = askedAt
+    this.askedAt = askedAt
     this.until = Monotonic.now(clock) + load.policy.leaseTtl
   }
 
@@ -58,13 +61,17 @@ export class HeldLease {
    * lease is lost and the policy says so.
    */
   get untilLost(): Effect.Effect<never> {
-    return Effect.flatMap(this.clock.sleep(Duration.millis(this.load.policy.leaseTtl / 3)), () => this.renewed)
+    return Effect.suspend(() => {
+      const pause = this.askedAt + this.load.policy.leaseTtl / 3 - Monotonic.now(this.clock)
+      return Effect.flatMap(this.clock.sleep(Duration.millis(Math.max(0, pause))), () => this.renewed)
+    })
   }
 
   private get renewed(): Effect.Effect<never> {
     const { adapter, events, key, policy } = this.load
     events.heartbeat()
     const asked = Monotonic.now(this.clock)
+    this.askedAt = asked
     const renewed = Effect.matchEffect(adapter.renew(key, { token: this.token, leaseFor: policy.leaseTtl }), {
       onFailure: (error) => Effect.as(this.load.report(this.leaseFailed("renew", error)), true),
       onSuccess: (held) => {

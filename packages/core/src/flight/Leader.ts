@@ -160,21 +160,25 @@ const keep = Effect.fnUntraced(function* (
     return loaded(value, "encode-failed", lease.endsAt)
   }
   const { value: kept } = encoded.success
-  // An invalidation of given tags makes the filled value invalid by itself. The second look only tells of it.
+  // An invalidation of given tags makes the filled value invalid by itself. The second look only tells of it; one that
+  // fails tells nothing, so later callers ask again.
   const given = before?.start.given !== undefined && tags.length > 0
-  const look = given ? Effect.orElseSucceed(Tags.valid(adapter, tags), () => true) : Effect.succeed(true)
+  const look: Effect.Effect<boolean | undefined> = given
+    ? Effect.orElseSucceed(Tags.valid(adapter, tags), () => undefined)
+    : Effect.succeed(true)
   const [filled, valid] = yield* Effect.all([Effect.result(lease.fill(encoded.success, lifetime)), look], {
     concurrency: 2
   })
+  const validUntil = valid === true ? Infinity : before!.readAt
   if (Result.isFailure(filled)) {
     yield* report(setFailed(load, filled.failure))
-    return loaded(kept, "set-failed", lease.endsAt)
+    return loaded(kept, "set-failed", lease.endsAt, validUntil)
   }
   if (!filled.success) {
     lease.lose()
-    return loaded(kept, "lost", lease.endsAt, lease.heldAt)
+    return loaded(kept, "lost", lease.endsAt, Math.min(lease.heldAt, validUntil))
   }
-  return valid ? loaded(kept, undefined, lease.endsAt) : loaded(kept, "invalidated", lease.endsAt, before!.readAt)
+  return loaded(kept, valid === false ? "invalidated" : undefined, lease.endsAt, validUntil)
 })
 
 interface Decision {

@@ -68,8 +68,9 @@ export class LeaseReturns {
       if (lease?.owner !== options.owner) return Effect.succeed(false)
       // The owner's own lease is granted again, also beside a fresh value.
       const again = adapter.acquire(key, { ...options, force: false, refreshWithin: Infinity })
+      // Not the end: another request of this owner may still be under way.
       return Effect.flatMap(again, (found) =>
-        found._tag === "Leader" ? Effect.as(adapter.abandon(key, { token: found.token }), true) : Effect.succeed(false)
+        found._tag === "Leader" ? Effect.as(adapter.abandon(key, { token: found.token }), false) : Effect.succeed(false)
       )
     })
     this.begin(attempt, unsettledFor, looks[0]!, context)

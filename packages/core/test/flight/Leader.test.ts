@@ -9,6 +9,7 @@ import * as Codec from "../../src/codec/Codec.ts"
 import type { Adapter } from "../../src/contract/Adapter.ts"
 import type { CacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
+import * as Tags from "../../src/tags/Tags.ts"
 import { down, faulty } from "../support/Faulty.ts"
 import { Broken, Origin } from "../support/Origin.ts"
 import {
@@ -296,8 +297,8 @@ describe("a lost lease", () => {
       const caller = yield* begin(cache.getOrSet("k", origin.gives(10_000)))
       yield* advance(60)
       yield* world.store.delete("k")
-      // The renewal leaves at 140 and is back at 180; the second acquire is on its way at 190.
-      yield* advance(130)
+      // The renewal leaves at 100 and is back at 140; the second acquire is on its way at 150.
+      yield* advance(90)
       assert.strictEqual(origin.interrupted, 1)
       yield* Fiber.interrupt(caller)
       yield* advance(200)
@@ -421,6 +422,40 @@ describe("a fill that fails", () => {
       assert.strictEqual((yield* cache.getOrSet("k", new Origin().gives())).value, "v1")
       yield* flush
       assert.deepStrictEqual(tags(told).sort(), ["CACHE_SET_FAILED fill", "LEASE_FAILED abandon"])
+    })
+  )
+})
+
+describe("a load that is void for two reasons", () => {
+  scenario("a tag, and then a delete: a caller that came between them loads anew", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({ tags: ["t"] }, remote)
+      const b = yield* world.cache({}, remote)
+      const origin = new Origin()
+      yield* begin(a.cache.getOrSet("k", origin.gives(12_000)))
+      yield* b.cache.invalidateTag("t")
+      yield* advance(4_000)
+      const between = yield* begin(a.cache.getOrSet("k", origin.gives()))
+      yield* advance(7_000)
+      yield* b.cache.delete("k")
+      yield* advance(1_000)
+      assert.strictEqual((yield* Fiber.join(between)).value, "v2")
+    })
+  )
+
+  scenario("a look at the tags that fails tells nothing: a later caller asks again", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ tags: ["t"] }, (adapter) =>
+        faulty(remote(adapter), { read: [undefined, "fail"] })
+      )
+      const origin = new Origin()
+      const first = yield* begin(cache.getOrSet("k", origin.gives(1000)))
+      yield* advance(500)
+      yield* Tags.invalidate(world.store, ["t"])
+      const later = yield* begin(cache.getOrSet("k", origin.gives()))
+      yield* advance(500)
+      assert.deepInclude((yield* Fiber.join(first)).meta, { cache: "MISS-LEADER" })
+      assert.strictEqual((yield* Fiber.join(later)).value, "v2")
     })
   )
 })
