@@ -164,13 +164,14 @@ describe("an adapter that is wrong", async () => {
   }
 
   it.each([
-    ["answers a delete without doing it", "voided-value"],
-    ["ignores the token in fill", "two-leaders"],
-    ["lets followers lead", "two-leaders"],
-    ["takes one key for another", "other-key"],
-    ["keeps nothing, and no lease ends", "orphaned-lease"],
-    ["throws where nobody can catch it", "bad-exit"]
-  ] as const)("%s: %s", async (name, rule) => {
-    expect(await found(name)).toContain(rule)
+    ["answers a delete without doing it", ["voided-value"]],
+    // How real processes meet decides which of the two is seen.
+    ["ignores the token in fill", ["two-leaders", "voided-value"]],
+    ["lets followers lead", ["two-leaders", "voided-value"]],
+    ["takes one key for another", ["other-key"]],
+    ["keeps nothing, and no lease ends", ["orphaned-lease"]],
+    ["throws where nobody can catch it", ["bad-exit"]]
+  ] as const)("%s: %j", async (name, rules) => {
+    expect([...(await found(name))].filter((rule) => (rules as ReadonlyArray<Rule>).includes(rule))).not.toEqual([])
   })
 })

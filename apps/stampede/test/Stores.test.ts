@@ -31,6 +31,8 @@ interface Case {
   readonly commands?: (sent: ReadonlyArray<Commands>) => void
   /** A killed process loses its lease at once. */
   readonly seesExits?: boolean
+  /** Milliseconds. Default 800. */
+  readonly shortestLease?: number
   /** True when the store reports changes to near tiers. */
   readonly pushes?: boolean
   /** An address without a server, and the error for it. */
@@ -69,6 +71,7 @@ const cases: ReadonlyArray<Case> = [
   { store: "r2", title: /^Cloudflare R2/, atMost: 12 },
   {
     store: "dynamodb",
+    shortestLease: 4_000,
     start: () => DynamoDbLocal.start(),
     url: ({ url }) => url.replace("http://", "dynamodb://key:secret@"),
     title: /^DynamoDB Local at 127\.0\.0\.1:\d+$/,
@@ -117,6 +120,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     store: "s3",
+    shortestLease: 4_000,
     start: () => S3Moto.start({ own: true }),
     url: ({ url }) => url.replace("http://", "s3://key:secret@"),
     title: /^Bucket at 127/,
@@ -125,7 +129,19 @@ const cases: ReadonlyArray<Case> = [
   }
 ]
 
-for (const { after, atMost, commands, pushes, seesExits, start, store, title, unreachable, ...each } of cases) {
+for (const {
+  after,
+  atMost,
+  commands,
+  pushes,
+  seesExits,
+  shortestLease = 800,
+  start,
+  store,
+  title,
+  unreachable,
+  ...each
+} of cases) {
   const server = start && (await orUnavailable(start()))
   const missing = server instanceof Unavailable ? ` (not run: ${server.reason})` : ""
 
@@ -152,7 +168,7 @@ for (const { after, atMost, commands, pushes, seesExits, start, store, title, un
     })
 
     it(`a killed leader is followed by one other${seesExits ? ", long before its lease would end" : ""}`, async () => {
-      const lease = seesExits ? 30_000 : 800
+      const lease = seesExits ? 30_000 : shortestLease
       const { figures, recording } = await check("--kill", "--callers", "50", "--lease", `${lease}ms`)
       expect(figures).toMatchObject({ originCalls: 2, takeovers: 1, answered: 150, died: 50 })
       if (!seesExits) return

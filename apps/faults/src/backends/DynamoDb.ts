@@ -14,7 +14,7 @@ export const backend: Backend = {
   name: "dynamodb",
   pace: 20,
   // Hosts agree within two seconds on the end of a lease.
-  leases: [3_000, 6_000],
+  leases: [4_000, 6_000],
   commandTimeout: 2_000,
   open: async () => {
     const { DynamoDbLocal } = await import("@cache-locking/test-servers")

@@ -17,7 +17,7 @@ export const backend: Backend = {
   name: "s3",
   // The stand-in carries out one request after the other.
   pace: 8,
-  leases: [3_000, 6_000],
+  leases: [4_000, 6_000],
   commandTimeout: 3_000,
   open: async () => {
     const { S3Moto } = await import("@cache-locking/test-servers")

@@ -26,7 +26,7 @@ export interface Claims {
   readonly close: boolean
   /**
    * The clock that ends leases. `"store"`: a clock that all clients share. `"client"`: each client's own.
-   * `"process"`: the store lives in this very process and goes by its clock (its `limits.clock` is `"store"`).
+   * `"process"`: the store lives in this very process and goes by a time that never steps (its `limits.clock` is `"store"`).
    */
   readonly clock: "store" | "client" | "process"
 }
