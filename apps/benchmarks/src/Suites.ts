@@ -18,6 +18,7 @@ import { RedisHit, RedisMiss } from "./suites/RedisHit.ts"
 import { Stampede } from "./suites/Stampede.ts"
 import { TaggedHit } from "./suites/TaggedHit.ts"
 import { TieredHit } from "./suites/TieredHit.ts"
+import { Uncacheable } from "./suites/Uncacheable.ts"
 
 export const suites: ReadonlyArray<Suite> = [
   FiberHit,
@@ -33,6 +34,7 @@ export const suites: ReadonlyArray<Suite> = [
   TieredHit,
   CrossProcess,
   Expiry,
+  Uncacheable,
   LeaderKilled,
   ClusterPrimaryGet,
   ClusterWorkerGet,

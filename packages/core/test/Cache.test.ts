@@ -211,6 +211,7 @@ describe("explain", () => {
           holder: undefined,
           leaseEndsIn: undefined,
           coolingFor: undefined,
+          bypassFor: undefined,
           waitersHere: 0
         }
         assert.deepStrictEqual(yield* cache.explain("k"), nothing)

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { EncodedValue } from "../codec/EncodedValue.ts"
+import { type EncodedValue, isMark } from "../codec/EncodedValue.ts"
 import type { Snapshot } from "../contract/Adapter.ts"
 import { CacheGetFailed, type CacheLockingError } from "../contract/CacheLockingError.ts"
 import type { Engine } from "../flight/Engine.ts"
@@ -24,6 +24,8 @@ export interface Explanation {
   readonly leaseEndsIn: number | undefined
   /** Until the cooldown after a failed load is over. */
   readonly coolingFor: number | undefined
+  /** For how long nobody waits for another process's load, because the last result of the key was not cached. */
+  readonly bypassFor: number | undefined
   /** Callers of this process that wait for it now. */
   readonly waitersHere: number
 }
@@ -31,11 +33,13 @@ export interface Explanation {
 /** A snapshot, with its fresh value decoded. */
 interface Found extends Snapshot {
   readonly fresh?: EncodedValue<unknown> | undefined
+  /** For how long a mark stands in the place of a value. */
+  readonly markedFor?: number | undefined
 }
 
 const nothing = { value: undefined, freshFor: 0, keptFor: 0, age: 0, took: 0 } as const
 
-/** Reads a key. A value with an invalidated tag counts as absent. */
+/** Reads a key. A value with an invalidated tag counts as absent, and so does a mark. */
 export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLockingError> =>
   Effect.flatMap(
     ask(engine, key, "read", CacheGetFailed, (adapter) => adapter.read(key)),
@@ -44,6 +48,9 @@ export const peek = (engine: Engine, key: string): Effect.Effect<Found, CacheLoc
       return Effect.flatMap(
         engine.valueCodec.decode(key, found.value),
         (decoded): Effect.Effect<Found, CacheLockingError> => {
+          if (decoded === undefined && isMark(found.value!)) {
+            return Effect.succeed({ ...found, ...nothing, markedFor: found.keptFor })
+          }
           const tags = decoded?.tags ?? []
           const whole = found.freshFor > 0 ? { ...found, fresh: decoded } : found
           if (tags.length === 0) return Effect.succeed(whole)
@@ -73,5 +80,6 @@ export const explain = (engine: Engine, key: string): Effect.Effect<Explanation,
     holder: found.lease?.owner,
     leaseEndsIn: found.lease?.endsIn,
     coolingFor: found.cooling?.retryIn,
+    bypassFor: found.markedFor,
     waitersHere: engine.groups.waiters(key)
   }))

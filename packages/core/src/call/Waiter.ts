@@ -103,7 +103,7 @@ export abstract class Waiter implements FlightWaiter {
     const { context, request } = this
     const within = this.rare?.within
     const found = this.group.get(request.key)
-    const current = this.isFallback && found !== undefined && !this.mayJoinFallback(found) ? undefined : found
+    const current = found === undefined || this.mayJoin(found) ? found : undefined
     if (current !== undefined && within !== undefined && current.awaits(within)) {
       this.fail(reentrant(request))
       return
@@ -125,13 +125,16 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   /**
-   * True for a load without a lease whose value may be this caller's answer. Such a load gives no sign of life, so nobody
-   * could know that its request was cut off; and it learns of no invalidation, so it must not be older than a load under a
-   * lease can be without a renewal.
+   * True for a load whose value may be this caller's answer. A load without a lease gives no sign of life, so nobody could
+   * know that its request was cut off; and it learns of no invalidation, so it must not be older than a load under a lease
+   * can be without a renewal.
    */
-  private mayJoinFallback(flight: Flight): boolean {
-    const { leaseTtl } = this.request.plan.policy
-    return !mayDiffer(flight.scope, this.scope) && this.startedAt - flight.startedAt <= leaseTtl / 3
+  private mayJoin(flight: Flight): boolean {
+    const since = flight.unleasedSince
+    if (since === undefined) return true
+    if (mayDiffer(flight.scope, this.scope)) return false
+    const at = Number.isNaN(this.startedAt) ? flight.now : this.startedAt
+    return at - since <= this.request.plan.policy.leaseTtl / 3
   }
 
   private leaveFlight(): void {

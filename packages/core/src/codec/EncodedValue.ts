@@ -139,19 +139,34 @@ export class KeptValue<out A> extends EncodedValue<A> {
 
 /**
  * Bytes that contain no readable value. They are no envelope of this codec (`"envelope"`), or the codec refused them
- * (`"payload"`). With `fatal` the call fails, as `onInvalid: "fail"` asks; otherwise it is a miss.
+ * (`"payload"`), or they are a mark (`"mark"`). With `fatal` the call fails, as `onInvalid: "fail"` asks; otherwise it is a
+ * miss.
  */
 export class Unreadable {
   readonly _tag = "Unreadable"
-  readonly reason: "envelope" | "payload"
+  readonly reason: "envelope" | "payload" | "mark"
   readonly fatal: boolean
   /** The error that the codec threw. */
   readonly cause: unknown
 
-  constructor(reason: "envelope" | "payload", fatal: boolean, cause?: unknown) {
+  constructor(reason: "envelope" | "payload" | "mark", fatal: boolean, cause?: unknown) {
     this.reason = reason
     this.fatal = fatal
     this.cause = cause
+  }
+}
+
+/** In the place of a value: see `Envelope.mark`. */
+export const mark: Value = { bytes: Envelope.mark }
+
+/** True for a mark, also for one that another copy of this module made. */
+export const isMark = (value: Value): boolean => {
+  if (value instanceof EncodedValue) return false
+  try {
+    return Envelope.isMark(value.bytes)
+  } catch {
+    // A value of another copy of this module encodes late.
+    return false
   }
 }
 
@@ -175,7 +190,7 @@ export const decodeValue = <A>(
   const known = copy?.decodedBy(codec)
   if (known !== undefined) return known
   const envelope = envelopeOf(value, codec)
-  if (envelope === undefined) return new Unreadable("envelope", false)
+  if (envelope === undefined) return new Unreadable(isMark(value) ? "mark" : "envelope", false)
   const info = compact(envelope.cost, envelope.tags)
   const made = (decoded: A): EncodedValue<A> => {
     const result = new EncodedValue(decoded, copy?.bytes ?? codec, info)

@@ -13,6 +13,8 @@
  *
  * That is five bytes without tags. Other bytes are unreadable, which is an answer and never an error. A later release puts
  * what old readers may ignore into `extra`, and marks what they must not ignore by a flag.
+ *
+ * The flag 4 stands for no value at all: the last result of the key was not to be cached (`mark`).
  */
 
 /** A tag of an entry. */
@@ -38,6 +40,17 @@ export interface Decoded extends Info {
 const VERSION = 1
 const TAGS = 1
 const EXTRA = 2
+const MARK = 4
+
+/**
+ * In the place of a value: the last result of the key was not to be cached. It is of no codec, and has neither tags nor
+ * payload. Releases that do not know it find an unreadable envelope, which is a miss.
+ */
+export const mark: Uint8Array = Uint8Array.of(VERSION, MARK, 0, 0, 0)
+
+/** True for the bytes of `mark`. */
+export const isMark = (bytes: Uint8Array): boolean =>
+  bytes.length === mark.length && bytes[0] === VERSION && bytes[1] === MARK
 const NO_TAGS: ReadonlyArray<Tag> = []
 
 const encoder = new TextEncoder()

@@ -127,6 +127,7 @@ export class ValueCodec<A> {
     if (found instanceof EncodedValue) return Effect.succeed(found)
     return Effect.flatMap(settled(found), (decoded) => {
       if (decoded instanceof EncodedValue) return Effect.succeed(decoded)
+      if (decoded.reason === "mark") return Effect.undefined
       if (!reported || decoded.fatal) {
         this.counters.undecodable++
         this.counters.count("DECODE_FAILED")

@@ -96,6 +96,8 @@ export class Flight implements LoadEvents {
   private phase: "asking" | "leading" | "following" = "asking"
   /** True when it loads on without callers: behind a stale value that they took, or that nobody asked for. */
   private background: boolean
+  /** When it began to load without a lease; absent for any other load. */
+  unleasedSince: number | undefined
   /** The stale value beside the load, if there is one. */
   staleValue: StaleValue<unknown> | undefined
   private readonly waiters = new Set<FlightWaiter>()
@@ -150,6 +152,11 @@ export class Flight implements LoadEvents {
       this.group.arm(this, waiter)
       if (!waiter.isInitiator) waiter.notify(joined)
     }
+  }
+
+  unleased(): void {
+    this.unleasedSince = this.now
+    this.leading()
   }
 
   following(): void {

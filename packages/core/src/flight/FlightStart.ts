@@ -230,6 +230,7 @@ const contextOf = (
     acquireSlot,
     failuresInARow: (failed) => engine.backoff.note(key, failed),
     unanswered,
+    allowsBackground: scope.allowsBackground,
     returns: engine.returnsOf(scope)
   }
 }

@@ -6,6 +6,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { mark } from "../codec/EncodedValue.ts"
 import type { Tag } from "../codec/Envelope.ts"
 import type { AdapterError, Held, Lifetime, Token, Value } from "../contract/Adapter.ts"
 import { type CacheLockingError, CacheSetFailed, LeaseFailed } from "../contract/CacheLockingError.ts"
@@ -21,9 +22,10 @@ export class HeldLease {
   private askedAt: number
   /** The last instant at which it was known to be ours: by a renewal, or by its grant. */
   heldAt: number
+  private readonly grantedAt: number
   private hasReported = false
   private readonly load: LoadContext
-  private readonly replaces: boolean
+  private readonly replaces: "value" | "mark" | undefined
   private readonly token: Token
   private readonly clock: Clock.Clock
   /** The tags of the value, where they are known before the load. */
@@ -31,13 +33,20 @@ export class HeldLease {
 
   /**
    * @param askedAt the instant before the store was asked
-   * @param replaces true when the store has an older value
+   * @param replaces what the store has: an older value, or a mark
    */
-  constructor(load: LoadContext, token: Token, clock: Clock.Clock, askedAt: number, replaces: boolean) {
+  constructor(
+    load: LoadContext,
+    token: Token,
+    clock: Clock.Clock,
+    askedAt: number,
+    replaces: "value" | "mark" | undefined
+  ) {
     this.load = load
     this.replaces = replaces
     this.token = token
     this.clock = clock
+    this.grantedAt = askedAt
     this.heldAt = askedAt
     this.askedAt = askedAt
     this.until = Monotonic.now(clock) + load.policy.leaseTtl
@@ -112,32 +121,60 @@ export class HeldLease {
 
   /**
    * Ends the lease with a value, or with a new lifetime of the stored one. After a failure it goes on to end the lease, with
-   * the value if the store takes it then and else without; no caller waits for that.
+   * the value if the store takes it then and else without; no caller waits for that. A value that the store refuses for good
+   * leaves a mark.
    */
   fill(value: Value | undefined, lifetime: Lifetime): Effect.Effect<Held, AdapterError> {
     const { adapter, key } = this.load
     const filled = adapter.fill(key, { token: this.token, value, lifetime })
     if (value === undefined) return filled
-    const again = Effect.catch(Effect.asVoid(filled), () => this.forgone)
-    return Effect.tapError(filled, (error) => (error.retryable ? this.later(again) : this.forgo))
+    const again = Effect.catch(filled, () => this.withoutValue)
+    return Effect.tapError(filled, (error) => {
+      if (error.retryable) return this.later(again)
+      // The caller of this reports the failure.
+      this.hasReported = true
+      return this.forgo
+    })
   }
 
   /** Gives the lease back; after a failed load with a cooldown, and with the failure for all other callers. */
   abandon(cooldown?: number, cause?: Value | undefined): Effect.Effect<void> {
-    return this.orLater(this.abandoned(cooldown, cause))
+    return Effect.asVoid(this.orLater(this.abandoned(cooldown, cause)))
   }
 
   /**
-   * Gives the lease back after an answer that is not kept. An older value in the store ends: it must not outlive a newer
-   * answer.
+   * Ends the lease after an answer that is not kept, and leaves a mark: whoever waited for that answer need not wait for the
+   * next. An older value in the store ends: it must not outlive a newer answer. Answers false when the lease was lost. Where
+   * a mark is there already nobody waits for this one, neither do the load's own callers: true, although nobody knows.
    */
-  get forgo(): Effect.Effect<void> {
-    return this.orLater(this.forgone)
+  get forgo(): Effect.Effect<Held> {
+    if (this.replaces === "mark" && this.load.allowsBackground) return Effect.as(this.later(this.marked), true)
+    return Effect.map(this.orLater(this.marked), (held) => {
+      if (!held) this.lose()
+      return held
+    })
   }
 
-  /** A fill without a value ends the older one and the lease, and only under the token: a value set meanwhile stays. */
-  private get forgone(): Effect.Effect<void, AdapterError> {
-    if (!this.replaces) return this.abandoned()
+  /** Fills with a mark, and only under the token: a value set meanwhile stays. Without a mark the lease ends all the same. */
+  private get marked(): Effect.Effect<Held, AdapterError> {
+    const { adapter, key, policy } = this.load
+    if (policy.bypassFor === 0) return this.withoutValue
+    return Effect.suspend(() => {
+      // The next load is about as long, and the mark must outlive it.
+      const stale = Math.ceil(policy.bypassFor + Monotonic.now(this.clock) - this.grantedAt)
+      const filled = adapter.fill(key, { token: this.token, value: mark, lifetime: { fresh: 0, stale } })
+      return Effect.catch(filled, (error) =>
+        Effect.andThen(
+          this.reportOnce(() => setFailed(this.load, error)),
+          this.withoutValue
+        )
+      )
+    })
+  }
+
+  /** A fill without a value ends the older one and the lease. */
+  private get withoutValue(): Effect.Effect<Held, AdapterError> {
+    if (this.replaces !== "value") return this.abandoned()
     const { adapter, key } = this.load
     const ended = Effect.tapError(adapter.fill(key, { token: this.token, lifetime: nothing }), (error) =>
       this.reportOnce(() => setFailed(this.load, error))
@@ -145,13 +182,13 @@ export class HeldLease {
     return Effect.matchEffect(ended, {
       onFailure: () => this.abandoned(),
       // Otherwise the lease is lost, or the older value ended by itself and the lease is still ours.
-      onSuccess: (done) => (done ? Effect.void : this.abandoned())
+      onSuccess: (done) => (done ? Effect.succeed(true) : this.abandoned())
     })
   }
 
-  private abandoned(cooldown?: number, cause?: Value | undefined): Effect.Effect<void, AdapterError> {
+  private abandoned(cooldown?: number, cause?: Value | undefined): Effect.Effect<Held, AdapterError> {
     const { adapter, key } = this.load
-    const abandoned = Effect.asVoid(adapter.abandon(key, { token: this.token, cooldown, cause }))
+    const abandoned = adapter.abandon(key, { token: this.token, cooldown, cause })
     return Effect.tapError(abandoned, (error) => this.reportOnce(() => this.leaseFailed("abandon", error)))
   }
 
@@ -162,8 +199,9 @@ export class HeldLease {
     return this.load.report(error())
   }
 
-  private orLater(attempt: Effect.Effect<void, AdapterError>): Effect.Effect<void> {
-    return Effect.catch(attempt, (error) => (error.retryable ? this.later(attempt) : Effect.void))
+  /** True where nobody knows. */
+  private orLater(attempt: Effect.Effect<Held, AdapterError>): Effect.Effect<Held> {
+    return Effect.catch(attempt, (error) => Effect.as(error.retryable ? this.later(attempt) : Effect.void, true))
   }
 
   private later(attempt: Effect.Effect<unknown, AdapterError>): Effect.Effect<void> {

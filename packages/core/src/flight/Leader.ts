@@ -26,6 +26,7 @@ export const lead = Effect.fnUntraced(function* (
   load: LoadContext,
   token: Token,
   stale: StaleValue<unknown> | undefined,
+  isMarked: boolean,
   askedAt: number,
   clock: Clock.Clock,
   restore: Restore
@@ -36,7 +37,7 @@ export const lead = Effect.fnUntraced(function* (
     // Callers that take the stale value are answered before the fetcher's first step.
     yield* Effect.yieldNow
   }
-  const lease = new HeldLease(load, token, clock, askedAt, stale !== undefined)
+  const lease = new HeldLease(load, token, clock, askedAt, isMarked ? "mark" : stale && "value")
   if (load.events.isBackground && !load.acquireSlot()) {
     yield* lease.abandon()
     return skipped
@@ -105,7 +106,7 @@ export const runFetcher = (
 const fail = Effect.fnUntraced(function* (load: LoadContext, lease: HeldLease, cause: Cause.Cause<unknown>) {
   const { counters, key, events, policy, valueCodec } = load
   if (events.ended || isMissing(cause)) {
-    // A missing value is an answer, too.
+    // A missing value is an answer, too, and is not kept.
     yield* events.ended ? lease.abandon() : lease.forgo
     return yield* Effect.failCause(cause)
   }
@@ -138,9 +139,9 @@ const keep = Effect.fnUntraced(function* (
   const { adapter, counters, key, valueCodec, report } = load
   const decided = decide(load, value, yield* Random.next)
   if (decided === undefined || decided instanceof InvalidOption) {
-    yield* lease.forgo
+    const held = yield* lease.forgo
     if (decided !== undefined) yield* report(counters.erred(decided))
-    return loaded(value, "declined", lease.endsAt)
+    return loaded(value, "declined", lease.endsAt, held ? Infinity : lease.heldAt)
   }
   const { lifetime } = decided
   const tags = before === undefined ? [] : yield* settled(load, decided.tags, before.start)
@@ -155,9 +156,9 @@ const keep = Effect.fnUntraced(function* (
   }
   const encoded = yield* Effect.result(valueCodec.encode(key, value, { cost: took, tags }))
   if (Result.isFailure(encoded)) {
-    yield* lease.forgo
+    const held = yield* lease.forgo
     yield* report(encoded.failure)
-    return loaded(value, "encode-failed", lease.endsAt)
+    return loaded(value, "encode-failed", lease.endsAt, held ? Infinity : lease.heldAt)
   }
   const { value: kept } = encoded.success
   // An invalidation of given tags makes the filled value invalid by itself. The second look only tells of it; one that

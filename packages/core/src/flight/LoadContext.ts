@@ -40,6 +40,8 @@ export type LoadResult =
 export interface LoadEvents {
   /** The lease is ours: the fetcher begins. */
   readonly leading: () => void
+  /** The fetcher begins without a lease: nothing will tell this load that its result became void. */
+  readonly unleased: () => void
   /** Another process leads, or the key cools down. */
   readonly following: () => void
   /** A stale value is there. */
@@ -78,7 +80,9 @@ export interface LoadContext {
   readonly failuresInARow: (failed: boolean) => number
   /** Records that an `acquire` has no answer, and may have been granted all the same. */
   readonly unanswered: () => void
-  /** Gives leases back when the store did not accept it at once. */
+  /** True when work may go on after the answer. */
+  readonly allowsBackground: boolean
+  /** Gives leases back when the store did not accept it at once, or when nobody is to wait for that. */
   readonly returns: LeaseReturns
 }
 

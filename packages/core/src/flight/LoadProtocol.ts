@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { EncodedValue } from "../codec/EncodedValue.ts"
+import { type EncodedValue, isMark } from "../codec/EncodedValue.ts"
 import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "../contract/Adapter.ts"
 import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../contract/CacheLockingError.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
@@ -40,7 +40,7 @@ export const run = (load: LoadContext, first: Exit.Exit<Acquired, AdapterError>)
 /** Loads without a lease and without the store. */
 export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unknown> =>
   Effect.suspend(() => {
-    load.events.leading()
+    load.events.unleased()
     const fetched = Effect.onError(runFetcher(load, undefined), (cause) =>
       Effect.sync(() => {
         if (!load.events.ended) load.counters.loadFailed(cause, false)
@@ -82,16 +82,20 @@ const steps = Effect.fnUntraced(function* (
       unreadable = true
       continue
     }
-    const stale = found.stale && (yield* decodeStale(load, found.stale, clock, unreadable))
+    const isMarked = found.stale !== undefined && isMark(found.stale.value)
+    const stale =
+      found.stale === undefined || isMarked ? undefined : yield* decodeStale(load, found.stale, clock, unreadable)
     if (found._tag === "Leader") {
       if (follower.hasFollowed) counters.takeovers++
-      const result = yield* lead(load, found.token, stale, askedAt, clock, restore)
+      const result = yield* lead(load, found.token, stale, isMarked, askedAt, clock, restore)
       if (result !== undefined) return result
       options = { ...options, force: false }
       continue
     }
     if (early !== undefined) return skipped
     if (found._tag === "Follower") {
+      // The lease protects nothing: the result of this key was not to be cached a moment ago.
+      if (isMarked && policy.bypassFor > 0) return yield* restore(fetchUnleased(load))
       if (stale !== undefined) events.stale(stale)
       yield* follower.wait(found.leaseEndsIn, restore)
       continue

@@ -41,7 +41,8 @@ export interface Meta {
   /**
    * The reason why the value is not cached. `"declined"`: by `shouldCache` or a `cacheTtl` of 0. `"lost"`: the lease ended, or
    * a delete or set came between. `"invalidated"`: one of its tags was invalidated meanwhile. `"set-failed"`: the fill failed.
-   * `"encode-failed"`: it could not be encoded. `"bypassed"`: it was loaded without a lease, as an option allows.
+   * `"encode-failed"`: it could not be encoded. `"bypassed"`: it was loaded without a lease, as an option allows:
+   * `onWaitTimeout`, `onCooling`, `onAdapterError`, or `bypassFor` beside another's load.
    */
   readonly uncached?: Uncached | undefined
   /** The failure that made the cache serve a stale value. */

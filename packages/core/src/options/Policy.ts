@@ -59,9 +59,17 @@ export interface Options<in out A> {
   readonly tags?: Tags.Input<A> | undefined
   /**
    * Decides if a loaded value is cached. By default all are. One that is not cached ends the older value, which is then
-   * served neither as stale nor after an error.
+   * served neither as stale nor after an error. See `bypassFor` for the next loads of the key.
    */
   readonly shouldCache?: ((value: A) => boolean) | undefined
+  /**
+   * After a result that is not to be cached nobody waits for another process's load of the key: for this long, and for as
+   * long again as that load took. Such a result is one that `shouldCache` or a `cacheTtl` of 0 declines, one that cannot be
+   * encoded or that the store refuses, and none from `fetchMany`. Each caller that finds the key leased then loads at once,
+   * uncached. The one that holds the lease fills if its own result can be cached, which ends this time. Default 10 seconds;
+   * 0 lets the processes load one after the other.
+   */
+  readonly bypassFor?: Duration.Input | undefined
   /**
    * The duration of a lease. It is renewed after a third of it while the fetcher runs. At least 10 ms, and at least 4
    * seconds where the clocks of hosts decide (DynamoDB; S3 by the store's clock): hosts would take over each other's
@@ -118,6 +126,7 @@ export const names: ReadonlyArray<keyof Options<never>> = [
   "fetchTimeout",
   "tags",
   "shouldCache",
+  "bypassFor",
   "leaseTtl",
   "waitMax",
   "waitStep",
@@ -147,6 +156,8 @@ export interface Policy {
   readonly hardTimeout: number
   readonly tags: Tags.Input<unknown> | undefined
   readonly shouldCache: (value: unknown) => boolean
+  /** 0 for no mark, and for none that is heeded. */
+  readonly bypassFor: number
   readonly leaseTtl: number
   /** The shortest lease that the adapter can keep. */
   readonly shortestLease: number
@@ -178,6 +189,7 @@ export const defaults: Policy = {
   hardTimeout: Infinity,
   tags: undefined,
   shouldCache: yes,
+  bypassFor: 10_000,
   leaseTtl: 15_000,
   shortestLease: 10,
   waitMax: 4_000,
@@ -237,6 +249,7 @@ type Times =
   | "maxAge"
   | "staleWhileRevalidate"
   | "staleIfError"
+  | "bypassFor"
   | "leaseTtl"
   | "waitMax"
   | "waitStep"
@@ -277,6 +290,7 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     ...timeouts(options.fetchTimeout, base),
     tags: options.tags === undefined ? base.tags : tagsOf(options.tags),
     shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
+    bypassFor: duration("bypassFor", { infinite: false }),
     leaseTtl: duration("leaseTtl", { min: base.shortestLease, infinite: false }),
     shortestLease: base.shortestLease,
     waitMax: duration("waitMax"),

@@ -6,7 +6,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as Codec from "../../src/codec/Codec.ts"
-import type { Adapter } from "../../src/contract/Adapter.ts"
+import { isMark } from "../../src/codec/EncodedValue.ts"
+import type { Adapter, Snapshot } from "../../src/contract/Adapter.ts"
 import type { CacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as Tags from "../../src/tags/Tags.ts"
@@ -575,6 +576,9 @@ describe("a lease that cannot be given back", () => {
   )
 })
 
+/** True when a mark is in the place of a value. */
+const isMarked = ({ value }: Snapshot): boolean => value !== undefined && isMark(value)
+
 describe("values that are not to be cached", () => {
   scenario("shouldCache false: everyone has the value, the lease is free at once, no cooldown", (world) =>
     Effect.gen(function* () {
@@ -594,9 +598,9 @@ describe("values that are not to be cached", () => {
         uncached: "declined",
         waited: 10
       })
-      assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+      assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       const found = yield* world.store.read("k")
-      assert.deepStrictEqual([found.value, found.lease, found.cooling], [undefined, undefined, undefined])
+      assert.deepStrictEqual([isMarked(found), found.lease, found.cooling], [true, undefined, undefined])
       const next = yield* begin(cache.getOrSet("k", origin.gives(10)))
       yield* advance(10)
       assert.strictEqual((yield* Fiber.join(next)).meta.cache, "MISS-LEADER")
@@ -622,8 +626,8 @@ describe("values that are not to be cached", () => {
           yield* flush
           // One command for both, as without an older value.
           assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
-          const { lease, value } = yield* world.store.read("k")
-          assert.deepStrictEqual([lease, value], [undefined, undefined])
+          const found = yield* world.store.read("k")
+          assert.deepStrictEqual([found.lease, isMarked(found)], [undefined, true])
           const next = yield* cache.getOrSet("k", none)
           assert.deepInclude(next, { value: null })
           assert.strictEqual(next.meta.cache, "MISS-LEADER-NOCACHE")
@@ -638,17 +642,17 @@ describe("values that are not to be cached", () => {
           yield* cache.set("k", "old")
           yield* advance(2000)
           assert.strictEqual((yield* cache.getOrSet("k", none)).value, null)
-          assert.isUndefined((yield* world.store.read("k")).value)
+          assert.isTrue(isMarked(yield* world.store.read("k")))
           yield* cache.set("k", "fresh")
           assert.strictEqual((yield* cache.refresh("k", none)).meta.uncached, "declined")
-          assert.isUndefined((yield* world.store.read("k")).value)
+          assert.isTrue(isMarked(yield* world.store.read("k")))
           const loaded = yield* begin(cache.getOrSet("k", () => Effect.delay(Effect.succeed("dear"), 100)))
           yield* advance(100)
           yield* Fiber.join(loaded)
           const hit = yield* cache.getOrSet("k", none, { earlyRefresh: { beta: 1e9 } })
           assert.strictEqual(hit.meta.cache, "HIT")
           yield* flush
-          assert.isUndefined((yield* world.store.read("k")).value)
+          assert.isTrue(isMarked(yield* world.store.read("k")))
         })
       )
 
@@ -673,7 +677,7 @@ describe("values that are not to be cached", () => {
             yield* cache.set("k", "old")
             yield* advance(2000)
             assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("new"), options)).value, "new")
-            assert.isUndefined((yield* world.store.read("k")).value)
+            assert.isTrue(isMarked(yield* world.store.read("k")))
           }
         })
       )
@@ -685,7 +689,7 @@ describe("values that are not to be cached", () => {
           yield* advance(2000)
           assert.strictEqual((yield* cache.getOrSetMany(["k"], () => Effect.succeed([]))).get("k"), "old")
           yield* flush
-          assert.isUndefined((yield* world.store.read("k")).value)
+          assert.isTrue(isMarked(yield* world.store.read("k")))
           assert.strictEqual((yield* cache.getOrSetMany(["k"], () => Effect.succeed([]))).size, 0)
         })
       )
@@ -736,7 +740,7 @@ describe("values that are not to be cached", () => {
         const { cache, process } = yield* world.cache<string>(options)
         const { meta } = yield* cache.getOrSet("k", () => Effect.succeed("v"))
         assert.deepInclude(meta, { cache: "MISS-LEADER-NOCACHE", uncached: "declined" })
-        assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+        assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       })
     )
   }
@@ -821,7 +825,7 @@ describe("a value that cannot be written", () => {
       const { meta, value } = yield* cache.getOrSet("k", () => Effect.succeed(secret))
       assert.strictEqual(value, secret)
       assert.deepInclude(meta, { cache: "MISS-LEADER-NOCACHE", uncached: "encode-failed" })
-      assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+      assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       yield* flush
       assert.deepStrictEqual(tags(told), ["ENCODE_FAILED encode"])
       assert.strictEqual(told[0]!.context.key, "k")
@@ -842,7 +846,7 @@ describe("a value that cannot be written", () => {
       const { meta, value } = yield* Fiber.join(caller)
       assert.strictEqual(value, "v")
       assert.strictEqual(meta.uncached, "encode-failed")
-      assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+      assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
     })
   )
 
@@ -856,7 +860,7 @@ describe("a value that cannot be written", () => {
       const { meta, value } = yield* cache.getOrSet("k", () => Effect.succeed("x".repeat(200)))
       assert.strictEqual(value.length, 200)
       assert.strictEqual(meta.cache, "MISS-LEADER-NOCACHE")
-      assert.deepStrictEqual(process.verbs, ["acquire", "abandon"])
+      assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       yield* flush
       assert.deepStrictEqual(tags(told), ["LIMIT_EXCEEDED encode"])
     })
