@@ -24,6 +24,8 @@ export class HeldLease {
   heldAt: number
   private readonly grantedAt: number
   private hasReported = false
+  /** True when the store refused the value, of which the caller of `fill` tells. */
+  private isRefused = false
   private readonly load: LoadContext
   private readonly replaces: "value" | "mark" | undefined
   private readonly token: Token
@@ -131,8 +133,7 @@ export class HeldLease {
     const again = Effect.catch(filled, () => this.withoutValue)
     return Effect.tapError(filled, (error) => {
       if (error.retryable) return this.later(again)
-      // The caller of this reports the failure.
-      this.hasReported = true
+      this.isRefused = true
       return this.forgo
     })
   }
@@ -165,7 +166,7 @@ export class HeldLease {
       const filled = adapter.fill(key, { token: this.token, value: mark, lifetime: { fresh: 0, stale } })
       return Effect.catch(filled, (error) =>
         Effect.andThen(
-          this.reportOnce(() => setFailed(this.load, error)),
+          this.isRefused ? Effect.void : this.reportOnce(() => setFailed(this.load, error)),
           this.withoutValue
         )
       )
