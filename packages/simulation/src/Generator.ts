@@ -6,6 +6,13 @@ export const kinds: ReadonlyArray<StoreKind> = ["push", "polling", "client-clock
 
 const verbs: ReadonlyArray<Verb> = ["acquire", "fill", "abandon", "renew", "read", "watch", "push", "any"]
 
+/** Requests that always take longer: those of one verb, or those around a subscription, where rare interleavings lie. */
+const slowerOf = (random: Random): Story["slower"] => {
+  const roll = random.next()
+  if (roll < 0.2) return { watch: random.between(55, 100), acquire: random.between(60, 100) }
+  return roll < 0.4 ? { [random.pick(verbs.slice(0, 6))]: random.between(10, 90) } : {}
+}
+
 /** At least 3 processes, 30 calls and 3 faults. */
 export const storyOf = (store: StoreKind, seed: number): Story => {
   const random = new Random(seed)
@@ -15,7 +22,7 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
   const key = (): string => random.pick(keys)
   const length = random.between(2_000, 12_000)
   const at = (): number => random.between(0, length)
-  const takes = (): number => random.pick([0, 5, 50, 300, 1_000, 4_000])
+  const takes = (): number => random.pick([0, 5, 50, 300, 1_000, 4_000, 8_000])
   const events: Array<Event> = []
   for (let n = random.between(30, 60); n > 0; n--) {
     const roll = random.next()
@@ -24,9 +31,15 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     else if (roll < 0.75) events.push(call)
     else if (roll < 0.8) events.push({ at: at(), do: "refresh", process: process(), key: key(), takes: takes() })
     else if (roll < 0.85) events.push({ at: at(), do: "get", process: process(), key: key() })
-    else
-      events.push({ at: at(), do: "change", process: process(), key: key(), by: random.pick(["delete", "set", "tag"]) })
+    else {
+      const by = random.pick(["delete", "set", "tag"] as const)
+      const change = { at: at(), do: "change", process: process(), key: key(), by } as const
+      events.push(change)
+      // Two processes that invalidate at once write the same log.
+      if (by === "tag" && random.next() < 0.5) events.push({ ...change, process: process(), key: key() })
+    }
   }
+  const steps = store === "client-clock" ? [-2_000, -300, 300, 2_000] : [-3_600_000, -20_000, 300, 60_000]
   for (let n = random.between(3, 6); n > 0; n--) {
     const roll = random.next()
     const span = random.pick([50, 200, 800])
@@ -47,12 +60,12 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     } else if (roll < 0.7)
       events.push({ at: at(), do: "pause", process: process(), for: random.pick([200, 1_500, 4_000]) })
     else if (roll < 0.8) events.push({ at: at(), do: "refuse", for: span })
-    else if (roll < 0.88)
-      events.push({ at: at(), do: "step", process: process(), by: random.pick([-2_000, -300, 300, 2_000]) })
+    else if (roll < 0.88) events.push({ at: at(), do: "step", process: process(), by: random.pick(steps) })
     else if (roll < 0.92) events.push({ at: at(), do: "forget", key: key() })
     else if (roll < 0.96) events.push({ at: at(), do: "kill", process: process() })
     else events.push({ at: at(), do: "close", process: process() })
   }
+  const delay = random.pick([1, 5, 25, 100])
   const settings = {
     ...defaults,
     cacheTtl: random.pick([200, 2_000, 20_000]),
@@ -65,8 +78,9 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     store,
     processes,
     settings,
-    delay: random.pick([1, 5, 25]),
-    commandTimeout: random.pick([300, 1_000]),
+    delay,
+    slower: slowerOf(random),
+    commandTimeout: delay === 100 ? 1_000 : random.pick([300, 1_000]),
     events
   }
 }

@@ -2,7 +2,7 @@
  * The judge of a history. Each allowance is a line of the specification, with its bound by options.
  */
 import type { Call, Change, History } from "./History.ts"
-import type { Story } from "./Story.ts"
+import * as Story from "./Story.ts"
 
 export interface Violation {
   readonly rule:
@@ -31,13 +31,17 @@ const orphanBound = 1_000
 /** Milliseconds that a load may wait for its turn at the log of invalidations, if a process died while it wrote it. */
 const logTurn = 1_500
 
-export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [
+export const judge = (story: Story.Story, history: History): ReadonlyArray<Violation> => [
   ...history.calls.flatMap((call) => [...answers(story, history, call)]),
   ...twoLeaders(story, history),
   ...history.orphans.flatMap(({ from, key, process, until }) => {
-    const turn = story.settings.tags === "told" ? logTurn : 0
+    const turn = story.settings.tags === "told" ? logTurn + 16 * Story.longestDelay(story) : 0
     // A request that a fault made late arrives a message after the fault.
-    const allowed = orphanBound + turn + faultsWithin(history, from - story.delay - slack, until, process)
+    const allowed =
+      orphanBound +
+      turn +
+      disagreement(story) +
+      faultsWithin(history, from - Story.longestDelay(story) - slack, until, process)
     return until - from <= allowed
       ? []
       : [
@@ -53,7 +57,7 @@ export const judge = (story: Story, history: History): ReadonlyArray<Violation> 
     : [{ rule: "never-ends" as const, at: Infinity, message: `${history.leftFlights} callers wait when all is over` }])
 ]
 
-function* answers(story: Story, history: History, call: Call): Generator<Violation> {
+function* answers(story: Story.Story, history: History, call: Call): Generator<Violation> {
   const { settings } = story
   const process = `process ${call.process}`
   const asked = `${process} asked for ${call.key} at ${call.startedAt} ms`
@@ -63,13 +67,18 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
       yield { rule: "never-ends", at: call.startedAt, message: `${asked} and has no answer` }
     return
   }
+  // The caller waits for other processes, and then for a load of its own process.
   const longest = Math.max(
     0,
-    ...history.loads.filter(({ key }) => key === call.key).map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
+    ...history.loads
+      .filter(({ key, process }) => key === call.key && process === call.process)
+      .map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
   )
   const bound =
     settings.waitMax +
-    4 * (story.commandTimeout + longest) +
+    2 * longest +
+    20 * Story.longestDelay(story) +
+    (history.faults.length > 0 ? 4 * story.commandTimeout : 0) +
     4 * faultsWithin(history, call.startedAt, call.endedAt, undefined) +
     slack
   if (call.endedAt - call.startedAt > bound) {
@@ -105,7 +114,11 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
   if (window !== undefined && loadedAt !== undefined) {
     // A filled value is a few messages younger than its load, and an answer is one message older than its question.
     const allowed =
-      window + 16 * story.delay + slack + disagreement(story) + faultsWithin(history, loadedAt, call.endedAt, undefined)
+      window +
+      16 * Story.longestDelay(story) +
+      slack +
+      disagreement(story) +
+      faultsWithin(history, loadedAt, call.endedAt, undefined)
     if (call.startedAt - loadedAt > allowed) {
       yield {
         rule: "past-its-window",
@@ -117,7 +130,10 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
   if (meta.cache === "MISS-FOLLOWER-HIT" && load?.endedAt !== undefined && load.process !== call.process) {
     const from = Math.max(load.endedAt, call.startedAt)
     const allowed =
-      wakeBound + 8 * story.delay + faultsWithin(history, from - story.commandTimeout, call.endedAt, undefined) + slack
+      wakeBound +
+      12 * Story.longestDelay(story) +
+      faultsWithin(history, from - story.commandTimeout, call.endedAt, undefined) +
+      slack
     if (call.endedAt - from > allowed) {
       yield {
         rule: "late-wake",
@@ -129,11 +145,11 @@ function* answers(story: Story, history: History, call: Call): Generator<Violati
 }
 
 /** Milliseconds by which the clocks that judge lifetimes and leases may disagree. */
-const disagreement = ({ events, store }: Story): number =>
+const disagreement = ({ events, store }: Story.Story): number =>
   store === "client-clock" ? events.reduce((sum, event) => sum + (event.do === "step" ? Math.abs(event.by) : 0), 0) : 0
 
 /** The longest life of a value that is answered in this way. */
-const windowOf = ({ settings }: Story, cache: string): number | undefined =>
+const windowOf = ({ settings }: Story.Story, cache: string): number | undefined =>
   cache === "HIT"
     ? settings.cacheTtl
     : cache === "STALE"
@@ -141,13 +157,13 @@ const windowOf = ({ settings }: Story, cache: string): number | undefined =>
       : undefined
 
 /** A call may fail because its origin did, because its cache is closed, or because a fault kept the store from answering. */
-const mayFail = (story: Story, { faults, loads }: History, call: Call): boolean => {
+const mayFail = (story: Story.Story, { faults, loads }: History, call: Call): boolean => {
   const { endedAt, error, key, process, startedAt } = call
   if (error === "CACHE_CLOSED") return ended(story, call)
   if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
     return loads.some((load) => load.key === key && load.fails === true)
   // The question may have been asked for an earlier caller of the process.
-  const asked = startedAt - 4 * story.delay - slack
+  const asked = startedAt - 4 * Story.longestDelay(story) - slack
   return faults.some(
     (fault) =>
       (fault.process === undefined || fault.process === process) && fault.from <= endedAt! && fault.until >= asked
@@ -155,7 +171,7 @@ const mayFail = (story: Story, { faults, loads }: History, call: Call): boolean 
 }
 
 /** Two loads of a key under leases at once, without a fault and without anything that voids the first lease. */
-function* twoLeaders(story: Story, { calls, changes, faults, loads }: History): Generator<Violation> {
+function* twoLeaders(story: Story.Story, { calls, changes, faults, loads }: History): Generator<Violation> {
   const told = new Map(
     calls.flatMap(({ answer }) => (answer === undefined ? [] : [[answer.value.load, answer] as const]))
   )
@@ -171,7 +187,9 @@ function* twoLeaders(story: Story, { calls, changes, faults, loads }: History): 
       const excused =
         // A delay of a message is as long as a fault.
         faults.some(
-          (fault) => fault.from <= second.startedAt && fault.until >= first.startedAt - story.commandTimeout
+          (fault) =>
+            fault.from <= second.startedAt &&
+            fault.until >= first.startedAt - story.commandTimeout - 12 * Story.longestDelay(story)
         ) ||
         changes.some(({ key, startedAt }) => key === first.key && startedAt <= second.startedAt) ||
         calls.some(
@@ -187,7 +205,7 @@ function* twoLeaders(story: Story, { calls, changes, faults, loads }: History): 
   }
 }
 
-const ended = (story: Story, call: Call): boolean =>
+const ended = (story: Story.Story, call: Call): boolean =>
   story.events.some((event) => (event.do === "kill" || event.do === "close") && event.process === call.process)
 
 /**
@@ -196,12 +214,14 @@ const ended = (story: Story, call: Call): boolean =>
  * - the value of a write that was under way when the change began: nothing orders the two;
  * - the answer to a question that this process had asked before the change returned: callers share it, and the read of
  *   tags that follows it;
- * - what a load under way in this process has, its own result or a stale value, if it began before another process's change,
- *   and until this process knows of that: by the next renewal, or at the load's end where only that tells the tags;
+ * - the stale value beside a load of this process that began before another process's change, until this process knows of
+ *   that: by the next renewal, or at the load's end where only that tells the tags. The load's own result is none for those
+ *   who came later, unless a fault kept its end from being known;
  * - the result of a load without a lease that began a third of a lease before the call.
  */
-const voidedBy = (story: Story, history: History, call: Call): Change | undefined => {
-  const { commandTimeout, delay, settings } = story
+const voidedBy = (story: Story.Story, history: History, call: Call): Change | undefined => {
+  const { commandTimeout, settings } = story
+  const delay = Story.longestDelay(story)
   const { load: id, version: found } = call.answer!.value
   const loads = history.loads.filter(({ key, process }) => key === call.key && process === call.process)
   return history.changes.find(({ by, key, process, returnedAt, startedAt, version }) => {
@@ -221,6 +241,8 @@ const voidedBy = (story: Story, history: History, call: Call): Change | undefine
       return began === undefined || call.startedAt - began > settings.leaseTtl / 3 + asking
     }
     if (underWay.length === 0) return true
+    const { cache, uncached } = call.answer!.meta
+    if (cache !== "STALE" && (uncached === undefined || uncached === "lost" || uncached === "invalidated")) return true
     if (by === "tag" && settings.tags === "told") return false
     const known = returnedAt + settings.leaseTtl / 3 + 8 * delay + slack + faults
     return call.startedAt > known + (history.faults.length > 0 ? commandTimeout : 0)

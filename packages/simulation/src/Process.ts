@@ -144,7 +144,9 @@ export class Process {
   }
 
   private delayOf(verb: Verb, leg: Leg): number | "lost" {
-    let delay = this.story.delay
+    // A slow reply tells of an instant that is long past; a slow subscription is live late.
+    const slowLeg: Leg = verb === "watch" ? "request" : "reply"
+    let delay = this.story.delay + (leg === slowLeg ? (this.story.slower[verb] ?? 0) : 0)
     for (const fault of this.faults) {
       if (fault.until <= this.time.now || fault.leg !== leg) continue
       if (fault.verb !== "any" && fault.verb !== verb) continue

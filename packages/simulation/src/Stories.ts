@@ -10,7 +10,7 @@ export interface KeptStory {
   readonly story: Story
 }
 
-const base = { store: "push", processes: 2, delay: 1, commandTimeout: 1_000 } as const
+const base = { store: "push", processes: 2, delay: 1, slower: {}, commandTimeout: 1_000 } as const
 
 export const stories: ReadonlyArray<KeptStory> = [
   {
@@ -19,7 +19,7 @@ export const stories: ReadonlyArray<KeptStory> = [
     story: {
       ...base,
       commandTimeout: 2_000,
-      settings: { ...defaults, leaseTtl: 4_000, waitMax: 15_000 },
+      settings: { ...defaults, leaseTtl: 4_000, waitMax: 15_000, tags: "given" },
       events: [
         { at: 0, do: "get-or-set", process: 0, key: "a", takes: 66 },
         { at: 0, do: "slow", process: 1, verb: "watch", leg: "request", by: 70, for: 1_000 },
@@ -77,6 +77,20 @@ export const stories: ReadonlyArray<KeptStory> = [
       events: [
         { at: 0, do: "get-or-set", process: 0, key: "a", takes: 100 },
         { at: 90, do: "refuse", for: 300 }
+      ]
+    }
+  },
+  {
+    name: "a tag is invalidated while a load runs in the background of a stale value, and a caller comes later",
+    breaks: "voided-value",
+    story: {
+      ...base,
+      settings: { ...defaults, cacheTtl: 200, staleWhileRevalidate: 20_000, leaseTtl: 600, tags: "given" },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 5 },
+        { at: 300, do: "get-or-set", process: 0, key: "a", takes: 8_000 },
+        { at: 1_000, do: "change", process: 1, key: "a", by: "tag" },
+        { at: 4_000, do: "get-or-set", process: 0, key: "a", takes: 5 }
       ]
     }
   },

@@ -80,10 +80,15 @@ export interface Story {
   readonly settings: CacheSettings
   /** Milliseconds that each message takes. */
   readonly delay: number
+  /** Milliseconds that the messages of some verbs always take longer. */
+  readonly slower: { readonly [V in Verb]?: number }
   /** Milliseconds after which a process no longer waits for an answer. */
   readonly commandTimeout: number
   readonly events: ReadonlyArray<Event>
 }
+
+/** The longest time of a request. */
+export const longestDelay = ({ delay, slower }: Story): number => delay + Math.max(0, ...Object.values(slower))
 
 export const defaults: CacheSettings = {
   cacheTtl: 5_000,
@@ -125,8 +130,9 @@ const sentence = (event: Event): string => {
 }
 
 /** The story as a person reads it. */
-export const told = ({ delay, events, processes, settings, store }: Story): string =>
+export const told = ({ delay, events, processes, settings, slower, store }: Story): string =>
   [
     `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}, tags ${settings.tags}`,
+    ...Object.entries(slower).map(([verb, by]) => `each ${verb} takes ${by} ms longer`),
     ...[...events].sort((a, b) => a.at - b.at).map((event) => `${String(event.at).padStart(6)} ms  ${sentence(event)}`)
   ].join("\n")

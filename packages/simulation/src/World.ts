@@ -17,7 +17,7 @@ import { VirtualTime } from "./VirtualTime.ts"
 const lookEvery = 25
 
 /** Milliseconds after the last event and the last bound in which everything has to end. */
-const aftermath = 20_000
+const aftermath = 45_000
 
 /** The tag of a key's values. */
 export const tagOf = (key: string): string => `tag-of-${key}`
@@ -96,7 +96,8 @@ class World {
         process!.run(process!.cache.close, () => {})
         break
       case "step":
-        fault(Math.abs(event.by))
+        // Where the store ends leases and lifetimes, the wall clock of a process must not matter.
+        if (this.story.store === "client-clock") fault(Math.abs(event.by))
         process!.step(event.by)
         break
       case "slow":
@@ -104,7 +105,8 @@ class World {
         process!.suffer("slow", event.verb, event.leg, event.by, event.for)
         break
       case "lose":
-        fault(event.for + this.story.commandTimeout)
+        // A follower that a lost push did not wake sleeps until the lease ends.
+        fault(event.for + this.story.commandTimeout + (event.verb === "push" ? this.story.settings.leaseTtl : 0))
         process!.suffer("lose", event.verb, event.leg, 0, event.for)
         break
       case "refuse":

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { History } from "../src/History.ts"
 import { Generator, Oracle, Story, shrink, simulate } from "../src/index.ts"
 import { stories } from "../src/Stories.ts"
+import { freshSeed } from "./Seed.ts"
 
 const rulesOf = async (story: Story.Story): Promise<ReadonlyArray<string>> =>
   Oracle.judge(story, await simulate(story)).map(({ rule }) => rule)
@@ -9,6 +10,20 @@ const rulesOf = async (story: Story.Story): Promise<ReadonlyArray<string>> =>
 describe("kept stories", () => {
   it.each(stories)("$name: mended, and stays so", async ({ story }) => {
     expect(await rulesOf(story)).toEqual([])
+  })
+})
+
+describe("fresh histories", () => {
+  /** Shared out over the kinds. */
+  const histories = 10_000
+
+  it(`${histories} break no rule`, async () => {
+    for (let n = 0; n < histories; n++) {
+      const seed = freshSeed + n
+      const story = Generator.storyOf(Generator.kinds[n % Generator.kinds.length]!, seed)
+      const violations = Oracle.judge(story, await simulate(story))
+      expect({ seed, violations }).toEqual({ seed, violations: [] })
+    }
   })
 })
 
@@ -43,6 +58,7 @@ describe("the oracle", () => {
     store: "push",
     processes: 1,
     delay: 1,
+    slower: {},
     commandTimeout: 1_000,
     settings: Story.defaults,
     events: []

@@ -1,0 +1,219 @@
+/**
+ * Small wrong changes of core, each of which the simulation must find. A mutant is a change of text that must apply exactly
+ * once, so one that no longer meets the code fails instead of passing unseen.
+ */
+
+export interface Mutant {
+  /** Names its kept story. */
+  readonly name: string
+  /** The module, below core's sources. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  /** Fresh seeds meet it less than once in 10,000 histories. Its kept story finds it. */
+  readonly rare?: true
+}
+
+const mutant = (name: string, file: string, from: string, to: string): Mutant => ({ name, file, from, to })
+
+export const mutants: ReadonlyArray<Mutant> = [
+  // Tokens and leases
+  mutant(
+    "fill checks no token",
+    "contract/Entry.ts",
+    "  if (!held(entry, now, options.token)) return [false, entry]\n  const value",
+    "  if (live(entry?.lease, now) === undefined) return [false, entry]\n  const value"
+  ),
+  mutant(
+    "delete leaves the lease",
+    "contract/Entry.ts",
+    "  keptAt(entry, now) !== undefined,\n  undefined\n]",
+    "  keptAt(entry, now) !== undefined,\n  entry?.lease && { kept: undefined, lease: entry.lease, cooldown: undefined }\n]"
+  ),
+  mutant(
+    "a lease is granted beside a living one",
+    "contract/Entry.ts",
+    "((lease === undefined || mine) && cooldown === undefined)",
+    "(cooldown === undefined)"
+  ),
+  mutant(
+    "a value is fresh for as long as it is kept",
+    "contract/Entry.ts",
+    "const freshFor = kept === undefined ? 0 : freshUntil(kept) - now\n  if",
+    "const freshFor = kept === undefined ? 0 : keptUntil(kept) + 60_000 - now\n  if"
+  ),
+  mutant(
+    "a lease is never renewed",
+    "flight/HeldLease.ts",
+    "this.askedAt + this.load.policy.leaseTtl / 3 -",
+    "this.askedAt + this.load.policy.leaseTtl * 300 -"
+  ),
+  mutant("a renewal that finds the lease lost tells nobody", "flight/HeldLease.ts", "} else this.lose()", "}"),
+  mutant(
+    "a lost lease closes no flight",
+    "flight/Flight.ts",
+    "  leaseLost(): void {\n    this.group.detach(this.key, this)",
+    "  leaseLost(): void {"
+  ),
+  mutant(
+    "a refused fill voids nothing for later callers",
+    "flight/Leader.ts",
+    'return loaded(kept, "lost", lease.endsAt, Math.min(lease.heldAt, validUntil))',
+    'return loaded(kept, "lost", lease.endsAt, validUntil)'
+  ),
+  mutant(
+    "the lease is not renewed while the tags are read",
+    "flight/Leader.ts",
+    "Effect.exit(restore(Effect.raceFirst(tagsBefore(load), lease.untilLost)))",
+    "Effect.exit(restore(tagsBefore(load)))"
+  ),
+  // Leases held by nobody
+  mutant(
+    "what the store refuses is not tried again",
+    "flight/LeaseReturns.ts",
+    "if (this.pending.delete(lease) && retryable === true) this.pending.add(lease)",
+    "this.pending.delete(lease)"
+  ),
+  mutant(
+    "a grant that nobody heard is not looked for",
+    "flight/FlightStart.ts",
+    "    if (this.isUnanswered) {",
+    "    if (false as boolean) {"
+  ),
+  mutant(
+    "a late request is looked for once",
+    "flight/LeaseReturns.ts",
+    "[50, 200, 500, 1_000, 1_000, 1_000, 1_000]",
+    "[50]"
+  ),
+  mutant(
+    "a failed load keeps its lease",
+    "flight/Leader.ts",
+    "  yield* lease.abandon(cooldown, yield* valueCodec.encodeFailure(cause))\n",
+    ""
+  ),
+  mutant(
+    "a load without a value to keep leaves its lease",
+    "flight/Leader.ts",
+    '  if (typeof tags === "string") {\n    yield* lease.abandon()\n',
+    '  if (typeof tags === "string") {\n'
+  ),
+  // Following
+  {
+    ...mutant(
+      "no question follows a subscription",
+      "flight/Follower.ts",
+      "if (this.woken !== undefined && !this.askedSinceLive) {",
+      "if (false as boolean) {"
+    ),
+    rare: true
+  },
+  mutant(
+    "a follower sleeps beyond the lease",
+    "flight/Follower.ts",
+    "Math.max(1, Math.min(delay, Math.ceil(leaseEndsIn) + 1))",
+    "delay + 300_000"
+  ),
+  mutant(
+    "a follower never polls",
+    "flight/Follower.ts",
+    "const delay = given > 0 ? given : policy.waitStep",
+    "const delay = leaseEndsIn"
+  ),
+  mutant("the alarm rings once", "flight/FlightGroup.ts", "this.set(this.ring(clock), clock)", "this.ring(clock)"),
+  // Order
+  mutant(
+    "a caller joins a load that began before its own delete",
+    "call/Preconditions.ts",
+    "Effect.ensuring(asked(adapter), detach)",
+    "asked(adapter)"
+  ),
+  mutant(
+    "a caller joins a load that an invalidation of this process voided",
+    "call/CacheInstance.ts",
+    "Effect.sync(() => this.engine.groups.detachAllInFlight())",
+    "Effect.void"
+  ),
+  mutant(
+    "a later caller takes a voided load",
+    "call/Verdict.ts",
+    'result._tag === "Loaded" && !isInitiator && startedAt > result.validUntil',
+    "false"
+  ),
+  mutant(
+    "a load without a lease is joined at any age",
+    "call/Waiter.ts",
+    " && this.startedAt - flight.startedAt <= leaseTtl / 3",
+    ""
+  ),
+  mutant(
+    "a tag is always valid",
+    "tags/Tags.ts",
+    "versionOf(snapshot) === tags[index]?.version",
+    "snapshot !== undefined || tags[index] === undefined"
+  ),
+  mutant(
+    "the log is not looked at",
+    "tags/Tags.ts",
+    "InvalidationLog.mayHave(log, start.log, names) ? undefined : tags",
+    "log === undefined ? undefined : tags"
+  ),
+  mutant(
+    "the versions change before the log",
+    "tags/Tags.ts",
+    "      Effect.andThen(\n        InvalidationLog.add(",
+    "      ((log: Effect.Effect<void, AdapterError>, versions: Effect.Effect<void, AdapterError>) =>\n        Effect.andThen(versions, log))(\n        InvalidationLog.add("
+  ),
+  mutant(
+    "given tags are read after the load",
+    "tags/Tags.ts",
+    "  if (start.given !== undefined) return Effect.succeed(start.given)\n",
+    "  if (start.given !== undefined) return current(adapter, names)\n"
+  ),
+  mutant(
+    "a note of the log may be lost",
+    "tags/InvalidationLog.ts",
+    '    if (found._tag !== "Leader") continue\n    const bytes = encodeLog(decodeLog(found.stale?.value.bytes), tags)\n    if (yield* adapter.fill(logKey, { token: found.token, value: { bytes }, lifetime: { fresh: retention, stale: 0 } }))\n      return',
+    "    const bytes = encodeLog(decodeLog((yield* adapter.read(logKey)).value?.bytes), tags)\n    if (found !== undefined) return yield* adapter.put(logKey, { value: { bytes }, lifetime: { fresh: retention, stale: 0 } })"
+  ),
+  {
+    ...mutant(
+      "a renewal does not look at the tags",
+      "flight/HeldLease.ts",
+      "if (held) return Effect.flatMap(this.lookAtTags, () => this.untilLost)",
+      "if (held) return this.untilLost"
+    ),
+    rare: true
+  },
+  // Time
+  mutant(
+    "a stale value is served without a window",
+    "call/Verdict.ts",
+    "return window > 0 && staleFor(stale, now) <= window",
+    "return true || staleFor(stale, now) <= window"
+  ),
+  mutant(
+    "waits go by the wall clock",
+    "contract/Monotonic.ts",
+    "Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - startOfOthers",
+    "(clock as unknown as { currentTimeMillisUnsafe(): number }).currentTimeMillisUnsafe()"
+  ),
+  // Conditional stores
+  mutant(
+    "a conditional write that lost is taken for done",
+    "stores/ConditionalStore.ts",
+    "    if (version === false) return undefined\n    remember(key, entry, version as true | Version)",
+    "    if (version !== false) remember(key, entry, version as true | Version)"
+  )
+]
+
+/**
+ * The text of a module with a mutant in it.
+ *
+ * @throws Error when the mutant does not apply exactly once
+ */
+export const apply = ({ file, from, name, to }: Mutant, text: string): string => {
+  const parts = text.split(from)
+  if (parts.length !== 2) throw new Error(`the mutant "${name}" applies ${parts.length - 1} times in ${file}, not once`)
+  return parts.join(to)
+}

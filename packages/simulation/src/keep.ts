@@ -1,0 +1,26 @@
+/**
+ * Finds each mutant anew, and keeps its shrunk story: `node src/keep.ts [--only "name"]`. Run it when a mutant was added, or
+ * when its story no longer finds it.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { huntFor, keptStories } from "./Hunt.ts"
+import { mutants } from "./Mutants.ts"
+
+const { values } = parseArgs({ options: { only: { type: "string" }, seed: { type: "string", default: "1" } } })
+const stories = JSON.parse(readFileSync(keptStories, "utf8")) as Record<string, unknown>
+
+const write = (): void => {
+  const kept = Object.fromEntries(mutants.flatMap(({ name }) => (name in stories ? [[name, stories[name]]] : [])))
+  writeFileSync(keptStories, `${JSON.stringify(kept, undefined, 2)}\n`)
+}
+
+for (const { name, rare } of mutants) {
+  if (rare || (values.only !== undefined && values.only !== name)) continue
+  const { histories, rule, story } = await huntFor(name, { seed: Number(values.seed), keep: true })
+  console.log(
+    `${name}: ${rule === undefined ? "NOT FOUND" : `${rule} after ${histories} histories, ${story!.events.length} events`}`
+  )
+  if (story !== undefined) stories[name] = story
+  write()
+}
