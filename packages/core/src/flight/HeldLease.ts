@@ -130,7 +130,13 @@ export class HeldLease {
     const { adapter, key } = this.load
     const filled = adapter.fill(key, { token: this.token, value, lifetime })
     if (value === undefined) return filled
-    const again = Effect.catch(filled, () => this.withoutValue)
+    const askedAt = Monotonic.now(this.clock)
+    const again = Effect.suspend(() => {
+      // The value does not become younger by waiting.
+      const rest = restOf(lifetime, Monotonic.now(this.clock) - askedAt)
+      if (rest.fresh + rest.stale <= 0) return this.withoutValue
+      return Effect.catch(adapter.fill(key, { token: this.token, value, lifetime: rest }), () => this.withoutValue)
+    })
     return Effect.tapError(filled, (error) => {
       if (error.retryable) return this.later(again)
       this.isRefused = true
@@ -222,6 +228,12 @@ export class HeldLease {
 }
 
 const nothing: Lifetime = { fresh: 0, stale: 0 }
+
+/** The rest of a lifetime, when this many milliseconds of it are over. */
+const restOf = ({ fresh, stale }: Lifetime, over: number): Lifetime => ({
+  fresh: Math.max(0, fresh - over),
+  stale: Math.max(0, stale - Math.max(0, over - fresh))
+})
 
 /** The error of a fill that failed. */
 export const setFailed = ({ adapter, counters, key }: LoadContext, cause: AdapterError): CacheSetFailed =>

@@ -489,6 +489,23 @@ describe("a lease that cannot be given back", () => {
     })
   )
 
+  scenario("by a fill is ended by it later, and the value is no younger for that", (world) =>
+    Effect.gen(function* () {
+      let healed = false
+      const { cache } = yield* world.cache(
+        { cacheTtl: 1000, staleIfError: 5000 },
+        refusingUntil(() => healed)
+      )
+      yield* cache.getOrSet("k", new Origin().gives())
+      yield* advance(300)
+      healed = true
+      yield* advance(500)
+      const { age, freshFor } = yield* world.store.read("k")
+      assert.isBelow(age + freshFor, 701)
+      assert.isAbove(freshFor, 0)
+    })
+  )
+
   scenario("after a failed load is given back with its cooldown", (world) =>
     Effect.gen(function* () {
       let healed = false
