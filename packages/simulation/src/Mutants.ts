@@ -112,7 +112,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "a follower sleeps beyond the lease",
     "flight/Follower.ts",
     "Math.max(1, Math.min(delay, Math.ceil(leaseEndsIn) + 1))",
-    "delay + 300_000"
+    "delay + 3_000"
   ),
   mutant(
     "a follower never polls",
