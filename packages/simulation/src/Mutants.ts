@@ -143,8 +143,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "a load without a lease is joined at any age",
     "call/Waiter.ts",
-    " && this.startedAt - flight.startedAt <= leaseTtl / 3",
-    ""
+    "return at - since <= this.request.plan.policy.leaseTtl / 3",
+    "return at !== since || true"
   ),
   mutant(
     "a tag is always valid",
