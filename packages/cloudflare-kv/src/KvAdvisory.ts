@@ -100,10 +100,10 @@ const cacheOptions = <A, O extends Where & { readonly earlyRefresh?: Options<A>[
 /** The members of a cache that stay as they are, with promises and without. A missing name does not compile. */
 const sharedNames = [
   ...(["get", "getMany", "getOrSetMany", "set", "delete", "deleteMany"] as const),
-  ...(["invalidateTag", "invalidateTags", "has", "stats", "explain"] as const)
+  ...(["invalidateTag", "invalidateTags", "has", "stats", "explain", "close"] as const)
 ]
 
-const promiseNames = [...sharedNames, ...(["getOrSet", "close", Symbol.asyncDispose] as const)]
+const promiseNames = [...sharedNames, ...(["getOrSet", Symbol.asyncDispose] as const)]
 
 /** A cache's methods, bound to it. */
 const methods = <C extends object, N extends keyof C>(cache: C, names: ReadonlyArray<N>): Pick<C, N> =>

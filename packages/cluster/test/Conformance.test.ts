@@ -19,7 +19,7 @@ const claims: Claims = {
   acquireMany: true,
   deleteMany: true,
   hitUnsafe: false,
-  close: false,
+  close: true,
   clock: "store"
 }
 

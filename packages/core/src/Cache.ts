@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CacheInstance } from "./call/CacheInstance.ts"
-import { type CallOptions, callNames, defaultPlan, planOf } from "./call/CallOptions.ts"
+import { type CallOptions, type CloseOptions, callNames, defaultPlan, planOf } from "./call/CallOptions.ts"
 import { admit, checked, validated } from "./call/Preconditions.ts"
 import type { Explanation } from "./call/Read.ts"
 import { answerInFiber } from "./call/Waiter.ts"
@@ -29,7 +29,7 @@ import * as Policy from "./options/Policy.ts"
 import type { Stats } from "./stats/Stats.ts"
 import * as MemoryAdapter from "./stores/MemoryAdapter.ts"
 
-export type { CallOptions } from "./call/CallOptions.ts"
+export type { CallOptions, CloseOptions } from "./call/CallOptions.ts"
 export type { Explanation } from "./call/Read.ts"
 export type { SetOptions } from "./call/Write.ts"
 export type { FetchMany } from "./flight/FetchBatch.ts"
@@ -122,6 +122,12 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   readonly stats: () => Stats
   /** Describes a key, for people. Changes nothing. */
   readonly explain: (key: string) => Effect.Effect<Explanation, CacheLockingError>
+  /**
+   * Closes the cache before its scope does. New calls fail with `CACHE_CLOSED` at once; loads under way are awaited or ended;
+   * leases are given back, so that no other process waits for them; then the adapter closes what it opened, unless another
+   * cache uses it. Safe to repeat: a second call waits for the same end, and with `loads: "end"` brings it about sooner.
+   */
+  readonly close: (options?: CloseOptions) => Effect.Effect<void, InvalidOption>
 }
 
 /** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
@@ -183,8 +189,8 @@ export const makeUnsafe = <A>(
 }
 
 /**
- * Makes a cache. When its scope closes, its background loads end, and the adapter closes what it opened unless another cache
- * still uses it.
+ * Makes a cache. When its scope closes, it is closed as by `close()`: loads that callers wait for may end within five seconds,
+ * all others are ended, leases are given back, and the adapter closes what it opened unless another cache still uses it.
  *
  * @example
  * ```ts
@@ -213,7 +219,7 @@ export const make: {
       Effect.withFiber((fiber) =>
         validated(() => Effect.succeed(makeUnsafe<A>({ ...options, adapter }, fiber.context)))
       ),
-      (cache) => cache.close
+      (cache) => cache.end
     )
   )
 

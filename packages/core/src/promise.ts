@@ -11,12 +11,14 @@
  * ```
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cache from "./Cache.ts"
 import type { CacheInstance } from "./call/CacheInstance.ts"
 import type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
+import * as Check from "./contract/Check.ts"
 import {
   AnswerWaiter,
   attempt,
@@ -35,7 +37,7 @@ import type { Answer } from "./options/Answer.ts"
 import type * as Policy from "./options/Policy.ts"
 import type { Stats } from "./stats/Stats.ts"
 
-export type { Explanation } from "./Cache.ts"
+export type { CloseOptions, Explanation } from "./Cache.ts"
 export * as Codec from "./codec/Codec.ts"
 export type { Adapter, ListingAdapter } from "./contract/Adapter.ts"
 export * from "./contract/CacheLockingError.ts"
@@ -66,6 +68,11 @@ export interface PromiseSetOptions<in out A> extends Omit<Cache.SetOptions<A>, "
 export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter" | "hooks"> {
   readonly adapter: Adapter | "memory"
   readonly hooks?: PromiseHooks<A> | undefined
+  /**
+   * The time of this cache, for tests: a `Clock` of Effect, such as its `TestClock`. It also is the time of an adapter in this
+   * process. Default: the platform's. With Effect, `Cache.make` takes the clock of its context.
+   */
+  readonly clock?: Clock.Clock | undefined
 }
 
 /** The options of a cache over an adapter that lists its keys. */
@@ -111,8 +118,13 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   refresh(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
   stats(): Stats
   explain(key: string): Promise<Cache.Explanation>
-  /** Ends background loads, and closes what the adapter opened unless another cache uses it. Safe to repeat. */
-  close(): Promise<void>
+  /**
+   * Closes the cache. New calls reject with `CACHE_CLOSED` at once; loads under way are awaited or ended; leases are given back,
+   * so that no other process waits for them; then the adapter closes what it opened, unless another cache uses it. `await using`
+   * closes it without options. Safe to repeat: a second call waits for the same end, and with `loads: "end"` brings it about
+   * sooner. Rejects with `INVALID_OPTION` for an option that is not one.
+   */
+  close(options?: Cache.CloseOptions): Promise<void>
 }
 
 /** A cache over an adapter that lists its keys, so that values can be removed by pattern. */
@@ -126,34 +138,38 @@ export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
   clear(prefix?: string): Promise<number>
 }
 
-const run = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
-  const within = withinNow()
-  const inside = within === undefined ? effect : Effect.provideService(effect, Within, within)
-  const exit = await Effect.runPromiseExit(inside)
-  if (Exit.isSuccess(exit)) return exit.value
-  throw errorOf(exit.cause)
+const clockOf = (given: Clock.Clock | undefined): Clock.Clock => {
+  if (given === undefined) return Context.get(Context.empty(), Clock.Clock)
+  const { monotonicTimeNanosUnsafe, sleep } = Object(given) as Partial<Clock.Clock>
+  if (typeof sleep === "function" && typeof monotonicTimeNanosUnsafe === "function") return given
+  throw Check.invalid("clock", given, "a Clock of Effect")
 }
-
-const clock = Effect.runSync(Clock.Clock)
 
 class Facade<A> implements ListingPromiseCache<A> {
   private readonly cache: CacheInstance<A>
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never> | undefined
 
   constructor(options: CreateOptions<A>) {
-    const own = withHooks(options) as Cache.Options<A, unknown> & { adapter: Adapter | "memory" }
-    this.cache = Cache.makeUnsafe<A>(own, undefined, toFetcher)
+    const { clock, ...others } = Object(options) as CreateOptions<A>
+    const own = withHooks("clock" in Object(options) ? others : options) as Cache.Options<A, unknown> & {
+      adapter: Adapter | "memory"
+    }
+    this.clock = clockOf(clock)
+    this.context = clock && Context.make(Clock.Clock, clock)
+    this.cache = Cache.makeUnsafe<A>(own, this.context, toFetcher)
   }
 
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A> {
     if (options === undefined) {
-      const hit = this.cache.valueUnsafe(key, clock)
+      const hit = this.cache.valueUnsafe(key, this.clock)
       if (hit !== undefined) return Promise.resolve(hit.value)
     }
     return this.ask<A>(key, fetcher, options, false, false)
   }
 
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>> {
-    const hit = options === undefined ? this.cache.hitUnsafe(key, clock) : undefined
+    const hit = options === undefined ? this.cache.hitUnsafe(key, this.clock) : undefined
     return hit === undefined ? this.ask<Answer<A>>(key, fetcher, options, true, false) : Promise.resolve(hit)
   }
 
@@ -176,11 +192,11 @@ class Facade<A> implements ListingPromiseCache<A> {
   }
 
   get(key: string): Promise<A | undefined> {
-    return run(Effect.map(this.cache.get(key), Option.getOrUndefined))
+    return this.run(Effect.map(this.cache.get(key), Option.getOrUndefined))
   }
 
   async getMany(keys: Iterable<string>): Promise<Map<string, A>> {
-    return new Map(await run(this.cache.getMany(keys)))
+    return new Map(await this.run(this.cache.getMany(keys)))
   }
 
   async getOrSetMany(
@@ -189,42 +205,42 @@ class Facade<A> implements ListingPromiseCache<A> {
     options?: PromiseCallOptions<A>
   ): Promise<Map<string, A>> {
     const asked = this.cache.getOrSetMany(keys, toFetchMany(fetchMany), options && withHooks(options))
-    return new Map(await run(asked as Effect.Effect<ReadonlyMap<string, A>, unknown>))
+    return new Map(await this.run(asked as Effect.Effect<ReadonlyMap<string, A>, unknown>))
   }
 
   set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void> {
     const { origin, ...own } = options ?? {}
     const write = typeof origin === "function" ? (key: string, value: A) => attempt(() => origin(key, value)) : origin
     const set = this.cache.set(key, value, options && { ...own, origin: write })
-    return run(set as Effect.Effect<void, unknown>)
+    return this.run(set as Effect.Effect<void, unknown>)
   }
 
   deleteMany(keys: Iterable<string>): Promise<number> {
-    return run(this.cache.deleteMany(keys))
+    return this.run(this.cache.deleteMany(keys))
   }
 
   invalidateTag(tag: string): Promise<void> {
-    return run(this.cache.invalidateTag(tag))
+    return this.run(this.cache.invalidateTag(tag))
   }
 
   invalidateTags(tags: Iterable<string>): Promise<void> {
-    return run(this.cache.invalidateTags(tags))
+    return this.run(this.cache.invalidateTags(tags))
   }
 
   invalidateWhere(pattern: string | { readonly prefix: string }): Promise<number> {
-    return run(this.cache.invalidateWhere(pattern))
+    return this.run(this.cache.invalidateWhere(pattern))
   }
 
   clear(prefix?: string): Promise<number> {
-    return run(this.cache.clear(prefix))
+    return this.run(this.cache.clear(prefix))
   }
 
   delete(key: string): Promise<boolean> {
-    return run(this.cache.delete(key))
+    return this.run(this.cache.delete(key))
   }
 
   has(key: string): Promise<boolean> {
-    return run(this.cache.has(key))
+    return this.run(this.cache.has(key))
   }
 
   stats(): Stats {
@@ -232,11 +248,20 @@ class Facade<A> implements ListingPromiseCache<A> {
   }
 
   explain(key: string): Promise<Cache.Explanation> {
-    return run(this.cache.explain(key))
+    return this.run(this.cache.explain(key))
   }
 
-  close(): Promise<void> {
-    return run(this.cache.close)
+  close(options?: Cache.CloseOptions): Promise<void> {
+    return this.run(this.cache.close(options))
+  }
+
+  private async run<B>(effect: Effect.Effect<B, unknown>): Promise<B> {
+    const within = withinNow()
+    const inside = within === undefined ? effect : Effect.provideService(effect, Within, within)
+    const timed = this.context === undefined ? inside : Effect.provideContext(inside, this.context)
+    const exit = await Effect.runPromiseExit(timed)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw errorOf(exit.cause)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -449,14 +449,109 @@ describe("make", () => {
     Effect.gen(function* () {
       const { adapter } = world.process(remote)
       const origin = new Origin()
-      const waiting = yield* Effect.scoped(
-        Effect.flatMap(Cache.make<string>({ adapter }), (cache) =>
-          Effect.tap(Effect.forkDetach(cache.getOrSet("k", origin.gives(100))), () => flush)
-        )
-      )
-      assert.isTrue(waits(waiting))
-      yield* advance(100)
+      const scope = yield* Scope.make()
+      const cache = yield* Scope.provide(Cache.make<string>({ adapter }), scope)
+      const waiting = yield* begin(cache.getOrSet("k", origin.gives(100)))
+      const closing = yield* begin(Scope.close(scope, Exit.void))
+      assert.strictEqual((yield* Effect.flip(cache.get("k")))._tag, "CACHE_CLOSED")
+      yield* advance(99)
+      assert.deepStrictEqual([waits(waiting), waits(closing)], [true, true])
+      yield* advance(1)
       assert.deepInclude(yield* Fiber.join(waiting), { value: "v1" })
+      assert.isFalse(waits(closing))
+    })
+  )
+
+  scenario("closing ends what takes too long: callers fail with CACHE_CLOSED, and no lease stays", (world) =>
+    Effect.gen(function* () {
+      const process = new Recorded(remote(world.store))
+      const cache = yield* Cache.make<string>({ adapter: process.adapter })
+      const origin = new Origin()
+      const callers = yield* beginMany(3, () => cache.getOrSet("k", origin.gives(3_600_000)))
+      const closing = yield* begin(cache.close())
+      yield* advance(3999)
+      assert.deepStrictEqual([waits(callers[0]!), origin.interrupted], [true, 0])
+      yield* advance(1)
+      for (const caller of callers) assert.strictEqual((yield* Effect.flip(Fiber.join(caller)))._tag, "CACHE_CLOSED")
+      assert.isFalse(waits(closing))
+      assert.deepStrictEqual([origin.calls, origin.interrupted], [1, 1])
+      assert.isUndefined((yield* world.store.read("k")).lease)
+      assert.deepStrictEqual(process.verbs.slice(-2), ["abandon", "close"])
+    })
+  )
+
+  for (const within of [undefined, 200] as const) {
+    const ends = within === undefined ? "at once" : "after the time given"
+    scenario(`closing ends a caller that waits for another process ${ends}`, (world) =>
+      Effect.gen(function* () {
+        yield* world.crash("k", 60_000)
+        const process = world.process(remote)
+        const cache = yield* Cache.make<string>({ adapter: process.adapter, waitMax: "1 hour" })
+        const origin = new Origin()
+        const caller = yield* begin(cache.getOrSet("k", origin.gives()))
+        const closing = yield* begin(cache.close(within === undefined ? { loads: "end" } : { within }))
+        yield* advance(within === undefined ? 0 : 160)
+        assert.strictEqual((yield* Effect.flip(Fiber.join(caller)))._tag, "CACHE_CLOSED")
+        assert.isFalse(waits(closing))
+        assert.strictEqual(origin.calls, 0)
+        assert.strictEqual((yield* world.store.read("k")).lease?.owner, "crashed")
+      })
+    )
+  }
+
+  scenario("closing takes no longer than it may, although the store does not answer", (world) =>
+    Effect.gen(function* () {
+      const process = new Recorded(faulty(world.store, { abandon: () => "hang" }))
+      const cache = yield* Cache.make<string>({ adapter: process.adapter })
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(3_600_000)))
+      const closing = yield* begin(cache.close({ loads: "end", within: 700 }))
+      assert.strictEqual((yield* Effect.flip(Fiber.join(caller)))._tag, "CACHE_CLOSED")
+      yield* advance(699)
+      assert.deepStrictEqual([waits(closing), process.count("close")], [true, 0])
+      yield* advance(1)
+      assert.deepStrictEqual([waits(closing), process.count("close")], [false, 1])
+    })
+  )
+
+  scenario("a second close waits for the same end, and may bring it about sooner", (world) =>
+    Effect.gen(function* () {
+      const process = new Recorded(world.store)
+      const cache = yield* Cache.make<string>({ adapter: process.adapter })
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives(3_600_000)))
+      const first = yield* begin(cache.close())
+      const second = yield* begin(cache.close({ within: 0 }))
+      yield* advance(1000)
+      assert.deepStrictEqual([waits(first), waits(second), waits(caller)], [true, true, true])
+      yield* begin(cache.close({ loads: "end" }))
+      assert.deepStrictEqual([waits(first), waits(second), waits(caller)], [false, false, false])
+      assert.strictEqual(process.count("close"), 1)
+    })
+  )
+
+  scenario("closing a cache leaves another's callers of a shared load alone", (world) =>
+    Effect.gen(function* () {
+      const process = world.process(remote)
+      const first = yield* Cache.make<string>({ adapter: process.adapter })
+      const second = yield* Cache.make<string>({ adapter: process.adapter })
+      const origin = new Origin()
+      const ours = yield* begin(first.getOrSet("k", origin.gives(100)))
+      const theirs = yield* begin(second.getOrSet("k", origin.gives(100)))
+      yield* first.close({ loads: "end" })
+      assert.strictEqual((yield* Effect.flip(Fiber.join(ours)))._tag, "CACHE_CLOSED")
+      assert.isTrue(waits(theirs))
+      yield* advance(100)
+      assert.deepInclude(yield* Fiber.join(theirs), { value: "v1" })
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
+  scenario("refuses options of close that are none, and closes nothing then", (world) =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.make<string>({ adapter: world.process().adapter })
+      for (const options of [{ loads: "kill" }, { within: -1 }, { wihtin: 5 }]) {
+        assert.strictEqual((yield* Effect.flip(cache.close(options as {})))._tag, "INVALID_OPTION")
+      }
+      yield* cache.set("k", "v")
     })
   )
 
@@ -466,12 +561,12 @@ describe("make", () => {
       const process = new Recorded(world.store)
       const first = Cache.makeUnsafe<string>({ adapter: process.adapter })
       const second = Cache.makeUnsafe<string>({ adapter: process.adapter })
-      yield* first.close
-      yield* first.close
+      yield* first.close()
+      yield* first.close()
       assert.strictEqual(process.count("close"), 0)
-      yield* second.close
+      yield* second.close()
       assert.strictEqual(process.count("close"), 1)
-      yield* second.close
+      yield* second.close()
       assert.strictEqual(process.count("close"), 1)
       yield* Effect.scoped(Cache.make<string>({ adapter: process.adapter }))
       assert.strictEqual(process.count("close"), 2)
@@ -483,9 +578,9 @@ describe("make", () => {
       const process = new Recorded(world.store)
       const first = Cache.makeUnsafe<string>({ adapter: process.adapter })
       const second = Cache.makeUnsafe<string>({ adapter: { ...process.adapter } })
-      yield* first.close
+      yield* first.close()
       assert.strictEqual(process.count("close"), 0)
-      yield* second.close
+      yield* second.close()
       assert.strictEqual(process.count("close"), 1)
     })
   )

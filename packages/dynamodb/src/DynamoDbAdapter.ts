@@ -45,7 +45,8 @@ const whole = (resolved: Resolved): ListingAdapter => {
     read: verbs.read,
     keys: verbs.keys,
     acquireMany: verbs.acquireMany,
-    deleteMany: verbs.deleteMany
+    deleteMany: verbs.deleteMany,
+    close: verbs.close
   }
 }
 

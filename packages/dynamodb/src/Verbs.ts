@@ -58,6 +58,8 @@ export class Verbs {
       this.decide(session, place, options, await this.find(session, place))
     )
 
+  readonly close: Effect.Effect<void> = Effect.sync(() => this.calls.close())
+
   readonly fill: Adapter["fill"] = (key, { lifetime, token, value }) =>
     this.run("fill", key, value, async (session, place) => {
       const rev = newRev()

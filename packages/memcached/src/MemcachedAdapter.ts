@@ -65,7 +65,7 @@ export const make: {
     touch: verbs.touch,
     read: verbs.read,
     ...listing({}),
-    close
+    close: Effect.andThen(close, verbs.close)
   }
 }
 

@@ -41,6 +41,7 @@ const timed = <A>(f: (now: number) => Effect.Effect<A, AdapterError>): Effect.Ef
 export class Verbs {
   readonly here: Pick<Adapter, "name" | "limits">
   private readonly prefix: string
+  private readonly calls: Calls
   private readonly records: Records
   private readonly grants = new Grants()
 
@@ -50,8 +51,12 @@ export class Verbs {
       limits: { keyBytes: Keyspace.keyBytes, valueBytes: valueBytesOf(itemSize), tick: 1, clock: "client" }
     }
     this.prefix = space.prefix
-    this.records = new Records(new Calls(pool, timeout), itemSize)
+    this.calls = new Calls(pool, timeout)
+    this.records = new Records(this.calls, itemSize)
   }
+
+  /** Leaves no timer behind, unless a call still waits. */
+  readonly close: Effect.Effect<void> = Effect.sync(() => this.calls.close())
 
   readonly acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     this.move("acquire", key, undefined, (entry, now) => Entry.acquire(entry, now, options, grant))

@@ -135,6 +135,7 @@ export class Verbs {
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.feeds.close()
     this.setup.space.subscriber.close()
+    this.calls.close()
   })
 
   private run<A>(

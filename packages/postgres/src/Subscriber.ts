@@ -9,6 +9,7 @@
  * must first receive a message that the client sends, or it is not used.
  */
 import { randomUUID } from "node:crypto"
+import { createConnection, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from "node:net"
 import type { Subscriptions } from "@cache-locking/core"
 import postgres from "postgres"
 import { isReply } from "./Failure.ts"
@@ -40,12 +41,52 @@ const silentFor = 60_000
 /** The kind of message by which a connection proves that it receives any. */
 const proofKind = "p"
 
-/** The promise, or a rejection when it takes too long. */
+/** The promise, or a rejection when it takes too long. Whoever waits for a message has a timer of his own. */
 const within = <A>(promise: Promise<A>, timeout: number, why = `no answer within ${timeout} ms`): Promise<A> =>
   new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(why)), timeout)
+    const timer = setTimeout(() => reject(new Error(why)), timeout).unref()
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
+
+/** The part of the client's options that says where the server is. */
+interface SocketOptions {
+  readonly host: ReadonlyArray<string>
+  readonly port: ReadonlyArray<number>
+  readonly path?: string | false | undefined
+}
+
+const connect = (to: TcpNetConnectOpts | IpcNetConnectOpts, timeout: number): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = createConnection(to)
+    const fail = (error: unknown) => {
+      socket.destroy()
+      reject(error)
+    }
+    const late = setTimeout(() => fail(new Error(`no connection within ${timeout} ms`)), timeout).unref()
+    socket.unref()
+    socket.once("error", fail)
+    socket.once("connect", () => {
+      clearTimeout(late)
+      socket.off("error", fail)
+      resolve(socket)
+    })
+  })
+
+/** Makes sockets that keep no process alive: whoever waits for a message has a timer of his own. */
+const unheld = (client: Client, timeout: number) => {
+  const { socket: given } = client.options as { readonly socket?: (options: unknown) => Promise<Socket> | Socket }
+  let turn = 0
+  return async (options: SocketOptions): Promise<Socket> => {
+    if (given) return (await given(options)).unref()
+    const { host, path, port } = options
+    if (path) return connect({ path }, timeout)
+    // Like the client's own, the next attempt is for the next server.
+    const at = turn++ % host.length
+    const to = { host: host[at]!, port: port[at]! }
+    // For TLS, the client reads the server's name from here.
+    return Object.assign(await connect(to, timeout), to)
+  }
+}
 
 /** A client with one connection, to the same server as another. */
 const beside = (
@@ -65,7 +106,8 @@ const beside = (
     onnotice: noop,
     onparameter: noop,
     // The client counts its failures to connect here, and waits longer for each.
-    shared: { retries: 0, typeArrayMap: {} }
+    shared: { retries: 0, typeArrayMap: {} },
+    socket: unheld(client, timeout)
   } as never)
 
 /** One channel, shared by all its listeners. */

@@ -188,6 +188,7 @@ export class Verbs {
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.feeds.close()
     this.setup.subscriber.close()
+    this.calls.close()
   })
 
   /** Runs a verb that answers true if it changed a row. */

@@ -136,6 +136,7 @@ export class Verbs {
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.feeds.close()
     this.setup.subscriber.close()
+    this.calls.close()
   })
 
   private evaluate<A>(

@@ -37,7 +37,7 @@ interface Fault {
 
 export class Process {
   readonly id: number
-  readonly cache: Cache.ListingCache<Versioned> & { readonly close: Effect.Effect<void> }
+  readonly cache: Cache.ListingCache<Versioned>
   readonly context: Context.Context<never>
   dead = false
   closed = false

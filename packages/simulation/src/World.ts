@@ -93,7 +93,7 @@ class World {
       case "close":
         fault(this.story.settings.leaseTtl)
         process!.closed = true
-        process!.run(process!.cache.close, () => {})
+        process!.run(process!.cache.close(), () => {})
         break
       case "step":
         // Where the store ends leases and lifetimes, the wall clock of a process must not matter.

@@ -16,6 +16,7 @@ export type ToPrimary =
 
 const claims: Claims = {
   ...noClaims,
+  close: true,
   watch: true,
   keys: true,
   changes: true,

@@ -7,7 +7,7 @@ import { DynamoDbLocal } from "@cache-locking/test-servers"
 import * as Effect from "effect/Effect"
 import { type AdapterSetups, factsOf, noClaims, proxied, scoped, serving } from "./AdapterSetup.ts"
 
-const claims: Claims = { ...noClaims, keys: true, acquireMany: true, deleteMany: true, clock: "client" }
+const claims: Claims = { ...noClaims, keys: true, acquireMany: true, deleteMany: true, close: true, clock: "client" }
 
 /** Keeps the items apart from other data in a server that was given. */
 const table = `conformance-${process.pid}`

@@ -250,7 +250,7 @@ export class ClusterCache<in out A> {
   /** Ends this cache's own work. The values stay in the primary. */
   readonly destroy: Effect.Effect<void> = Effect.suspend(() => {
     this.reader = undefined
-    return Effect.orDie(this.cache.close as Effect.Effect<void>)
+    return this.cache.end
   })
 }
 

@@ -114,6 +114,11 @@ export class Link {
       this.queue.push(["unsubscribe", id])
   }
 
+  /** Leaves no timer behind, unless a call still waits. The link stays open: it belongs to all caches of the process. */
+  rest(): void {
+    this.calls.close()
+  }
+
   private end(error: ClusterError): void {
     if (this.gone !== undefined) return
     this.gone = error

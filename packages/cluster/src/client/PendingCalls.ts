@@ -78,8 +78,11 @@ export class PendingCalls {
     this.late.clear()
   }
 
+  /** Leaves no timer behind, unless a call still waits. */
   close(): void {
+    if (this.pending.size > 0) return
     clearTimeout(this.timer)
+    this.timerAt = Infinity
   }
 
   private setTimer(deadline: number): void {

@@ -102,6 +102,7 @@ export const over = (client: SpaceClient, valueBytes = limits.valueBytes): Listi
         return Effect.as(subscribe("watch", key, [key], { changed: wake, lost: wake }), latch.await)
       }),
     changes: (listener) => Effect.asVoid(subscribe("changes", undefined, [], listener)),
-    keys: (prefix) => Stream.mapError(pages<string>(client, prefix, "leased"), toAdapterError("keys", undefined))
+    keys: (prefix) => Stream.mapError(pages<string>(client, prefix, "leased"), toAdapterError("keys", undefined)),
+    close: Effect.sync(() => client.rest?.())
   }
 }

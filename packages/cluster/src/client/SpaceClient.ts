@@ -56,6 +56,8 @@ export interface SpaceClient {
   readonly callSync?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
   /** Only elsewhere: `call` without an Effect. */
   readonly callUnsafe?: ((verb: string, args: ReadonlyArray<unknown>, handlers: CallHandlers) => void) | undefined
+  /** Only elsewhere: leaves no timer behind, unless a call still waits. */
+  readonly rest?: (() => void) | undefined
 }
 
 const defaultTimeout = 2_000
@@ -132,6 +134,7 @@ const remote = (link: Link, name: string, bounds: SpaceBounds | undefined, timeo
     identity: identityOf(link, name),
     call,
     callUnsafe: (verb, args, handlers) => void link.call(handle, verb, args, timeout, handlers),
+    rest: () => link.rest(),
     subscribe: (verb, args, subscriber) =>
       Effect.suspend(() => {
         const id = link.subscribe(subscriber)

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { EncodedValue } from "../codec/EncodedValue.ts"
 import type { LocalClock } from "../contract/Adapter.ts"
-import type { CacheLockingError } from "../contract/CacheLockingError.ts"
+import type { CacheLockingError, InvalidOption } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import { withinNow } from "../flight/AsyncContext.ts"
 import type { Engine } from "../flight/Engine.ts"
@@ -22,10 +22,10 @@ import * as Policy from "../options/Policy.ts"
 import type { Stats } from "../stats/Stats.ts"
 import * as Tags from "../tags/Tags.ts"
 import { answerMany } from "./CallMany.ts"
-import { type CallOptions, callNames, planOf } from "./CallOptions.ts"
+import { type CallOptions, type CloseOptions, callNames, closingOf, planOf } from "./CallOptions.ts"
 import * as Hit from "./Hit.ts"
 import * as Invalidation from "./Invalidation.ts"
-import { admit, admitOpen, checked } from "./Preconditions.ts"
+import { admit, admitOpen, checked, validated } from "./Preconditions.ts"
 import type { Explanation } from "./Read.ts"
 import * as Read from "./Read.ts"
 import { answerInFiber, type Waiter } from "./Waiter.ts"
@@ -214,5 +214,11 @@ export class CacheInstance<A> {
 
   readonly explain = (key: string): Effect.Effect<Explanation, CacheLockingError> => Read.explain(this.engine, key)
 
-  readonly close: Effect.Effect<void> = Effect.suspend(() => this.engine.close)
+  readonly close = (options?: CloseOptions): Effect.Effect<void, InvalidOption> =>
+    Effect.suspend(() => validated(() => this.engine.close(closingOf(options))))
+
+  /** Closes as `close` does without options. */
+  get end(): Effect.Effect<void> {
+    return this.engine.close(closingOf())
+  }
 }

@@ -1,8 +1,10 @@
 /**
- * The options of one call, and their check.
+ * The options of one call, and of the close of a cache, and their checks.
  */
+import type * as Duration from "effect/Duration"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
+import type { Closing } from "../flight/Engine.ts"
 import type { CallPlan } from "../flight/LoadRequest.ts"
 import type { Hooks } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
@@ -70,3 +72,31 @@ export const defaultPlan = (adapter: Adapter, toFetcher?: CallPlan["toFetcher"])
   scope: RequestScope.ofPlatform(),
   toFetcher
 })
+
+/** The options of `close`. */
+export interface CloseOptions {
+  /**
+   * The longest time that the close takes before it closes the adapter. A fifth of it, one second at most, is kept for giving
+   * leases back. Default 5 seconds.
+   */
+  readonly within?: Duration.Input | undefined
+  /**
+   * The fate of the loads that callers wait for. `"await"` (the default) lets them end by themselves as long as `within`
+   * allows, and ends the rest. `"end"` ends them at once. The callers of a load that is ended fail with `CACHE_CLOSED`, and its
+   * lease is given back. Loads that nobody waits for are ended at once in any case.
+   */
+  readonly loads?: "await" | "end" | undefined
+}
+
+const closeNames: ReadonlySet<string> = new Set(["within", "loads"])
+
+/**
+ * Checks the options of a close.
+ *
+ * @throws InvalidOption
+ */
+export const closingOf = (options: CloseOptions = {}): Closing => {
+  Check.known(options, closeNames)
+  const { loads, within = 5_000 } = options
+  return { within: Check.duration("within", within), loads: Check.oneOf("loads", loads, ["await", "end"], "await") }
+}

@@ -18,14 +18,17 @@ import {
 import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
 
+/** The failure of a call to a closed cache, and of one that its end has overtaken. */
+export const closedError = ({ counters }: Engine, key?: string | undefined): CacheClosed =>
+  counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+
 /**
  * Refuses a call to a closed cache.
  *
  * @throws CacheClosed
  */
-export const admitOpen = ({ closed, counters }: Engine, key?: string | undefined): void => {
-  if (closed)
-    throw counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
+export const admitOpen = (engine: Engine, key?: string | undefined): void => {
+  if (engine.closed) throw closedError(engine, key)
 }
 
 const encoder = new TextEncoder()

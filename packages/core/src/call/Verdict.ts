@@ -15,6 +15,7 @@ import type { LoadResult } from "../flight/LoadContext.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
 import type { Answer, Hooks, Meta } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
+import { closedError } from "./Preconditions.ts"
 
 /** The properties of a caller on which its answer depends. */
 export interface Caller {
@@ -32,13 +33,14 @@ export type Conclusion = Exclude<FlightEvent, { readonly _tag: "Following" | "Jo
 export type Verdict = Exit.Exit<Answer<unknown>, unknown> | "again" | "late"
 
 export const verdictOf = (
-  { engine, plan }: LoadRequest,
+  { engine, key, plan }: LoadRequest,
   flight: Flight,
   caller: Caller,
   event: Conclusion
 ): Verdict => {
   if (event._tag === "Stale") return Exit.succeed(ofStale(engine, event.stale, flight.now))
   if (event._tag === "TimedOut") return "late"
+  if (event._tag === "Closed") return Exit.fail(closedError(engine, key))
   // The flight was ended because nobody waited. A caller that joined just then starts anew.
   if (flight.ended) return "again"
   const { exit } = event

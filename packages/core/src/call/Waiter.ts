@@ -22,6 +22,7 @@ import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import { mayDiffer, type RequestScope } from "../options/RequestScope.ts"
 import * as Hit from "./Hit.ts"
+import { closedError } from "./Preconditions.ts"
 import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Verdict.ts"
 
 /** The answer of a call. An `Exit`, unless a hook has to run first. */
@@ -101,6 +102,10 @@ export abstract class Waiter implements FlightWaiter {
 
   private join(): void {
     const { context, request } = this
+    if (request.engine.ended) {
+      this.settle(Exit.fail(closedError(request.engine, request.key)))
+      return
+    }
     const within = this.rare?.within
     const found = this.group.get(request.key)
     const current = found === undefined || this.mayJoin(found) ? found : undefined
@@ -176,6 +181,10 @@ export abstract class Waiter implements FlightWaiter {
 
   get scope(): RequestScope {
     return this.request.plan.scope
+  }
+
+  get owner(): object {
+    return this.request.engine
   }
 
   get deadline(): number {

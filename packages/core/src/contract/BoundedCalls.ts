@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { AdapterError, Operation } from "./Adapter.ts"
 import type { Failures } from "./Failures.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** The settings of one adapter's calls. */
 export interface Settings {
@@ -43,10 +44,6 @@ interface Pending {
   readonly expire: () => void
 }
 
-interface Timer {
-  readonly unref?: () => unknown
-}
-
 /** After what has arrived is read, where the platform knows such a moment. */
 const afterReading = (f: () => void): unknown =>
   typeof setImmediate === "function" ? setImmediate(f) : setTimeout(f, 0)
@@ -57,7 +54,7 @@ const afterReading = (f: () => void): unknown =>
  */
 export class Deadlines {
   private readonly pending = new Set<Pending>()
-  private timer: Timer | undefined
+  private timer: unknown
 
   add(call: Pending): void {
     this.pending.add(call)
@@ -68,11 +65,18 @@ export class Deadlines {
     this.pending.delete(call)
   }
 
-  private arm(first: Pending): Timer {
+  /** Leaves no timer behind, unless a call still waits. */
+  close(): void {
+    if (this.pending.size > 0) return
+    clearTimeout(this.timer as number)
+    this.timer = undefined
+  }
+
+  private arm(first: Pending): unknown {
     const timer: unknown = setTimeout(this.look, Math.max(1, first.deadline - performance.now()))
     // A pending call has a connection that keeps the process alive. Its bound need not.
-    ;(timer as Timer).unref?.()
-    return timer as Timer
+    Monotonic.keepAlive(timer, false)
+    return timer
   }
 
   /** A process that was busy for so long has answers that it has not read yet. They come first. */
@@ -235,6 +239,11 @@ export class Calls {
     this.settings = settings
     this.Call = settings.timers === "own" ? OwnTimerCall : BoundedCall
     this.endsWithCaller = settings.timers === "own" || settings.repeats !== undefined
+  }
+
+  /** Leaves no timer behind, unless a call still waits for its answer. Calls may begin again afterwards. */
+  close(): void {
+    this.deadlines.close()
   }
 
   /**

@@ -4,6 +4,8 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { LocalClock } from "./Adapter.ts"
 
 const live: LocalClock = Context.get(Context.empty(), Clock.Clock)
@@ -22,3 +24,31 @@ export const now = (clock: LocalClock): number => {
   const small = millis | 0
   return small === millis ? small : millis
 }
+
+/** The longest that a timer of the platform can run. */
+const longestTimer = 2 ** 31 - 1
+
+/** Says if a timer keeps the process alive. Browsers and Workers have no such thing, nor does a clock of a test. */
+export const keepAlive = (timer: unknown, yes: boolean): void => {
+  const { ref, unref } = Object(timer) as { readonly ref?: () => unknown; readonly unref?: () => unknown }
+  ;(yes ? ref : unref)?.call(timer)
+}
+
+/**
+ * Sleeps by a timer that its user is given, to say by `keepAlive` if somebody waits for it. The timer of a clock that is not
+ * the platform's stays unknown.
+ */
+export const sleep = (clock: Clock.Clock, millis: number, begun: (timer: unknown) => void): Effect.Effect<void> => {
+  if (clock !== live) return clock.sleep(Duration.millis(millis))
+  return Effect.callback((resume) => {
+    const rest = millis > longestTimer ? sleep(clock, millis - longestTimer, begun) : Effect.void
+    const timer: unknown = setTimeout(() => resume(rest), Math.min(millis, longestTimer))
+    begun(timer)
+    return Effect.sync(() => clearTimeout(timer as number))
+  })
+}
+
+const forNobody = (timer: unknown): void => keepAlive(timer, false)
+
+/** Sleeps for work that nobody waits for, so the sleep keeps no process alive. */
+export const pause = (clock: Clock.Clock, millis: number): Effect.Effect<void> => sleep(clock, millis, forNobody)

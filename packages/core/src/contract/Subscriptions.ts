@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { AdapterError, ChangeListener } from "./Adapter.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** A listener's membership of a subscription. */
 export interface Membership {
@@ -135,8 +136,8 @@ export class ChangeFeed {
 
   private joinLater(): void {
     this.timer = setTimeout(this.joinAgain, this.pause * (0.5 + Math.random() / 2))
-    // The attempts need not keep the process alive.
-    ;(this.timer as { readonly unref?: () => unknown }).unref?.()
+    // Nobody waits for the attempts.
+    Monotonic.keepAlive(this.timer, false)
     this.pause = Math.min(2 * this.pause, longestPause)
   }
 

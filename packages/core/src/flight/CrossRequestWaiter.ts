@@ -39,6 +39,10 @@ export class CrossRequestWaiter implements FlightWaiter {
     return this.waiter.scope
   }
 
+  get owner(): object {
+    return this.waiter.owner
+  }
+
   get deadline(): number {
     return this.waiter.deadline
   }

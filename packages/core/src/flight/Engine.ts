@@ -13,14 +13,18 @@
  * | metrics and logs                        | `Reporter`                                        |
  * | users of an adapter and of a name       | `OpenCaches`                                      |
  */
+import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import type * as Codec from "../codec/Codec.ts"
 import { ValueCodec } from "../codec/ValueCodec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import { type CacheLockingError, formatCacheLockingError } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import * as Identity from "../contract/Identity.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import * as Namespace from "../contract/Namespace.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
@@ -130,7 +134,23 @@ class Reporter {
     this.flights = 0
     this.meter.carry()
   }
+
+  /** Carries them over a last time. */
+  close(): void {
+    this.carry()
+    this.meter.stop()
+  }
 }
+
+/** The end of a cache. */
+export interface Closing {
+  /** Milliseconds. */
+  readonly within: number
+  readonly loads: "await" | "end"
+}
+
+/** The part of its time that a close keeps for giving leases back: a fifth, or this many milliseconds. */
+const mostForLeases = 1_000
 
 export interface EngineOptions {
   readonly adapter: Adapter
@@ -157,7 +177,14 @@ export class Engine {
   private readonly refreshConcurrency: number
   private readonly context: Context.Context<never>
   private readonly tenant: OpenCaches.Tenant
+  /** True when it takes no new calls. */
   closed = false
+  /** True when its loads were ended: a call that was under way begins no other. */
+  ended = false
+  private closing: Fiber.Fiber<void> | undefined
+  private readonly hurry = Latch.makeUnsafe()
+  /** Called when a flight of this cache is over. */
+  private onGone: (() => void) | undefined
 
   constructor({ adapter: store, codec, context, failureCodec, name, refreshConcurrency }: EngineOptions) {
     const adapter = Namespace.of(store, name)
@@ -196,18 +223,55 @@ export class Engine {
     if (warning !== undefined) Effect.runForkWith(this.context)(Effect.logWarning(warning))
   }
 
-  /** Ends the background loads that this cache began, once; the last user of an adapter closes it. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.closed) return Effect.void
-    this.closed = true
+  /** A flight of this cache is over, and has left nothing to do. */
+  flightOver(): void {
+    this.reporter.flightEnded()
+    this.onGone?.()
+  }
+
+  /**
+   * Takes no new calls, ends background loads, awaits or ends those of callers, and gives their leases back; the last user
+   * of an adapter closes it. A call during another one waits for the same end, and may ask for it sooner.
+   */
+  close({ loads, within }: Closing): Effect.Effect<void> {
+    return Effect.withFiber(({ context }) => {
+      if (loads === "end") this.hurry.openUnsafe()
+      this.closed = true
+      // A fiber of its own: the caller's may have been interrupted, and is one that closes a scope.
+      this.closing ??= Effect.runForkWith(context)(this.shutDown(within))
+      return Fiber.join(this.closing)
+    })
+  }
+
+  private readonly shutDown = Effect.fnUntraced(function* (this: Engine, within: number) {
+    const clock = yield* Clock.Clock
+    const endsAt = Monotonic.now(clock) + within
+    const bounded = <A>(effect: Effect.Effect<A>, reserve: number) =>
+      Effect.raceFirst(effect, Effect.sleep(Math.max(0, endsAt - reserve - Monotonic.now(clock))))
     for (const flight of this.flights) flight.end()
-    this.reporter.carry()
-    const unused = OpenCaches.leave(this.tenant)
-    return Effect.andThen(
-      this.returns.end,
-      Effect.forEach(unused, ({ close }) => close ?? Effect.void, { discard: true })
+    const left = Effect.raceFirst(this.groups.leftBy(this), this.hurry.await)
+    yield* bounded(left, Math.min(mostForLeases, within / 5))
+    this.ended = true
+    this.groups.close(this)
+    for (const flight of this.flights) flight.end()
+    yield* bounded(
+      Effect.andThen(this.flightsGone, () => this.returns.end),
+      0
     )
+    this.reporter.close()
+    for (const { close } of OpenCaches.leave(this.tenant)) if (close !== undefined) yield* close
   })
+
+  /** Waits until the flights that were ended are over. One that another cache's callers wait for goes on. */
+  private get flightsGone(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const look = () => {
+        if (![...this.flights].some(({ ended }) => ended)) resume(Effect.void)
+      }
+      this.onGone = look
+      look()
+    })
+  }
 }
 
 /** Logs an error that is nobody's answer, and runs the hooks for errors beside the call. */

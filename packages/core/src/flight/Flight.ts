@@ -22,6 +22,7 @@ export type FlightEvent =
   | { readonly _tag: "Settled"; readonly exit: Exit.Exit<LoadResult, unknown> }
   | { readonly _tag: "Stale"; readonly stale: StaleValue<unknown> }
   | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "Closed" }
   | { readonly _tag: "Following" }
   | { readonly _tag: "Joined" }
 
@@ -29,6 +30,8 @@ export type FlightEvent =
 export interface FlightWaiter {
   /** The request that the caller belongs to. */
   readonly scope: RequestScope
+  /** The cache that the caller called. */
+  readonly owner: object
   /** The instant after which the waiter is notified with `TimedOut`; `Infinity` for never. See `Monotonic`. */
   readonly deadline: number
   /** True for the caller that started the flight. */
@@ -47,6 +50,7 @@ export interface FlightWaiter {
 const following: FlightEvent = { _tag: "Following" }
 const joined: FlightEvent = { _tag: "Joined" }
 const timedOut: FlightEvent = { _tag: "TimedOut" }
+const closed: FlightEvent = { _tag: "Closed" }
 
 /** The flight whose fetcher a fiber runs, if it runs one. It reveals a load that would wait for itself. */
 export const Within = Context.Reference<Flight | undefined>("@cache-locking/core/Flight/Within", {
@@ -88,6 +92,10 @@ export interface Group {
   readonly forget: (key: string, flight: Flight) => void
   /** Arms the group's timer for the waiter's next deadline. */
   readonly arm: (flight: Flight, waiter: FlightWaiter) => void
+  /** So many more waiters have a deadline, or so many fewer. */
+  readonly timed: (more: number) => void
+  /** A waiter has left. */
+  readonly left: () => void
 }
 
 export class Flight implements LoadEvents {
@@ -101,6 +109,10 @@ export class Flight implements LoadEvents {
   /** The stale value beside the load, if there is one. */
   staleValue: StaleValue<unknown> | undefined
   private readonly waiters = new Set<FlightWaiter>()
+  /** The number of waiters that have a deadline. */
+  private timed = 0
+  /** The timer by which the load sleeps. */
+  private timer: unknown
   /** The flights that its fetcher waits for. Few fetchers ask for anything. */
   private waitsFor: Map<Flight, number> | undefined
   /** Absent while the store is asked for the first time, and during the load's first, synchronous steps. */
@@ -143,11 +155,13 @@ export class Flight implements LoadEvents {
     const event: FlightEvent = { _tag: "Settled", exit }
     const waiters = [...this.waiters]
     this.waiters.clear()
+    this.untime()
     for (const waiter of waiters) waiter.notify(event)
+    this.group.left()
   }
 
   leading(): void {
-    this.phase = "leading"
+    this.enter("leading")
     for (const waiter of [...this.waiters]) {
       this.group.arm(this, waiter)
       if (!waiter.isInitiator) waiter.notify(joined)
@@ -161,7 +175,7 @@ export class Flight implements LoadEvents {
 
   following(): void {
     if (this.phase === "following") return
-    this.phase = "following"
+    this.enter("following")
     for (const waiter of [...this.waiters]) {
       this.group.arm(this, waiter)
       waiter.notify(following)
@@ -228,6 +242,7 @@ export class Flight implements LoadEvents {
     const limit = phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)
     if (!this.done && now - this.lastSeenAt <= limit) return false
     this.ended = true
+    this.untime()
     this.group.forget(this.key, this)
     return true
   }
@@ -241,6 +256,8 @@ export class Flight implements LoadEvents {
       this.endIfLeft()
     } else {
       this.waiters.add(waiter)
+      if (this.timer !== undefined && this.waiters.size === 1) Monotonic.keepAlive(this.timer, true)
+      this.time(waiter, 1)
       this.group.arm(this, waiter)
       if (this.phase === "following") waiter.notify(following)
       else if (this.phase === "leading" && !waiter.isInitiator) waiter.notify(joined)
@@ -249,16 +266,24 @@ export class Flight implements LoadEvents {
 
   /** Removes a waiter. Safe to repeat. */
   leave(waiter: FlightWaiter): void {
-    if (!this.waiters.delete(waiter)) return
+    if (!this.remove(waiter)) return
     // One request does not end what another one began.
     if (waiter.inOtherRequest) this.background ||= this.waiters.size === 0
     else this.endIfLeft()
   }
 
   private dismiss(waiter: FlightWaiter, event: FlightEvent): void {
-    if (!this.waiters.delete(waiter)) return
+    if (!this.remove(waiter)) return
     waiter.notify(event)
     this.endIfLeft()
+  }
+
+  private remove(waiter: FlightWaiter): boolean {
+    if (!this.waiters.delete(waiter)) return false
+    this.time(waiter, -1)
+    if (this.timer !== undefined && this.waiters.size === 0) Monotonic.keepAlive(this.timer, false)
+    this.group.left()
+    return true
   }
 
   /** Ends the load when nobody waits for it any more; the key is free for a new flight at once. */
@@ -273,6 +298,52 @@ export class Flight implements LoadEvents {
   end(): void {
     this.background = false
     this.endIfLeft()
+  }
+
+  /** True when callers of a cache wait for it. */
+  isAwaitedBy(owner: object): boolean {
+    for (const waiter of this.waiters) if (waiter.owner === owner) return true
+    return false
+  }
+
+  /** Dismisses the callers of a cache that was closed. */
+  close(owner: object): void {
+    for (const waiter of [...this.waiters]) if (waiter.owner === owner) this.dismiss(waiter, closed)
+  }
+
+  sleep(millis: number): Effect.Effect<void> {
+    return Monotonic.sleep(this.clock, millis, (timer) => {
+      this.timer = timer
+      if (this.waiters.size === 0) Monotonic.keepAlive(timer, false)
+    })
+  }
+
+  private enter(phase: "leading" | "following"): void {
+    const before = this.timed
+    this.phase = phase
+    this.timed = 0
+    for (const waiter of this.waiters) this.time(waiter, 1)
+    if (before > 0) this.group.timed(-before)
+  }
+
+  /** The flight is over, and no timer runs for its waiters any more. */
+  private untime(): void {
+    if (this.timed > 0) this.group.timed(-this.timed)
+    this.timed = 0
+  }
+
+  private time(waiter: FlightWaiter, more: 1 | -1): void {
+    if (this.timed + more < 0 || !this.isTimed(waiter)) return
+    this.timed += more
+    this.group.timed(more)
+  }
+
+  /** True when time alone may end the waiter's wait. Then a timer has to run for it, and it alone. */
+  private isTimed(waiter: FlightWaiter): boolean {
+    // One of another request has a timer of its own.
+    if (waiter.inOtherRequest) return false
+    if (waiter.softDeadline !== Infinity) return true
+    return waiter.deadline !== Infinity && (this.phase !== "leading" || waiter.timesOutWhileLoading)
   }
 
   /** When a waiter's next deadline is. A load of this very process is worth waiting for. */

@@ -58,6 +58,10 @@ export class FlightGroup implements Group {
   /** The flights under way, those that nobody may join any more included. */
   private readonly all = new Set<Flight>()
   private readonly alarm = new Alarm((clock) => this.expire(clock))
+  /** The number of waiters that have a deadline. */
+  private deadlines = 0
+  /** Called when waiters have left, for caches that close. */
+  readonly listeners = new Set<() => void>()
 
   get(key: string): Flight | undefined {
     return this.byKey.get(key)
@@ -84,7 +88,6 @@ export class FlightGroup implements Group {
   forget(key: string, flight: Flight): void {
     this.detach(key, flight)
     this.all.delete(flight)
-    if (this.all.size === 0) this.alarm.stop()
   }
 
   /** The number of flights under way. */
@@ -94,6 +97,21 @@ export class FlightGroup implements Group {
 
   arm(flight: Flight, waiter: FlightWaiter): void {
     if (!waiter.inOtherRequest) this.alarm.set(flight.nextDeadline(waiter), flight.clock)
+  }
+
+  /** Without a waiter that has a deadline there is no timer, which would keep the process alive for nobody. */
+  timed(more: number): void {
+    this.deadlines += more
+    if (this.deadlines === 0) this.alarm.stop()
+  }
+
+  left(): void {
+    for (const listener of this.listeners) listener()
+  }
+
+  /** The flights under way. */
+  get underWay(): Iterable<Flight> {
+    return this.all
   }
 
   private expire(clock: Clock.Clock): number {
@@ -139,6 +157,37 @@ export class FlightGroups {
   /** Does the same for every key. */
   detachAllInFlight(): void {
     for (const group of this.all) group.detachAll()
+  }
+
+  /** Waits until no caller of a cache waits for a load. A caller may leave one flight only to join another. */
+  readonly leftBy = Effect.fnUntraced(function* (this: FlightGroups, owner: object) {
+    while (this.underWay.some((flight) => flight.isAwaitedBy(owner))) {
+      yield* this.someoneLeft
+      yield* Effect.yieldNow
+    }
+  })
+
+  private get someoneLeft(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const stop = () => {
+        for (const group of this.all) group.listeners.delete(heard)
+      }
+      const heard = () => {
+        stop()
+        resume(Effect.void)
+      }
+      for (const group of this.all) group.listeners.add(heard)
+      return Effect.sync(stop)
+    })
+  }
+
+  /** Dismisses the callers of a cache that was closed. Flights that others wait for go on. */
+  close(owner: object): void {
+    for (const flight of this.underWay) flight.close(owner)
+  }
+
+  private get underWay(): Array<Flight> {
+    return this.all.flatMap((group) => [...group.underWay])
   }
 
   /** The number of callers who wait for a key now. */

@@ -177,13 +177,13 @@ class FirstAcquire implements Load {
     const { flight, request } = this
     const { engine, key, plan } = request
     if (!engine.flights.delete(flight)) return
-    engine.reporter.flightEnded()
     plan.fetchBatch?.settle(key)
     if (this.isUnanswered) {
       const options = LoadProtocol.acquireOptions(plan.policy, this.owner, plan.force, undefined)
       engine.returnsOf(plan.scope).addUnsettled(engine.adapter, key, options, this.context)
     }
     if (this.hasSlot) releaseSlot(request)
+    engine.flightOver()
   }
 }
 

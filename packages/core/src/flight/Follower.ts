@@ -67,8 +67,10 @@ export class Follower {
   }
 
   private sleep(pause: Duration.Duration): Effect.Effect<boolean> {
-    this.load.events.heartbeat(Duration.toMillis(pause))
-    return Effect.as(this.clock.sleep(pause), false)
+    const { events } = this.load
+    const millis = Duration.toMillis(pause)
+    events.heartbeat(millis)
+    return Effect.as(events.sleep(millis), false)
   }
 
   /**

@@ -3,7 +3,6 @@
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { mark } from "../codec/EncodedValue.ts"
@@ -74,7 +73,7 @@ export class HeldLease {
   get untilLost(): Effect.Effect<never> {
     return Effect.suspend(() => {
       const pause = this.askedAt + this.load.policy.leaseTtl / 3 - Monotonic.now(this.clock)
-      return Effect.flatMap(this.clock.sleep(Duration.millis(Math.max(0, pause))), () => this.renewed)
+      return Effect.flatMap(Monotonic.pause(this.clock, Math.max(0, pause)), () => this.renewed)
     })
   }
 

@@ -90,7 +90,7 @@ export const runFetcher = (
   if (policy.hardTimeout === Infinity) return fetched
   return Effect.raceFirst(
     fetched,
-    Effect.andThen(Effect.sleep(policy.hardTimeout), () =>
+    Effect.andThen(load.events.sleep(policy.hardTimeout), () =>
       Effect.fail(
         new FetchTimeout({
           context: { key, phase: "fetch", adapter: adapter.name },

@@ -6,7 +6,6 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -113,7 +112,7 @@ export class LeaseReturns {
       this.wakesAt = Array.from(this.pending).reduce((next, { dueAt }) => Math.min(next, dueAt), Infinity)
       this.wakesAt = Math.max(this.wakesAt, earliest)
       const wait = this.wakesAt - Monotonic.now(clock)
-      if (wait > 0) yield* clock.sleep(Duration.millis(Math.ceil(wait)))
+      if (wait > 0) yield* Monotonic.pause(clock, Math.ceil(wait))
       const now = Monotonic.now(clock)
       this.wakesAt = now
       for (const lease of this.pending) if (lease.until <= now) this.pending.delete(lease)

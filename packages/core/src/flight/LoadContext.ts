@@ -48,6 +48,8 @@ export interface LoadEvents {
   readonly stale: (stale: StaleValue<unknown>) => void
   /** The load still goes on, and may be silent for this many milliseconds: by default while the store answers. */
   readonly heartbeat: (quietFor?: number) => void
+  /** Sleeps. Keeps the process alive while a caller waits for the load. */
+  readonly sleep: (millis: number) => Effect.Effect<void>
   /** The lease is lost, or a tag was invalidated: the result is void for callers that arrive from now on. */
   readonly leaseLost: () => void
   /** True when the load was ended because nobody waits for it. */

@@ -5,7 +5,6 @@
  * uninterruptible except in the fetcher and in waits, so that a lease that was granted is always filled or given back.
  */
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -114,7 +113,7 @@ const steps = Effect.fnUntraced(function* (
     }
     events.following()
     events.heartbeat(found.retryIn)
-    yield* restore(clock.sleep(Duration.millis(Math.ceil(found.retryIn) + 1)))
+    yield* restore(events.sleep(Math.ceil(found.retryIn) + 1))
   }
 })
 

@@ -9,6 +9,7 @@ import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
+import * as Monotonic from "../contract/Monotonic.ts"
 import type { Counters } from "./Stats.ts"
 
 const count = (name: string, description: string) =>
@@ -81,6 +82,7 @@ export class Meter {
   private readonly attributes: { readonly cache: string; readonly adapter: string }
   private durations: Metric.Histogram<number> | undefined = undefined
   private scheduled = false
+  private timer: unknown
 
   constructor(counters: Counters, context: Context.Context<never>, cache: string, adapter: Adapter) {
     this.counters = counters
@@ -101,12 +103,17 @@ export class Meter {
 
   private schedule(): void {
     this.scheduled = true
-    const timer: unknown = setTimeout(() => {
+    this.timer = setTimeout(() => {
       this.scheduled = false
       this.carry()
     }, 1_000)
-    // The timer does not keep the process alive. In a browser, and in Workers, it is a number.
-    if (typeof timer === "object") (timer as NodeJS.Timeout).unref()
+    Monotonic.keepAlive(this.timer, false)
+  }
+
+  /** Stops until something is counted again. */
+  stop(): void {
+    this.scheduled = false
+    clearTimeout(this.timer as number)
   }
 
   carry(): void {

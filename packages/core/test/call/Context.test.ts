@@ -245,7 +245,7 @@ const ofEffects = (options: OpenOptions, ledger: Ledger): Face => {
         of,
         Effect.map(cache.get(key), (found) => (found._tag === "Some" ? found.value : undefined))
       ),
-    close: () => Effect.runPromise(cache.close)
+    close: () => Effect.runPromise(cache.close())
   }
 }
 

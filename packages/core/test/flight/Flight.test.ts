@@ -688,3 +688,42 @@ describe("the cost of a thousand callers for the adapter", () => {
     })
   )
 })
+
+describe("timers", () => {
+  const never = () => Effect.never
+
+  scenario("a load has no timer but that of its renewals, unless a caller has a deadline", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({ leaseTtl: 3_000, waitMax: 500 })
+      const first = yield* begin(cache.getOrSet("k", never))
+      assert.strictEqual(world.sleeping, 1)
+      const patient = yield* begin(cache.getOrSet("k", never))
+      assert.strictEqual(world.sleeping, 1)
+      const hasty = yield* begin(cache.getOrSet("k", never, { onWaitTimeout: "fail" }))
+      assert.strictEqual(world.sleeping, 2)
+      yield* Fiber.interrupt(hasty)
+      yield* flush
+      assert.strictEqual(world.sleeping, 1)
+      const late = yield* begin(cache.getOrSet("k", never, { onWaitTimeout: "fail" }))
+      yield* advance(500)
+      assert.strictEqual((yield* Effect.flip(Fiber.join(late)))._tag, "WAIT_TIMEOUT")
+      assert.strictEqual(world.sleeping, 1)
+      for (const caller of [first, patient]) yield* Fiber.interrupt(caller)
+    })
+  )
+
+  scenario("the deadlines of callers run on while other loads begin and end", (world) =>
+    Effect.gen(function* () {
+      yield* world.crash("theirs", 60_000)
+      const { cache } = yield* world.cache({ waitMax: 500, onWaitTimeout: "fail" }, remote)
+      const waiting = yield* begin(cache.getOrSet("theirs", never))
+      const ours = yield* begin(cache.getOrSet("ours", never))
+      yield* cache.getOrSet("another", () => Effect.succeed("v"))
+      yield* Fiber.interrupt(ours)
+      yield* advance(499)
+      assert.isTrue(waits(waiting))
+      yield* advance(1)
+      assert.strictEqual((yield* Effect.flip(Fiber.join(waiting)))._tag, "WAIT_TIMEOUT")
+    })
+  )
+})

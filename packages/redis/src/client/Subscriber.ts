@@ -24,10 +24,10 @@ const idleFor = 10_000
 /** The pause between pings of a connection with listeners. */
 const pingEvery = 15_000
 
-/** The promise, or a rejection when it takes too long. */
+/** The promise, or a rejection when it takes too long. Whoever waits for a message has a timer of his own. */
 const within = <A>(promise: Promise<A>, timeout: number): Promise<A> =>
   new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout)
+    const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout).unref()
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 

@@ -140,16 +140,6 @@ export class InvalidationFeed {
       this.sentAt.delete(n - maxPending)
       return Effect.ignore(this.source.sendHeartbeat(n))
     })
-    return Effect.forever(Effect.andThen(one, pause(clock, every)))
+    return Effect.forever(Effect.andThen(one, Monotonic.pause(clock, every)))
   }
 }
-
-/** Waits. In real time it does not keep the process alive. */
-const pause = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
-  clock !== Clock.Clock.defaultValue()
-    ? Effect.sleep(millis)
-    : Effect.callback((resume) => {
-        const timer: unknown = setTimeout(() => resume(Effect.void), millis)
-        if (typeof timer === "object") (timer as { readonly unref?: () => void } | null)?.unref?.()
-        return Effect.sync(() => clearTimeout(timer as number))
-      })
