@@ -41,7 +41,15 @@ await overTable(table, async (server) => {
   suite(
     {
       name: "values in DynamoDB, leases in memory",
-      claims: { ...claims, watch: true, changes: true, acquireMany: false, deleteMany: false, clock: "process" },
+      claims: {
+        ...claims,
+        watch: true,
+        changes: true,
+        acquireMany: false,
+        deleteMany: false,
+        close: false,
+        clock: "process"
+      },
       peers: () => ({
         here: peer((commandTimeout) =>
           DynamoDbAdapter.make({ client: here, table, prefix: "values", leases, commandTimeout })
