@@ -16,7 +16,7 @@ export interface Options<in out A> extends SpaceClientOptions {
    */
   readonly near?: Tiered.Near | undefined
   /** Core's options for `fetch`: leases, waiting, failures. The ttl is the namespace's, or the call's. */
-  readonly load?: Omit<Cache.CallOptions<A>, "cacheTtl" | "hooks"> | undefined
+  readonly load?: Omit<Cache.CallOptions<A>, "bypassFor" | "cacheTtl" | "hooks"> | undefined
 }
 
 /** The options of one write. */

@@ -42,7 +42,8 @@ export class ClusterCache<in out A> {
     this.client = client ?? open(place)
     const far = cacheAdapter(this.client)
     const adapter = near === undefined ? far : Tiered.make([near, far])
-    this.cache = Cache.makeUnsafe<A>({ ...load, codec, failureCodec, adapter })
+    // A mark would be an entry: `has`, `keys`, `dump` and the bounds count what the primary holds.
+    this.cache = Cache.makeUnsafe<A>({ ...load, bypassFor: 0, codec, failureCodec, adapter })
     if (near === undefined) this.reader = new Reader(this.client, new Decoder(codec), this.byCore)
   }
 
