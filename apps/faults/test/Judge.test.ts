@@ -157,10 +157,15 @@ describe("an adapter that is wrong", async () => {
   if (redis instanceof Unavailable) return it.skip(redis.message)
   await redis.stop()
 
-  const found = async (name: string): Promise<ReadonlySet<Rule>> => {
+  /** A round is short, and not in each do processes meet so that the fault shows. */
+  const found = async (name: string, rules: ReadonlyArray<Rule>): Promise<ReadonlyArray<Rule>> => {
     const { href: wrapper } = new URL(`./support/Wrapped.ts?${encodeURIComponent(name)}`, import.meta.url)
-    const { violations } = await run({ backend: "redis", seed: 3, processes: 3, time: 1, length: 4_000, wrapper })
-    return new Set(violations.keys())
+    for (let seed = 3; seed < 9; seed++) {
+      const { violations } = await run({ backend: "redis", seed, processes: 3, time: 1, length: 4_000, wrapper })
+      const seen = [...violations.keys()].filter((rule) => rules.includes(rule))
+      if (seen.length > 0) return seen
+    }
+    return []
   }
 
   it.each([
@@ -172,6 +177,6 @@ describe("an adapter that is wrong", async () => {
     ["keeps nothing, and no lease ends", ["orphaned-lease"]],
     ["throws where nobody can catch it", ["bad-exit"]]
   ] as const)("%s: %j", async (name, rules) => {
-    expect([...(await found(name))].filter((rule) => (rules as ReadonlyArray<Rule>).includes(rule))).not.toEqual([])
+    expect(await found(name, rules)).not.toEqual([])
   })
 })

@@ -163,7 +163,7 @@ const mayFail = (story: Story.Story, { faults, loads }: History, call: Call): bo
   if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
     return loads.some((load) => load.key === key && load.fails === true)
   // The question may have been asked for an earlier caller of the process.
-  const asked = startedAt - 4 * Story.longestDelay(story) - slack
+  const asked = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout
   return faults.some(
     (fault) =>
       (fault.process === undefined || fault.process === process) && fault.from <= endedAt! && fault.until >= asked
