@@ -131,7 +131,7 @@ class Memory {
     const row = this.values.get(key)
     if (row === undefined) return undefined
     const { fresh } = row.lifetime
-    return fresh === Infinity || Monotonic.now(clock) - row.filledAt < fresh ? row.stored : undefined
+    return fresh === Infinity || Monotonic.exact(clock) - row.filledAt < fresh ? row.stored : undefined
   }
 
   /** Runs one move on the entry of a key. `changed` is true when the answer means that the key changed. */
