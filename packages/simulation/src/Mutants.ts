@@ -195,8 +195,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "waits go by the wall clock",
     "contract/Monotonic.ts",
-    "Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - startOfOthers",
-    "(clock as unknown as { currentTimeMillisUnsafe(): number }).currentTimeMillisUnsafe()"
+    ": Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - startOfOthers\n  const small",
+    ": (clock as unknown as { currentTimeMillisUnsafe(): number }).currentTimeMillisUnsafe()\n  const small"
   ),
   // Conditional stores
   mutant(
