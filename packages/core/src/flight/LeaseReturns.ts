@@ -84,8 +84,9 @@ export class LeaseReturns {
     const [oldest] = this.pending
     if (this.pending.size > mostPending) this.pending.delete(oldest!)
     if (this.ended) this.keepAlive(Effect.runForkWith(context)(this.end))
-    if (this.ended || this.wakesAt <= one.dueAt) return
-    // It sleeps, or does nothing yet.
+    // While the store is silent, newcomers must not begin its pause anew: nobody would be asked for any more.
+    const isSilent = this.running !== undefined && this.pause > 0
+    if (this.ended || isSilent || this.wakesAt <= one.dueAt) return
     this.running?.interruptUnsafe()
     this.running = Effect.runForkWith(context)(this.repeat(clock))
     this.keepAlive(this.running)

@@ -541,6 +541,21 @@ describe("a lease that cannot be given back", () => {
     })
   )
 
+  scenario("is tried however many others come meanwhile", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache(
+        {},
+        refusingUntil(() => false)
+      )
+      for (let n = 0; n < 100; n++) {
+        yield* cache.getOrSet(`k${n}`, new Origin().gives())
+        yield* advance(20)
+      }
+      // Beside the load's own fill: after about 0, 50, 150, 350, 750 and 1,550 ms.
+      assert.isAtLeast(process.count("fill"), 104)
+    })
+  )
+
   scenario("is tried a last time when the cache closes", (world) =>
     Effect.gen(function* () {
       let healed = false
