@@ -1,0 +1,91 @@
+/**
+ * Liveness: an answer in bounded time, and nothing that is held by nobody.
+ */
+import type { Call, History } from "../History.ts"
+import * as Story from "../Story.ts"
+import { asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
+import type { Violation } from "./Violation.ts"
+
+/** Milliseconds after which a follower is awake, counted from the fill, without any fault. */
+const wakeBound = 1_000
+
+/** Milliseconds after which a lease without a load is given back, counted without faults. */
+const orphanBound = 1_000
+
+/** Milliseconds that a load may wait for its turn at the log of invalidations, if a process died while it wrote it. */
+const logTurn = 1_500
+
+/** L1. */
+export function* lateAnswer(story: Story.Story, history: History, call: Call): Generator<Violation> {
+  const { settings } = story
+  if (call.endedAt === undefined) return
+  // The caller waits for other processes, and then for a load of its own process.
+  const longest = Math.max(
+    0,
+    ...history.loads
+      .filter(({ key, process }) => key === call.key && process === call.process)
+      .map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
+  )
+  const bound =
+    settings.waitMax +
+    2 * longest +
+    20 * Story.longestDelay(story) +
+    (history.faults.length > 0 ? 4 * story.commandTimeout : 0) +
+    4 * faultsWithin(history, call.startedAt, call.endedAt, undefined) +
+    slack
+  if (call.endedAt - call.startedAt <= bound) return
+  yield {
+    rule: "late-answer",
+    at: call.startedAt,
+    message: `${asked(call)} and was answered after ${call.endedAt - call.startedAt} ms; ${bound} ms are allowed`
+  }
+}
+
+/** L2. */
+export function* lateWake(story: Story.Story, history: History, call: Call): Generator<Violation> {
+  if (call.answer?.meta.cache !== "MISS-FOLLOWER-HIT") return
+  const { value } = call.answer
+  const load = history.loads.find(({ id }) => id === value.load)
+  if (load?.endedAt === undefined || load.process === call.process) return
+  const from = Math.max(load.endedAt, call.startedAt)
+  const allowed =
+    wakeBound +
+    12 * Story.longestDelay(story) +
+    faultsWithin(history, from - story.commandTimeout, call.endedAt!, undefined) +
+    slack
+  if (call.endedAt! - from <= allowed) return
+  yield {
+    rule: "late-wake",
+    at: from,
+    message: `${asked(call)}, its value was loaded at ${load.endedAt} ms, and it woke ${call.endedAt! - from} ms later; ${allowed} ms are allowed`
+  }
+}
+
+/** L3. */
+export function* orphanedLeases(story: Story.Story, history: History): Generator<Violation> {
+  for (const { from, key, process, until } of history.orphans) {
+    const turn = story.settings.tags === "told" ? logTurn + 16 * Story.longestDelay(story) : 0
+    // A request that a fault made late arrives a message after the fault.
+    const allowed =
+      orphanBound +
+      turn +
+      disagreement(story) +
+      faultsWithin(history, from - Story.longestDelay(story) - slack, until, process)
+    if (until - from <= allowed) continue
+    yield {
+      rule: "orphaned-lease",
+      at: from,
+      message: `process ${process} held the lease of ${key} for ${until - from} ms and did not work; ${allowed} ms are allowed`
+    }
+  }
+}
+
+/** L4. */
+export function* neverEnds(story: Story.Story, history: History): Generator<Violation> {
+  for (const call of history.calls) {
+    if (call.endedAt === undefined && !ended(story, call))
+      yield { rule: "never-ends", at: call.startedAt, message: `${asked(call)} and has no answer` }
+  }
+  if (history.leftFlights > 0)
+    yield { rule: "never-ends", at: Infinity, message: `${history.leftFlights} callers wait when all is over` }
+}

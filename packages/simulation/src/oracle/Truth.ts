@@ -1,0 +1,27 @@
+/**
+ * Truth: what a call is told is what happened.
+ */
+import type { Call, History } from "../History.ts"
+import * as Story from "../Story.ts"
+import { asked, ended, slack } from "./Allowances.ts"
+import type { Violation } from "./Violation.ts"
+
+/** T2. */
+export function* noReasonToFail(story: Story.Story, history: History, call: Call): Generator<Violation> {
+  if (call.error === undefined || mayFail(story, history, call)) return
+  yield { rule: "no-reason-to-fail", at: call.endedAt!, message: `${asked(call)} and failed: ${call.error}` }
+}
+
+/** A call may fail because its origin did, because its cache is closed, or because a fault kept the store from answering. */
+const mayFail = (story: Story.Story, { faults, loads }: History, call: Call): boolean => {
+  const { endedAt, error, key, process, startedAt } = call
+  if (error === "CACHE_CLOSED") return ended(story, call)
+  if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
+    return loads.some((load) => load.key === key && load.fails === true)
+  // The question may have been asked for an earlier caller of the process.
+  const from = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout
+  return faults.some(
+    (fault) =>
+      (fault.process === undefined || fault.process === process) && fault.from <= endedAt! && fault.until >= from
+  )
+}
