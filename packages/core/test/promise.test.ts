@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, assert, beforeEach, describe, expectTypeOf, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -136,6 +138,31 @@ describe("createCache", () => {
     assert.strictEqual(timers(), held)
     assert.deepStrictEqual(new Set(await Promise.all(promises)), new Set(["v"]))
     assert.strictEqual(cache.stats().hits, 100)
+    await cache.close()
+  })
+
+  it("the clock is read once for the answers of all waiters of a load", async () => {
+    const live = Context.get(Context.empty(), Clock.Clock)
+    let reads = 0
+    const clock: Clock.Clock = Object.assign(Object.create(live), {
+      monotonicTimeNanosUnsafe: () => {
+        reads++
+        return live.monotonicTimeNanosUnsafe()
+      }
+    })
+    const cache = createCache<number>({ adapter: MemoryAdapter.make(), clock })
+    const { open, opened } = gate()
+    const answers = Array.from({ length: 100 }, () =>
+      cache.getOrSetWithMeta("k", async () => {
+        await opened
+        return 1
+      })
+    )
+    const joined = reads
+    open()
+    const waited = (await Promise.all(answers)).filter(({ meta }) => meta.waited !== undefined)
+    assert.strictEqual(waited.length, 99)
+    assert.isAtMost(reads - joined, 10)
     await cache.close()
   })
 

@@ -4,9 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { LocalClock } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
-import * as Monotonic from "../contract/Monotonic.ts"
 import type { Engine } from "../flight/Engine.ts"
 import { isMissing } from "../flight/FetchBatch.ts"
 import type { StaleValue } from "../flight/Fetcher.ts"
@@ -47,7 +45,7 @@ export const verdictOf = (
   if (Exit.isSuccess(exit)) {
     const result = exit.value
     if (result._tag === "Skipped" || isVoidFor(caller, result)) return "again"
-    return Exit.succeed(ofResult(engine, result, caller, flight.clock))
+    return Exit.succeed(ofResult(engine, result, caller, flight))
   }
   if (caller.isFallback) return Exit.failCause(exit.cause)
   // If another's batch has no value for the key, this caller's fetcher may have one.
@@ -74,7 +72,7 @@ const ofResult = (
   { counters }: Engine,
   result: Exclude<LoadResult, { readonly _tag: "Skipped" }>,
   { isFallback, isInitiator, startedAt }: Caller,
-  clock: LocalClock
+  flight: Flight
 ): Answer<unknown> => {
   const { value } = result
   if (!isFallback && result._tag === "Found" && !result.followed) {
@@ -84,24 +82,25 @@ const ofResult = (
   counters.misses++
   if (isFallback) {
     counters.fallbacks++
-    return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited: since(startedAt, clock), uncached: "bypassed" } }
+    return { value, meta: { cache: "MISS-FOLLOWER-FALLBACK", waited: since(startedAt, flight), uncached: "bypassed" } }
   }
   if (result._tag === "Found" || !isInitiator) counters.stampedePrevented++
   if (result._tag === "Found") {
     const { age, freshFor } = result
-    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(startedAt, clock) } }
+    return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(startedAt, flight) } }
   }
   const { leaseUntil, uncached } = result
   const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
   // No spreads: a thousand callers of one load get a meta each.
   const meta: { -readonly [K in keyof Meta]: Meta[K] } = { cache: outcome }
-  if (!isInitiator) meta.waited = since(startedAt, clock)
+  if (!isInitiator) meta.waited = since(startedAt, flight)
   if (leaseUntil !== undefined) meta.leaseUntil = leaseUntil
   if (uncached !== undefined) meta.uncached = uncached
   return { value, meta }
 }
 
-const since = (startedAt: number, clock: LocalClock): number => Monotonic.now(clock) - startedAt
+/** Milliseconds that a caller waited. One that joined a flight that was over did not wait. */
+const since = (startedAt: number, { settledAt }: Flight): number => Math.max(0, settledAt - startedAt)
 
 /** The answer with an expired value. */
 export const ofStale = (
