@@ -1,7 +1,7 @@
 /**
  * A cache that loads each key once, however many callers and processes ask.
  *
- * `make` gives a cache whose options are checked once; `getOrSet` is one call without a cache.
+ * `make` gives a cache, whose options are checked once. `getOrSet` is one call without a cache.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -82,7 +82,7 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
     fetcher: Fetcher<A, E, R>,
     options?: CallOptions<A, E2, R2>
   ) => Effect.Effect<Answer<A>, CacheLockingError | E | HE | E2, R | HR | R2>
-  /** Returns the fresh values that there are. Never waits for a load. */
+  /** Returns the values that are fresh, by key. Never waits for a load. */
   readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, A>, CacheLockingError>
   /**
    * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody
@@ -101,9 +101,12 @@ export interface Cache<in out A, in out HE = never, in out HR = never> {
   ) => Effect.Effect<void, CacheLockingError | E, R>
   /** Removes a value; true when there was one. A load that began before it can no longer fill. */
   readonly delete: (key: string) => Effect.Effect<boolean, CacheLockingError>
-  /** Removes the values of keys; returns the number of values that there were. */
+  /** Removes the values of keys; returns the number of keys that had one. */
   readonly deleteMany: (keys: Iterable<string>) => Effect.Effect<number, CacheLockingError>
-  /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. Costs two commands. */
+  /**
+   * Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value will
+   * carry it. Costs two commands.
+   */
   readonly invalidateTag: (tag: string) => Effect.Effect<void, CacheLockingError>
   /** Invalidates several tags at once. */
   readonly invalidateTags: (tags: Iterable<string>) => Effect.Effect<void, CacheLockingError>

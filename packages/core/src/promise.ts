@@ -52,8 +52,9 @@ export interface PromiseCallOptions<in out A> extends Policy.Options<A> {
   /** When it fires, the promise rejects at once with the signal's `reason`. The load goes on for others. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Keeps work alive that the request's answer does not wait for. On Cloudflare Workers pass
-   * `(work) => ctx.waitUntil(work)`, or `waitUntil` of the module `cloudflare:workers`. Without it nothing begins there that could be cut off.
+   * Keeps work alive that the request's answer does not wait for. On Cloudflare Workers pass `(work) =>
+   * ctx.waitUntil(work)`, or `waitUntil` of the module `cloudflare:workers`. Without it, no work begins there that
+   * could be cut off.
    */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
@@ -69,8 +70,8 @@ export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter
   readonly adapter: Adapter | "memory"
   readonly hooks?: PromiseHooks<A> | undefined
   /**
-   * The time of this cache, for tests: a `Clock` of Effect, such as its `TestClock`. It also is the time of an adapter in this
-   * process. Default: the platform's. With Effect, `Cache.make` takes the clock of its context.
+   * The time of this cache, for tests: a `Clock` of Effect, such as its `TestClock`. It is also the time of an adapter
+   * in this process. Default: the platform's clock. With Effect, `Cache.make` takes the clock of its context.
    */
   readonly clock?: Clock.Clock | undefined
 }
@@ -91,7 +92,7 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   getOrSet(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<A>
   /** Returns the value, and the outcome of the call. */
   getOrSetWithMeta(key: string, fetcher: PromiseFetcher<A>, options?: PromiseCallOptions<A>): Promise<Answer<A>>
-  /** Returns the fresh values that there are. Never waits for a load. */
+  /** Returns the values that are fresh, by key. Never waits for a load. */
   getMany(keys: Iterable<string>): Promise<Map<string, A>>
   /**
    * Returns the values of many keys. `fetchMany` is called once, with only the keys that are not cached and that nobody
@@ -104,9 +105,12 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   ): Promise<Map<string, A>>
   /** Writes a value. A load that began before it can no longer fill. */
   set(key: string, value: A, options?: PromiseSetOptions<A>): Promise<void>
-  /** Removes the values of keys; returns the number of values that there were. */
+  /** Removes the values of keys; returns the number of keys that had one. */
   deleteMany(keys: Iterable<string>): Promise<number>
-  /** Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value carries it. */
+  /**
+   * Invalidates every value that carries the tag, and voids the fill of every load that has begun and whose value will
+   * carry it.
+   */
   invalidateTag(tag: string): Promise<void>
   /** Invalidates several tags at once. */
   invalidateTags(tags: Iterable<string>): Promise<void>
@@ -119,10 +123,10 @@ export interface PromiseCache<in out A> extends AsyncDisposable {
   stats(): Stats
   explain(key: string): Promise<Cache.Explanation>
   /**
-   * Closes the cache. New calls reject with `CACHE_CLOSED` at once; loads under way are awaited or ended; leases are given back,
-   * so that no other process waits for them; then the adapter closes what it opened, unless another cache uses it. `await using`
-   * closes it without options. Safe to repeat: a second call waits for the same end, and with `loads: "end"` brings it about
-   * sooner. Rejects with `INVALID_OPTION` for an option that is not one.
+   * Closes the cache. New calls reject with `CACHE_CLOSED` at once; loads under way are awaited or ended; leases are
+   * given back, so that no other process waits for them; then the adapter closes what it opened, unless another cache
+   * uses it. `await using` closes it without options. Safe to repeat: a second call waits for the same end, and with
+   * `loads: "end"` brings it about sooner. Rejects with `INVALID_OPTION` for an unknown or invalid option.
    */
   close(options?: Cache.CloseOptions): Promise<void>
 }

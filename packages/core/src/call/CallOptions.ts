@@ -17,10 +17,10 @@ export interface CallOptions<in out A, out HE = never, out HR = never> extends P
   readonly signal?: AbortSignal | undefined
   /**
    * Keeps work alive that the request's answer does not wait for, such as a refresh behind a stale value. On Cloudflare
-   * Workers pass `(work) => ctx.waitUntil(work)`, or `waitUntil` of the module `cloudflare:workers`. Without it nothing
-   * begins there that could be cut off. Elsewhere it is not needed. Where it is given, each call may be a request of its
-   * own, whose timers and promises end with it: calls still share flights, and a caller looks for the answer of another's
-   * flight every 5 to 50 ms.
+   * Workers pass `(work) => ctx.waitUntil(work)`, or `waitUntil` of the module `cloudflare:workers`. Without it, no
+   * work begins there that could be cut off. Elsewhere it is not needed. Where it is given, each call may be a request
+   * of its own, whose timers and promises end with it: calls still share flights, and a caller looks for the answer of
+   * another's flight every 5 to 50 ms.
    */
   readonly waitUntil?: RequestScope.WaitUntil | undefined
 }

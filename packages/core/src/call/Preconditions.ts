@@ -18,7 +18,7 @@ import {
 import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
 
-/** The failure of a call to a closed cache, and of one that its end has overtaken. */
+/** The failure of a call to a closed cache, or of one that was under way when the cache closed. */
 export const closedError = ({ counters }: Engine, key?: string | undefined): CacheClosed =>
   counters.erred(new CacheClosed({ context: { key, phase: "close" }, message: "the cache was closed" }))
 

@@ -24,7 +24,7 @@ export interface Explanation {
   readonly leaseEndsIn: number | undefined
   /** Until the cooldown after a failed load is over. */
   readonly coolingFor: number | undefined
-  /** For how long nobody waits for another process's load, because the last result of the key was not cached. */
+  /** While it lasts, nobody waits for another process's load, because the last result of the key was not cached. */
   readonly bypassFor: number | undefined
   /** Callers of this process that wait for it now. */
   readonly waitersHere: number
@@ -33,7 +33,7 @@ export interface Explanation {
 /** A snapshot, with its fresh value decoded. */
 interface Found extends Snapshot {
   readonly fresh?: EncodedValue<unknown> | undefined
-  /** For how long a mark stands in the place of a value. */
+  /** The time for which a mark still stands in the place of a value. */
   readonly markedFor?: number | undefined
 }
 

@@ -1,9 +1,9 @@
 /**
- * One caller on its way through a miss: it joins the flight of its key, or starts it; waits with a deadline and a signal of
- * its own; and takes what its policy allows.
+ * One caller on its way through a miss. It joins the flight of its key, or starts it. It waits with a deadline and a
+ * signal of its own, and takes the answers that its policy allows.
  *
- * A thousand callers wait for one load, and one starts a flight for each hit of a remote store, so a waiter is one small
- * object and needs no fiber. `docs/decisions/one-waiter.md` says what that costs and saves.
+ * A thousand callers may wait for one load, and each hit of a remote store starts a flight. So a waiter is one small
+ * object and needs no fiber. `docs/decisions/one-waiter.md` gives the costs and savings.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -40,11 +40,11 @@ interface RareState {
   hook?: Fiber.Fiber<unknown, unknown> | undefined
   heldBack?: Exit.Exit<Answer<unknown>, unknown> | undefined
   followed?: true
-  /** Another's load took longer than `waitMax`. */
+  /** Set when another's load took longer than `waitMax`. */
   isFallback?: true
 }
 
-/** Subclasses say how the caller receives its answer. */
+/** Subclasses decide how the caller receives its answer. */
 export abstract class Waiter implements FlightWaiter {
   private request!: LoadRequest
   /** Holds what the fetcher and the hooks need. */
@@ -61,7 +61,7 @@ export abstract class Waiter implements FlightWaiter {
   /** Takes a step in the context of the call. Events come from timers, and from the flights of other callers. */
   protected abstract inContext(step: () => void): void
 
-  /** Hears that another caller or process loads. */
+  /** Called when another caller or process loads. */
   protected onOthersLoad(): void {}
 
   /** Answers with a hit in this process, or begins to wait. */
@@ -74,7 +74,7 @@ export abstract class Waiter implements FlightWaiter {
     }
   }
 
-  /** Begins to wait. The caller has looked for a hit. */
+  /** Begins to wait. The caller has already looked for a hit. */
   wait(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
     this.prepare(request, context, within)
     const { signal } = request.plan
@@ -130,9 +130,9 @@ export abstract class Waiter implements FlightWaiter {
   }
 
   /**
-   * True for a load whose value may be this caller's answer. A load without a lease gives no sign of life, so nobody could
-   * know that its request was cut off; and it learns of no invalidation, so it must not be older than a load under a lease
-   * can be without a renewal.
+   * True for a load whose value may be this caller's answer. A load without a lease has no heartbeat, so no waiter
+   * could know that its request was cut off. It also learns of no invalidation, so it must not be older than a load
+   * under a lease can be without a renewal.
    */
   private mayJoin(flight: Flight): boolean {
     const since = flight.unleasedSince
@@ -240,7 +240,7 @@ export abstract class Waiter implements FlightWaiter {
     const { rare, request } = this
     const { engine, key, plan } = request
     const within = rare?.within
-    // A forced refresh of this process may be what this call waits for, and what waits for this call.
+    // This call may wait for a forced refresh of this process that itself waits for this call.
     if (within !== undefined && engine.groups.refreshes.get(key)?.awaits(within)) {
       this.fail(reentrant(request))
       return
@@ -335,7 +335,7 @@ export const answerInFiber = (request: LoadRequest, context: Context.Context<nev
   })
 }
 
-/** The signal may be of a class of the user's. */
+/** The reason of a signal, which may be of a class of the user's. */
 const reasonOf = (signal: AbortSignal | undefined): unknown => {
   try {
     const reason: unknown = signal?.reason

@@ -126,7 +126,10 @@ const isPlain = (thing: object | null): boolean => {
   return proto === null || Object.getPrototypeOf(proto) === null
 }
 
-/** Describes an object that devalue would change without a word, or refuse without its class; `undefined` for any other. */
+/**
+ * Describes an object that devalue would change silently, or refuse without naming its class; `undefined` for any
+ * other.
+ */
 const faultOf = (thing: object): string | undefined => {
   const name = nameOf(thing)
   if (name === "Object" && !isPlain(thing)) {
@@ -167,7 +170,7 @@ export const onlyOnce = (value: unknown): string | undefined => {
   }
 }
 
-/** Takes the place of a part at fault. devalue refuses it, and tells the path to it. */
+/** Takes the place of a part at fault. devalue refuses it, and reports the path to it. */
 const refused = (): void => {}
 
 const flatten = (value: unknown): string => {

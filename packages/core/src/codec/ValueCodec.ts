@@ -13,7 +13,7 @@ import { DecodedCopy, decodeValue, EncodedValue, encodedValue, Unreadable } from
 import type { Tag } from "./Envelope.ts"
 import * as Structured from "./Structured.ts"
 
-/** Milliseconds that one cache spends, in development, on values that another store would refuse. */
+/** Milliseconds that one cache spends, in development, on finding values that another store would refuse. */
 const lookingTime = 200
 
 /** True unless the process says that it is in production. Bundlers replace just this expression. */
@@ -29,7 +29,7 @@ export class ValueCodec<A> {
   private readonly counters: Counters
   private readonly failures: Codec.Codec<unknown>
   private readonly byReference: boolean
-  /** The kinds of values of which it has warned. */
+  /** The kinds of values that it has warned of. */
   private readonly warned = new Set<string>()
   /** The milliseconds for which it still looks for such values. */
   private looking: number
@@ -63,7 +63,10 @@ export class ValueCodec<A> {
     return Effect.mapError(checked, (error) => this.counters.erred(error))
   }
 
-  /** Warns, in development, of a value that is kept by reference here and that another store would refuse: once a kind. */
+  /**
+   * Warns, in development, of a value that is kept by reference here and that another store would refuse: once for each
+   * kind.
+   */
   private advise(key: string, encoded: EncodedValue<A>): Effect.Effect<EncodedValue<A>> {
     const { warned } = this
     const began = performance.now()

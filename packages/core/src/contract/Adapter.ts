@@ -19,8 +19,8 @@
  *  4. `fill`, `abandon` and `renew` with a lost token change nothing and answer `false`.
  *  5. `delete` and `put` void the lease: a load that began before them can never fill,
  *     not even when its owner was granted the key anew.
- *  6. After a leader's crash or abandon exactly one next caller leads; a late or
- *     tokenless wake-up never makes two.
+ *  6. After a leader's crash or abandon exactly one next caller leads; a late or tokenless wake-up never makes two
+ *     leaders.
  *  7. A fresh value under a refresh lease is still a `Hit` for everyone else.
  *  8. `watch` never misses a change made after its outer effect completed; waking
  *     belongs to the verb that causes it.
@@ -307,7 +307,7 @@ export interface Adapter {
     | ((keys: ReadonlyArray<string>, options: AcquireOptions) => Effect.Effect<ReadonlyArray<Acquired>, AdapterError>)
     | undefined
 
-  /** Present when the backend can delete many keys at once. Answers how many had a value. */
+  /** Present when the backend can delete many keys at once. Answers the number of keys that had a value. */
   readonly deleteMany?: ((keys: ReadonlyArray<string>) => Effect.Effect<number, AdapterError>) | undefined
 
   /**
@@ -326,8 +326,8 @@ export interface Adapter {
   readonly tiers?: (() => ReadonlyArray<TierStats>) | undefined
 
   /**
-   * Present where every request is billed or expensive: the shortest first delay of polling, in milliseconds, for a
-   * `waitStep` that is shorter. A wait strategy with delays of its own keeps them.
+   * Present where every request is billed or expensive: the least first delay of polling, in milliseconds, which
+   * replaces a shorter `waitStep`. A wait strategy with delays of its own keeps them.
    */
   readonly pollEvery?: number | undefined
 

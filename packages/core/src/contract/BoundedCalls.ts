@@ -1,6 +1,6 @@
 /**
- * Calls to a client, each bounded in time (law 14), each with a typed failure, and none that leaves a timer, a listener
- * or a rejection behind.
+ * Calls to a client. Each is bounded in time (law 14) and has a typed failure. None leaves a timer, a listener or a
+ * rejection behind.
  */
 import * as Effect from "effect/Effect"
 import type { AdapterError, Operation } from "./Adapter.ts"
@@ -10,7 +10,7 @@ import * as Monotonic from "./Monotonic.ts"
 /** The settings of one adapter's calls. */
 export interface Settings {
   readonly failures: Failures
-  /** Milliseconds that a call may take, waiting for the client included. */
+  /** Milliseconds that a call may take, including the wait for the client. */
   readonly timeout: number
   /**
    * `"shared"` is one timer for all calls. `"own"` is one for each: for Workers, where a timer ends
@@ -18,20 +18,23 @@ export interface Settings {
    */
   readonly timers?: "shared" | "own" | undefined
   /**
-   * Calls `start` as soon as the client can take a call, or `fail` when it cannot, so that nothing waits in the client's
-   * own queue and is carried out long after its caller has gone. Returns how to give up waiting.
+   * Calls `start` as soon as the client can take a call, or `fail` when it cannot, so that nothing waits in the
+   * client's own queue and is carried out long after its caller has gone. Returns a function that gives up waiting.
    */
   readonly whenReady?: ((start: () => void, fail: (error: unknown) => void) => (() => void) | undefined) | undefined
-  /** Gets each error of the client first. Answers true when nothing was done and the call should be sent again at once. */
+  /**
+   * Receives each error of the client first. Answers true when nothing was done and the call should be sent again at
+   * once.
+   */
   readonly repeats?: ((error: unknown) => boolean) | undefined
-  /** Gets the failure of each call that had no answer in time, unless the call has a listener of its own. */
+  /** Receives the failure of each call that had no answer in time, unless the call has a listener of its own. */
   readonly onTimeout?: ((failure: AdapterError) => void) | undefined
 }
 
 /** The longest that a timer of the platform can run. */
 const longestTimer = 2 ** 31 - 1
 
-/** A line that is slower than this is taken for one that is cut. */
+/** A connection that is slower than this counts as lost. */
 const bytesPerMillisecond = 1_024
 
 const givenUp = new Error("given up")
@@ -40,17 +43,17 @@ const givenUp = new Error("given up")
 interface Pending {
   /** By `performance.now()`. */
   readonly deadline: number
-  /** Called once when it is over, and no answer has come. */
+  /** Called once when the deadline is over and no answer has come. */
   readonly expire: () => void
 }
 
-/** After what has arrived is read, where the platform knows such a moment. */
+/** Runs a function after everything that has arrived is read, where the platform has such a moment. */
 const afterReading = (f: () => void): unknown =>
   typeof setImmediate === "function" ? setImmediate(f) : setTimeout(f, 0)
 
 /**
- * One timer for calls that have the same time each, so that the first to begin is the first to be late; a timer per call
- * would be a good part of what a hit costs. Not for Workers, where a timer ends with the request that made it.
+ * One timer for calls that all have the same time, so that the first to begin is the first to be late. A timer for each
+ * call would be a good part of the cost of a hit. Not for Workers, where a timer ends with the request that made it.
  */
 export class Deadlines {
   private readonly pending = new Set<Pending>()
@@ -79,7 +82,7 @@ export class Deadlines {
     return timer
   }
 
-  /** A process that was busy for so long has answers that it has not read yet. They come first. */
+  /** A process that was busy for that long may have answers that it has not read yet. They come first. */
   private readonly look = (): void => {
     afterReading(this.sweep)
   }
@@ -106,7 +109,7 @@ export interface Running {
   readonly over: boolean
   /** Aborted when the call is given up. */
   readonly signal: AbortSignal
-  /** Begins the call's time anew, with as much more as so many bytes need. For calls with a timer of their own. */
+  /** Begins the call's time anew, longer by the time that this many bytes need. For calls with a timer of their own. */
   expect(bytes: number): void
 }
 
@@ -167,7 +170,10 @@ export class BoundedCall<A> implements Pending, Running {
     this.resume(Effect.fail(failure))
   }
 
-  /** Sends the call with `start`, at once or when the client is ready. Returns what gives it up if its caller leaves. */
+  /**
+   * Sends the call with `start`, at once or when the client is ready. Returns the effect that gives it up if its caller
+   * leaves.
+   */
   begin(start: () => void, refuse?: (error: unknown) => void): Effect.Effect<void> | undefined {
     const { whenReady } = this.calls.settings
     this.arm()
@@ -247,7 +253,7 @@ export class Calls {
   }
 
   /**
-   * Sends what the client answers with a promise, and goes on with the reply.
+   * Sends a request that the client answers with a promise, and goes on with the reply.
    *
    * @param answer turns the reply into the answer; `undefined` when nothing was done and the call is to be sent again
    */
@@ -280,7 +286,7 @@ export class Calls {
       }
       const succeed = (reply: unknown) => {
         try {
-          // A late reply is read all the same: it may have something to teach.
+          // A late reply is read all the same, because the adapter may learn from it.
           const result = answer(reply)
           if (result === undefined) start()
           else call.end(result)
@@ -296,7 +302,7 @@ export class Calls {
     })
   }
 
-  /** Begins a call to a client that calls back. `start` has it end the call, or fail it. */
+  /** Begins a call to a client that calls back. `start` makes the client end the call, or fail it. */
   begin<A>(
     operation: Operation,
     key: string | undefined,

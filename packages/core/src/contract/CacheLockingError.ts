@@ -52,7 +52,10 @@ export class LeaseFailed extends Data.TaggedError("LEASE_FAILED")<Fields> {}
 /** Another flight's load took longer than `waitMax`, and `onWaitTimeout` is `"fail"` (or nothing stale was there). */
 export class WaitTimeout extends Data.TaggedError("WAIT_TIMEOUT")<Fields & { readonly waited: number }> {}
 
-/** A load failed a moment ago and the key cools down; `cause` is what the failed leader left, if anything. */
+/**
+ * A load failed a moment ago and the key cools down. Callers get it where the leader's own failure could not be passed
+ * on.
+ */
 export class LoadCooling extends Data.TaggedError("LOAD_COOLING")<Fields & { readonly retryIn: number }> {}
 
 /** The fetcher took longer than the hard `fetchTimeout`. */
@@ -124,7 +127,7 @@ export type CacheLockingError =
 /** The tags of the union. */
 export type ErrorTag = CacheLockingError["_tag"]
 
-/** Marks our errors for every copy of this module, in every realm: a class is another in each of them. */
+/** Marks our errors for every copy of this module, in every realm, because each of these has classes of its own. */
 const brand = Symbol.for("@cache-locking/core/CacheLockingError")
 
 const classes = [
@@ -159,7 +162,10 @@ const tagOf = (error: unknown): ErrorTag | undefined => {
   }
 }
 
-/** True for an error of this library: by a brand, so that an error of another copy of it, or of another realm, is one too. */
+/**
+ * True for an error of this library. A brand tells, so that an error of another copy of it, or of another realm, counts
+ * too.
+ */
 export const isCacheLockingError = (error: unknown): error is CacheLockingError => tagOf(error) !== undefined
 
 /** True for the error of this library that has this tag. */

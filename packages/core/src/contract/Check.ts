@@ -45,8 +45,8 @@ export const isPromise = (value: unknown): value is PromiseLike<unknown> => {
 const ignore = (): void => {}
 
 /**
- * Takes note of a promise that nobody awaits, so that its rejection does not end the process. Other values, and objects
- * that are only like promises, stay untouched: some of them begin their work when `then` is called.
+ * Handles a promise that nobody awaits, so that its rejection does not end the process. Other values, and objects that
+ * are only like promises, stay untouched: some of them begin their work when `then` is called.
  */
 export const silence = (value: unknown): void => {
   if (!isPromise(value)) return
@@ -69,7 +69,7 @@ export const invalid = (option: string, value: unknown, accepted: string): Inval
   })
 }
 
-/** The error of a function of the user's that answered something else than it should. It shows nothing of the answer. */
+/** The error of a user's function that answered something other than it should. It shows nothing of the answer. */
 export const wrongAnswer = (option: string, answer: string, accepted: string, cause?: unknown): InvalidOption =>
   new InvalidOption({
     option,
@@ -81,8 +81,8 @@ export const wrongAnswer = (option: string, answer: string, accepted: string, ca
   })
 
 /**
- * The effect that a function of the user's answered. Anything else fails: Effect would end the whole fiber for it, without
- * its finalizers, and a lease would stay behind.
+ * The effect that a user's function answered. Any other answer fails here: Effect would end the whole fiber for it,
+ * without its finalizers, and a lease would stay behind.
  */
 export const effect = <A, E, R>(option: string, answer: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   if (Effect.isEffect(answer)) return answer
@@ -90,7 +90,7 @@ export const effect = <A, E, R>(option: string, answer: Effect.Effect<A, E, R>):
   return Effect.fail(wrongAnswer(option, kindOf(answer), "an effect")) as Effect.Effect<never, never>
 }
 
-/** What a function of the user's answered that has to answer at once. */
+/** The answer of a user's function that must not answer with a promise. */
 export const settledAnswer = <A>(option: string, answer: A): A => {
   if (!isPromise(answer)) return answer
   silence(answer)

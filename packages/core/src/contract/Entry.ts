@@ -70,7 +70,7 @@ const staleAt = (kept: Kept | undefined, now: number): Stale | undefined =>
 /** After a clock was set back, no age is negative. */
 const ageAt = (kept: Kept, now: number): number => Math.max(0, now - kept.filledAt)
 
-/** A value that is to live for no time is none. Were it kept until now, another clock could still find it. */
+/** A value with a lifetime of nothing is no value. If it were kept until now, another clock could still find it. */
 const filled = (value: Value, lifetime: Lifetime, now: number, took: number): Entry | undefined =>
   lifetime.fresh + lifetime.stale > 0
     ? { kept: { value, filledAt: now, took, lifetime }, lease: undefined, cooldown: undefined }

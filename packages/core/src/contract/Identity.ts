@@ -28,7 +28,7 @@ export const of = (adapter: Adapter): object => adapter.identity ?? adapter
  *
  * const namespaces = Identity.perObject((_client: object) => Identity.perName((prefix) => ({ prefix })))
  * const client = {}
- * const identity = namespaces(client)("app") // the same object for this client and this prefix, whoever asks
+ * const identity = namespaces(client)("app") // the same object in every call for this client and this prefix
  * ```
  */
 export const perObject = <O extends object, A, G extends ReadonlyArray<unknown>>(

@@ -1,4 +1,5 @@
-/** The limits of a backend, which an adapter applies before it asks.
+/**
+ * The limits of a backend, which an adapter applies before it sends a request.
  *
  * A key or a value over `limits` is refused, and so is a key that equals another in UTF-8. Durations are rounded to
  * whole milliseconds, never below 0, and `Infinity` stands for no end.

@@ -32,15 +32,17 @@ export const exact = (clock: LocalClock): number =>
 /** The longest that a timer of the platform can run. */
 const longestTimer = 2 ** 31 - 1
 
-/** Says if a timer keeps the process alive. Browsers and Workers have no such thing, nor does a clock of a test. */
+/**
+ * Sets whether a timer keeps the process alive. Browsers and Workers have no such setting, nor has the clock of a test.
+ */
 export const keepAlive = (timer: unknown, yes: boolean): void => {
   const { ref, unref } = Object(timer) as { readonly ref?: () => unknown; readonly unref?: () => unknown }
   ;(yes ? ref : unref)?.call(timer)
 }
 
 /**
- * Sleeps by a timer that its user is given, to say by `keepAlive` if somebody waits for it. The timer of a clock that is not
- * the platform's stays unknown.
+ * Sleeps by a timer that `begun` receives, so that its user can set by `keepAlive` whether somebody waits for it. A
+ * clock that is not the platform's gives no timer.
  */
 export const sleep = (clock: Clock.Clock, millis: number, begun: (timer: unknown) => void): Effect.Effect<void> => {
   if (clock !== live) return clock.sleep(Duration.millis(millis))
@@ -54,5 +56,5 @@ export const sleep = (clock: Clock.Clock, millis: number, begun: (timer: unknown
 
 const forNobody = (timer: unknown): void => keepAlive(timer, false)
 
-/** Sleeps for work that nobody waits for, so the sleep keeps no process alive. */
+/** Sleeps for work that nobody waits for, so the sleep does not keep the process alive. */
 export const pause = (clock: Clock.Clock, millis: number): Effect.Effect<void> => sleep(clock, millis, forNobody)

@@ -1,11 +1,11 @@
 /**
- * Namespaces: over one store an adapter for each name, which share no key, no tag, no change and no flight.
+ * Namespaces: one adapter for each name over one store. They share no key, no tag, no change and no flight.
  *
  * The key `42` of the name `users` is stored as `<U+0001>in:users<U+0001>42`. No key of a cache without a name begins like
  * that, because U+0001 is reserved, and no two names and keys give the same text, because a name has no U+0001.
  *
- * Where a value can be found within the process, no text may be joined to find it: such an adapter makes the adapter of each
- * name itself, by `provide`. Any other gets a view, which puts the name before each key on its way to the store.
+ * An adapter that finds values within the process must not join texts to find one, so it makes the adapter of each name
+ * itself, by `provide`. Any other adapter gets a view, which puts the name before each key on its way to the store.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -58,7 +58,7 @@ const view = (adapter: Adapter, name: string): Adapter => {
     return key === undefined ? error : error.as(error.operation, key)
   }
   const asked = <A, R>(verb: Effect.Effect<A, AdapterError, R>) => Effect.mapError(verb, named)
-  // A new member of adapters does not compile here before it is decided what becomes of it.
+  // A new member of `Adapter` does not compile here until this view handles it.
   const every: EveryMember = {
     name: adapter.name,
     limits: limitsOf(adapter, name, prefix),
@@ -102,7 +102,7 @@ const view = (adapter: Adapter, name: string): Adapter => {
     evictions: adapter.evictions,
     tiers: adapter.tiers,
     pollEvery: adapter.pollEvery,
-    // It has opened nothing. The adapter closes what it opened itself.
+    // The view has opened nothing. The adapter closes what it opened itself.
     close: undefined
   }
   return every

@@ -94,14 +94,14 @@ export class ChangeFeed {
     if (!this.isStopped) this.listener.changed(key)
   }
 
-  /** The subscription is lost. */
+  /** Called when the subscription is lost. */
   readonly lost = (): void => {
     this.isMember = false
     // A feed that was never live has failed, and its caller knows. A feed that already retries goes on by itself.
     if (this.wasLive && this.isListening) this.lose()
   }
 
-  /** Changes were missed although the subscription is live. */
+  /** Called when changes were missed although the subscription is live. */
   missed(): void {
     if (!this.isListening) return
     this.listener.lost()

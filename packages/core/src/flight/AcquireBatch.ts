@@ -1,5 +1,6 @@
 /**
- * The first `acquire` of all keys of a batch: what its flights ask in one turn of the event loop is one `acquireMany`.
+ * The first `acquire` of all keys of a batch. The requests of its flights in one turn of the event loop become one
+ * `acquireMany`.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +20,7 @@ const needed: { readonly [tag: string]: string } = {
 const isAcquired = (answer: { readonly [field: string]: any } | null | undefined): boolean =>
   answer?.[needed[answer["_tag"]] ?? ""] != null
 
-/** True for an answer for so many keys, each of a known form. That their order is wrong cannot be seen here. */
+/** True when there is one answer for each key, of a known form. A wrong order cannot be seen here. */
 const isSound = (answers: ReadonlyArray<Acquired>, keys: number): boolean =>
   Array.isArray(answers) && answers.length === keys && answers.every(isAcquired)
 
@@ -35,7 +36,7 @@ interface Question {
   readonly answer: OnAcquired
 }
 
-/** A key that is asked for again is asked for by itself, under another owner. */
+/** Asks for each key of a batch once. A key that is asked for again is asked for by itself, under another owner. */
 export class AcquireBatch {
   /** Owns the leases of all flights of the batch, each of which has another key. */
   readonly owner: string
@@ -62,7 +63,7 @@ export class AcquireBatch {
     this.context = context
   }
 
-  /** True when a key is still to be asked for; once. */
+  /** True the first time that a key is to be asked for. */
   take(key: string): boolean {
     return this.keys.delete(key)
   }
@@ -99,7 +100,8 @@ export class AcquireBatch {
       const sound = Exit.isFailure(exit) || isSound(exit.value, keys.length)
       if (!sound) this.distrust()
       for (const [at, question] of questions.entries()) {
-        // A refusal of one key is no answer to the others. And whoever was granted a key already is granted it again.
+        // A refusal of one key is no answer for the others. A flight that was granted its key already is granted it
+        // again.
         if (Exit.isFailure(exit) || !sound) single(question)
         else question.answer(Exit.succeed(exit.value[at]!))
       }

@@ -2,8 +2,8 @@
  * The context that the platform keeps beside running code: the values of every `AsyncLocalStorage`, and with them the load
  * that the code is part of.
  *
- * A fiber keeps its context by itself. A step that a queue, a timer or another caller's fiber begins on behalf of a call
- * would run in theirs, so the call's is captured when it is made, and entered for the step.
+ * A fiber keeps its context by itself. A step that a queue, a timer or another caller's fiber begins on behalf of a
+ * call would run in their context. So the call's context is captured when the call is made, and entered for the step.
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
@@ -41,7 +41,7 @@ export const enter = (captured: Captured, step: () => void): void => {
   else captured.runInAsyncScope(step)
 }
 
-/** Tells those who observe the platform's contexts that one is not entered again. */
+/** Notifies observers of the platform's contexts that this one is not entered again. */
 export const release = (captured: Captured): void => {
   captured?.emitDestroy?.()
 }

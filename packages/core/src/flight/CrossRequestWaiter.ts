@@ -1,9 +1,9 @@
 /**
  * A caller that waits for the flight of another request.
  *
- * A notification would run inside that request, which the platform may cut off at any time, its timers with it. So
- * events are only stored here, and the caller polls for them by a timer of its own. It also checks that the flight is
- * still alive.
+ * A notification would run inside that request, which the platform may cut off at any time, together with its timers.
+ * So events are only stored here, and the caller polls for them by a timer of its own. It also checks that the flight
+ * still runs.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,8 +14,8 @@ import type { StaleValue } from "./Fetcher.ts"
 import type { Flight, FlightEvent, FlightWaiter } from "./Flight.ts"
 
 /**
- * The delays between two polls, in milliseconds. A poll is cheap but needs a timer; the first ones are short, because a
- * load that has just begun may end soon.
+ * The pauses between two polls, in milliseconds. A poll is cheap but needs a timer. The first pauses are short, because
+ * a load that has just begun may end soon.
  */
 const firstPause = 5
 const longestPause = 50
@@ -81,7 +81,7 @@ export class CrossRequestWaiter implements FlightWaiter {
   private poll(pause: number): Effect.Effect<void> {
     return Effect.flatMap(this.flight.clock.sleep(Duration.millis(pause)), () => {
       if (this.deliver()) return Effect.void
-      // First, so that the store is asked once more before the caller falls back.
+      // This comes first, so that the store is asked once more before the caller falls back.
       if (this.flight.endIfSilent(this)) {
         this.waiter.notify(gone)
         return Effect.void

@@ -36,14 +36,17 @@ import { FlightGroups } from "./FlightGroup.ts"
 import { LeaseReturns } from "./LeaseReturns.ts"
 import * as OpenCaches from "./OpenCaches.ts"
 
-/** Keys whose failures are counted at once. Beyond it the key that failed longest ago begins anew. */
+/**
+ * The number of keys whose failures are counted at once. Beyond it, the count of the key that failed longest ago begins
+ * anew.
+ */
 const mostFailingKeys = 1_000
 
 /** Counts the failures in a row of each key. */
 class Backoff {
   private readonly failures = new Map<string, number>()
 
-  /** Notes that a load of a key failed, or did not; returns its failures in a row. */
+  /** Records that a load of a key failed, or succeeded; returns its failures in a row. */
   note(key: string, failed: boolean): number {
     const count = failed ? (this.failures.get(key) ?? 0) + 1 : 0
     if (failed || this.failures.size > 0) this.failures.delete(key)
@@ -54,13 +57,16 @@ class Backoff {
   }
 }
 
-/** Flights after which counts are carried over to the metrics at once: between the requests of a Worker no timer runs. */
+/**
+ * The number of flights after which counts are transferred to the metrics at once, because no timer runs between the
+ * requests of a Worker.
+ */
 const flightsPerCarry = 256
 
 /**
- * Background loads that run at a time unless an option says otherwise. Twice the connections of a usual pool: the origin is
- * kept busy, and a caller who has to wait for a load stands behind few of them. `docs/decisions/refresh-concurrency.md` has
- * the measurement.
+ * The number of background loads that run at a time, unless an option says otherwise. It is twice the connections of a
+ * usual pool: the origin is kept busy, and a caller that has to wait for a load has few of them ahead of its own.
+ * `docs/decisions/refresh-concurrency.md` has the measurement.
  */
 export const defaultRefreshConcurrency = 16
 
@@ -78,8 +84,8 @@ export class BackgroundQueue {
   }
 
   /**
-   * Takes a slot; or queues `later`, to be called with a slot taken, in the context of the code that queues it. A key, or a
-   * batch of keys, is queued once.
+   * Takes a slot, or queues `later`, which is then called with a slot taken, in the context of the code that queued it.
+   * A key, or a batch of keys, is queued once.
    */
   acquireSlot(key: unknown, later: () => void): boolean {
     if (this.running < this.slots) {
@@ -90,7 +96,7 @@ export class BackgroundQueue {
     return false
   }
 
-  /** Gives a slot back, or on to the next in the queue. */
+  /** Gives a slot back, or passes it on to the next load in the queue. */
   releaseSlot(): void {
     const [next] = this.queue
     if (next === undefined) {
@@ -118,38 +124,38 @@ class Reporter {
     counters.onLoaded = this.meter.loaded
   }
 
-  /** Notes that something was counted. */
+  /** Schedules a transfer, because something was counted. */
   counted(): void {
     this.meter.soon()
   }
 
-  /** Notes that a flight is over. */
+  /** Records that a flight is over. */
   flightEnded(): void {
     if (++this.flights >= flightsPerCarry) this.carry()
     else this.counted()
   }
 
-  /** Carries the counts over to the metrics. */
+  /** Transfers the counts to the metrics. */
   carry(): void {
     this.flights = 0
     this.meter.carry()
   }
 
-  /** Carries them over a last time. */
+  /** Transfers the counts a last time. */
   close(): void {
     this.carry()
     this.meter.stop()
   }
 }
 
-/** The end of a cache. */
+/** The resolved options of a close. */
 export interface Closing {
   /** Milliseconds. */
   readonly within: number
   readonly loads: "await" | "end"
 }
 
-/** The part of its time that a close keeps for giving leases back: a fifth, or this many milliseconds. */
+/** A close keeps a fifth of its time for giving leases back, and no more than this, in milliseconds. */
 const mostForLeases = 1_000
 
 export interface EngineOptions {
@@ -198,8 +204,8 @@ export class Engine {
   }
 
   /**
-   * The background loads of the process; in a request those of one call, of which `batch` is the same object. A request
-   * that is cut off frees no slot, and the loads of another one must not begin within it.
+   * The queue of background loads: one for the process, and within a request one for each call, which `batch`
+   * identifies. A request that is cut off frees no slot, and no load of another request may begin within it.
    */
   queueOf(scope: RequestScope, batch: object = {}): BackgroundQueue {
     const owner = scope.isRequest ? batch : scope
@@ -218,26 +224,26 @@ export class Engine {
    */
   retain(scope: RequestScope): void {
     OpenCaches.enter(this.tenant)
-    // A cache that serves one request is made again by each.
+    // Each request makes such a cache anew.
     const warning = scope.isRequest ? undefined : OpenCaches.warning(this.tenant)
     if (warning !== undefined) Effect.runForkWith(this.context)(Effect.logWarning(warning))
   }
 
-  /** A flight of this cache is over, and has left nothing to do. */
+  /** Records that a flight of this cache is over, and has left nothing to do. */
   flightOver(): void {
     this.reporter.flightEnded()
     this.onGone?.()
   }
 
   /**
-   * Takes no new calls, ends background loads, awaits or ends those of callers, and gives their leases back; the last user
-   * of an adapter closes it. A call during another one waits for the same end, and may ask for it sooner.
+   * Refuses new calls, ends background loads, awaits or ends those of callers, and gives their leases back. The last
+   * user of an adapter closes the adapter. A second call waits for the same end, and may bring it about sooner.
    */
   close({ loads, within }: Closing): Effect.Effect<void> {
     return Effect.withFiber(({ context }) => {
       if (loads === "end") this.hurry.openUnsafe()
       this.closed = true
-      // A fiber of its own: the caller's may have been interrupted, and is one that closes a scope.
+      // It runs in a fiber of its own: the caller's fiber may have been interrupted, as when it closes a scope.
       this.closing ??= Effect.runForkWith(context)(this.shutDown(within))
       return Fiber.join(this.closing)
     })
@@ -274,7 +280,7 @@ export class Engine {
   }
 }
 
-/** Logs an error that is nobody's answer, and runs the hooks for errors beside the call. */
+/** Logs an error that fails no caller, and runs the hooks for errors beside the call. */
 export const report = (error: CacheLockingError, hooks: Hooks<unknown, unknown> | undefined): Effect.Effect<void> => {
   const log = Effect.logWarning(`cache-locking: ${formatCacheLockingError(error)}`)
   const { onError, onRefreshError } = hooks ?? {}

@@ -1,5 +1,6 @@
 /**
- * One fetch for many keys: the loads of a batch wait until all its keys are known, and are one call of `fetchMany`.
+ * One fetch for many keys. The loads of a batch wait until it is decided which keys must be fetched, and then share one
+ * call of `fetchMany`.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -12,15 +13,18 @@ import * as Check from "../contract/Check.ts"
 import * as AsyncContext from "./AsyncContext.ts"
 import type { BackgroundQueue } from "./Engine.ts"
 
-/** Loads the values of keys, as far as there are any. */
+/** Loads the values of keys. Keys that have no value are left out. */
 export type FetchMany<A, E, R> = (
   keys: ReadonlyArray<string>
 ) => Effect.Effect<Iterable<readonly [key: string, value: A]>, E, R>
 
-/** A batch gave no value for a key: nobody's failure, and no answer for others who joined the key's load. */
+/**
+ * The error of a load for whose key a batch gave no value. It fails no caller, and is no answer for others that joined
+ * the load.
+ */
 const missing = { _tag: "MISSING" } as const
 
-/** True when a load ended because its batch had no value for it. Nothing of a user's error is read. */
+/** True when a load ended because its batch had no value for it. It reads nothing of a user's error. */
 export const isMissing = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error === missing)
 
@@ -33,7 +37,7 @@ const problem = (item: unknown): string | undefined => {
   return typeof item[0] === "string" ? undefined : `a pair whose key is ${Check.kindOf(item[0])}`
 }
 
-/** The pairs of an answer, which is the user's: it may be anything, and throw when it is touched. */
+/** The pairs of a user's answer, which may be anything, and may throw when it is touched. */
 const pairsOf = (answer: unknown): Effect.Effect<ReadonlyMap<string, unknown>, InvalidOption> => {
   const refuse = (what: string, cause?: unknown) => Effect.fail(Check.wrongAnswer("fetchMany", what, accepted, cause))
   const kind = Check.kindOf(answer)
@@ -89,23 +93,23 @@ export class FetchBatch {
     AsyncContext.enter(this.captured, step)
   }
 
-  /** A load of a key begins: it will fetch, or be settled when it is over. */
+  /** Called when the load of a key begins. It will fetch, or be settled when it is over. */
   began(key: string): void {
     this.begun.add(key)
     this.undecided.add(key)
   }
 
-  /** The caller has its answer for a key. If that is a stale value, a load may go on in the background. */
+  /** Called when the caller has its answer for a key. If that is a stale value, a load may go on in the background. */
   answered(key: string): void {
     if (!this.begun.has(key)) this.settle(key)
   }
 
-  /** A key is not to be fetched, or its load is over. */
+  /** Called when a key is not to be fetched, or when its load is over. */
   settle(key: string): void {
     if (this.undecided.delete(key)) this.fetchSoon()
   }
 
-  /** Fetches once all keys are decided. The keys of several loads of one turn are one fetch. */
+  /** Fetches once all keys are decided. Loads of one turn of the event loop share one fetch. */
   private fetchSoon(): void {
     if (this.undecided.size > 0 || this.wanted.size === 0 || this.scheduled) return
     this.scheduled = true
@@ -126,7 +130,7 @@ export class FetchBatch {
     })
   }
 
-  /** A load was ended. When all loads of a fetch are, so is the fetch. */
+  /** Called when a load was ended. When all loads of a fetch were ended, the fetch is ended too. */
   private giveUp(key: string, value: Loading): void {
     if (this.wanted.get(key) === value) this.wanted.delete(key)
     const fetch = this.fetches.get(value)
@@ -141,7 +145,7 @@ export class FetchBatch {
       Effect.suspend(() => Check.effect("fetchMany", this.fetchMany([...wanted.keys()]))),
       pairsOf
     )
-    // The context is the caller's, which holds what its function needs.
+    // The caller's context holds what its function needs.
     const fiber = Effect.runForkWith(this.context)(asked)
     const fetch = { left: wanted.size, fiber }
     for (const value of wanted.values()) this.fetches.set(value, fetch)
@@ -165,7 +169,7 @@ export class FetchBatch {
     return false
   }
 
-  /** There is a slot: all loads that were put off begin together. */
+  /** Begins all postponed loads together, now that there is a slot. */
   private beginQueued(): void {
     const begun = [...this.queued]
     this.queued.clear()
@@ -174,7 +178,7 @@ export class FetchBatch {
     for (const [, later] of begun) later()
   }
 
-  /** The last load gives the slot back. */
+  /** Gives the slot back, after the last load. */
   releaseSlot(queue: BackgroundQueue): void {
     if (--this.slotUsers === 0) queue.releaseSlot()
   }

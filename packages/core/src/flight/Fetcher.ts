@@ -6,16 +6,16 @@ import { onlyOnce } from "../codec/Structured.ts"
 import { EncodeFailed } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 
-/** A value past its freshness, decoded, and when that was true. */
+/** A decoded value past its freshness, and its times at one instant. */
 export interface StaleValue<out A> {
   readonly value: A
   /** Milliseconds since it was filled, at `at`. */
   readonly age: number
   /** Milliseconds since it ceased to be fresh, at `at`. */
   readonly staleFor: number
-  /** Milliseconds of the time inside this process, which never steps; only differences have a meaning. */
+  /** The instant, in milliseconds of a time inside this process that never steps. Only differences have a meaning. */
   readonly at: number
-  /** Present when a load failed a moment ago: the reason that nothing newer is there. */
+  /** Present when a load failed a moment ago: the reason why there is nothing newer. */
   readonly failure?: { readonly error: unknown } | undefined
 }
 
@@ -41,7 +41,7 @@ export type Fetcher<A, E, R> = (context: FetchContext<A>) => Effect.Effect<A, E,
 /** A fetcher without its types: see `LoadRequest`. The context of its request provides its requirements. */
 export type ErasedFetcher = (context: FetchContext<any>) => Effect.Effect<unknown, unknown>
 
-/** A value that all callers are to get; fails for one that only one of them could use. */
+/** Accepts a value that all callers can use. Fails for one that only one of them could use, such as a stream. */
 export const shared = <A>(key: string, value: A): Effect.Effect<A, EncodeFailed> => {
   const once = onlyOnce(value)
   if (once === undefined) return Effect.succeed(value)

@@ -1,8 +1,9 @@
 /**
  * A single flight: one load of a key, shared by the callers of this process.
  *
- * A flight outlives any one caller. When the last one leaves, the flight ends, unless it refreshes behind a stale value.
- * Callers join with deadlines of their own and hear what concerns them; what one of them does never touches another.
+ * A flight outlives any one caller. When the last one leaves, the flight ends, unless it refreshes behind a stale
+ * value. Each caller joins with a deadline of its own, and is notified of the events that concern it. Nothing that one
+ * caller does affects another.
  */
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,8 +16,8 @@ import type { StaleValue } from "./Fetcher.ts"
 import type { LoadEvents, LoadResult } from "./LoadContext.ts"
 
 /**
- * An event of a flight. After `Following` (the load waits for another process) and `Joined` (another caller of this
- * process leads) the waiter waits on; after any other event it no longer waits.
+ * An event of a flight. The waiter goes on waiting after `Following` (the load waits for another process) and after
+ * `Joined` (another caller of this process leads). After any other event it no longer waits.
  */
 export type FlightEvent =
   | { readonly _tag: "Settled"; readonly exit: Exit.Exit<LoadResult, unknown> }
@@ -26,7 +27,7 @@ export type FlightEvent =
   | { readonly _tag: "Following" }
   | { readonly _tag: "Joined" }
 
-/** A caller who waits for a flight, as the flight sees it. */
+/** A caller that waits for a flight, as the flight sees it. */
 export interface FlightWaiter {
   /** The request that the caller belongs to. */
   readonly scope: RequestScope
@@ -66,9 +67,12 @@ const pollAllowance = 250
 let flightsNamed = 0
 let process: string | undefined
 
-/** Names a flight, and so the owner of its lease. The name is unique: an equal one would be granted the other's lease. */
+/**
+ * Names a flight, and so the owner of its lease. The name is unique, because a flight of an equal name would be granted
+ * the other's lease.
+ */
 export const nameFlight = (ownerId: string): string => {
-  // Not when the module loads: Workers have no random numbers then.
+  // Made at the first use: Workers have no random numbers while a module loads.
   process ??= `${Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("")}:`
   const name = process + ++flightsNamed
   return ownerId === "" ? name : `${ownerId}:${name}`
@@ -78,31 +82,34 @@ export interface FlightOptions {
   readonly key: string
   readonly clock: Clock.Clock
   readonly scope: RequestScope
-  /** Milliseconds of silence after which another request takes the flight for dead, at most: those of a leader. */
+  /**
+   * Milliseconds of silence after which another request takes the flight for dead while it leads. At other times this
+   * is the upper bound.
+   */
   readonly silenceLimit: number
-  /** True when the flight loads for nobody but the store. */
+  /** True when the flight loads to refresh the store, and for no caller. */
   readonly background: boolean
 }
 
 /** The group that a flight belongs to, as the flight sees it. */
 export interface Group {
-  /** Nobody may join the flight any more. It goes on for those who wait for it. */
+  /** Closes the flight to new callers. It goes on for those that wait for it. */
   readonly detach: (key: string, flight: Flight) => void
-  /** The flight is over, or nobody may join it any more. */
+  /** Removes a flight that has settled or was ended. */
   readonly forget: (key: string, flight: Flight) => void
   /** Arms the group's timer for the waiter's next deadline. */
   readonly arm: (flight: Flight, waiter: FlightWaiter) => void
-  /** So many more waiters have a deadline, or so many fewer. */
+  /** Changes the number of waiters that have a deadline by `more`, which may be negative. */
   readonly timed: (more: number) => void
-  /** A waiter has left. */
+  /** Called after waiters have left. */
   readonly left: () => void
 }
 
 export class Flight implements LoadEvents {
-  /** True when it was ended because nobody waited. */
+  /** True when it was ended before it had a result. */
   ended = false
   private phase: "asking" | "leading" | "following" = "asking"
-  /** True when it loads on without callers: behind a stale value that they took, or that nobody asked for. */
+  /** True when the load goes on without callers: they took a stale value, or no caller asked for the load. */
   private background: boolean
   /** When it began to load without a lease; absent for any other load. */
   unleasedSince: number | undefined
@@ -113,7 +120,7 @@ export class Flight implements LoadEvents {
   private timed = 0
   /** The timer by which the load sleeps. */
   private timer: unknown
-  /** The flights that its fetcher waits for. Few fetchers ask for anything. */
+  /** The flights that its fetcher waits for. Mostly absent, because few fetchers call a cache. */
   private waitsFor: Map<Flight, number> | undefined
   /** Absent while the store is asked for the first time, and during the load's first, synchronous steps. */
   private fiber: Fiber.Fiber<LoadResult, unknown> | undefined
@@ -121,7 +128,7 @@ export class Flight implements LoadEvents {
   private resultAt: number | undefined
   readonly startedAt: number
   private lastSeenAt: number
-  /** Milliseconds for which a flight that does not lead is silent at the most, since it was seen. */
+  /** The longest silence to expect of a flight that does not lead, in milliseconds since `lastSeenAt`. */
   private quietFor = acquireAllowance
   private readonly group: Group
   private readonly key: string
@@ -140,16 +147,16 @@ export class Flight implements LoadEvents {
     this.lastSeenAt = this.startedAt
   }
 
-  /** Goes on in a fiber of its own, to its result. */
+  /** Runs the load in a fiber of its own, and settles with its result. */
   run(load: Effect.Effect<LoadResult, unknown>, context: Context.Context<never>): void {
-    // The context is the initiator's, which holds what its fetcher needs.
+    // The initiator's context holds what its fetcher needs.
     this.fiber = Effect.runForkWith(Context.add(context, Within, this))(load)
     this.fiber.addObserver((exit) => this.settle(exit))
     this.scope.waitUntil(this.fiber)
     this.endIfLeft()
   }
 
-  /** Answers all waiters. */
+  /** Notifies all waiters of the result. */
   settle(exit: Exit.Exit<LoadResult, unknown>): void {
     this.result = exit
     this.group.forget(this.key, this)
@@ -190,13 +197,16 @@ export class Flight implements LoadEvents {
     }
   }
 
-  /** True when a waiter takes this stale value now. An initiator whose load would end with its request has to wait for it. */
+  /**
+   * True when a waiter takes this stale value now. An initiator whose load would end with its request has to wait for
+   * the new value.
+   */
   private mayTake(waiter: FlightWaiter, stale: StaleValue<unknown>): boolean {
     const outlives = this.scope.allowsBackground || this.phase !== "leading" || !waiter.isInitiator
     return outlives && waiter.takes(stale)
   }
 
-  /** A load that this process leads goes on behind the stale value. */
+  /** Serves a stale value. A load that this process leads then goes on in the background. */
   private serve(stale: StaleValue<unknown>): FlightEvent {
     this.background ||= this.phase === "leading" && this.scope.allowsBackground
     return { _tag: "Stale", stale }
@@ -239,9 +249,9 @@ export class Flight implements LoadEvents {
   }
 
   /**
-   * Gives the flight up if it has been silent for too long: a leader for a lease, another one for two polls. When the
-   * waiter's own time is over, one that has not just polled is too old: whoever falls back has asked the store. True when
-   * it is over.
+   * Gives the flight up if it has been silent for too long: a leader for the length of a lease, any other flight for
+   * two polls. When the waiter's own time is over, a flight that has not just polled is given up too, because a caller
+   * must ask the store before it falls back. Answers true when the flight is over.
    */
   endIfSilent(waiter: FlightWaiter): boolean {
     const { now, phase, quietFor, silenceLimit } = this
@@ -274,7 +284,7 @@ export class Flight implements LoadEvents {
   /** Removes a waiter. Safe to repeat. */
   leave(waiter: FlightWaiter): void {
     if (!this.remove(waiter)) return
-    // One request does not end what another one began.
+    // One request does not end a load that another one began.
     if (waiter.inOtherRequest) this.background ||= this.waiters.size === 0
     else this.endIfLeft()
   }
@@ -333,7 +343,7 @@ export class Flight implements LoadEvents {
     if (before > 0) this.group.timed(-before)
   }
 
-  /** The flight is over, and no timer runs for its waiters any more. */
+  /** Withdraws the deadlines of all waiters from the group, because the flight is over. */
   private untime(): void {
     if (this.timed > 0) this.group.timed(-this.timed)
     this.timed = 0
@@ -345,31 +355,37 @@ export class Flight implements LoadEvents {
     this.group.timed(more)
   }
 
-  /** True when time alone may end the waiter's wait. Then a timer has to run for it, and it alone. */
+  /** True when time alone may end the waiter's wait. Only then does a timer have to run for it. */
   private isTimed(waiter: FlightWaiter): boolean {
-    // One of another request has a timer of its own.
+    // A waiter of another request has a timer of its own.
     if (waiter.inOtherRequest) return false
     if (waiter.softDeadline !== Infinity) return true
     return waiter.deadline !== Infinity && (this.phase !== "leading" || waiter.timesOutWhileLoading)
   }
 
-  /** When a waiter's next deadline is. A load of this very process is worth waiting for. */
+  /**
+   * The instant of a waiter's next deadline. A load of this very process is worth waiting for, so `waitMax` mostly does
+   * not count while it runs.
+   */
   nextDeadline(waiter: FlightWaiter): number {
-    // Most have no soft deadline, and reading the clock costs as much as all the rest.
+    // Most waiters have no soft deadline, and reading the clock costs as much as all the rest.
     const soft = waiter.softDeadline === Infinity || waiter.softDeadline <= this.now ? Infinity : waiter.softDeadline
     return Math.min(soft, this.phase === "leading" && !waiter.timesOutWhileLoading ? Infinity : this.deadline(waiter))
   }
 
-  /** Until the store has answered, nobody is known to load; it answers in time unless it hangs. */
+  /**
+   * The waiter's own deadline. Until the store has answered, nobody is known to load, so the deadline leaves time for
+   * the answer. Only a store that hangs takes longer.
+   */
   private deadline(waiter: FlightWaiter): number {
     return this.phase === "asking" ? Math.max(waiter.deadline, this.startedAt + acquireAllowance) : waiter.deadline
   }
 
-  /** Notifies the waiters whose time is over; returns when the next one's is. */
+  /** Notifies the waiters whose time is over. Returns the next deadline. */
   expireAll(now: number): number {
     let next = Infinity
     for (const waiter of [...this.waiters]) {
-      // It has a timer of its own, and asks first.
+      // It polls by a timer of its own, and first checks that the flight still runs.
       if (waiter.inOtherRequest) continue
       this.expire(waiter, now)
       if (this.waiters.has(waiter)) next = Math.min(next, this.nextDeadline(waiter))
@@ -385,7 +401,7 @@ export class Flight implements LoadEvents {
     else if (this.nextDeadline(waiter) <= now) this.dismiss(waiter, timedOut)
   }
 
-  /** True when this flight waits, directly or through others of this process, for that one. */
+  /** True when this flight waits for the other one, directly or through further flights of this process. */
   awaits(other: Flight, seen: Set<Flight> = new Set()): boolean {
     if (this === other) return true
     seen.add(this)
@@ -393,7 +409,7 @@ export class Flight implements LoadEvents {
     return false
   }
 
-  /** Notes, for `awaits`, that this flight's fetcher begins to wait for another flight, or stops. */
+  /** Records, for `awaits`, that this flight's fetcher begins to wait for another flight, or stops waiting. */
   waits(flight: Flight, more: 1 | -1): void {
     this.waitsFor ??= new Map()
     const count = (this.waitsFor.get(flight) ?? 0) + more

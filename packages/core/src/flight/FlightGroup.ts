@@ -16,22 +16,22 @@ interface Timer {
   readonly fiber: Fiber.Fiber<void>
 }
 
-/** One timer for each clock, however many wait; only tests have several clocks. */
+/** One timer for each clock, however many callers wait. Only tests have several clocks. */
 class Alarm {
   private readonly timers = new Map<Clock.Clock, Timer>()
   private readonly ring: (clock: Clock.Clock) => number
 
-  /** @param ring called in time; returns when to call it next, `Infinity` for not at all */
+  /** @param ring called at the instant; returns the instant of the next call, `Infinity` for none */
   constructor(ring: (clock: Clock.Clock) => number) {
     this.ring = ring
   }
 
-  /** Makes it ring at an instant, if not before. */
+  /** Makes it ring at this instant at the latest. */
   set(until: number, clock: Clock.Clock): void {
     const timer = this.timers.get(clock)
     if (until === Infinity || (timer !== undefined && timer.until <= until)) return
     timer?.fiber.interruptUnsafe()
-    // Whole milliseconds: a sleep of a part of one may end before the instant, and begin again without end.
+    // Whole milliseconds: a sleep of a fraction may end before the instant, and would then begin again without end.
     const wait = Duration.millis(Math.max(0, Math.ceil(until - Monotonic.now(clock))))
     const fiber = Effect.runFork(
       Effect.andThen(
@@ -45,17 +45,17 @@ class Alarm {
     this.timers.set(clock, { until, fiber })
   }
 
-  /** Silences it until it is set again. */
+  /** Stops it until it is set again. */
   stop(): void {
     for (const { fiber } of this.timers.values()) fiber.interruptUnsafe()
     this.timers.clear()
   }
 }
 
-/** Flights that callers of one kind join, at most one a key; named after Go's `singleflight.Group`. */
+/** Flights that callers of one kind join, at most one for each key; named after Go's `singleflight.Group`. */
 export class FlightGroup implements Group {
   private readonly byKey = new Map<string, Flight>()
-  /** The flights under way, those that nobody may join any more included. */
+  /** The flights under way, including those that are closed to new callers. */
   private readonly all = new Set<Flight>()
   private readonly alarm = new Alarm((clock) => this.expire(clock))
   /** The number of waiters that have a deadline. */
@@ -75,7 +75,9 @@ export class FlightGroup implements Group {
     return flight
   }
 
-  /** Closes a key's flight, or just this one, to new callers. It goes on for those who wait for it. */
+  /**
+   * Closes a key's flight to new callers; with `flight`, only if it is that one. It goes on for those that wait for it.
+   */
   detach(key: string, flight = this.byKey.get(key)): void {
     if (this.byKey.get(key) === flight) this.byKey.delete(key)
   }
@@ -99,7 +101,7 @@ export class FlightGroup implements Group {
     if (!waiter.inOtherRequest) this.alarm.set(flight.nextDeadline(waiter), flight.clock)
   }
 
-  /** Without a waiter that has a deadline there is no timer, which would keep the process alive for nobody. */
+  /** Without a waiter that has a deadline no timer runs, because it would keep the process alive for nobody. */
   timed(more: number): void {
     this.deadlines += more
     if (this.deadlines === 0) this.alarm.stop()
@@ -127,7 +129,7 @@ export class FlightGroup implements Group {
 const byIdentity = new WeakMap<object, WeakMap<object, FlightGroups>>()
 
 /**
- * The flights over one store, shared by all callers who would get the same value: the same store, the same codec.
+ * The flights over one store, shared by all callers that would get the same value: the same store, the same codec.
  * `docs/decisions/flight-groups.md` says why there are four groups.
  */
 export class FlightGroups {
@@ -170,13 +172,13 @@ export class FlightGroups {
   private get someoneLeft(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       const stop = () => {
-        for (const group of this.all) group.listeners.delete(heard)
+        for (const group of this.all) group.listeners.delete(left)
       }
-      const heard = () => {
+      const left = () => {
         stop()
         resume(Effect.void)
       }
-      for (const group of this.all) group.listeners.add(heard)
+      for (const group of this.all) group.listeners.add(left)
       return Effect.sync(stop)
     })
   }
@@ -190,7 +192,7 @@ export class FlightGroups {
     return this.all.flatMap((group) => [...group.underWay])
   }
 
-  /** The number of callers who wait for a key now. */
+  /** The number of callers that wait for a key now. */
   waiters(key: string): number {
     return this.all.reduce((sum, group) => sum + (group.get(key)?.size ?? 0), 0)
   }

@@ -52,7 +52,7 @@ export const unleased = (request: LoadRequest, context: Context.Context<never>):
   return { flight, start }
 }
 
-/** Begins a load for which nobody waits, unless one of the key is under way. */
+/** Begins a load for which nobody waits, unless one for the key is under way. */
 export const startInBackground = (
   request: LoadRequest,
   context: Context.Context<never>,
@@ -69,7 +69,7 @@ class FirstAcquire implements Load {
   private readonly request: LoadRequest
   private readonly context: Context.Context<never>
   private readonly owner: string
-  /** Asks first, together with other keys. */
+  /** Asks for the key the first time, together with others. */
   private readonly acquireBatch: AcquireBatch | undefined
   private readonly background: BackgroundLoad | undefined
   /** True when it has a slot in the queue of background loads. */
@@ -93,8 +93,8 @@ class FirstAcquire implements Load {
   }
 
   /**
-   * Asks the store without the machinery of the protocol, because most of the time the answer is a fresh value. After a
-   * failure that may pass it asks once more, even if everybody has left: if only the reply was lost, the same owner holds a
+   * Asks the store without the machinery of the protocol, because the answer is a fresh value most of the time. After a
+   * temporary failure it asks once more, even if every caller has left: if only the reply was lost, this owner holds a
    * lease that has to be given back.
    */
   start(again = true): void {
@@ -130,7 +130,7 @@ class FirstAcquire implements Load {
     fiber.addObserver(answered)
   }
 
-  /** Gives back a lease that was granted after everybody had left. */
+  /** Gives back a lease that was granted after every caller had left. */
   private discard(asked: Exit.Exit<Acquired, AdapterError>): void {
     if (Exit.isFailure(asked) || asked.value._tag !== "Leader") return
     const { context, request } = this
@@ -159,7 +159,10 @@ class FirstAcquire implements Load {
     flight.run(Effect.ensuring(LoadProtocol.run(load, asked), finish), context)
   }
 
-  /** Takes a slot for the load to go on in the background; or has it begin again, in its turn. */
+  /**
+   * Takes a slot, so that the load may go on in the background. Where none is free, the load begins again when its turn
+   * comes.
+   */
   private acquireSlot(): boolean {
     const { background, context, flight, request } = this
     const { counters } = request.engine
@@ -172,7 +175,7 @@ class FirstAcquire implements Load {
     return this.hasSlot
   }
 
-  /** The flight is over, and its slot is free for the next. Safe to repeat. */
+  /** Cleans up after the flight, and frees its slot for the next one. Safe to repeat. */
   private finish(): void {
     const { flight, request } = this
     const { engine, key, plan } = request
@@ -187,7 +190,7 @@ class FirstAcquire implements Load {
   }
 }
 
-/** Until when the stale value behind which a flight loads may be served. */
+/** The instant until which the stale value beside a flight's load may be served. */
 const endOfWindow = ({ plan }: LoadRequest, { staleValue }: Flight): number =>
   staleValue === undefined ? Infinity : staleValue.at + plan.policy.staleWhileRevalidate - staleValue.staleFor
 
@@ -235,7 +238,7 @@ const contextOf = (
   }
 }
 
-/** Takes a slot for a background load, or has `later` called when there is one. The loads of a batch share a slot. */
+/** Takes a slot for a background load, or calls `later` when one is free. The loads of a batch share a slot. */
 const takeSlot = (request: LoadRequest, later: () => void): boolean => {
   const { fetchBatch } = request.plan
   return fetchBatch === undefined

@@ -14,7 +14,7 @@ import * as Monotonic from "../contract/Monotonic.ts"
 import type { Pace } from "../options/WaitStrategy.ts"
 import type { LoadContext, Restore } from "./LoadContext.ts"
 
-/** After so many wake-ups in one wait the follower polls: the pushes are false, or the leases very short. */
+/** After this many wake-ups in one wait the follower polls, because the pushes are false or the leases very short. */
 const mostWakes = 3
 
 export class Follower {
@@ -54,7 +54,7 @@ export class Follower {
       const limit = Duration.millis(Math.min(this.load.policy.waitStep, Math.ceil(leaseEndsIn) + 1))
       return Effect.flatMap(this.subscribe, () => this.becomeLive(limit, restore))
     }
-    // An answer older than the subscription is no answer: the change may have come between.
+    // An answer older than the subscription does not count: the change may have come in between.
     if (this.woken !== undefined && !this.askedSinceLive) {
       this.askedSinceLive = true
       return Effect.void
@@ -74,8 +74,8 @@ export class Follower {
   }
 
   /**
-   * Once the subscription is live the load acquires again, because the change may have come before it. Until then the load
-   * polls, so that a subscription that hangs blinds nobody.
+   * Once the subscription is live the load acquires again, because the change may have come before it. Until then the
+   * load polls, so that a subscription that hangs hides no change.
    */
   private becomeLive(pause: Duration.Duration, restore: Restore): Effect.Effect<void> {
     const { subscribing } = this

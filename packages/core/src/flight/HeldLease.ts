@@ -1,5 +1,6 @@
 /**
- * A lease that a load holds: renewed while it runs, ended by its value or without one, and never held by nobody.
+ * A lease that a load holds. It is renewed while the load runs, and ended with a value or without one. It does not stay
+ * behind when nobody works under it.
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -15,15 +16,18 @@ import type { LoadContext } from "./LoadContext.ts"
 
 export class HeldLease {
   private until: number
-  /** True when the store said that the lease is gone. */
+  /** True when the store answered that the lease is gone. */
   lost = false
-  /** When it was asked for, or its renewal, for the last time: a slow store must not make renewals rarer. */
+  /**
+   * The instant just before the last request for the lease or for its renewal. Renewals count from it, so a slow store
+   * does not make them rarer.
+   */
   private askedAt: number
-  /** The last instant at which it was known to be ours: by a renewal, or by its grant. */
+  /** The last instant at which it was known to be ours, by a renewal or by its grant. */
   heldAt: number
   private readonly grantedAt: number
   private hasReported = false
-  /** True when the store refused the value, of which the caller of `fill` tells. */
+  /** True when the store refused the value. The caller of `fill` reports that. */
   private isRefused = false
   private readonly load: LoadContext
   private readonly replaces: "value" | "mark" | undefined
@@ -58,7 +62,7 @@ export class HeldLease {
     return Math.round(this.clock.currentTimeMillisUnsafe() + this.until - Monotonic.now(this.clock))
   }
 
-  /** Notes that the lease is gone. Callers that arrive from now on must not join the load. */
+  /** Records that the lease is gone. Callers that arrive from now on must not join the load. */
   lose(): void {
     if (this.lost) return
     this.lost = true
@@ -67,8 +71,8 @@ export class HeldLease {
   }
 
   /**
-   * Renews after each third of the lease's length, for ever. Ends by an interruption, which also ends the fetcher, if the
-   * lease is lost and the policy says so.
+   * Renews the lease after each third of its length, without end. If the lease is lost and the policy says so, it ends
+   * by an interruption, which also ends the fetcher.
    */
   get untilLost(): Effect.Effect<never> {
     return Effect.suspend(() => {
@@ -121,9 +125,9 @@ export class HeldLease {
   }
 
   /**
-   * Ends the lease with a value, or with a new lifetime of the stored one. After a failure it goes on to end the lease, with
-   * the value if the store takes it then and else without; no caller waits for that. A value that the store refuses for good
-   * leaves a mark.
+   * Ends the lease with a value, or with a new lifetime of the stored one. After a temporary failure it tries again,
+   * while no caller waits for it: with the value, or without it if the store still does not take it. A value that the
+   * store refuses for good leaves a mark.
    */
   fill(value: Value | undefined, lifetime: Lifetime): Effect.Effect<Held, AdapterError> {
     const { adapter, key } = this.load
@@ -131,7 +135,7 @@ export class HeldLease {
     if (value === undefined) return filled
     const askedAt = Monotonic.now(this.clock)
     const again = Effect.suspend(() => {
-      // The value does not become younger by waiting.
+      // The wait is a part of the value's lifetime.
       const rest = restOf(lifetime, Monotonic.now(this.clock) - askedAt)
       if (rest.fresh + rest.stale <= 0) return this.withoutValue
       return Effect.catch(adapter.fill(key, { token: this.token, value, lifetime: rest }), () => this.withoutValue)
@@ -143,15 +147,16 @@ export class HeldLease {
     })
   }
 
-  /** Gives the lease back; after a failed load with a cooldown, and with the failure for all other callers. */
+  /** Gives the lease back. After a failed load this begins a cooldown, and leaves the failure for all other callers. */
   abandon(cooldown?: number, cause?: Value | undefined): Effect.Effect<void> {
     return Effect.asVoid(this.orLater(this.abandoned(cooldown, cause)))
   }
 
   /**
-   * Ends the lease after an answer that is not kept, and leaves a mark: whoever waited for that answer need not wait for the
-   * next. An older value in the store ends: it must not outlive a newer answer. Answers false when the lease was lost. Where
-   * a mark is there already nobody waits for this one, neither do the load's own callers: true, although nobody knows.
+   * Ends the lease after an answer that is not kept, and leaves a mark, so that callers that waited for that answer
+   * need not wait for the next one. An older value in the store ends too, because it must not outlive a newer answer.
+   * Answers false when the lease was lost. Where a mark is there already, nobody waits for the new one, not even the
+   * load's own callers. The answer is then true, although the outcome is not known.
    */
   get forgo(): Effect.Effect<Held> {
     if (this.replaces === "mark" && this.load.allowsBackground) return Effect.as(this.later(this.marked), true)
@@ -198,14 +203,17 @@ export class HeldLease {
     return Effect.tapError(abandoned, (error) => this.reportOnce(() => this.leaseFailed("abandon", error)))
   }
 
-  /** Only the first failure to end the lease is reported. */
+  /** Reports an error, unless a failure to end the lease was already reported. */
   private reportOnce(error: () => CacheLockingError): Effect.Effect<void> {
     if (this.hasReported) return Effect.void
     this.hasReported = true
     return this.load.report(error())
   }
 
-  /** True where nobody knows. */
+  /**
+   * Tries to end the lease, and tries again later after a temporary failure. Answers true where the outcome is not
+   * known.
+   */
   private orLater(attempt: Effect.Effect<Held, AdapterError>): Effect.Effect<Held> {
     return Effect.catch(attempt, (error) => Effect.as(error.retryable ? this.later(attempt) : Effect.void, true))
   }
@@ -218,7 +226,7 @@ export class HeldLease {
     })
   }
 
-  /** The lease could not be renewed or given back. It fails no caller. */
+  /** The error of a lease that could not be renewed or given back. It fails no caller. */
   private leaseFailed(phase: "renew" | "abandon", cause: AdapterError): LeaseFailed {
     const { adapter, counters, key } = this.load
     const context = { key, phase, adapter: adapter.name }

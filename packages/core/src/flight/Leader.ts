@@ -21,7 +21,10 @@ import { type StaleValue, unchanged } from "./Fetcher.ts"
 import { HeldLease, setFailed } from "./HeldLease.ts"
 import { type LoadContext, loaded, type Restore, skipped } from "./LoadContext.ts"
 
-/** Runs the load to its result; `undefined` when the lease was lost and the fetcher stopped: the caller acquires again. */
+/**
+ * Runs the load, and returns its result. Returns `undefined` when the lease was lost and the fetcher was stopped: the
+ * caller then acquires again.
+ */
 export const lead = Effect.fnUntraced(function* (
   load: LoadContext,
   token: Token,
@@ -102,11 +105,11 @@ export const runFetcher = (
   )
 }
 
-/** Abandons the lease after a load that failed, or that was ended because everybody left. */
+/** Abandons the lease after a load that failed, or that was ended because every caller left. */
 const fail = Effect.fnUntraced(function* (load: LoadContext, lease: HeldLease, cause: Cause.Cause<unknown>) {
   const { counters, key, events, policy, valueCodec } = load
   if (events.ended || isMissing(cause)) {
-    // A missing value is an answer, too, and is not kept.
+    // A missing value is an answer too, but it is not kept.
     yield* events.ended ? lease.abandon() : lease.forgo
     return yield* Effect.failCause(cause)
   }
@@ -122,12 +125,12 @@ const fail = Effect.fnUntraced(function* (load: LoadContext, lease: HeldLease, c
       })
     )
   }
-  // Nobody interrupted it from outside, and an interruption is no answer for those who wait.
+  // Nothing interrupted it from outside, and an interruption is no answer for the callers that wait.
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.die(new Error("the fetcher interrupted itself"))
   return yield* Effect.failCause(cause)
 })
 
-/** Fills; or abandons, and says why. */
+/** Fills the value; or ends the lease without it, and returns the reason. */
 const keep = Effect.fnUntraced(function* (
   load: LoadContext,
   lease: HeldLease,
@@ -161,8 +164,8 @@ const keep = Effect.fnUntraced(function* (
     return loaded(value, "encode-failed", lease.endsAt, held ? Infinity : lease.heldAt)
   }
   const { value: kept } = encoded.success
-  // An invalidation of given tags makes the filled value invalid by itself. The second look only tells of it; one that
-  // fails tells nothing, so later callers ask again.
+  // An invalidation of given tags makes the filled value invalid by itself. The second look only detects it. If that
+  // look fails, nothing is known, so later callers ask again.
   const given = before?.start.given !== undefined && tags.length > 0
   const look: Effect.Effect<boolean | undefined> = given
     ? Effect.orElseSucceed(Tags.valid(adapter, tags), () => undefined)
@@ -187,7 +190,7 @@ interface Decision {
   readonly tags: ReadonlyArray<string>
 }
 
-/** Decides how to keep the value; `undefined` for not at all. A callback that throws loses no value. */
+/** Decides how to keep the value; `undefined` when it is not kept. A callback that throws loses no value. */
 const decide = ({ key, policy }: LoadContext, value: unknown, random: number): Decision | InvalidOption | undefined => {
   let option = "shouldCache"
   try {
@@ -211,14 +214,14 @@ const decide = ({ key, policy }: LoadContext, value: unknown, random: number): D
   }
 }
 
-/** The knowledge of its tags with which a load began. */
+/** A load's knowledge of its tags at its beginning. */
 interface TagsBefore {
   readonly start: Tags.LoadStart
-  /** When they were about to be read. */
+  /** The instant just before they were read. */
   readonly readAt: number
 }
 
-/** Reads what has to be known of the tags before the load. Without it nothing may be loaded. */
+/** Reads the state of the tags before the load. The load must not begin without it. */
 const tagsBefore = ({ adapter, counters, key, policy }: LoadContext): Effect.Effect<TagsBefore, CacheGetFailed> =>
   Effect.clockWith((clock) => {
     const readAt = Monotonic.now(clock)

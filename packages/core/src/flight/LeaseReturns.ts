@@ -1,7 +1,8 @@
 /**
- * Leases under which nobody works and of which the store could not be told, or that it may have granted unheard. It is asked
- * again until it answers or the leases are over: one attempt at a time while it is silent, so that a store in trouble is not
- * troubled more, and all that are due when it has answered.
+ * Leases under which nobody works. Either the store did not answer when one was given back, or it may have granted one
+ * although its answer never arrived. The store is asked again until it answers or the leases are over. While it does
+ * not answer, there is one attempt at a time, which spares a store in trouble. Once it has answered, all attempts that
+ * are due are made.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -12,20 +13,23 @@ import * as Random from "effect/Random"
 import type { AcquireOptions, Adapter, AdapterError } from "../contract/Adapter.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
 
-/** Milliseconds between attempts while the store is silent: they double, and half of each is random. */
+/**
+ * The pauses between attempts while the store does not answer, in milliseconds. They double, and half of each is
+ * random.
+ */
 const firstPause = 50
 const longestPause = 1_000
 
-/** Leases that are remembered at once. Beyond it the oldest is left to end by itself. */
+/** The number of leases that are remembered at once. Beyond it, the oldest is left to end by itself. */
 const mostPending = 1_000
 
-/** Attempts under way at once when the store answers. */
+/** The number of attempts under way at once when the store answers. */
 const concurrency = 16
 
-/** Milliseconds for which a store that does not answer is asked if it granted a lease. */
+/** Milliseconds for which a store that does not answer is asked whether it granted a lease. */
 const unsettledFor = 60_000
 
-/** Milliseconds between looks for a lease where the store answers: a request may arrive late. */
+/** The pauses between looks for a lease while the store answers, in milliseconds. A request may arrive late. */
 const looks: ReadonlyArray<number> = [50, 200, 500, 1_000, 1_000, 1_000, 1_000]
 
 interface Return {
@@ -84,7 +88,7 @@ export class LeaseReturns {
     const [oldest] = this.pending
     if (this.pending.size > mostPending) this.pending.delete(oldest!)
     if (this.ended) this.keepAlive(Effect.runForkWith(context)(this.end))
-    // While the store is silent, newcomers must not begin its pause anew: nobody would be asked for any more.
+    // While the store does not answer, new leases must not begin its pause anew, or it would never be asked again.
     const isSilent = this.running !== undefined && this.pause > 0
     if (this.ended || isSilent || this.wakesAt <= one.dueAt) return
     this.running?.interruptUnsafe()
@@ -97,7 +101,7 @@ export class LeaseReturns {
     return this.pending.size
   }
 
-  /** Asks a last time for each lease, and ends. */
+  /** Makes a last attempt for each lease, and ends. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     this.ended = true
     this.running?.interruptUnsafe()
@@ -130,7 +134,7 @@ export class LeaseReturns {
     this.pause = 0
   })
 
-  /** True when the store answered. */
+  /** Makes one attempt. Answers true when the store answered. */
   private try(lease: Return, now: number): Effect.Effect<boolean> {
     return Effect.matchCause(lease.attempt, {
       onSuccess: (done) => {
@@ -141,7 +145,7 @@ export class LeaseReturns {
       },
       onFailure: (cause) => {
         const { retryable } = Cause.squash(cause) as { readonly retryable?: boolean }
-        // The next one is asked first: one key's trouble must not hold up the others.
+        // It moves behind the others, which trouble with its key must not hold up.
         if (this.pending.delete(lease) && retryable === true) this.pending.add(lease)
         return retryable !== true
       }

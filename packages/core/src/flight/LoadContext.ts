@@ -32,21 +32,27 @@ export type LoadResult =
       readonly uncached: Uncached | undefined
       /** Epoch milliseconds. */
       readonly leaseUntil: number | undefined
-      /** The latest instant of a caller: one that arrived later may have arrived after the invalidation that voided the load. */
+      /**
+       * The latest arrival of a caller that may take the result. A later one may have come after the invalidation that
+       * voided the load.
+       */
       readonly validUntil: number
     }
 
-/** Receives the progress of a load, and knows who waits for it. */
+/** Receives the progress of a load, and knows its waiters. */
 export interface LoadEvents {
   /** The lease is ours: the fetcher begins. */
   readonly leading: () => void
-  /** The fetcher begins without a lease: nothing will tell this load that its result became void. */
+  /** The fetcher begins without a lease: this load will not learn that its result became void. */
   readonly unleased: () => void
   /** Another process leads, or the key cools down. */
   readonly following: () => void
-  /** A stale value is there. */
+  /** A stale value was found. */
   readonly stale: (stale: StaleValue<unknown>) => void
-  /** The load still goes on, and may be silent for this many milliseconds: by default while the store answers. */
+  /**
+   * The load still runs, and may be silent for this many milliseconds. The default is the time that a store may take to
+   * answer.
+   */
   readonly heartbeat: (quietFor?: number) => void
   /** Sleeps. Keeps the process alive while a caller waits for the load. */
   readonly sleep: (millis: number) => Effect.Effect<void>
@@ -62,7 +68,7 @@ export interface LoadEvents {
 export interface LoadContext {
   readonly key: string
   readonly owner: string
-  /** When the store was about to be asked. */
+  /** The instant just before the store was asked. */
   readonly startedAt: number
   readonly adapter: Adapter
   readonly valueCodec: ValueCodec<unknown>
@@ -80,11 +86,11 @@ export interface LoadContext {
   readonly acquireSlot: () => boolean
   /** Records that a load of the key failed, or succeeded; returns its failures in a row in this process. */
   readonly failuresInARow: (failed: boolean) => number
-  /** Records that an `acquire` has no answer, and may have been granted all the same. */
+  /** Records that an `acquire` had no answer, and may have been granted all the same. */
   readonly unanswered: () => void
   /** True when work may go on after the answer. */
   readonly allowsBackground: boolean
-  /** Gives leases back when the store did not accept it at once, or when nobody is to wait for that. */
+  /** Gives leases back where the store did not accept that at once, or where no caller should wait for it. */
   readonly returns: LeaseReturns
 }
 

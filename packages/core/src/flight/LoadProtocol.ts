@@ -74,7 +74,8 @@ const steps = Effect.fnUntraced(function* (
       if (early !== undefined) return skipped
       const decoded = yield* valid(load, yield* valueCodec.decode(key, found.value, unreadable))
       if (decoded !== undefined) return hit(decoded, found, follower.hasFollowed)
-      // A value that does not decode, or whose tag was invalidated, is as good as absent: lead beside it, or wait for whoever does.
+      // A value that does not decode, or whose tag was invalidated, is as good as absent: lead beside it, or wait for
+      // the flight that leads.
       const beside = options.refreshWithin === undefined
       if (!beside) yield* follower.wait(policy.leaseTtl, restore)
       options = { ...options, refreshWithin: beside ? Infinity : undefined }
@@ -93,7 +94,7 @@ const steps = Effect.fnUntraced(function* (
     }
     if (early !== undefined) return skipped
     if (found._tag === "Follower") {
-      // The lease protects nothing: the result of this key was not to be cached a moment ago.
+      // Waiting is of no use: the last result of this key was not to be cached.
       if (isMarked && policy.bypassFor > 0) return yield* restore(fetchUnleased(load))
       if (stale !== undefined) events.stale(stale)
       yield* follower.wait(found.leaseEndsIn, restore)
@@ -127,7 +128,7 @@ export const hit = ({ cost, value }: EncodedValue<unknown>, { age, freshFor }: H
   followed
 })
 
-/** Asks once more after a failure that may pass: the same owner still leads if only the reply was lost. */
+/** Asks once more after a temporary failure: the same owner still leads if only the reply was lost. */
 const acquire = (
   { adapter, events, key, unanswered }: LoadContext,
   options: AcquireOptions
@@ -157,7 +158,7 @@ const valid = (
         onSuccess: (yes) => (yes ? decoded : undefined)
       })
 
-/** A stale value, decoded. One that does not decode, or may not be served, is none. */
+/** Decodes a stale value; `undefined` for one that does not decode, or that may not be served. */
 const decodeStale = (
   load: LoadContext,
   stale: Stale,

@@ -25,7 +25,9 @@ export interface CallPlan {
   readonly force: boolean
   /** Bounds the work that the call begins. */
   readonly scope: RequestScope
-  /** Makes an effect of the face's fetcher. It runs only where a load begins: one caller in a thousand needs it. */
+  /**
+   * Makes an effect of the face's fetcher. It runs only where a load begins, because one caller in a thousand needs it.
+   */
   readonly toFetcher?: ((fetcher: any) => ErasedFetcher) | undefined
   /** Fetches for all keys of the batch that the call is part of. */
   readonly fetchBatch?: FetchBatch | undefined

@@ -1,8 +1,8 @@
 /**
  * The open caches of this process: which adapters they use, and which keyspaces.
  *
- * The last cache to close closes an adapter. Caches of one name over one store have the same keys. So they must have the
- * same codec, and should have a name at all.
+ * When the last cache over an adapter closes, it closes the adapter. Caches of one name over one store have the same
+ * keys, so they must have the same codec. Caches without a name share their keys too, which is seldom meant.
  */
 import * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
@@ -22,10 +22,10 @@ const keyspaces = new WeakMap<object, Keyspace>()
 /** The open caches over an adapter, by its identity. */
 const users = new WeakMap<object, number>()
 
-/** The stores for which it was told that several caches have no name. */
-const told = new WeakSet<object>()
+/** The stores for which it was already reported that several caches have no name. */
+const warned = new WeakSet<object>()
 
-/** A cache, as far as others over the same store are concerned with it. */
+/** The parts of a cache that concern other caches over the same store. */
 export interface Tenant {
   /** The adapter that the cache was given. */
   readonly store: Adapter
@@ -52,7 +52,7 @@ const refuse = (tenant: Tenant, has: Codec.Codec<any>): never => {
 }
 
 /**
- * Notes that a cache is open.
+ * Records that a cache is open.
  *
  * @throws InvalidOption when another open cache has the same keys and another codec
  */
@@ -65,18 +65,18 @@ export const enter = (tenant: Tenant): void => {
   for (const used of adaptersOf(tenant)) users.set(Identity.of(used), (users.get(Identity.of(used)) ?? 0) + 1)
 }
 
-/** A warning, once a store, when caches without a name share their keys there. */
+/** Returns a warning, once for each store, when caches without a name share their keys there. */
 export const warning = ({ adapter, name, store }: Tenant): string | undefined => {
   const identity = Identity.of(adapter)
-  if (name !== Namespace.unnamed || (keyspaces.get(identity)?.caches ?? 0) < 2 || told.has(identity)) return undefined
-  told.add(identity)
+  if (name !== Namespace.unnamed || (keyspaces.get(identity)?.caches ?? 0) < 2 || warned.has(identity)) return undefined
+  warned.add(identity)
   return (
     `cache-locking: several open caches over ${store.name} have no name, so they share their keys: each reads and clears ` +
     "the values of the others. Give each a name of its own, or pass one cache around. Told once"
   )
 }
 
-/** Notes that a cache is closed; returns the adapters that nobody uses any more. */
+/** Records that a cache is closed; returns the adapters that no cache uses any more. */
 export const leave = (tenant: Tenant): ReadonlyArray<Adapter> => {
   const identity = Identity.of(tenant.adapter)
   const keyspace = keyspaces.get(identity)

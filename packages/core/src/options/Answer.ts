@@ -84,7 +84,7 @@ export interface Hooks<in A, out E = never, out R = never> {
   /** The value was fetched beside another's load that took too long. */
   readonly onFallback?: ((value: A, context: HookContext) => Effect.Effect<unknown, E, R>) | undefined
   /**
-   * A step failed that changes no caller's answer: a fill, a renewal, an encoding. Runs beside the call, also for
+   * A step that changes no caller's answer failed: a fill, a renewal, an encoding. Runs beside the call, also for
    * background loads. Its own failure is logged.
    */
   readonly onError?: ((error: CacheLockingError) => Effect.Effect<unknown, E, R>) | undefined

@@ -63,11 +63,11 @@ export interface Options<in out A> {
    */
   readonly shouldCache?: ((value: A) => boolean) | undefined
   /**
-   * After a result that is not to be cached nobody waits for another process's load of the key: for this long, and for as
-   * long again as that load took. Such a result is one that `shouldCache` or a `cacheTtl` of 0 declines, one that cannot be
-   * encoded or that the store refuses, and none from `fetchMany`. Each caller that finds the key leased then loads at once,
-   * uncached. The one that holds the lease fills if its own result can be cached, which ends this time. Default 10 seconds;
-   * 0 lets the processes load one after the other.
+   * For this long after a result that is not to be cached, and for as long again as its load took, nobody waits for
+   * another process's load of the key. Such a result is one that `shouldCache` or a `cacheTtl` of 0 declines, one that
+   * cannot be encoded or that the store refuses, and none from `fetchMany`. Each caller that finds the key leased then
+   * loads at once, uncached. The one that holds the lease fills if its own result can be cached, which ends this time.
+   * Default 10 seconds; 0 lets the processes load one after the other.
    */
   readonly bypassFor?: Duration.Input | undefined
   /**
@@ -156,7 +156,7 @@ export interface Policy {
   readonly hardTimeout: number
   readonly tags: Tags.Input<unknown> | undefined
   readonly shouldCache: (value: unknown) => boolean
-  /** 0 for no mark, and for none that is heeded. */
+  /** 0 when marks are neither left nor heeded. */
   readonly bypassFor: number
   readonly leaseTtl: number
   /** The shortest lease that the adapter can keep. */

@@ -23,7 +23,7 @@ export type WaitUntil = (work: Promise<unknown>) => void
 
 const nothing = (): void => {}
 
-/** The scope of a process that goes on. */
+/** The scope of a process, which outlives its requests. */
 export const ofProcess: RequestScope = { allowsBackground: true, isRequest: false, waitUntil: nothing }
 
 /** The scope of an unknown request. */
@@ -54,7 +54,7 @@ const showsWorkers = (): boolean => {
   )
 }
 
-/** Read before anybody's code can hide a sign. */
+/** Read before any other code can hide a sign. */
 const beganOnWorkers = showsWorkers()
 
 /** True on Cloudflare Workers, where a waiter and the work it waits for may belong to different requests. */
@@ -64,8 +64,8 @@ export const onWorkers = (): boolean => beganOnWorkers || showsWorkers()
 const working = new WeakSet<WaitUntil>()
 
 /**
- * The scope of the request that `waitUntil` keeps alive. It is bounded by that request wherever this runs: who gives a
- * `waitUntil` says that work ends with a request.
+ * The scope of the request that `waitUntil` keeps alive. It is bounded by that request wherever this runs: a caller
+ * that gives a `waitUntil` says that work ends with a request.
  *
  * @throws InvalidOption when it is no function, or one that does not work without the object that it is a method of
  */

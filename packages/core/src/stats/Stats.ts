@@ -32,9 +32,15 @@ export interface Stats {
   readonly stampedePrevented: number
   /** Stale values served. */
   readonly staleServed: number
-  /** Background loads that waited for their turn, because `refreshConcurrency` of them ran. Counted when it comes. */
+  /**
+   * Background loads that waited for their turn, because `refreshConcurrency` of them ran. Counted when their turn
+   * comes.
+   */
   readonly refreshesQueued: number
-  /** Those whose stale value could no longer be served when their turn came: raise `refreshConcurrency`, or the window. */
+  /**
+   * Background loads whose stale value could no longer be served when their turn came: raise `refreshConcurrency`, or
+   * the window.
+   */
   readonly refreshesLate: number
   /** Flights that waited for another process. */
   readonly waits: number

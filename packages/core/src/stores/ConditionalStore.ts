@@ -45,7 +45,7 @@ export interface ConditionalStore<Version = string>
    * Where the reply contains the new version of the record, that is the answer instead of `true`. The holder of a lease
    * then overwrites its own record the next time without reading it first.
    *
-   * Answers nothing where the client sent the write twice, because the first reply was lost, and the version is no
+   * Answers `undefined` where the client sent the write twice, because the first reply was lost, and the version is no
    * longer the one that was read: the first write may have been carried out, and overwritten since.
    *
    * @param ttl milliseconds after which nothing of the entry matters, for the store's own expiry; may be `Infinity`

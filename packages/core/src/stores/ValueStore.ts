@@ -78,7 +78,7 @@ class Pair {
     )
   }
 
-  /** Ends the value that is there. Its version needs no longer life, and nobody reads it any more. */
+  /** Ends the value that is there. Its version need not live any longer, because nobody reads it any more. */
   private end(key: string, options: FillOptions): Effect.Effect<boolean, AdapterError> {
     const verb = Effect.tap(this.leases.fill(key, options), (held) => {
       const ended = this.versions.take(options.token)
@@ -292,7 +292,7 @@ export const withLeases: {
   (values: ValueStore, leases: Adapter, pairing?: Pairing): Adapter
 } = (values: ValueStore, leases: Adapter, pairing: Pairing = {}): ListingAdapter => {
   const pair = new Pair(values, leases, pairing)
-  /** Whichever store failed, at whichever request: the error is this adapter's, of the verb that was called. */
+  /** The error is this adapter's, and of the verb that was called, whichever store failed. */
   const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
     Effect.mapError(verb, (error) => {
       if (error.adapter === pair.name) return error.as(operation, key)

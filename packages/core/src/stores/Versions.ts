@@ -19,8 +19,8 @@ export interface ValueStore {
   readonly valueBytes: number
   readonly get: (name: string) => Effect.Effect<Uint8Array | undefined, AdapterError>
   /**
-   * Bytes kept shorter than `ttl` are a miss. Bytes kept longer do no harm, but the store removes them by itself some time:
-   * a version that ends unread is deleted by nobody else.
+   * Bytes kept shorter than `ttl` are a miss. Bytes kept longer do no harm, but the store must remove them by itself at
+   * some time: nothing else deletes a version that ends unread.
    *
    * @param ttl milliseconds, may be `Infinity`
    */
@@ -134,12 +134,12 @@ export class Versions {
     return Effect.ignore(this.values.delete(name))
   }
 
-  /** Notes the version that the fill of a lease will overwrite. */
+  /** Remembers the version that the fill of a lease will overwrite. */
   remember(token: string, name: string | undefined): void {
     if (name !== undefined) this.overwritten?.set(token, name)
   }
 
-  /** The version noted for a lease, once. */
+  /** Returns the version remembered for a lease, once. */
   take(token: string): string | undefined {
     const name = this.overwritten?.peek(token)
     this.overwritten?.delete(token)

@@ -18,8 +18,8 @@ export const retention = 30 * 24 * 60 * 60 * 1_000
 const encoder = new TextEncoder()
 
 /**
- * The last invalidations, in the order in which the store took them: a number for each tag, and how many there were in all.
- * A log that was begun anew has another generation.
+ * The last invalidations, in the order in which the store took them: a number for each tag, and their count in all. A
+ * log that was begun anew has another generation.
  */
 export interface Log {
   /** 0 where the log was never written or cannot be read. */
@@ -28,7 +28,10 @@ export interface Log {
   readonly last: ReadonlyArray<number>
 }
 
-/** Invalidations that are remembered. While one load runs there may be so many, and its value is still cached. */
+/**
+ * The number of invalidations that are remembered. This many may come while one load runs, and its value is still
+ * cached.
+ */
 export const remembered = 1_024
 
 /** Bytes of the generation, and of the count. */
@@ -37,7 +40,10 @@ const headBytes = generationBytes + 8
 
 const noLog: Log = { generation: 0n, count: 0, last: [] }
 
-/** A tag in the log: FNV-1a (Fowler, Noll and Vo, RFC 9923). Tags that share a number void each other's loads. */
+/**
+ * The number of a tag in the log: FNV-1a (Fowler, Noll and Vo, RFC 9923). Tags that share a number void each other's
+ * loads.
+ */
 const numberOf = (tag: string): number => {
   let hash = 0x81_1c_9d_c5
   for (const byte of encoder.encode(tag)) hash = Math.imul(hash ^ byte, 0x01_00_01_93)
@@ -71,7 +77,7 @@ const encodeLog = (log: Log, tags: Iterable<string>): Uint8Array => {
 export const read = (adapter: Adapter): Effect.Effect<Log, AdapterError> =>
   Effect.map(adapter.read(logKey), ({ value }) => decodeLog(value?.bytes))
 
-/** True when the log may have got one of these tags since it was like that. */
+/** True when one of these tags may have been added to the log since `before`. */
 export const mayHave = (log: Log, before: Log, names: ReadonlyArray<string>): boolean => {
   const since = log.count - before.count
   if (log.generation !== before.generation || since < 0 || since > log.last.length) return true
@@ -80,14 +86,14 @@ export const mayHave = (log: Log, before: Log, names: ReadonlyArray<string>): bo
   return names.some((name) => added.has(numberOf(name)))
 }
 
-/** Milliseconds of the lease under which a process writes the log. Only one that died needs them. */
+/** The lease under which a process writes the log, in milliseconds. It runs out only when that process dies. */
 const logLease = 5_000
 
-/** Attempts to write the log in its turn, and the longest pause between them, in milliseconds. */
+/** The number of attempts to write the log under its lease, and the longest pause between them in milliseconds. */
 const attempts = 8
 const longestPause = 200
 
-/** Notes invalidations in the log. It is written under its lease, so that no other process's note is lost. */
+/** Records invalidations in the log. The log is written under its lease, so that no other process's record is lost. */
 const note = Effect.fnUntraced(function* (adapter: Adapter, tags: ReadonlySet<string>) {
   const options = { owner: crypto.randomUUID(), leaseFor: logLease, refreshWithin: Infinity }
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -98,11 +104,11 @@ const note = Effect.fnUntraced(function* (adapter: Adapter, tags: ReadonlySet<st
     if (yield* adapter.fill(logKey, { token: found.token, value: { bytes }, lifetime: { fresh: retention, stale: 0 } }))
       return
   }
-  // Others were always faster, or one died. A new generation voids all loads that began before it.
+  // Other processes were always faster, or one died. A new generation voids all loads that began before it.
   yield* adapter.put(logKey, { value: { bytes: encodeLog(noLog, tags) }, lifetime: { fresh: retention, stale: 0 } })
 })
 
-/** Notes that wait for the one that this process writes now: all that have come meanwhile are one. */
+/** Records that wait while this process writes. All that have come meanwhile are written together. */
 class Notes {
   private next: { readonly tags: Set<string>; readonly noted: Deferred.Deferred<void, AdapterError> } | undefined
   private writing = false
@@ -123,7 +129,7 @@ class Notes {
     })
   }
 
-  /** Writes in a fiber of its own: a caller that leaves must not take the notes of the others with it. */
+  /** Writes in a fiber of its own: a caller that leaves must not take the records of the others with it. */
   private write(context: Context.Context<never>): void {
     const { next } = this
     this.next = undefined
@@ -137,7 +143,9 @@ class Notes {
   }
 }
 
-/** The log, which is begun where there is none: from an absent one nobody could tell what has come since. */
+/**
+ * Returns the log, and begins it where there is none: an absent log could not show which invalidations have come since.
+ */
 export const begun = (adapter: Adapter, alone: boolean): Effect.Effect<Log, AdapterError> =>
   Effect.flatMap(read(adapter), (log) =>
     log.generation === noLog.generation ? Effect.andThen(add(adapter, [], alone), read(adapter)) : Effect.succeed(log)
@@ -146,7 +154,7 @@ export const begun = (adapter: Adapter, alone: boolean): Effect.Effect<Log, Adap
 const notes = new WeakMap<object, Notes>()
 
 /**
- * Notes invalidations in the log.
+ * Records invalidations in the log.
  *
  * @param alone true where one request must not wait for another's
  */

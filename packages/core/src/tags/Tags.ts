@@ -1,15 +1,16 @@
 /**
  * Tags and their invalidation.
  *
- * A tag has a version: a record at a key of the tag's own, or nothing while it was never invalidated. A value carries its
- * tags with the versions that they had before it was loaded, and is valid while they still have them. So an invalidation
- * lists nothing and deletes nothing, no clocks are compared, and each tag is stored wherever a cluster keeps its key.
+ * A tag has a version: a record at a key of the tag's own, or nothing if it was never invalidated. A value carries its
+ * tags with the versions that they had before it was loaded, and is valid while they still have them. So an
+ * invalidation lists nothing and deletes nothing, no clocks are compared, and each tag is stored wherever a cluster
+ * keeps its key.
  *
- * The versions of given tags are read before the load. Tags that a function tells are known only after it. So every
- * invalidation is first noted in a log, and then changes the versions: a load notes how far the log was when it began, reads
- * the versions when it knows its tags, and then looks for them in what the log has got since. An invalidation that is not in
- * there changes a version that the value carries, so the value is invalid from the start.
- * `docs/decisions/tags-by-version.md` says why.
+ * The versions of given tags are read before the load. Tags that a function derives are known only after it. So every
+ * invalidation is first recorded in a log, and then changes the versions. A load remembers the state of the log at its
+ * beginning, and reads the versions when it knows its tags. Then it looks for its tags among the invalidations that the
+ * log has got since. An invalidation that is not there yet changes a version that the value carries, so the value is
+ * invalid from the start. `docs/decisions/tags-by-version.md` gives the reasons.
  */
 import * as Effect from "effect/Effect"
 import type { Tag } from "../codec/Envelope.ts"
@@ -93,13 +94,13 @@ export const current = (
     found.map((snapshot, index) => ({ name: names[index]!, version: versionOf(snapshot) }))
   )
 
-/** The knowledge of its tags with which a load begins: their versions, or how far the log of invalidations was. */
+/** A load's knowledge of its tags at its beginning: their versions, or the state of the log of invalidations. */
 export type LoadStart =
   | { readonly given: ReadonlyArray<Tag> }
   | { readonly given: undefined; readonly log: InvalidationLog.Log }
 
 /**
- * Reads what a load has to know before it begins.
+ * Reads the state of the tags, which a load has to know before it begins.
  *
  * @param alone true where one request must not wait for another's
  */
@@ -108,7 +109,10 @@ export const start = <A>(adapter: Adapter, input: Input<A>, alone: boolean): Eff
     ? Effect.map(InvalidationLog.begun(adapter, alone), (log) => ({ given: undefined, log }))
     : Effect.map(current(adapter, input), (given) => ({ given }))
 
-/** The tags with the versions of before the load; `undefined` if one of them may have been invalidated since it began. */
+/**
+ * The tags with their versions from before the load; `undefined` if one of them may have been invalidated since it
+ * began.
+ */
 export const settle = (
   adapter: Adapter,
   names: ReadonlyArray<string>,
@@ -116,7 +120,7 @@ export const settle = (
 ): Effect.Effect<ReadonlyArray<Tag> | undefined, AdapterError> => {
   if (names.length === 0) return Effect.succeed([])
   if (start.given !== undefined) return Effect.succeed(start.given)
-  // The versions first: an invalidation after this look is in the log already.
+  // The versions first: an invalidation that has changed one of them is in the log already.
   return Effect.flatMap(current(adapter, names), (tags) =>
     Effect.map(InvalidationLog.read(adapter), (log) =>
       InvalidationLog.mayHave(log, start.log, names) ? undefined : tags

@@ -52,9 +52,9 @@ export interface Bucket extends Pick<Adapter, "name" | "identity" | "pollEvery" 
   /** Reads an object as the last finished write left it. */
   readonly get: (name: string) => Effect.Effect<StoredObject | undefined, AdapterError>
   /**
-   * Writes atomically if the version is still the given one (`undefined`: if there still is no object). Answers `false` if
-   * it is not, else the version that was made, or `true` where the store does not return one. Answers nothing where it is
-   * not, but an earlier attempt, whose reply was lost, may have been carried out.
+   * Writes atomically if the version is still the given one (`undefined`: if there still is no object). Answers `false`
+   * if it is not, else the version that was made, or `true` where the store does not return one. Answers `undefined`
+   * where it is not, but an earlier attempt, whose reply was lost, may have been carried out.
    */
   readonly putIf: (
     name: string,

@@ -2,8 +2,8 @@
  * Decides whether an answer of the far tier may be kept as a copy, and when all copies must be dropped.
  *
  * An answer may be kept only if its key did not change between the request and the answer. So changes are numbered, and
- * each request notes how many there were when it was sent. While changes may be missed the log is suspended: no copy is
- * returned and none is kept.
+ * each request records the number of changes before it was sent. While changes may be missed the log is suspended: no
+ * copy is returned and none is kept.
  *
  * Instants are milliseconds of the monotonic time.
  */
@@ -45,7 +45,7 @@ export class ChangeLog {
     this.suspended = watched
   }
 
-  /** Notes that the far tier is about to be asked. `end` must follow. */
+  /** Records that the far tier is about to be asked. `end` must follow. */
   begin(clock: LocalClock): FarRequest {
     const sentAt = Monotonic.now(clock)
     this.underWay++
@@ -61,7 +61,9 @@ export class ChangeLog {
     return !this.suspended && this.floor <= changesBefore && (this.recent.get(key) ?? 0) <= changesBefore
   }
 
-  /** The value of a key changed, or may have: drops its copy, and keeps no answer to a request under way. */
+  /**
+   * Called when the value of a key changed, or may have. Drops its copy, and keeps no answer to a request under way.
+   */
   changed(key: string): void {
     this.changes++
     this.copies.drop(key)
@@ -80,13 +82,13 @@ export class ChangeLog {
     this.copies.dropAll()
   }
 
-  /** Changes are reported again, and none is missed before the given instant. */
+  /** Called when changes are reported again, and none is missed before the given instant. */
   resume(validUntil: number): void {
     this.suspended = false
     this.validUntil = validUntil
   }
 
-  /** Changes may be missed from now on. */
+  /** Called when changes may be missed from now on. */
   suspend(): void {
     this.suspended = true
     this.dropAll()

@@ -117,7 +117,7 @@ export class InvalidationFeed {
     this.log.suspend()
   }
 
-  /** Every change that was reported before this instant has arrived. */
+  /** Resumes the log, because every change that was reported before this instant has arrived. */
   private resumeFrom(instant: number): void {
     this.log.resume(this.heartbeat === undefined ? Infinity : instant + 2 * this.heartbeat)
   }

@@ -129,7 +129,7 @@ export class NearTier implements Copies {
     return kept ? value : given
   }
 
-  /** The far tier made its value fresh for this long from the request on. */
+  /** Called when the far tier has made its value fresh for this long from the request on. */
   touched(request: FarRequest, key: string, freshFor: number): void {
     const copy = this.log.isCurrent(request, key) ? this.copies.peek(key) : undefined
     this.log.changed(key)

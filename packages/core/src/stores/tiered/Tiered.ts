@@ -38,7 +38,8 @@ export interface Near {
   /** The size of a value in bytes. Called only with `maxBytes`. By default the length of the encoded value. */
   readonly sizeOf?: ((value: Value, key: string) => number) | undefined
   /**
-   * The longest time for which a copy is returned after the far tier was asked for it. Default 1 minute. Where nothing reports changes it is required, because it then bounds how old an answer may be.
+   * The longest time for which a copy is returned after the far tier was asked for it. Default 1 minute. Where nothing
+   * reports changes it is required, because it then bounds the age of an answer.
    */
   readonly ttl?: Duration.Input | undefined
 }
