@@ -82,7 +82,7 @@ export class ValueCodec<A> {
     warned.add(kind)
     const text =
       `cache-locking: ${this.adapter.name} keeps by reference what any other store refuses: ${fault}. ` +
-      "Cache plain data, or give a codec. Told once, and not in production"
+      "Cache plain data, or give a codec. Reported once, and not in production"
     return Effect.as(Effect.annotateLogs(Effect.logWarning(text), { key }), encoded)
   }
 

@@ -94,7 +94,7 @@ export const effect = <A, E, R>(option: string, answer: Effect.Effect<A, E, R>):
 export const settledAnswer = <A>(option: string, answer: A): A => {
   if (!isPromise(answer)) return answer
   silence(answer)
-  throw wrongAnswer(option, "a promise", "an answer that is there at once")
+  throw wrongAnswer(option, "a promise", "a value, not a promise")
 }
 
 /** A whole number of at least `min`, or `Infinity` when that is the default. */

@@ -112,7 +112,7 @@ export class AcquireBatch {
   private distrust(): void {
     const { adapter } = this
     faulty.add(adapter)
-    const text = `cache-locking: acquireMany of ${adapter.name} gave too few answers, or malformed ones; its keys are asked for singly`
+    const text = `cache-locking: acquireMany of ${adapter.name} gave too few answers, or malformed ones; from now on it is asked for one key at a time`
     Effect.runForkWith(this.context)(Effect.logError(text))
   }
 }

@@ -63,7 +63,11 @@ export const lead = Effect.fnUntraced(function* (
   }
   load.failuresInARow(false)
   if (stale === undefined && fetched.value === unchanged) {
-    return yield* fail(load, lease, Cause.die(new Error("the fetcher answered unchanged, and there was nothing")))
+    return yield* fail(
+      load,
+      lease,
+      Cause.die(new Error("the fetcher returned `unchanged`, but there is no previous value"))
+    )
   }
   const same = fetched.value === unchanged
   const value = same ? stale!.value : fetched.value
@@ -120,7 +124,7 @@ const fail = Effect.fnUntraced(function* (load: LoadContext, lease: HeldLease, c
     yield* load.report(
       new RefreshFailed({
         context: { key, phase: "fetch", adapter: load.adapter.name },
-        message: "a load behind a stale value failed",
+        message: "a load in the background failed",
         cause: Cause.squash(cause)
       })
     )

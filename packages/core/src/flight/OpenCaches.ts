@@ -72,7 +72,7 @@ export const warning = ({ adapter, name, store }: Tenant): string | undefined =>
   warned.add(identity)
   return (
     `cache-locking: several open caches over ${store.name} have no name, so they share their keys: each reads and clears ` +
-    "the values of the others. Give each a name of its own, or pass one cache around. Told once"
+    "the values of the others. Give each a name of its own, or pass one cache around. Reported once"
   )
 }
 

@@ -23,7 +23,10 @@ const metrics = {
   stampedePrevented: count("stampede_prevented", "Callers answered by a load that they did not run"),
   staleServed: count("stale_served", "Stale values served"),
   refreshesQueued: count("refreshes_queued", "Background loads that waited for their turn"),
-  refreshesLate: count("refreshes_late", "Those whose stale value could no longer be served when their turn came"),
+  refreshesLate: count(
+    "refreshes_late",
+    "Background loads whose stale value could no longer be served when their turn came"
+  ),
   waits: count("waits", "Flights that waited for another process"),
   fallbacks: count("fallbacks", "Callers that fetched beside another's load"),
   leaseLost: count("lease_lost", "Leases lost before the fill"),

@@ -118,7 +118,7 @@ describe("open caches without a name over one store", () => {
       const lines = yield* logging(Effect.scoped(Effect.repeat(Cache.make<string>({ adapter }), { times: 3 })))
       assert.deepStrictEqual(lines, [
         "cache-locking: several open caches over memory have no name, so they share their keys: each reads and clears " +
-          "the values of the others. Give each a name of its own, or pass one cache around. Told once"
+          "the values of the others. Give each a name of its own, or pass one cache around. Reported once"
       ])
     })
   )
