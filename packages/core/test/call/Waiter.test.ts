@@ -11,7 +11,7 @@ import type { Answer, HookContext, Hooks, WaitHookContext } from "../../src/opti
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { faulty } from "../support/Faulty.ts"
 import { Broken, Origin } from "../support/Origin.ts"
-import { advance, begin, beginMany, ended, flush, joinAll, scenario, waits } from "../support/Scenario.ts"
+import { advance, begin, beginMany, ended, flush, joinAll, recordErrors, scenario, waits } from "../support/Scenario.ts"
 import { remote, slow, withoutWatch } from "../support/Wrappers.ts"
 
 const kinds: ReadonlyArray<readonly [string, (adapter: Adapter) => Adapter]> = [
@@ -1116,7 +1116,7 @@ describe("stale-while-revalidate", () => {
 
   scenario("a refresh that fails keeps serving stale within the window, truthfully, and never beyond it", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache } = yield* world.cache(
         { cacheTtl: 1000, staleWhileRevalidate: 3000, cooldown: 100, cooldownMax: 100, hooks },
         remote
@@ -1135,7 +1135,7 @@ describe("stale-while-revalidate", () => {
       assert.strictEqual(origin.calls, 11)
       // Nobody waited for them, and they are told all the same.
       assert.deepStrictEqual(
-        told.map((error) => error._tag),
+        errors.map((error) => error._tag),
         Array.from({ length: 10 }, () => "REFRESH_FAILED" as const)
       )
     })
@@ -1186,11 +1186,6 @@ describe("stale-while-revalidate", () => {
     })
   )
 })
-
-const listen = () => {
-  const told: Array<CacheLockingError> = []
-  return { told, hooks: { onError: (error: CacheLockingError) => Effect.sync(() => told.push(error)) } }
-}
 
 describe("stale-if-error", () => {
   for (const [kind, wrap] of kinds) {
@@ -1473,7 +1468,7 @@ describe("early refresh", () => {
 
   scenario("that fails reaches only onError, and the value stays", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache } = yield* world.cache({ ...eager, hooks }, remote)
       const origin = new Origin()
       yield* begin(cache.getOrSet("k", origin.gives(100)))
@@ -1481,7 +1476,7 @@ describe("early refresh", () => {
       assert.strictEqual((yield* cache.getOrSet("k", origin.breaks(10))).meta.cache, "HIT")
       yield* advance(10)
       assert.deepStrictEqual(
-        told.map(({ _tag }) => _tag),
+        errors.map(({ _tag }) => _tag),
         ["REFRESH_FAILED"]
       )
       assert.deepInclude(yield* cache.getOrSet("k", origin.gives(), { earlyRefresh: false }), { value: "v1" })

@@ -10,7 +10,18 @@ import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as Tiered from "../../src/stores/tiered/Tiered.ts"
 import { down, faulty } from "../support/Faulty.ts"
 import { Origin } from "../support/Origin.ts"
-import { advance, begin, beginMany, bytesOf, flush, joinAll, scenario, type World, waits } from "../support/Scenario.ts"
+import {
+  advance,
+  begin,
+  beginMany,
+  bytesOf,
+  flush,
+  joinAll,
+  recordErrors,
+  scenario,
+  type World,
+  waits
+} from "../support/Scenario.ts"
 import { asksMany, remote, slow, withoutWatch } from "../support/Wrappers.ts"
 
 const declines = { shouldCache: () => false }
@@ -391,8 +402,7 @@ describe("a mark is left by", () => {
 
   scenario("no load whose mark the store refuses; an older value still ends, and the key is free", (world) =>
     Effect.gen(function* () {
-      const told: Array<string> = []
-      const hooks = { onError: (error: { readonly _tag: string }) => Effect.sync(() => told.push(error._tag)) }
+      const { errors, hooks } = recordErrors()
       const { cache } = yield* world.cache<string>(
         { shouldCache: (value) => value !== "none", cacheTtl: 1_000, staleIfError: 60_000, hooks },
         (adapter) => ({
@@ -408,7 +418,10 @@ describe("a mark is left by", () => {
       const { lease, value } = yield* world.store.read("k")
       assert.deepStrictEqual([lease, value], [undefined, undefined])
       yield* flush
-      assert.deepStrictEqual(told, ["CACHE_SET_FAILED"])
+      assert.deepStrictEqual(
+        errors.map(({ _tag }) => _tag),
+        ["CACHE_SET_FAILED"]
+      )
     })
   )
 })

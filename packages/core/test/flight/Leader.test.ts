@@ -21,18 +21,13 @@ import {
   ended,
   flush,
   joinAll,
+  recordErrors,
   scenario,
   stepped,
   type World,
   waits
 } from "../support/Scenario.ts"
 import { remote, slow } from "../support/Wrappers.ts"
-
-/** Collects what is told to `onError`. */
-const listen = () => {
-  const told: Array<CacheLockingError> = []
-  return { told, hooks: { onError: (error: CacheLockingError) => Effect.sync(() => told.push(error)) } }
-}
 
 const tags = (errors: ReadonlyArray<CacheLockingError>) => errors.map((error) => `${error._tag} ${error.context.phase}`)
 
@@ -92,7 +87,7 @@ describe("the lease", () => {
 
   scenario("survives one renewal that fails", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache, process } = yield* world.cache({ leaseTtl: 300, hooks }, (adapter) =>
         faulty(adapter, { renew: ["fail"] })
       )
@@ -100,8 +95,8 @@ describe("the lease", () => {
       yield* advance(350)
       assert.strictEqual((yield* Fiber.join(caller)).meta.cache, "MISS-LEADER")
       assert.strictEqual(process.count("renew"), 3)
-      assert.deepStrictEqual(tags(told), ["LEASE_FAILED renew"])
-      assert.strictEqual(told[0]!.context.key, "k")
+      assert.deepStrictEqual(tags(errors), ["LEASE_FAILED renew"])
+      assert.strictEqual(errors[0]!.context.key, "k")
       assert.strictEqual(cache.stats().adapterErrors, 1)
     })
   )
@@ -343,7 +338,7 @@ describe("a fill that fails", () => {
   for (const fault of ["fail", "reject"] as const) {
     scenario(`(${fault}) loses no value: everyone is answered with the reason, and onError is called once`, (world) =>
       Effect.gen(function* () {
-        const { told, hooks } = listen()
+        const { errors, hooks } = recordErrors()
         const { cache } = yield* world.cache({ hooks }, (adapter) => faulty(remote(adapter), { fill: [fault] }))
         const callers = yield* beginMany(10, () => cache.getOrSet("k", new Origin().gives(100)))
         yield* advance(100)
@@ -356,8 +351,8 @@ describe("a fill that fails", () => {
         })
         assert.deepInclude(answers[9]!.meta, { cache: "MISS-FOLLOWER-HIT", uncached: "set-failed" })
         yield* flush
-        assert.deepStrictEqual(tags(told), ["CACHE_SET_FAILED fill"])
-        assert.deepStrictEqual(told[0]!.cause, down("fill", fault === "fail" ? "Unavailable" : "Rejected"))
+        assert.deepStrictEqual(tags(errors), ["CACHE_SET_FAILED fill"])
+        assert.deepStrictEqual(errors[0]!.cause, down("fill", fault === "fail" ? "Unavailable" : "Rejected"))
         assert.strictEqual(cache.stats().adapterErrors, 1)
       })
     )
@@ -416,13 +411,13 @@ describe("a fill that fails", () => {
 
   scenario("and an abandon that fails too: both are reported, and the value is answered", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache } = yield* world.cache({ hooks }, (adapter) =>
         faulty(remote(adapter), { fill: () => "fail", abandon: () => "fail" })
       )
       assert.strictEqual((yield* cache.getOrSet("k", new Origin().gives())).value, "v1")
       yield* flush
-      assert.deepStrictEqual(tags(told).sort(), ["CACHE_SET_FAILED fill", "LEASE_FAILED abandon"])
+      assert.deepStrictEqual(tags(errors).sort(), ["CACHE_SET_FAILED fill", "LEASE_FAILED abandon"])
     })
   )
 })
@@ -831,7 +826,7 @@ describe("values that are not to be cached", () => {
   ] as const) {
     scenario(`${what} that throws loses no value, blocks no key, and is reported`, (world) =>
       Effect.gen(function* () {
-        const { told, hooks } = listen()
+        const { errors, hooks } = recordErrors()
         const { cache } = yield* world.cache<string>({ ...options, hooks })
         const origin = new Origin()
         const exit = yield* Effect.exit(cache.getOrSet("k", origin.gives()))
@@ -842,7 +837,7 @@ describe("values that are not to be cached", () => {
           assert.strictEqual(exit.value.meta.cache, "MISS-LEADER-NOCACHE")
         }
         yield* flush
-        assert.strictEqual(told.length, 1)
+        assert.strictEqual(errors.length, 1)
       })
     )
   }
@@ -851,7 +846,7 @@ describe("values that are not to be cached", () => {
 describe("a value that cannot be written", () => {
   scenario("is answered uncached, and the key is free at once", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache, process } = yield* world.cache<any>({ hooks }, remote)
       const secret = { password: () => "hunter2" }
       const { meta, value } = yield* cache.getOrSet("k", () => Effect.succeed(secret))
@@ -859,9 +854,9 @@ describe("a value that cannot be written", () => {
       assert.deepInclude(meta, { cache: "MISS-LEADER-NOCACHE", uncached: "encode-failed" })
       assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       yield* flush
-      assert.deepStrictEqual(tags(told), ["ENCODE_FAILED encode"])
-      assert.strictEqual(told[0]!.context.key, "k")
-      assert.notInclude(JSON.stringify(told[0]), "hunter2")
+      assert.deepStrictEqual(tags(errors), ["ENCODE_FAILED encode"])
+      assert.strictEqual(errors[0]!.context.key, "k")
+      assert.notInclude(JSON.stringify(errors[0]), "hunter2")
     })
   )
 
@@ -884,7 +879,7 @@ describe("a value that cannot be written", () => {
 
   scenario("because it is over the limit is reported so, and never sent", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache, process } = yield* world.cache<string>({ hooks }, (adapter) => ({
         ...remote(adapter),
         limits: { ...adapter.limits, valueBytes: 100 }
@@ -894,7 +889,7 @@ describe("a value that cannot be written", () => {
       assert.strictEqual(meta.cache, "MISS-LEADER-NOCACHE")
       assert.deepStrictEqual(process.verbs, ["acquire", "fill"])
       yield* flush
-      assert.deepStrictEqual(tags(told), ["LIMIT_EXCEEDED encode"])
+      assert.deepStrictEqual(tags(errors), ["LIMIT_EXCEEDED encode"])
     })
   )
 
@@ -1044,11 +1039,11 @@ describe("a load that fails", () => {
 
   scenario("an abandon that fails is only reported: the answer stays the fetcher's own failure", (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache } = yield* world.cache({ hooks }, (adapter) => faulty(remote(adapter), { abandon: () => "fail" }))
       assert.instanceOf(yield* Effect.flip(cache.getOrSet("k", new Origin().breaks())), Broken)
       yield* flush
-      assert.deepStrictEqual(tags(told), ["LEASE_FAILED abandon"])
+      assert.deepStrictEqual(tags(errors), ["LEASE_FAILED abandon"])
     })
   )
 

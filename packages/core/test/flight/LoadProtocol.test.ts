@@ -21,16 +21,12 @@ import {
   flightsOf,
   flush,
   joinAll,
+  recordErrors,
   scenario,
   type World,
   waits
 } from "../support/Scenario.ts"
 import { remote, slow, withoutWatch } from "../support/Wrappers.ts"
-
-const listen = () => {
-  const told: Array<CacheLockingError> = []
-  return { told, hooks: { onError: (error: CacheLockingError) => Effect.sync(() => told.push(error)) } }
-}
 
 describe("across processes", () => {
   scenario("4 processes x 250 callers: one load, and each process asks a handful of times", (world) =>
@@ -256,7 +252,7 @@ describe("acquire fails", () => {
 
   scenario('onAdapterError "fetch": one load per process, uncached, and onError gets the failure', (world) =>
     Effect.gen(function* () {
-      const { told, hooks } = listen()
+      const { errors, hooks } = recordErrors()
       const { cache, process } = yield* world.cache({ onAdapterError: "fetch", hooks }, (adapter) =>
         faulty(remote(adapter), { acquire: () => "fail" })
       )
@@ -272,7 +268,7 @@ describe("acquire fails", () => {
         meta: { cache: "MISS-FOLLOWER-HIT", uncached: "bypassed", waited: 100 }
       })
       assert.deepStrictEqual(
-        told.map(({ _tag }) => _tag),
+        errors.map(({ _tag }) => _tag),
         ["CACHE_GET_FAILED"]
       )
       assert.strictEqual(cache.stats().loads, 1)

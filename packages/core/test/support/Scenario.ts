@@ -9,6 +9,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Cache from "../../src/Cache.ts"
 import * as Codec from "../../src/codec/Codec.ts"
 import type { Adapter, Token, Value } from "../../src/contract/Adapter.ts"
+import type { CacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import type { Engine } from "../../src/flight/Engine.ts"
 import { FlightGroups } from "../../src/flight/FlightGroup.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
@@ -58,6 +59,12 @@ export const ended = <A, E>(fiber: Fiber.Fiber<A, E>) => {
 
 /** True while a fiber still runs. */
 export const waits = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.pollUnsafe() === undefined
+
+/** Hooks that record the errors given to `onError`. */
+export const recordErrors = () => {
+  const errors: Array<CacheLockingError> = []
+  return { errors, hooks: { onError: (error: CacheLockingError) => Effect.sync(() => errors.push(error)) } }
+}
 
 /** The flights under way of this process over an adapter. */
 export const flightsOf = (adapter: Adapter, codec: Codec.Codec<any> = Codec.default): number =>
