@@ -28,7 +28,7 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> => {
   return done
 }
 
-/** What vitest fakes unless it is told otherwise, what Jest fakes, and less. */
+/** The timers that vitest fakes by default, those that Jest fakes, and fewer. */
 const kinds: ReadonlyArray<readonly [string, Parameters<typeof vi.useFakeTimers>[0]]> = [
   ["by default", undefined],
   [

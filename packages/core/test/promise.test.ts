@@ -667,7 +667,7 @@ describe("invalid options", () => {
 })
 
 describe("many", () => {
-  it("10,000 callers of 100 keys in any order, some of whom leave: every answer is its key's, nothing is left", async () => {
+  it("10,000 callers of 100 keys in any order, some of which leave: every answer is its key's, nothing is left", async () => {
     const recorded = new Recorded(slow(remote(MemoryAdapter.make()), 1))
     const cache = createCache<string>({ adapter: recorded.adapter, cacheTtl: 3 })
     const calls = Array.from({ length: 10_000 }, async (_, n) => {

@@ -25,7 +25,7 @@ class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
 
 const callers = 100
 
-/** The caller who has a key. Others who call for it have its name, and more. */
+/** The caller that owns a key. Others that ask for it have its name, and more. */
 const ownerOf = (of: string): string => of.split(",", 1)[0]!
 
 /** Waits until a condition holds. */
@@ -34,7 +34,7 @@ const until = async (what: string, holds: () => boolean): Promise<void> => {
   assert.isTrue(holds(), `it never came: ${what}`)
 }
 
-/** Notes in which contexts the functions of a test run. */
+/** Records the contexts in which the functions of a test run. */
 class Ledger {
   readonly calls = new Map<string, number>()
   readonly wrong: Array<string> = []
@@ -84,7 +84,7 @@ class Ledger {
   }
 }
 
-/** What a call is given beside its functions. */
+/** The options of a call, without its functions. */
 interface Given extends Omit<PolicyOptions<Value>, "tags" | "shouldCache" | "cacheTtl"> {
   /** Awaited by the fetcher. */
   readonly gate?: () => Promise<unknown>
@@ -255,7 +255,7 @@ interface OpenOptions extends PolicyOptions<Value> {
   readonly refreshConcurrency?: number
 }
 
-/** What a road is walked with. */
+/** The caches and the store of one road, and its ledger. */
 interface Road {
   readonly cache: Face
   /** The same, in another process over the same store. */

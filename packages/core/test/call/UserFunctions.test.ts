@@ -44,7 +44,7 @@ const revoked = (): any => {
 // biome-ignore lint/suspicious/noThenProperty: it is to be like a promise
 const thenable = (then: PropertyDescriptor) => Object.defineProperty({ a: 1 }, "then", then)
 
-/** What a function of the user's may do. */
+/** The things that a user's function may do. */
 const deeds: { readonly [name: string]: (...args: ReadonlyArray<any>) => any } = {
   "throws an error": () => {
     throw new Error("thrown")
@@ -323,7 +323,7 @@ describe("effects", () => {
   }
 })
 
-/** What a promise rejected with. */
+/** The error that a promise rejected with. */
 const rejection = (promise: Promise<unknown>): Promise<any> =>
   promise.then(
     () => assert.fail("resolved"),

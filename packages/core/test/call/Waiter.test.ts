@@ -24,7 +24,7 @@ const kinds: ReadonlyArray<readonly [string, (adapter: Adapter) => Adapter]> = [
 const soon = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(begin(effect), (fiber) => Effect.andThen(advance(45), Fiber.join(fiber)))
 
-/** Hooks that note what they are called with. */
+/** Hooks that record their arguments. */
 const spy = () => {
   const calls: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const note =
@@ -221,7 +221,7 @@ describe("outcomes, and the hook of each", () => {
       const { cache } = yield* world.cache({ hooks, waitMax: "1 minute" }, remote)
       const token = yield* world.crash("k", 1000, "first")
       const caller = yield* begin(cache.getOrSet("k", () => Effect.succeed("v")))
-      // Somebody forces a refresh: the lease changes hands under the one who waits.
+      // Another process forces a refresh: the lease changes hands under the caller that waits.
       yield* world.store.acquire("k", { owner: "second", leaseFor: 3000, force: true })
       yield* world.store.abandon("k", { token })
       yield* advance(1001)
@@ -247,7 +247,7 @@ describe("outcomes, and the hook of each", () => {
       const caller = yield* begin(cache.getOrSet("k", origin.gives(500)))
       yield* advance(1050)
       assert.strictEqual(origin.calls, 1)
-      // Its lease is lost to another, whom it then waits for.
+      // Its lease is lost to another process, for which it then waits.
       yield* world.store.delete("k")
       yield* world.crash("k", 2000, "second")
       yield* advance(2500)
@@ -831,7 +831,7 @@ describe("a fetcher that asks for its own key", () => {
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, wrap)
         const told: Array<CacheLockingError> = []
-        // Told to the innermost, who asked in a circle, and who can go on without it.
+        // The innermost call gets the error: it closes the circle, and can go on without the value.
         const circle = Effect.catch(asks(cache, "a"), (error) => {
           told.push(error)
           return Effect.succeed("inner")
@@ -1133,7 +1133,7 @@ describe("stale-while-revalidate", () => {
       yield* advance(10)
       assert.instanceOf(yield* Fiber.join(late), Broken)
       assert.strictEqual(origin.calls, 11)
-      // Nobody waited for them, and they are told all the same.
+      // Nobody waited for them, and they are reported all the same.
       assert.deepStrictEqual(
         errors.map((error) => error._tag),
         Array.from({ length: 10 }, () => "REFRESH_FAILED" as const)
@@ -1155,7 +1155,7 @@ describe("stale-while-revalidate", () => {
     })
   )
 
-  scenario("the fetcher sees the stale value, and how old it is", (world) =>
+  scenario("the fetcher sees the stale value and its age", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ cacheTtl: 1000, staleIfError: 9000 }, remote)
       yield* cache.set("k", "old")
@@ -1539,27 +1539,29 @@ describe("refreshConcurrency", () => {
     })
   )
 
-  scenario("so many loads behind stale values run at a time, the others in their turn, and all in the end", (world) =>
-    Effect.gen(function* () {
-      for (const [refreshConcurrency, most] of [
-        [undefined, 16],
-        [3, 3],
-        [1, 1]
-      ] as const) {
-        const { cache } = yield* world.cache({ staleWhileRevalidate: 60_000, refreshConcurrency }, remote)
-        const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
-        for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
-        yield* advance(2000)
-        const origin = new Origin()
-        for (const key of keys) {
-          assert.strictEqual((yield* cache.getOrSet(key, origin.gives(100))).meta.cache, "STALE")
+  scenario(
+    "is the number of loads behind stale values that run at a time; the others run in their turn, and all in the end",
+    (world) =>
+      Effect.gen(function* () {
+        for (const [refreshConcurrency, most] of [
+          [undefined, 16],
+          [3, 3],
+          [1, 1]
+        ] as const) {
+          const { cache } = yield* world.cache({ staleWhileRevalidate: 60_000, refreshConcurrency }, remote)
+          const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
+          for (const key of keys) yield* cache.set(key, "old", { cacheTtl: 1000 })
+          yield* advance(2000)
+          const origin = new Origin()
+          for (const key of keys) {
+            assert.strictEqual((yield* cache.getOrSet(key, origin.gives(100))).meta.cache, "STALE")
+          }
+          yield* advance(2100)
+          assert.deepStrictEqual([origin.calls, origin.most], [20, most])
+          for (const key of keys) assert.strictEqual((yield* cache.getOrSet(key, origin.gives())).meta.cache, "HIT")
+          for (const key of keys) yield* cache.delete(key)
         }
-        yield* advance(2100)
-        assert.deepStrictEqual([origin.calls, origin.most], [20, most])
-        for (const key of keys) assert.strictEqual((yield* cache.getOrSet(key, origin.gives())).meta.cache, "HIT")
-        for (const key of keys) yield* cache.delete(key)
-      }
-    })
+      })
   )
 
   scenario(

@@ -330,7 +330,7 @@ describe("Codec.equal", () => {
     (codec) => Codec.compressed(Codec.map(codec, via))
   ]
 
-  it("tells schemas apart that differ in anything, and not one that is written again, also within other codecs", () => {
+  it("distinguishes schemas that differ in anything, but not one that is written again, also within other codecs", () => {
     for (const wrap of wraps) {
       for (const [one, first] of Object.entries(schemas)) {
         for (const [other, second] of Object.entries(schemas)) {
@@ -341,7 +341,7 @@ describe("Codec.equal", () => {
     }
   })
 
-  it("tells formats apart by their names", () => {
+  it("distinguishes formats by their names", () => {
     const codecs = [Codec.default, Codec.json(), Codec.string, Codec.bytes, Codec.schema(Schema.Int)] as ReadonlyArray<
       Codec.SyncCodec<any>
     >

@@ -28,7 +28,7 @@ const once: ReadonlyArray<readonly [what: string, make: () => any, words: string
 describe("a value that only one caller can use", () => {
   for (const [kind, make] of kinds) {
     for (const [what, value, words] of once) {
-      it(`${what} fails all callers at once, over ${kind}, and tells what to write`, async () => {
+      it(`${what} fails all callers at once, over ${kind}, with the remedy`, async () => {
         const cache = createCache<any>({ adapter: make(), cooldown: 0 })
         const asked = await Promise.allSettled([
           cache.getOrSet("k", value),
@@ -55,7 +55,7 @@ describe("a value that only one caller can use", () => {
     })
   }
 
-  it("what only looks like one is a value", async () => {
+  it("one that only looks like it is a value", async () => {
     const cache = createCache<any>({ adapter: remote(MemoryAdapter.make()) })
     for (const value of [
       [1],

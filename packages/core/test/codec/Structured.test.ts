@@ -257,7 +257,7 @@ describe("size", () => {
   })
 })
 
-describe("what JSON and devalue would lose without a word", () => {
+describe("a part that JSON and devalue would lose silently", () => {
   class Rows extends Array<number> {}
   class Cache extends Map<string, number> {}
   class Day extends Date {}
@@ -307,7 +307,7 @@ describe("what JSON and devalue would lose without a word", () => {
   })
 })
 
-describe("a part that is refused is told with its path, and an instance with its class", () => {
+describe("a part that is refused is named by its path, and an instance by its class", () => {
   class User {}
   const faults: ReadonlyArray<readonly [value: unknown, message: string]> = [
     [new User(), "Cannot stringify an instance of User"],

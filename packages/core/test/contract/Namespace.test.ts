@@ -1,4 +1,6 @@
-/** A cache's name is its keyspace: on every adapter, for every method, and for whatever core keeps beside the values. */
+/**
+ * A cache's name is its keyspace: on every adapter, for every method, and for all that core keeps beside the values.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -140,7 +142,7 @@ describe("the view of a name", () => {
     )
   )
 
-  it.effect("tells of a lost and restored connection", () =>
+  it.effect("reports a lost and restored connection", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const told: Array<string> = []
@@ -239,7 +241,7 @@ describe("the view of a name", () => {
     assert.strictEqual(refused(() => Namespace.of(store, "0123456789abcdef")).option, "name")
   })
 
-  it("refuses what is no name", () => {
+  it("refuses anything that is no name", () => {
     const adapter = MemoryAdapter.make()
     for (const name of ["", 5, null, {}, "a\u0001b", "\ud800"]) {
       assert.strictEqual(refused(() => createCache({ adapter, name: name as never })).option, "name")
@@ -341,7 +343,7 @@ for (const [kind, store] of Object.entries(kinds)) {
       })
     )
 
-    scenario("invalidate only their own tags, given and told, values and loads", (world) =>
+    scenario("invalidate only their own tags, given and derived, of values and loads", (world) =>
       Effect.gen(function* () {
         const [adapter] = store(world)
         for (const tags of [["t"], () => ["t"]]) {

@@ -11,7 +11,7 @@ describe("the slots of background loads", () => {
     queue.releaseSlot()
     queue.releaseSlot()
     expect(begun).toEqual(["c", "d"])
-    // Those who were called have their places: nobody else gets in.
+    // The loads that were called hold the slots: no other gets one.
     expect(enter("e")).toBe(false)
     queue.releaseSlot()
     expect(begun).toEqual(["c", "d", "e"])

@@ -183,7 +183,7 @@ describe("leaving", () => {
         const origin = new Origin()
         const callers = yield* beginMany(5, () => cache.getOrSet("k", origin.gives(200)))
         yield* advance(50)
-        // Also the one who began it.
+        // Also the one that began it.
         yield* Fiber.interrupt(callers[0]!)
         yield* Fiber.interrupt(callers[3]!)
         yield* advance(300)
@@ -560,7 +560,7 @@ describe("behind a stale value", () => {
   const windows = { cacheTtl: 1000, staleWhileRevalidate: 10_000 }
 
   for (const [kind, wrap] of kinds) {
-    scenario(`one refresh for a hundred callers, none of whom waits for it, over ${kind}`, (world) =>
+    scenario(`one refresh for a hundred callers, of which none waits for it, over ${kind}`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache(windows, wrap)
         const origin = new Origin()

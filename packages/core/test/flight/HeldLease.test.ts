@@ -26,7 +26,7 @@ import { asksMany, remote, slow, withoutWatch } from "../support/Wrappers.ts"
 
 const declines = { shouldCache: () => false }
 
-/** So many processes, each with a cache. */
+/** Makes this many processes, each with a cache. */
 const processes = (
   world: World,
   count: number,
@@ -50,7 +50,7 @@ const kinds = [
 
 describe("a result that is not cached", () => {
   for (const [kind, wrap] of kinds) {
-    scenario(`lets all load at once who waited for it in other processes, over a store of ${kind}`, (world) =>
+    scenario(`lets all callers that waited for it in other processes load at once, over a store of ${kind}`, (world) =>
       Effect.gen(function* () {
         const all = yield* processes(world, 16, declines, wrap)
         const origin = new Origin()
@@ -74,7 +74,7 @@ describe("a result that is not cached", () => {
     )
   }
 
-  scenario("costs those who waited two loads and a round trip, where the store pushes", (world) =>
+  scenario("costs the callers that waited two loads and a round trip, where the store pushes", (world) =>
     Effect.gen(function* () {
       const all = yield* processes(world, 16, declines, (adapter) => slow(remote(adapter), 10))
       const callers = yield* beginMany(16, (n) => all[n]!.cache.getOrSet("k", new Origin().gives(200)))
@@ -88,7 +88,7 @@ describe("a result that is not cached", () => {
     })
   )
 
-  scenario("where the store cannot push, those who waited load at their next poll", (world) =>
+  scenario("where the store cannot push, the callers that waited load at their next poll", (world) =>
     Effect.gen(function* () {
       const all = yield* processes(world, 4, { ...declines, waitStep: 20, waitStrategy: () => 20 }, (adapter) =>
         withoutWatch(remote(adapter))
@@ -124,7 +124,7 @@ describe("a result that is not cached", () => {
       })
   )
 
-  scenario("lets everybody be answered a round trip after their own load, who fills the mark included", (world) =>
+  scenario("answers every caller a round trip after its own load, also the one that fills the mark", (world) =>
     Effect.gen(function* () {
       yield* marked(world)
       const all = yield* processes(world, 16, declines, (adapter) => slow(remote(adapter), 10))
@@ -427,7 +427,7 @@ describe("a mark is left by", () => {
 })
 
 describe("a batch under a mark", () => {
-  scenario("loads all its keys in one call, whoever loads them elsewhere", (world) =>
+  scenario("loads all its keys in one call, although others load them elsewhere", (world) =>
     Effect.gen(function* () {
       const all = yield* processes(world, 4, declines, asksMany)
       const fetched: Array<ReadonlyArray<string>> = []
@@ -451,7 +451,7 @@ describe("a batch under a mark", () => {
 })
 
 describe("promises", () => {
-  it("load at once under a mark, and are told so", async () => {
+  it("load at once under a mark, and their `meta` says so", async () => {
     const store = MemoryAdapter.make()
     const make = () => createCache<string>({ adapter: { ...remote(store), identity: {} }, ...declines })
     const [a, b] = [make(), make()]

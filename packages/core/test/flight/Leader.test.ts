@@ -242,7 +242,7 @@ describe("a lost lease", () => {
         yield* advance(950)
         assert.deepInclude((yield* Fiber.join(caller)).meta, { cache: "MISS-LEADER-NOCACHE", uncached: "lost" })
         assert.deepStrictEqual([origin.calls, origin.interrupted], [1, 0])
-        // It was told once, and need not be asked again.
+        // The loss was reported once, and nothing need ask again.
         assert.strictEqual(process.count("renew"), 1)
         assert.strictEqual(cache.stats().leaseLost, 1)
       })
@@ -439,7 +439,7 @@ describe("a load that is void for two reasons", () => {
     })
   )
 
-  scenario("a look at the tags that fails tells nothing: a later caller asks again", (world) =>
+  scenario("a look at the tags that fails proves nothing: a later caller asks again", (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ tags: ["t"] }, (adapter) =>
         faulty(remote(adapter), { read: [undefined, "fail"] })
@@ -457,7 +457,7 @@ describe("a load that is void for two reasons", () => {
 })
 
 describe("a lease that cannot be given back", () => {
-  /** Refuses to end leases until so many milliseconds have passed. */
+  /** Refuses to end leases until the store is healed. */
   const refusingUntil = (healed: () => boolean) => (adapter: Adapter) =>
     faulty(remote(adapter), {
       fill: () => (healed() ? undefined : "fail"),
@@ -574,7 +574,7 @@ describe("a lease that cannot be given back", () => {
   )
 
   for (const force of [false, true]) {
-    scenario(`because nobody heard of its grant${force ? ", beside a fresh value," : ""} is given back`, (world) =>
+    scenario(`because its grant never arrived${force ? ", beside a fresh value," : ""} is given back`, (world) =>
       Effect.gen(function* () {
         const { cache } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["lose", "lose"] }))
         if (force) yield* world.store.put("k", { value: bytesOf("v"), lifetime: { fresh: 60_000, stale: 0 } })

@@ -113,7 +113,7 @@ describe("a leader that dies", () => {
         yield* advance(3)
         assert.strictEqual(origin.calls, 1)
         yield* advance(100)
-        // Those who poll find the value at their next step.
+        // Flights that poll find the value at their next step.
         yield* advance(1000)
         yield* joinAll(callers)
         assert.strictEqual(origin.calls, 1)
@@ -157,7 +157,7 @@ describe("a leader that dies", () => {
       const follower = yield* begin(cache.getOrSet("k", origin.gives()))
       yield* advance(500)
       assert.isTrue(yield* world.store.abandon("k", { token }))
-      // Somebody else is quicker than the one who was woken.
+      // Another process is quicker than the follower that was woken.
       yield* Effect.exit(world.store.acquire("k", { owner: "second", leaseFor: 2000 }))
       yield* advance(1999)
       assert.isTrue(waits(follower) || origin.calls === 1)
@@ -416,7 +416,7 @@ describe("a failing origin, across processes", () => {
           Effect.catchTag(processes[n % 5]!.cache.getOrSet("k", fetcher), "Teapot", (teapot) => Effect.succeed(teapot))
         )
         yield* advance(100)
-        // Those who poll ask a little later, still within the cooldown.
+        // Flights that poll ask a little later, still within the cooldown.
         yield* advance(500)
         for (const caught of yield* joinAll(callers)) {
           assert.deepInclude(caught, { _tag: "Teapot", code: 418, at: new Date(7) })

@@ -112,7 +112,7 @@ describe("open caches without a name over one store", () => {
       return Effect.as(Effect.provide(effect, Logger.layer([logger])), lines)
     })
 
-  it.effect("are told of once, with the remedy", () =>
+  it.effect("are reported once, with the remedy", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const lines = yield* logging(Effect.scoped(Effect.repeat(Cache.make<string>({ adapter }), { times: 3 })))
@@ -123,7 +123,7 @@ describe("open caches without a name over one store", () => {
     })
   )
 
-  it.effect("are not told of where they are open one after the other, have names, or serve one request each", () =>
+  it.effect("are not reported where they are open one after the other, have names, or serve one request each", () =>
     Effect.gen(function* () {
       const adapter = MemoryAdapter.make()
       const lines = yield* logging(

@@ -80,7 +80,7 @@ describe("waitUntil", () => {
       const origin = new Origin()
       const ask = () => begin(cache.getOrSet("k", origin.gives(100), { waitUntil: new Request().waitUntil }))
       const callers = [yield* ask(), yield* ask()]
-      // Who waits for the load of another request looks for it.
+      // A caller that waits for the load of another request polls for it.
       yield* advance(150)
       for (const caller of callers) assert.strictEqual((yield* Fiber.join(caller)).value, "v1")
       assert.deepStrictEqual([origin.calls, process.count("acquire")], [1, 1])

@@ -14,7 +14,7 @@ export const watchProcessEnds = (): void => {
   })
 
   afterEach(async () => {
-    // Unhandled rejections are told after the microtasks of a turn.
+    // Unhandled rejections are reported after the microtasks of a turn.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
     process.off("unhandledRejection", note)
     process.off("uncaughtException", note)

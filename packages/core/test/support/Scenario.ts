@@ -179,7 +179,7 @@ const run = (body: Body, options: ScenarioOptions, base?: { readonly hooks?: {} 
     yield* Effect.provideService(Scope.provide(body(world), scope), Clock.Clock, counted(clock, world))
     yield* flush
     if (options.untidy !== true) world.assertIdle()
-    // A slow store takes its time to hear of the leases that are given back.
+    // Giving leases back takes its time over a slow store.
     const closing = yield* begin(Scope.close(scope, Exit.void))
     yield* advance(1000)
     // Where the store never answers, a close takes as long as it may.
