@@ -1,5 +1,5 @@
 /**
- * The commands of an adapter as bounded calls, scripts among them.
+ * The commands and scripts of an adapter as bounded calls.
  */
 import { BoundedCalls } from "@cache-locking/core"
 import { failures, isUnknownScript } from "./client/Failure.ts"

@@ -1,9 +1,9 @@
 /**
  * Names in Redis for keys of a cache.
  *
- * A key `k` with the prefix `p` is the string `p{k}` and, while a flight leads or the key cools down, `p{k}:lease`. The braces are the hash tag that puts both into one slot of a cluster; as the
- * prefix has none and a `}` in the key is escaped, the tag is always the whole key, two keys never
- * share a name, and neither do two prefixes.
+ * A key `k` with the prefix `p` is the string `p{k}` and, while a flight leads or the key cools down, `p{k}:lease`. The
+ * braces are the hash tag that puts both into one slot of a cluster. The prefix has no braces, and a `}` in the key is
+ * escaped. So the tag is always the whole key, and neither two keys nor two prefixes ever share a name.
  */
 import type { Adapter } from "@cache-locking/core"
 import { headerBytes } from "./StoredValue.ts"
@@ -11,7 +11,7 @@ import { headerBytes } from "./StoredValue.ts"
 /** 64 KiB of UTF-8. Redis takes far longer names, but each costs memory. */
 const keyBytes = 65_536
 
-/** Redis holds no string above 512 MiB (`proto-max-bulk-len`), and the header is in it. */
+/** Redis holds no string above 512 MiB (`proto-max-bulk-len`), which includes the header. */
 const valueBytes = 536_870_912 - headerBytes
 
 /** The adapter's name and limits. */

@@ -1,5 +1,5 @@
 /**
- * The adapter's options, checked once, and what adapters over one client share.
+ * The adapter's options, checked once, and the state that adapters over one client share.
  */
 import { Check, Identity } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
@@ -66,7 +66,7 @@ const sharedOf = Identity.perObject((client: Client) => {
   }
 })
 
-/** The options, checked, with their defaults and what they share with others. */
+/** The options, checked, with their defaults and the state that they share with others. */
 export interface Resolved extends Omit<ReturnType<typeof sharedOf>, "spaceOf"> {
   /** The same object for the same client and prefix. */
   readonly space: Space

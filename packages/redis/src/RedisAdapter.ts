@@ -1,8 +1,8 @@
 /**
  * The contract over Redis, Valkey, Redis Cluster and Sentinel.
  *
- * Every verb is one script (see `Scripts`). Only a hit on a key that this process recently saw fresh is one plain `GET`
- * (see `Hints`).
+ * Every verb is one script (see `Scripts`). The exception is a hit on a key that this process recently saw fresh: it is
+ * one plain `GET` (see `Hints`).
  */
 import { type Adapter, AdapterLayer, Check, type InvalidOption, type ListingAdapter } from "@cache-locking/core"
 import * as Config from "effect/Config"

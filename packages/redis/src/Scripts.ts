@@ -1,13 +1,13 @@
 /**
  * The verbs as Lua: `Entry` restated, one script each, on the store's clock alone.
  *
- * A cache key is two Redis keys in one hash slot. `KEYS[1]` is a string: the value behind a header (see
- * `StoredValue`). `KEYS[2]` is, while a flight leads, a hash (`owner`, `token`, `until`), and while the key cools down
- * a list (until, and the cause if there is one): never both, and SCAN can tell them apart.
+ * A cache key is two Redis keys in one hash slot. `KEYS[1]` is a string: the value behind a header (see `StoredValue`).
+ * `KEYS[2]` is, while a flight leads, a hash (`owner`, `token`, `until`), and while the key cools down a list (until,
+ * and the cause if there is one). It is never both, and SCAN can distinguish them.
  *
  * Both carry Redis's own expiry, which only collects: the scripts compare instants themselves. A value is kept at least
- * as long as the lease beside it, so that a listing finds every key that always had one of the two: it lists first the
- * leases, then the values (see `Verbs.keys`).
+ * as long as the lease beside it, so that a listing finds every key that always had one of the two: it lists the leases
+ * first, then the values (see `Verbs.keys`).
  *
  * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would cut an infinity
  * to an integer. A change is published on the channel that is named like the value's key: `value` when the value may

@@ -28,7 +28,7 @@ const deleteConcurrency = 256
 
 const bytesOf = (value: Value | undefined): ReadonlyArray<Uint8Array> => (value === undefined ? [] : [value.bytes])
 
-/** The verbs. Each works without its object. */
+/** The verbs. Each works when it is detached from its object. */
 export class Verbs {
   private readonly calls: Calls
   private readonly setup: Resolved
@@ -69,7 +69,7 @@ export class Verbs {
         sentOver = connection()
         return []
       }
-      // A client that sent the script again, because the first reply was lost, says that nothing was there.
+      // A client that sent the script again, because the first reply was lost, gets the reply that nothing was there.
       const existed = (reply: unknown) => isOne(reply) || connection() !== sentOver
       return this.evaluate("delete", key, existed, undefined, sending)
     })
@@ -113,7 +113,7 @@ export class Verbs {
   }
 
   /**
-   * Lists first the leases, then the values. Every key that has one of them all the time is listed, because a fill
+   * Lists the leases first, then the values. Every key that has one of them all the time is listed, because a fill
    * stores the value before it ends the lease, and a value is not collected while there is a lease beside it.
    */
   readonly keys = (start: string): Stream.Stream<string, AdapterError> =>

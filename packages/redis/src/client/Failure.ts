@@ -1,8 +1,11 @@
-/** * The meaning of a client's errors. */
+/**
+ * The meaning of a client's errors.
+ */
 import { Failures } from "@cache-locking/core"
 
 /**
- * Asking again does not help: the request, the permission or the data is wrong. Every other failure may be temporary.
+ * The replies after which asking again does not help: the request, the permission or the data is wrong. Every other
+ * failure may be temporary.
  */
 const rejecting = new Set(["ERR", "WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "NOPROTO"])
 

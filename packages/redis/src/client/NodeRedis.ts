@@ -1,5 +1,5 @@
 /**
- * The port over node-redis: what `createClient` and `createCluster` of the package `redis` make.
+ * The port over node-redis: the clients that `createClient` and `createCluster` of the package `redis` make.
  */
 import {
   type Argument,
@@ -70,7 +70,7 @@ interface Subscribing extends Emitter {
 }
 
 /**
- * True for a client of node-redis, by its shape. Its pool and its Sentinel client are refused: they hand each command
+ * True for a client of node-redis, by its shape. Its pool and its Sentinel client are refused: they pass each command
  * to another connection, and neither has a single one to copy for messages.
  */
 export const isNodeRedis = (client: object): client is NodeRedisClient =>

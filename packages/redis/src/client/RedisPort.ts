@@ -1,8 +1,8 @@
 /**
  * The part of a Redis client that the adapter needs, in bytes and without the types of either client.
  *
- * Names given to `get` and `evaluate` get the client's own key prefix put before them, by the client
- * or by the port; `keyPrefix` says which, for channels and SCAN, where no client does it.
+ * The client or the port puts the client's own key prefix before the names given to `get` and `evaluate`. For channels
+ * and SCAN no client does so, and `keyPrefix` is the prefix to use.
  */
 
 /** An argument of a script. */
@@ -10,11 +10,11 @@ export type Argument = string | Uint8Array
 
 /** The events of a connection that receives messages. */
 export interface PushEvents {
-  /** A message of a channel that was subscribed to. */
+  /** Called with a message of a channel that was subscribed to. */
   readonly message: (channel: string, message: string) => void
-  /** A message of a channel that a pattern matches. */
+  /** Called with a message of a channel that a pattern matches. */
   readonly patternMessage: (pattern: string, channel: string, message: string) => void
-  /** The connection is gone, or has lost a subscription. Called at least once, perhaps again. */
+  /** Called when the connection is gone, or has lost a subscription. Called at least once, perhaps again. */
   readonly lost: (cause: unknown) => void
 }
 
@@ -61,8 +61,8 @@ export interface RedisPort {
     args: ReadonlyArray<Argument>
   ) => Promise<unknown>
   /**
-   * The connection that takes the commands of a name. Present where the client sends a command again, by itself, when its
-   * connection breaks before the reply has come: the connection is then another one.
+   * The connection that takes the commands of a name. Present where the client sends a command again, by itself, when
+   * its connection breaks before the reply has come: the connection then differs.
    */
   readonly connectionOf?: ((name: string) => unknown) | undefined
   /** A scan for each master, which lists its names. */

@@ -14,7 +14,7 @@ import { noop, type Push, type PushEvents, type RedisPort, type Topic } from "./
 /** A listener of a topic. */
 export interface Listener {
   readonly onMessage: (channel: string, message: string) => void
-  /** Called when no more messages will come. */
+  /** Called when no further message will come. */
   readonly onLost: () => void
 }
 
@@ -24,7 +24,7 @@ const idleFor = 10_000
 /** The pause between pings of a connection with listeners. */
 const pingEvery = 15_000
 
-/** The promise, or a rejection when it takes too long. Whoever waits for a message has a timer of his own. */
+/** The promise, or a rejection when it takes too long. A caller that waits for a message has a timer of its own. */
 const within = <A>(promise: Promise<A>, timeout: number): Promise<A> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout).unref()
