@@ -1,4 +1,6 @@
-/** Every verb can be repeated, by a peer that lost a reply or a request, or sent a copy. */
+/**
+ * Every verb can be repeated by a peer that lost a reply or a request, or that sent a copy.
+ */
 import type { AdapterError, Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import { type Fault, scripted } from "../testing/Faults.ts"

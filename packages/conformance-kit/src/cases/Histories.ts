@@ -9,7 +9,7 @@ import { prove as proveAny, type Steps } from "../world/Case.ts"
 import { Inconclusive, Violation } from "../world/Verdict.ts"
 import type { World } from "../world/World.ts"
 
-/** The number of histories, few enough at once that their flights do not wait for this process. */
+/** The number of histories. They are few enough at once that their flights do not wait for this process. */
 const histories = 16
 const atOnce = 4
 

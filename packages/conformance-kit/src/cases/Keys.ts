@@ -110,7 +110,7 @@ export const keys = [
   prove("9", "a key may hold NUL and control characters", function* (w) {
     const name = w.name()
     const odd = ["\u0000", "\u0001", "\u0007", "\u001b", "\u001f", "\u007f", "\u0085", "\u2028", "\u200b"]
-    // Only what follows differs: nothing may be cut there.
+    // Only the text after it differs: nothing may be cut there.
     const cut = odd.flatMap((text) => [`${name}${text}a`, `${name}${text}b`])
     yield* allApart(w, [name, ...around(w, odd), ...cut])
   }),

@@ -113,7 +113,7 @@ export const listing = [
       const found = new Set<string>()
       yield* Stream.runForEach(w.there.keys!(prefix), (key) =>
         Effect.suspend(() => {
-          // A key may be listed again: that is not to fill again.
+          // A key may be listed again, and must not be filled again.
           const another = !found.has(key)
           return found.add(key).size === at && another ? Effect.asVoid(fill) : Effect.void
         })

@@ -28,7 +28,7 @@ const verbs = (w: World) => {
   return all
 }
 
-/** Asks until there is an answer: reconnecting takes a moment, and never longer than this. */
+/** Asks until there is an answer, because reconnecting takes a moment. It never takes longer than this. */
 const answered = <A>(verb: Effect.Effect<A, AdapterError>, within: number): Effect.Effect<A, AdapterError> => {
   const start = now()
   const again = (): Effect.Effect<A, AdapterError> =>

@@ -219,7 +219,7 @@ export const watchingCases = [
     const next = yield* w.lead(w.there)
     const { waiting } = yield* watching(w.there, w.key)
     same(yield* w.here.fill(w.key, { token, value: value("late"), lifetime: w.longLife }), false, "the late fill")
-    // A needless wake-up is allowed; what is found must still be the next leader's.
+    // A needless wake-up is allowed. The state that is found must still be the next leader's.
     same((yield* w.ask(w.here))._tag, "Follower", "what is found after the late fill")
     const again = yield* watching(w.there, w.key)
     yield* w.fill(w.there, next, value("v"))

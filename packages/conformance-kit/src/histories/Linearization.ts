@@ -2,10 +2,9 @@
  * Looks for an order of a history's requests, and an instant for each between its
  * sending and its reply, in which `Entry` gives the very replies that were observed.
  *
- * The search goes depth first through the orders that the times allow. Where a reply depends on a
- * deadline, both orders of the two are tried, and each becomes a bound between two instants; a
- * branch whose bounds contradict each other is left. So nothing is judged by a guess at how long
- * the network took.
+ * The search goes depth first through the orders that the times allow. Where a reply depends on a deadline, both orders
+ * of the two are tried, and each becomes a bound between two instants; a branch whose bounds contradict each other is
+ * abandoned. So no judgement rests on a guess at the time that the network took.
  */
 import { Token } from "@cache-locking/core"
 import type { Event, History } from "./History.ts"
@@ -16,7 +15,7 @@ import { move, replay, type State, type Step } from "./Replay.ts"
 /** The result of the search. */
 export type Explanation =
   | { readonly found: "an order"; readonly steps: ReadonlyArray<Step>; readonly looked: number }
-  /** `stuck`: the longest explained beginning, and the events of which none could be next. */
+  /** `stuck` holds the longest explained beginning, and the events of which none could be next. */
   | { readonly found: "none"; readonly steps: ReadonlyArray<Step>; readonly stuck: History; readonly looked: number }
   | { readonly found: "no end"; readonly looked: number }
 

@@ -34,7 +34,7 @@ export const spansOf = (history: History, { from }: State): Spans => {
   }
 }
 
-/** Compares the reply of one event with what is expected of it in a state. */
+/** Compares the reply of one event with the reply that is expected in a state. */
 export class Matcher {
   private readonly event: number
   private readonly state: State
@@ -123,29 +123,35 @@ export class Matcher {
     )
   }
 
-  /** The time from the grant of the lease to the fill was this long. */
-  private took(told: number): boolean {
+  /** Adds the bounds that hold if the time from the grant of the lease to the fill was `reported`. */
+  private took(reported: number): boolean {
     const { kept, took } = this.state.from
-    if (took === -1) return told === 0
-    this.bounds.push(atMost(kept, took, told + this.tolerance), atLeast(kept, took, told - this.tolerance))
-    return told >= 0
+    if (took === -1) return reported === 0
+    this.bounds.push(atMost(kept, took, reported + this.tolerance), atLeast(kept, took, reported - this.tolerance))
+    return reported >= 0
   }
 
-  /** The time until the part, begun by its origin, had lasted its span was this long. Never reported below 0. */
-  private until(told: number, part: keyof State["from"], lasts: number, early = 0): boolean {
-    if (lasts === Infinity || told === Infinity) return lasts === told
+  /**
+   * Adds the bounds that hold if the part, begun by its origin, had `reported` left until it has lasted its span. Never
+   * reported below 0.
+   */
+  private until(reported: number, part: keyof State["from"], lasts: number, early = 0): boolean {
+    if (lasts === Infinity || reported === Infinity) return lasts === reported
     const origin = this.state.from[part]
-    this.bounds.push(atLeast(this.event, origin, lasts - told - this.tolerance - early))
-    if (told > 0) this.bounds.push(atMost(this.event, origin, lasts - told + this.tolerance))
+    this.bounds.push(atLeast(this.event, origin, lasts - reported - this.tolerance - early))
+    if (reported > 0) this.bounds.push(atMost(this.event, origin, lasts - reported + this.tolerance))
     return true
   }
 
-  /** The time since the part, begun by its origin, had this age was this long. Never reported below 0. */
-  private since(told: number, part: keyof State["from"], old: number, late = 0): boolean {
-    if (old === Infinity) return told === 0
+  /**
+   * Adds the bounds that hold if the part, begun by its origin, had reached this age `reported` ago. Never reported
+   * below 0.
+   */
+  private since(reported: number, part: keyof State["from"], old: number, late = 0): boolean {
+    if (old === Infinity) return reported === 0
     const origin = this.state.from[part]
-    this.bounds.push(atMost(this.event, origin, old + told + this.tolerance))
-    if (told > 0) this.bounds.push(atLeast(this.event, origin, old + told - this.tolerance - late))
+    this.bounds.push(atMost(this.event, origin, old + reported + this.tolerance))
+    if (reported > 0) this.bounds.push(atLeast(this.event, origin, old + reported - this.tolerance - late))
     return true
   }
 }

@@ -12,7 +12,7 @@ const decoder = new TextDecoder()
 const valueOf = (text: string): Value => ({ bytes: encoder.encode(text) })
 export const textOf = (value: Value | undefined): string | undefined => value && decoder.decode(value.bytes)
 
-/** An event that took effect; `token` is what it is granted if `Entry` grants it anything. */
+/** An event that took effect; `token` is the token that it gets if `Entry` grants it a lease. */
 export interface Step {
   readonly event: number
   readonly token: Token

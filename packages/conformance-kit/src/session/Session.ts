@@ -1,5 +1,5 @@
 /**
- * Two opened peers, and the judging of cases on them. Every binding uses it.
+ * Two opened peers, and the judge of cases on them. Every binding uses it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,11 +1,16 @@
-/** Caches of several names over one store: none answers, clears or voids what another has. */
+/**
+ * Caches of several names over one store: none answers, clears or voids anything of another.
+ */
 import type { ListingAdapter } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
 import { ensure } from "./Check.ts"
 
 const names = ["users", "orders", undefined] as const
 
-/** Opens a cache of each name over each peer, and compares every answer with what the cache's own name was given. */
+/**
+ * Opens a cache of each name over each peer, and compares every answer with the values that the cache's own name was
+ * given.
+ */
 export const namesApart = async (peers: ReadonlyArray<ListingAdapter>): Promise<void> => {
   const cachesOver = (adapter: ListingAdapter) =>
     names.map((name) => createCache<string>({ adapter, name, cacheTtl: "1 minute", tags: () => ["tag"] }))

@@ -80,9 +80,9 @@ export const closelyWhileStalled = (network: () => Pick<Network, "blackhole" | "
 export interface UnderFaults {
   readonly adapter: Adapter
   readonly network: Network
-  /** The requests that reached the network since the last time, without those that the client sends by itself. */
+  /** The requests that reached the network since the last call, without those that the client sends by itself. */
   readonly sent?: (() => ReadonlyArray<string>) | undefined
-  /** Counts what the adapter adds to its client: listeners. */
+  /** Counts the listeners that the adapter adds to its client. */
   readonly listeners?: (() => number) | undefined
   /** Closes the adapter's client when the test is over. */
   readonly close?: (() => void | Promise<void>) | undefined
@@ -101,7 +101,7 @@ export interface FaultSetup {
     | undefined
   /** The request whose reply is lost, where `acquire` sends more than one. */
   readonly granting?: string | undefined
-  /** False where the backend refuses subscriptions: then only their failures are looked at. Default: true. */
+  /** False where the backend refuses subscriptions: then only their failures are checked. Default: true. */
   readonly subscribes?: boolean | undefined
   /** True where a client queues all requests until a first call has failed, and cannot withdraw all of them. */
   readonly keepsBackOnceFailed?: boolean | undefined
@@ -132,7 +132,7 @@ const failsAsUnavailable = async (adapter: Adapter, calls: ReadonlyArray<Call>, 
   ensure(took < within, `the verbs took ${took} ms, not less than ${within}`)
 }
 
-/** All verbs fail as `Unavailable`: typed, retryable, showing no value, within this many milliseconds. */
+/** Expects that all verbs fail as `Unavailable`: typed, retryable, showing no value, within this many milliseconds. */
 export const expectUnavailable = async (adapter: Adapter, within: number): Promise<void> => {
   await Promise.all([
     failsAsUnavailable(adapter, allVerbs(adapter), within),
@@ -154,7 +154,7 @@ export const answered = async <A>(call: Effect.Effect<A, AdapterError>, within =
   }
 }
 
-/** The same adapter works again, within this many milliseconds. */
+/** Expects that the same adapter works again within this many milliseconds. */
 export const expectRecovery = async (adapter: Adapter, subscribes = true, within = 120_000): Promise<void> => {
   await answered(adapter.put("after", { value: value(1), lifetime: lifetime(minute) }), within)
   const found = await answered(adapter.acquire("after", ask("you")), within)

@@ -1,11 +1,11 @@
 /**
- * The laws that the cases prove: the numbered ones of `Adapter.ts`, word for word, then what the
- * contract says beside each verb, then what the kit itself adds.
+ * The laws that the cases prove: first the numbered ones of `Adapter.ts`, word for word, then those that the contract
+ * states beside each verb, then those that the kit adds.
  */
 
 /** One law. */
 export interface Law {
-  /** A number as in the contract; a word for the rest. */
+  /** A number as in the contract; a word for any other law. */
   readonly id: LawId
   readonly text: string
 }
@@ -25,7 +25,7 @@ export const laws = [
   },
   {
     id: "6",
-    text: "After a leader's crash or abandon exactly one next caller leads; a late or tokenless wake-up never makes two."
+    text: "After a leader's crash or abandon exactly one next caller leads; a late or tokenless wake-up never makes two leaders."
   },
   { id: "7", text: "A fresh value under a refresh lease is still a `Hit` for everyone else." },
   {
@@ -80,5 +80,5 @@ export type LawId = (typeof laws)[number]["id"]
 /** A law by its id. */
 export const lawOf = (id: LawId): Law => laws.find((law) => law.id === id)!
 
-/** `"law 3"`, or the word of what is not numbered. */
+/** `"law 3"`, or the word of a law without a number. */
 export const titleOf = (id: LawId): string => (/^\d/.test(id) ? `law ${id}` : id)

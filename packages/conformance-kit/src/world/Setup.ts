@@ -40,7 +40,7 @@ export interface Stall {
 
 export interface Setup {
   readonly name: string
-  /** Run once; what it opens in its scope is closed after the last case. */
+  /** Runs once. The resources that it opens in its scope are closed after the last case. */
   readonly peers: Effect.Effect<Peers, unknown, Scope.Scope> | (() => OpenedPeers | Promise<OpenedPeers>)
   readonly claims: Claims
   /** For law 12, which no verb can show. Without it that law's cases are skipped, with this reason. */

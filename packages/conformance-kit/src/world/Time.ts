@@ -1,9 +1,9 @@
 /**
  * Real time for cases, measured and never trusted.
  *
- * An end is checked late enough to be certain, however the backend rounds. That something still
- * holds is judged only if the answer certainly came in time; otherwise the case is inconclusive and
- * is repeated with longer times. So a loaded machine makes the kit slower, not wrong.
+ * An end is checked late enough to be certain, however the backend rounds. A state that must still hold is judged only
+ * if the answer certainly came in time. Otherwise the case is inconclusive, and is repeated with longer times. So a
+ * loaded machine makes the kit slower, not wrong.
  */
 import * as Effect from "effect/Effect"
 import { Inconclusive } from "./Verdict.ts"

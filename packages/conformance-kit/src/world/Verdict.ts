@@ -1,6 +1,6 @@
 /**
- * The reasons for which a case does not pass: the law was broken, the machine was too slow, or the case does not apply.
- * Cases throw these; the runner sorts them.
+ * The reasons why a case does not pass: the law was broken, the machine was too slow, or the case does not apply. Cases
+ * throw these, and the runner sorts them.
  */
 
 /** The adapter broke the law. */
@@ -8,12 +8,12 @@ export class Violation extends Error {
   override readonly name = "Violation"
 }
 
-/** The answer came too late to prove anything; the case is repeated with longer times. */
+/** The answer came too late to prove anything. The case is repeated with longer times. */
 export class Inconclusive extends Error {
   override readonly name = "Inconclusive"
 }
 
-/** The case does not apply to this adapter, for a reason that anyone may check. */
+/** The case does not apply to this adapter, for a reason that can be checked. */
 export class NotApplicable extends Error {
   override readonly name = "NotApplicable"
 }

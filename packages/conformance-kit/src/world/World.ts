@@ -113,8 +113,8 @@ export class World {
   }
 
   /**
-   * Both at once. The one that begins changes from round to round; after the twentieth the other one begins up to three
-   * milliseconds later, for stores to which one of them takes a longer way.
+   * Runs both at once. The one that begins changes from round to round. After the twentieth round the other one begins
+   * up to three milliseconds later, for stores to which one of them takes a longer way.
    */
   together<A, B, E, E2>(round: number, one: Effect.Effect<A, E>, two: Effect.Effect<B, E2>) {
     const head = round < 20 ? 0 : Math.floor(round / 2) % 4
