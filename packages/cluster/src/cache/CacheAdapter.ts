@@ -44,7 +44,9 @@ const snapshotOf = ([value, freshFor]: Found): Snapshot => ({
   keptFor: freshFor
 })
 
-/** Flights that are remembered as joined. Those that ended without another call make room for newer ones. */
+/**
+ * The number of flights that are remembered as joined. Those that ended without another call make room for newer ones.
+ */
 const maxJoined = 10_000
 
 /** The adapter over a namespace. Its identity is its own: its loads fill with sizes, which the contract's do not have. */
@@ -76,7 +78,7 @@ export const cacheAdapter = (client: SpaceClient): Adapter => {
   /** Answers false if there was a value. Core's `set` passes that answer on. */
   const putIfAbsent = (key: string, args: readonly [string, ...Array<unknown>]): Effect.Effect<any, AdapterError> =>
     Effect.map(call<boolean>("put", "setIfAbsent", args), (written) => {
-      // Near copies take a write that succeeds for the new value, and this write was refused.
+      // Near copies take the value of a write that succeeds for the new one, but this write was refused.
       if (!written) for (const { changed } of listeners) changed(key)
       return written
     })

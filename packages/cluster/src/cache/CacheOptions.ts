@@ -11,8 +11,8 @@ export interface Options<in out A> extends SpaceClientOptions {
   /** Turns values into bytes. Default `Codec.default`, which keeps Map, Set, Date, BigInt and bytes. */
   readonly codec?: Codec.Codec<A> | undefined
   /**
-   * Copies of what this worker read, dropped when the primary reports a change: a hot read then sends nothing. None by
-   * default.
+   * Keeps copies of the values that this worker read, and drops them when the primary reports a change. A hot read then
+   * sends nothing. None by default.
    */
   readonly near?: Tiered.Near | undefined
   /** Core's options for `fetch`: leases, waiting, failures. The ttl is the namespace's, or the call's. */

@@ -30,7 +30,7 @@ export class ClusterCache<in out A> {
   readonly options: Options<A>
   private readonly client: SpaceClient
   private readonly cache: ReturnType<typeof Cache.makeUnsafe<A>>
-  /** None where there are near copies, and none after `destroy`: core reads then. */
+  /** Absent where there are near copies, and after `destroy`: core reads then. */
   private reader: Reader<A> | undefined
   private readonly forcedLoads = new ForcedLoads()
 
@@ -72,7 +72,7 @@ export class ClusterCache<in out A> {
   private readonly byCore: ByCore<A> = (key, peek, found) =>
     Effect.provideService(Effect.mapError(this.cache.get(key), ofCore(key)), CallContext, { peek, found })
 
-  /** The same, but it does not count as a use: order, ages and figures stay. */
+  /** The same, without counting as a use: order, ages and figures stay. */
   peek(key: string): Effect.Effect<Option.Option<A>, ClusterError> {
     return Effect.withFiber((fiber) => effectOf(this.read(key, true, fiber.getRef(Clock.Clock))))
   }
@@ -107,7 +107,7 @@ export class ClusterCache<in out A> {
   /** Removes everything. Returns the number of values. */
   readonly clear: Effect.Effect<number, ClusterError> = Effect.suspend(() => this.call<number>("clear", []))
 
-  /** The values that exist. One message each way. */
+  /** The values of the keys that have one. One message each way. */
   mGet(keys: Iterable<string>): Effect.Effect<ReadonlyMap<string, A>, ClusterError> {
     return Effect.withFiber((fiber) => {
       const { reader } = this
@@ -125,7 +125,7 @@ export class ClusterCache<in out A> {
     })
   }
 
-  /** Removes values. Returns the number of values that there were. */
+  /** Removes values. Returns the number of keys that had one. */
   mDelete(keys: Iterable<string>): Effect.Effect<number, ClusterError> {
     return Effect.mapError(this.cache.deleteMany(keys), ofCore())
   }

@@ -1,6 +1,6 @@
 /**
- * Decodes what core wrote, for a cache whose values are plain: no tags, and no promise to decode them. Core decodes
- * everything else.
+ * Decodes the bytes that core wrote, for a cache whose values are plain: without tags, and decoded without a promise.
+ * Core decodes everything else.
  */
 import { Codec, Envelope } from "@cache-locking/core"
 import { ascii, bytesOf, headBytes, headText, type Payload } from "../wire/Compact.ts"
@@ -34,7 +34,7 @@ export class Decoder<A> {
     this.head = Buffer.from(header.subarray(0, headBytes - 1)).toString("hex")
   }
 
-  /** With `kept`, the payload is what the primary keeps, and the value must not be a view of it. */
+  /** With `kept`, the payload is the primary's own, and the value must not be a view of it. */
   decode(payload: Payload, kept: boolean): Decoded<A> | undefined {
     const { codec } = this
     if (codec.async === true) return undefined

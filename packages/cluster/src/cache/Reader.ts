@@ -1,6 +1,6 @@
 /**
- * Reads that do not need core: one call, for one key or for many, and none in the primary. Core reads all other cases:
- * an invalid key, a value with tags or of another codec.
+ * Reads that do not need core. One call serves one key or many, and in the primary there is none. Core handles all
+ * other cases: an invalid key, a value with tags or of another codec.
  */
 import { isReserved } from "@cache-locking/core"
 import * as Arr from "effect/Array"
@@ -15,7 +15,7 @@ import { Decoded, type Decoder } from "./Decoder.ts"
 /** A value that the primary found, and the milliseconds for which it is fresh. */
 export type Found = readonly [value: Payload, freshFor: number]
 
-/** JSON has null for an absent item. */
+/** JSON writes null for an absent item. */
 type Maybe<A> = A | undefined | null
 
 /** Core's read of a key, with the primary's answer if there is one already. */
@@ -40,7 +40,7 @@ const pageKeys = 1_000
 /** Calls at once: while the primary answers one, the next is on its way. */
 const maxCalls = 2
 
-/** No key of this length is too long, whatever its characters. */
+/** A key of this length is never too long, whatever its characters. */
 const surelyShort = limits.keyBytes / 3
 
 const none = Effect.succeed(Option.none<never>())
@@ -94,7 +94,7 @@ export class Reader<A> {
     return this.decoder.decode(found[0], kept) ?? this.byCore(key, peek, found)
   }
 
-  /** The values that exist, in the order of the keys. */
+  /** The values of the keys that have one, in the order of the keys. */
   getMany(keys: ReadonlyArray<string>, peek: boolean): Effect.Effect<ReadonlyMap<string, A>, ClusterError> {
     const pages: Array<ReadonlyArray<string>> = []
     for (let at = 0; at < keys.length; at += pageKeys) pages.push(keys.slice(at, at + pageKeys))

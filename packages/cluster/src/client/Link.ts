@@ -20,7 +20,7 @@ import { type CallHandlers, PendingCalls } from "./PendingCalls.ts"
 /** Called for a subscription. */
 export interface Subscriber {
   readonly changed: (key: string) => void
-  /** The primary is gone, and the subscription with it. */
+  /** Called when the primary is gone, and the subscription with it. */
   readonly lost: () => void
 }
 

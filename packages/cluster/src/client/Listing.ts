@@ -10,7 +10,7 @@ interface Page<A> {
   readonly done: boolean
 }
 
-/** The number of the last listing: no two of a process have the same. */
+/** The number of the last listing. It is unique in a process. */
 let last = 0
 
 /** The items of a listing. A stream that is left early ends the listing in the primary, too. */

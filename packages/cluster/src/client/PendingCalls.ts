@@ -66,14 +66,14 @@ export class PendingCalls {
     if (pending.late !== undefined) this.late.set(id, pending.late)
   }
 
-  /** False for a call that was cancelled before it was sent. It never is, so it has no late result either. */
+  /** False for a call that was cancelled before it was sent. It is then never sent, so it has no late result either. */
   isWanted(id: number): boolean {
     if (this.pending.has(id)) return true
     this.late.delete(id)
     return false
   }
 
-  /** Drops the handlers of late results: none will come. */
+  /** Drops the handlers of late results, because none will come. */
   dropLate(): void {
     this.late.clear()
   }

@@ -25,7 +25,10 @@ const name = "cluster"
 /** The limits of the adapter. `maxEntrySize` may lower the one for values. */
 export const limits: AdapterLimits = { keyBytes: 65_536, valueBytes: 64 * 1024 * 1024, tick: 1, clock: "store" }
 
-/** Unanswered acquires that are remembered. Some are never answered: those that were cancelled before they were sent. */
+/**
+ * The number of unanswered acquires that are remembered. Those that were cancelled before they were sent are never
+ * answered.
+ */
 const maxUnanswered = 10_000
 
 /** The adapter over a namespace whose values have at most `valueBytes`. */
@@ -54,7 +57,10 @@ export const over = (client: SpaceClient, valueBytes = limits.valueBytes): Listi
   /** The last unanswered `acquire` of an owner, by key and owner. */
   const unanswered = new Map<string, object>()
 
-  /** Gives back a lease that is granted after its caller has left, but not if the same owner has asked again. */
+  /**
+   * Acquires a key. Gives a lease back that is granted after its caller has left, unless the same owner has asked
+   * again.
+   */
   const acquire = (key: string, options: AcquireOptions): Effect.Effect<Acquired, AdapterError> =>
     Effect.suspend(() => {
       const name = `${options.owner}\0${key}`

@@ -21,8 +21,8 @@ export interface SpaceClientOptions {
   /** The name of the namespace. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
-   * The bounds of the namespace. The first to open it decides. Options that differ from those are refused; without
-   * options, any bounds are accepted.
+   * The bounds of the namespace. The first to open it decides. Other options are then refused; without options, any
+   * bounds are accepted.
    */
   readonly space?: SpaceOptions | undefined
   /** The longest that a call may take. Default 2 seconds. */
@@ -46,7 +46,10 @@ export interface SpaceClient {
     args: ReadonlyArray<unknown>,
     late?: (result: A) => void
   ) => Effect.Effect<A, ClusterError>
-  /** Calls a verb that subscribes; its last argument is the number of the subscription. Returns what unsubscribes. */
+  /**
+   * Calls a verb that subscribes; its last argument is the number of the subscription. Returns the function that
+   * unsubscribes.
+   */
   readonly subscribe: (
     verb: string,
     args: ReadonlyArray<unknown>,

@@ -1,5 +1,5 @@
 /**
- * Checks the arguments that arrive over a channel before they are used: a malformed call is refused, and never breaks
+ * Checks the arguments that arrive over a channel before they are used. A malformed call is refused, and never breaks
  * the primary.
  */
 import type { AcquireOptions, Lifetime, Token, Value } from "@cache-locking/core"
@@ -11,7 +11,7 @@ const malformed = (problem: string): never => {
   throw new Refused("Malformed", `the call is malformed: ${problem}`)
 }
 
-/** A check that lets `undefined` pass. JSON has null for it. */
+/** A check that lets `undefined` pass. JSON writes null for it. */
 const optional =
   <A>(check: (value: unknown) => A) =>
   (value: unknown): A | undefined =>

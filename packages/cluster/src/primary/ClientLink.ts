@@ -5,11 +5,11 @@ import { Listings } from "./Listings.ts"
 import { Space } from "./Space.ts"
 import type { Caller } from "./Verb.ts"
 
-/** The link of one client, at the primary's end: everything that ends with the link. */
+/** The primary's end of one client's link, with everything that ends with the link. */
 export class ClientLink implements Caller {
   readonly link: string
   readonly queue: SendQueue<PrimaryItem>
-  /** The namespaces that the client has opened, by handle; for a refused one, the reason. */
+  /** The namespaces that the client has opened, by handle. For a refused one it holds the reason. */
   readonly spaces = new Map<number, Space | Fault>()
   readonly listings = new Listings()
   private readonly subscriptions = new Map<number, () => void>()

@@ -45,7 +45,10 @@ const faultOf = (error: unknown): Fault => {
 }
 
 export class Primary {
-  /** The version of the protocol, and of what other copies of this package in this process call: `space`, `run`, `serve`. */
+  /**
+   * The version of the protocol, and of the members that other copies of this package in this process call: `space`,
+   * `run`, `serve`.
+   */
   readonly version = version
   /** Carries out a call of this process, by the verbs of the copy that made the namespace. */
   readonly run = run
@@ -55,7 +58,7 @@ export class Primary {
   private ignored = 0
   private closed = false
 
-  /** The namespace, which the first call makes. Options that differ from those it was made with are refused. */
+  /** Returns the namespace, which the first call makes. Refuses options that differ from those of the first call. */
   space(name: string, bounds: SpaceBounds | undefined): Space {
     if (this.closed) throw new Refused("Failed", "this primary was closed")
     const space = this.spaces.get(name)
@@ -89,7 +92,7 @@ export class Primary {
     return end
   }
 
-  /** Sends an item to every link of a channel, those without a handshake included. */
+  /** Sends an item to every link of a channel, including those without a handshake. */
   private announce({ port }: Channel, item: PrimaryItem): void {
     const frame: Frame<PrimaryItem> = { cacheLocking: version, to: "client", link: "", items: [item] }
     port.send(frame, () => {})

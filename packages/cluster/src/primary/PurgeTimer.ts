@@ -17,7 +17,7 @@ export class PurgeTimer {
     if (this.covers(at)) return
     clearTimeout(this.timer)
     this.at = at
-    // However many entries expire, purging takes a twentieth of the primary's time at most.
+    // Purging takes a twentieth of the primary's time at most, however many entries expire.
     const pause = Math.max(1, Math.ceil(at - performance.now()), this.took * 20)
     this.timer = setTimeout(this.fire, Math.min(pause, 2 ** 31 - 1)).unref()
   }

@@ -51,7 +51,7 @@ export class Space {
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
   readonly watchers = new Watchers()
-  /** The primary was closed. */
+  /** True when the primary was closed. */
   closed = false
   private values: LRUCache<string, Row>
   private readonly leases = new LeaseTable()
@@ -150,7 +150,7 @@ export class Space {
     return answer
   }
 
-  /** Gives back at once the leases of a link. */
+  /** Gives the leases of a link back at once. */
   releaseLink(link: string): void {
     for (const [key, token] of this.leases.ofLink(link)) {
       this.move(key, (entry, at) => Entry.abandon(entry, at, { token }), "if true")
@@ -234,7 +234,7 @@ export class Space {
     ]
   }
 
-  /** Changes bounds. Entries, their order and their remaining times stay, as many as there is room for. */
+  /** Changes bounds. As many entries stay as there is room for, with their order and their remaining times. */
   configure(change: Partial<SpaceBounds>): void {
     this.bounds = { ...this.bounds, ...change }
     if (change.max === undefined) return

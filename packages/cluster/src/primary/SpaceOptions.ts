@@ -6,23 +6,23 @@ import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 
 export interface SpaceOptions {
-  /** The most values kept; the least recently used goes first. Default 10,000. */
+  /** The most values kept. The least recently used is evicted first. Default 10,000. */
   readonly max?: number | undefined
-  /** The most bytes kept (or whatever `size` counts). Not bounded by default. */
+  /** The most bytes kept, or the largest sum of what `size` counts. Not bounded by default. */
   readonly maxSize?: number | undefined
   /** A larger value is refused. Default `maxSize`. */
   readonly maxEntrySize?: number | undefined
   /** The time that a value lives if it is set without a ttl of its own. Default `Infinity`. */
   readonly ttl?: Duration.Input | undefined
-  /** An expired value is returned once more, and then removed. Default false. */
+  /** Returns an expired value once more, and then removes it. Default false. */
   readonly allowStale?: boolean | undefined
-  /** `get` starts the value's ttl anew. Default false. */
+  /** Starts the value's ttl anew at each `get`. Default false. */
   readonly updateAgeOnGet?: boolean | undefined
-  /** `has` starts the value's ttl anew. Default false. */
+  /** Starts the value's ttl anew at each `has`. Default false. */
   readonly updateAgeOnHas?: boolean | undefined
-  /** An expired value that `get` meets stays until it is evicted, purged or replaced. Default false. */
+  /** Keeps an expired value that `get` meets, until it is evicted, purged or replaced. Default false. */
   readonly noDeleteOnStaleGet?: boolean | undefined
-  /** A timer removes expired values; otherwise they are removed when they are met. Default false. */
+  /** Removes expired values by a timer. Otherwise they are removed when they are met. Default false. */
   readonly ttlAutopurge?: boolean | undefined
 }
 

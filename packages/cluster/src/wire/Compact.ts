@@ -2,9 +2,9 @@
  * The form in which the primary keeps a small value, and in which it travels: text of one byte a character. V8 keeps that
  * in half the memory of a `Uint8Array` of its own, and every channel carries it faster.
  *
- * The first character says if the text after the head is ASCII, and so the same as its bytes decoded. The head is the
- * part that core writes first. It is hexadecimal, because as plain characters JSON would escape it. Every other byte
- * is one character.
+ * The first character says whether the text after the head is ASCII, and so the same as its bytes decoded. The head is
+ * the part that core writes first. It is hexadecimal, because as plain characters JSON would escape it. Every other
+ * byte is one character.
  */
 import { isAscii } from "node:buffer"
 import type { Value } from "@cache-locking/core"

@@ -52,7 +52,7 @@ export const portOf = (port: PortLike): Port => {
   const send = (message: unknown, done: () => void): void => {
     if ("postMessage" in port) port.postMessage(message)
     else if (port.send !== undefined) {
-      // It returns false only to say that the channel is full: the message is not lost, and `done` is called when it left.
+      // It returns false only when the channel is full. The message is not lost, and `done` is called when it has left.
       port.send(message, undefined, undefined, done)
       return
     }

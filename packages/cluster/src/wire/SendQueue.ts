@@ -1,6 +1,6 @@
 /**
- * Sends the items of one link. All items of one turn of the event loop travel as one message. A channel that has not taken
- * its last messages gets no more: the items wait, and the next message carries them all.
+ * Sends the items of one link. All items of one turn of the event loop travel as one message. A channel that has not
+ * taken its last messages gets no further ones: the items wait, and the next message carries them all.
  */
 import type { Port } from "./Ports.ts"
 import { type Frame, type Mode, version, writeFrame } from "./Wire.ts"
@@ -15,7 +15,7 @@ export class SendQueue<Item> {
   private readonly port: Port
   private readonly to: Frame<Item>["to"]
   private readonly link: string
-  /** False for an item that is no longer needed: it is not sent. */
+  /** False for an item that is no longer needed, which is then not sent. */
   private readonly isWanted: (item: Item) => boolean
   private items: Array<Item> = []
   private scheduled = false
@@ -40,7 +40,7 @@ export class SendQueue<Item> {
     this.send([item], "structured")
   }
 
-  /** Drops what has not been sent. */
+  /** Drops the items that were not sent. */
   clear(): void {
     this.items = []
   }

@@ -2,7 +2,8 @@
  * The protocol between the primary and its clients: versioned, and checked item by item where it arrives.
  *
  * All values of users travel as bytes. A channel that keeps structures (`serialization: "advanced"`, a `MessagePort`)
- * carries a frame as it is. On a channel that knows only JSON, marks stand for what JSON lacks: bytes become base64.
+ * carries a frame as it is. On a channel that knows only JSON, marks stand for values that JSON lacks: bytes become
+ * base64.
  */
 import type { SerializedError } from "./SerializedError.ts"
 
@@ -42,10 +43,10 @@ export interface Frame<Item> {
   /** The version. Its name distinguishes our messages from others. */
   readonly cacheLocking: number
   readonly to: "primary" | "client"
-  /** Several links may share a channel. Empty: the frame is for all of them. */
+  /** Several links may share a channel. Empty when the frame is for all of them. */
   readonly link: string
   readonly items: ReadonlyArray<Item>
-  /** The items contain marks for what JSON lacks. */
+  /** True when the items contain marks for values that JSON lacks. */
   readonly marked?: boolean
 }
 
@@ -106,7 +107,7 @@ const isFault: Is = (value) => {
   return isText(message) && isText(reason) && (cause === undefined || (typeof cause === "object" && cause !== null))
 }
 
-/** The kinds of items, and what each part after the kind must be. */
+/** The kinds of items, and the check of each part after the kind. */
 const clientKinds: Kinds = new Map([
   ["handshake", []],
   ["open", [isNumber, isText, isObjectOrNull]],
