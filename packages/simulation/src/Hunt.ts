@@ -8,7 +8,7 @@ import type { Story } from "./Story.ts"
 
 /** The result of a hunt. */
 export interface Hunted {
-  /** The rules that its kept story breaks, or one of the stories that a person wrote. */
+  /** The rules that its kept story breaks, or that one of the stories breaks that a person wrote. */
   readonly kept: ReadonlyArray<string>
   /** Histories until the first violation; absent if there was none. */
   readonly histories?: number

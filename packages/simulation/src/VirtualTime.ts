@@ -10,7 +10,7 @@ export interface Timer {
 interface Due {
   readonly at: number
   readonly order: number
-  /** True for an event that only observes: nothing has to settle after it. */
+  /** True for an event that only observes, after which nothing has to settle. */
   readonly looks: boolean
   run: (() => void) | undefined
 }

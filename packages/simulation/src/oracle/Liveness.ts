@@ -1,5 +1,5 @@
 /**
- * Liveness: an answer in bounded time, and nothing that is held by nobody.
+ * Liveness: an answer in bounded time, and no lease under which nobody works.
  */
 import type { Call, History } from "../History.ts"
 import * as Story from "../Story.ts"

@@ -35,7 +35,7 @@ export function* pastItsWindow(story: Story.Story, history: History, call: Call)
     history.loads.find(({ id }) => id === value.load)?.endedAt ??
     history.changes.find(({ key, version }) => key === call.key && version === value.version)?.returnedAt
   if (window === undefined || loadedAt === undefined) return
-  // A filled value is a few messages younger than its load, and an answer is one message older than its question.
+  // A filled value is a few messages younger than its load, and an answer is one message older than its request.
   const allowed =
     window +
     16 * Story.longestDelay(story) +
@@ -60,7 +60,7 @@ const windowOf = ({ settings }: Story.Story, cache: string): number | undefined 
 
 /** S1: two loads of a key under leases at once, without a fault and without anything that voids the first lease. */
 export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads }: History): Generator<Violation> {
-  // Clocks that disagree by more than a lease lasts protect nothing: an adapter states by how much they may.
+  // Leases protect nothing where clocks disagree by more than a lease lasts. An adapter states the allowed difference.
   if (disagreement(story) >= story.settings.leaseTtl) return
   const told = new Map(
     calls.flatMap(({ answer }) => (answer === undefined ? [] : [[answer.value.load, answer] as const]))
@@ -96,14 +96,14 @@ export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads 
 }
 
 /**
- * The change that voids an answer. Allowed are:
+ * The change that voids an answer. Some answers are allowed although a change came before them:
  *
  * - the value of a write that was under way when the change began: nothing orders the two;
- * - the answer to a question that this process had asked before the change returned: callers share it, and the read of
+ * - the answer to a request that this process had sent before the change returned: callers share it, and the read of
  *   tags that follows it;
- * - the stale value beside a load of this process that began before another process's change, until this process knows of
- *   that: by the next renewal, or at the load's end where only that tells the tags. The load's own result is none for those
- *   who came later, unless a fault kept its end from being known;
+ * - the stale value beside a load of this process that began before another process's change, until this process knows
+ *   of that change: by the next renewal, or at the load's end where the tags are known only then. The load's own result
+ *   is no answer for callers that came later, unless a fault kept its end from being known;
  * - the result of a load without a lease that began a third of a lease before the call.
  */
 const voidedBy = (story: Story.Story, history: History, call: Call): Change | undefined => {
