@@ -40,7 +40,7 @@ export const verdictOf = (
   if (event._tag === "TimedOut") return "late"
   if (event._tag === "Closed") return Exit.fail(closedError(engine, key))
   // The flight was ended because nobody waited. A caller that joined just then starts anew.
-  if (flight.ended) return "again"
+  if (flight.ended || event._tag === "Silent") return "again"
   const { exit } = event
   if (Exit.isSuccess(exit)) {
     const result = exit.value

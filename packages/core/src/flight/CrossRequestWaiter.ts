@@ -7,7 +7,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
@@ -20,8 +19,7 @@ import type { Flight, FlightEvent, FlightWaiter } from "./Flight.ts"
 const firstPause = 5
 const longestPause = 50
 
-/** Ends the wait for a flight that is over. */
-const gone: FlightEvent = { _tag: "Settled", exit: Exit.interrupt() }
+const silent: FlightEvent = { _tag: "Silent" }
 
 export class CrossRequestWaiter implements FlightWaiter {
   readonly inOtherRequest = true
@@ -82,8 +80,8 @@ export class CrossRequestWaiter implements FlightWaiter {
     return Effect.flatMap(this.flight.clock.sleep(Duration.millis(pause)), () => {
       if (this.deliver()) return Effect.void
       // This comes first, so that the store is asked once more before the caller falls back.
-      if (this.flight.endIfSilent(this)) {
-        this.waiter.notify(gone)
+      if (this.flight.giveUpIfSilent(this)) {
+        this.waiter.notify(silent)
         return Effect.void
       }
       this.flight.expire(this)

@@ -24,6 +24,8 @@ export type FlightEvent =
   | { readonly _tag: "Stale"; readonly stale: StaleValue<unknown> }
   | { readonly _tag: "TimedOut" }
   | { readonly _tag: "Closed" }
+  /** It gives no sign of life. Only a waiter of another request hears that. */
+  | { readonly _tag: "Silent" }
   | { readonly _tag: "Following" }
   | { readonly _tag: "Joined" }
 
@@ -100,7 +102,7 @@ export interface Group {
   /** Arms the group's timer for the waiter's next deadline. */
   readonly arm: (flight: Flight, waiter: FlightWaiter) => void
   /** Changes the number of waiters that have a deadline by `more`, which may be negative. */
-  readonly timed: (more: number) => void
+  readonly timed: (flight: Flight, more: number) => void
   /** Called after waiters have left. */
   readonly left: () => void
 }
@@ -251,15 +253,14 @@ export class Flight implements LoadEvents {
   /**
    * Gives the flight up if it has been silent for too long: a leader for the length of a lease, any other flight for
    * two polls. When the waiter's own time is over, a flight that has not just polled is given up too, because a caller
-   * must ask the store before it falls back. Answers true when the flight is over.
+   * must ask the store before it falls back. Answers true when it was given up: no caller joins it any more. It may only be
+   * slow, and then goes on for its own callers.
    */
-  endIfSilent(waiter: FlightWaiter): boolean {
+  giveUpIfSilent(waiter: FlightWaiter): boolean {
     const { now, phase, quietFor, silenceLimit } = this
     const patience = this.nextDeadline(waiter) <= now ? pollAllowance : 2 * Math.max(quietFor, pollAllowance)
     const limit = phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)
     if (!this.done && now - this.lastSeenAt <= limit) return false
-    this.ended = true
-    this.untime()
     this.group.forget(this.key, this)
     return true
   }
@@ -340,23 +341,29 @@ export class Flight implements LoadEvents {
     this.phase = phase
     this.timed = 0
     for (const waiter of this.waiters) this.time(waiter, 1)
-    if (before > 0) this.group.timed(-before)
+    if (before > 0) this.group.timed(this, -before)
   }
 
   /** Withdraws the deadlines of all waiters from the group, because the flight is over. */
   private untime(): void {
-    if (this.timed > 0) this.group.timed(-this.timed)
+    const before = this.timed
     this.timed = 0
+    if (before > 0) this.group.timed(this, -before)
+  }
+
+  /** True when the time of one of its waiters may be over before the load is. */
+  get isTimed(): boolean {
+    return this.timed > 0
   }
 
   private time(waiter: FlightWaiter, more: 1 | -1): void {
-    if (this.timed + more < 0 || !this.isTimed(waiter)) return
+    if (this.timed + more < 0 || !this.mayTimeOut(waiter)) return
     this.timed += more
-    this.group.timed(more)
+    this.group.timed(this, more)
   }
 
   /** True when time alone may end the waiter's wait. Only then does a timer have to run for it. */
-  private isTimed(waiter: FlightWaiter): boolean {
+  private mayTimeOut(waiter: FlightWaiter): boolean {
     // A waiter of another request has a timer of its own.
     if (waiter.inOtherRequest) return false
     if (waiter.softDeadline !== Infinity) return true

@@ -16,19 +16,19 @@ interface Timer {
   readonly fiber: Fiber.Fiber<void>
 }
 
-/** One timer for each clock, however many callers wait. Only tests have several clocks. */
-class Alarm {
-  private readonly timers = new Map<Clock.Clock, Timer>()
-  private readonly ring: (clock: Clock.Clock) => number
+/** A timer for each clock, or for each flight that has one of its own. */
+class Alarm<Of extends Clock.Clock | Flight> {
+  private readonly timers = new Map<Of, Timer>()
+  private readonly ring: (of: Of, clock: Clock.Clock) => number
 
   /** @param ring called at the instant; returns the instant of the next call, `Infinity` for none */
-  constructor(ring: (clock: Clock.Clock) => number) {
+  constructor(ring: (of: Of, clock: Clock.Clock) => number) {
     this.ring = ring
   }
 
   /** Makes it ring at this instant at the latest. */
-  set(until: number, clock: Clock.Clock): void {
-    const timer = this.timers.get(clock)
+  set(until: number, of: Of, clock: Clock.Clock): void {
+    const timer = this.timers.get(of)
     if (until === Infinity || (timer !== undefined && timer.until <= until)) return
     timer?.fiber.interruptUnsafe()
     // Whole milliseconds: a sleep of a fraction may end before the instant, and would then begin again without end.
@@ -37,18 +37,20 @@ class Alarm {
       Effect.andThen(
         clock.sleep(wait),
         Effect.sync(() => {
-          this.timers.delete(clock)
-          this.set(this.ring(clock), clock)
+          this.timers.delete(of)
+          this.set(this.ring(of, clock), of, clock)
         })
       )
     )
-    this.timers.set(clock, { until, fiber })
+    this.timers.set(of, { until, fiber })
   }
 
-  /** Stops it until it is set again. */
-  stop(): void {
-    for (const { fiber } of this.timers.values()) fiber.interruptUnsafe()
-    this.timers.clear()
+  /** Stops it until it is set again: one timer, or all. */
+  stop(of?: Of): void {
+    for (const each of of === undefined ? [...this.timers.keys()] : [of]) {
+      this.timers.get(each)?.fiber.interruptUnsafe()
+      this.timers.delete(each)
+    }
   }
 }
 
@@ -57,7 +59,10 @@ export class FlightGroup implements Group {
   private readonly byKey = new Map<string, Flight>()
   /** The flights under way, including those that are closed to new callers. */
   private readonly all = new Set<Flight>()
-  private readonly alarm = new Alarm((clock) => this.expire(clock))
+  /** One timer for each clock, however many callers wait. Only tests have several clocks. */
+  private readonly alarm = new Alarm<Clock.Clock>((clock) => this.expire(clock))
+  /** A timer ends with the request that began it, and must not answer the callers of another one. */
+  private readonly alarmOfRequests = new Alarm<Flight>((flight) => flight.expireAll(flight.now))
   /** The number of waiters that have a deadline. */
   private deadlines = 0
   /** Called when waiters have left, for caches that close. */
@@ -98,11 +103,18 @@ export class FlightGroup implements Group {
   }
 
   arm(flight: Flight, waiter: FlightWaiter): void {
-    if (!waiter.inOtherRequest) this.alarm.set(flight.nextDeadline(waiter), flight.clock)
+    if (waiter.inOtherRequest) return
+    const { clock, scope } = flight
+    if (scope.isRequest) this.alarmOfRequests.set(flight.nextDeadline(waiter), flight, clock)
+    else this.alarm.set(flight.nextDeadline(waiter), clock, clock)
   }
 
   /** Without a waiter that has a deadline no timer runs, because it would keep the process alive for nobody. */
-  timed(more: number): void {
+  timed(flight: Flight, more: number): void {
+    if (flight.scope.isRequest) {
+      if (!flight.isTimed) this.alarmOfRequests.stop(flight)
+      return
+    }
     this.deadlines += more
     if (this.deadlines === 0) this.alarm.stop()
   }

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterEach, vi } from "vitest"
@@ -336,6 +337,67 @@ describe("on Workers, one request never settles a promise of another", () => {
       })
     )
   }
+
+  scenario(
+    "the time of a wait is over by a timer of its own request: one that is cut off leaves nobody waiting",
+    (world) =>
+      Effect.gen(function* () {
+        yield* onWorkers
+        const { cache } = yield* world.cache({ onWaitTimeout: "fail" }, (adapter) => ({
+          ...remote(adapter),
+          watch: undefined,
+          changes: undefined
+        }))
+        yield* world.crash("a", 60_000)
+        yield* world.crash("b", 60_000)
+        const clock = yield* Clock.Clock
+        let cutOff = false
+        // Sleeps that a request begins never end if it is cut off.
+        const ofRequests: Clock.Clock = {
+          ...clock,
+          currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+          currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          sleep: (duration) => (cutOff ? Effect.never : clock.sleep(duration))
+        }
+        const ask = (key: string, waitMax: number) =>
+          begin(
+            Effect.provideService(
+              Effect.exit(cache.getOrSet(key, new Origin().gives(), { ...ofRequest(), waitMax })),
+              Clock.Clock,
+              ofRequests
+            )
+          )
+        cutOff = true
+        yield* ask("a", 1_000)
+        cutOff = false
+        const other = yield* ask("b", 1_500)
+        yield* advance(1_500)
+        assert.isFalse(waits(other))
+      }),
+    { untidy: true }
+  )
+
+  scenario("a flight that others take for dead answers its own caller, when the store was only slow", (world) =>
+    Effect.gen(function* () {
+      yield* onWorkers
+      let slow = 3_000
+      const { cache } = yield* world.cache({}, (adapter) => ({
+        ...remote(adapter),
+        acquire: (key, options) => Effect.delay(adapter.acquire(key, options), slow)
+      }))
+      const origin = new Origin()
+      const own = yield* begin(cache.getOrSet("k", origin.gives(100), ofRequest()))
+      slow = 10
+      const other = yield* begin(cache.getOrSet("k", origin.gives(100), ofRequest()))
+      yield* advance(2_500)
+      assert.strictEqual((yield* Fiber.join(other)).value, "v1")
+      yield* advance(1_000)
+      assert.isFalse(waits(own))
+      assert.strictEqual((yield* Fiber.join(own)).value, "v1")
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
 
   describe("a flight that follows, and whose request is cut off", () => {
     /** A store that does not push. */
