@@ -27,8 +27,14 @@ export const nameOf = (name: string | undefined): string => {
   throw Check.invalid("name", name, "a string that is not empty, without U+0001 and without lone surrogates")
 }
 
+const start = `${Check.reserved}in:`
+
 /** The text before each key of a name, and before each of its messages on a bus. */
-export const prefixOf = (name: string): string => `${Check.reserved}in:${name}${Check.reserved}`
+export const prefixOf = (name: string): string => `${start}${name}${Check.reserved}`
+
+/** True for a stored key of this library's own records: tags, the log of invalidations. It may be a key of a name. */
+export const isOwnRecord = (stored: string): boolean =>
+  Check.isReserved(stored.startsWith(start) ? stored.slice(stored.indexOf(Check.reserved, start.length) + 1) : stored)
 
 /** One object for each name over the same keys of the same store. */
 const identities = Identity.perObject((_store: object) => Identity.perName((_name: string): object => ({})))

@@ -5,6 +5,8 @@
  * that no other load ever has, and the lease store keeps that name as its value. So a fill is fenced exactly as the lease
  * store fences it, and a reader finds the whole value or none, never another load's. A hit costs one round trip to each
  * store, and so does a fill. Where the value is small enough for the lease store (`inlineBytes`), only that one is asked.
+ * The lease store also keeps the versions of tags and the log of invalidations: where one could not be read, a tag would
+ * look as if it had never been invalidated.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -28,7 +30,8 @@ import {
 import * as AdapterLayer from "../contract/AdapterLayer.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Limits from "../contract/Limits.ts"
-import { inlined, type Pairing, parse, ValueStore, Versions } from "./Versions.ts"
+import * as Namespace from "../contract/Namespace.ts"
+import { inline, inlined, type Pairing, parse, ValueStore, Versions } from "./Versions.ts"
 
 export { type Pairing, ValueStore } from "./Versions.ts"
 
@@ -176,7 +179,8 @@ class Pair {
     lifetime: Lifetime,
     andName: (named: Value) => Effect.Effect<A, AdapterError>
   ): Effect.Effect<A, AdapterError> {
-    return Limits.refusal(this, operation, key, value) ?? Effect.flatMap(this.versions.write(value, lifetime), andName)
+    const kept = Namespace.isOwnRecord(key) ? Effect.succeed(inline(value)) : this.versions.write(value, lifetime)
+    return Limits.refusal(this, operation, key, value) ?? Effect.flatMap(kept, andName)
   }
 
   /** Replaces the name that the lease store returned by the bytes under it. */

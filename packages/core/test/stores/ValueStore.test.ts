@@ -4,8 +4,10 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Adapter, type EveryMember, type Value } from "../../src/contract/Adapter.ts"
+import * as Namespace from "../../src/contract/Namespace.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as ValueStore from "../../src/stores/ValueStore.ts"
+import * as Tags from "../../src/tags/Tags.ts"
 import { Values } from "../fixtures/Values.ts"
 import { down } from "../support/Faulty.ts"
 
@@ -63,6 +65,24 @@ describe("withLeases", () => {
         assert.strictEqual(values.map.size, 1)
       }
     })
+  )
+
+  it.effect(
+    "an invalidated tag is invalid although the store of values has lost, or does not show yet, what it holds",
+    () =>
+      Effect.gen(function* () {
+        const { adapter, values } = setup()
+        for (const named of [adapter, Namespace.of(adapter, "users")]) {
+          const tags = yield* Tags.current(named, ["t"])
+          assert.isTrue(yield* Tags.valid(named, tags))
+          yield* Tags.invalidate(named, ["t"])
+          values.map.clear()
+          assert.isFalse(yield* Tags.valid(named, tags))
+          // The values of users are kept there in any case.
+          yield* named.put("k", { value: value("v"), lifetime })
+          assert.strictEqual(values.map.size, 1)
+        }
+      })
   )
 
   it.effect("a verb that reads the leases first fails under its own name", () =>
