@@ -1,16 +1,42 @@
 /** Makes stories from seeds. */
+import { faultsOf } from "./Faults.ts"
 import { Random } from "./Random.ts"
 import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
 
-export const kinds: ReadonlyArray<StoreKind> = ["push", "polling", "client-clock"]
+export const kinds: ReadonlyArray<StoreKind> = [
+  "push",
+  "polling",
+  "client-clock",
+  "tiered-push",
+  "tiered-ttl",
+  "values",
+  "isolates"
+]
 
-const verbs: ReadonlyArray<Verb> = ["acquire", "fill", "abandon", "renew", "read", "watch", "push", "any"]
+/** Verbs that may always take longer. */
+const verbs: ReadonlyArray<Verb> = ["acquire", "fill", "abandon", "renew", "read", "watch"]
 
 /** Requests that always take longer: those of one verb, or those around a subscription, where rare interleavings lie. */
 const slowerOf = (random: Random): Story["slower"] => {
   const roll = random.next()
   if (roll < 0.2) return { watch: random.between(55, 100), acquire: random.between(60, 100) }
-  return roll < 0.4 ? { [random.pick(verbs.slice(0, 6))]: random.between(10, 90) } : {}
+  return roll < 0.4 ? { [random.pick(verbs)]: random.between(10, 90) } : {}
+}
+
+/** The settings that only some kinds of store have. */
+const kindOf = (store: StoreKind, random: Random): Pick<Story, "tier" | "lag" | "waitUntil"> => {
+  switch (store) {
+    case "tiered-push":
+      return { tier: { ttl: 60_000, heartbeat: random.pick([500, 1_000, 2_000]) } }
+    case "tiered-ttl":
+      return { tier: { ttl: random.pick([100, 500, 2_000]) } }
+    case "values":
+      return { lag: random.pick([0, 0, 300]) }
+    case "isolates":
+      return { waitUntil: random.next() < 0.5 }
+    default:
+      return {}
+  }
 }
 
 /** At least 3 processes, 30 calls and 3 faults. */
@@ -39,32 +65,10 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
       if (by === "tag" && random.next() < 0.5) events.push({ ...change, process: process(), key: key() })
     }
   }
-  const steps = store === "client-clock" ? [-2_000, -300, 300, 2_000] : [-3_600_000, -20_000, 300, 60_000]
-  for (let n = random.between(3, 6); n > 0; n--) {
-    const roll = random.next()
-    const span = random.pick([50, 200, 800])
-    if (roll < 0.35) {
-      const leg = random.pick(["request", "reply"] as const)
-      events.push({
-        at: at(),
-        do: "slow",
-        process: process(),
-        verb: random.pick(verbs),
-        leg,
-        by: random.pick([10, 60, 200, 900]),
-        for: span
-      })
-    } else if (roll < 0.6) {
-      const leg = random.pick(["request", "reply"] as const)
-      events.push({ at: at(), do: "lose", process: process(), verb: random.pick(verbs), leg, for: span })
-    } else if (roll < 0.7)
-      events.push({ at: at(), do: "pause", process: process(), for: random.pick([200, 1_500, 4_000]) })
-    else if (roll < 0.8) events.push({ at: at(), do: "refuse", for: span })
-    else if (roll < 0.88) events.push({ at: at(), do: "step", process: process(), by: random.pick(steps) })
-    else if (roll < 0.92) events.push({ at: at(), do: "forget", key: key() })
-    else if (roll < 0.96) events.push({ at: at(), do: "kill", process: process() })
-    else events.push({ at: at(), do: "close", process: process() })
-  }
+  // Some requests make two calls.
+  const numbered = (event: Event, at: number): Event =>
+    store === "isolates" && "takes" in event ? { ...event, request: random.next() < 0.2 ? at >> 1 : at } : event
+  const calls = events.map(numbered)
   const delay = random.pick([1, 5, 25, 100])
   const settings = {
     ...defaults,
@@ -78,9 +82,10 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     store,
     processes,
     settings,
+    ...kindOf(store, random),
     delay,
     slower: slowerOf(random),
     commandTimeout: delay === 100 ? 1_000 : random.pick([300, 1_000]),
-    events
+    events: [...calls, ...faultsOf(store, random, { at, process, key, calls })]
   }
 }

@@ -2,6 +2,7 @@
  * The record of a simulation: the answers of the callers, and the events behind them.
  */
 import type { Answer } from "@cache-locking/core"
+import type { Verb } from "./Story.ts"
 
 /** A value of the origin. */
 export interface Versioned {
@@ -16,8 +17,12 @@ export interface Call {
   readonly kind: "get-or-set" | "refresh" | "get"
   readonly process: number
   readonly key: string
+  /** In an isolate. */
+  readonly request?: number | undefined
   readonly startedAt: number
   endedAt?: number
+  /** True when the work of another request answered it. */
+  isForeign?: true
   answer?: Answer<Versioned>
   /** The tag of the error, or its text. */
   error?: string
@@ -28,6 +33,7 @@ export interface Load {
   readonly process: number
   readonly key: string
   readonly version: number
+  readonly request?: number | undefined
   readonly startedAt: number
   endedAt?: number
   /** True when the origin failed it. */
@@ -58,6 +64,8 @@ export interface Fault {
   readonly from: number
   readonly until: number
   readonly process: number | undefined
+  /** The messages that it strikes, if not all. */
+  readonly verb: Verb | undefined
 }
 
 export interface History {

@@ -120,7 +120,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "const delay = given > 0 ? given : policy.waitStep",
     "const delay = leaseEndsIn"
   ),
-  mutant("the alarm rings once", "flight/FlightGroup.ts", "this.set(this.ring(clock), clock)", "this.ring(clock)"),
+  mutant(
+    "the alarm rings once",
+    "flight/FlightGroup.ts",
+    "this.set(this.ring(of, clock), of, clock)",
+    "this.ring(of, clock)"
+  ),
   // Order
   mutant(
     "a caller joins a load that began before its own delete",

@@ -2,7 +2,14 @@
  * The judge of a history. Each allowance is a line of the specification, with its bound by options.
  */
 import type { Call, History } from "./History.ts"
-import { lateAnswer, lateWake, neverEnds, orphanedLeases } from "./oracle/Liveness.ts"
+import {
+  answeredElsewhere,
+  lateAnswer,
+  lateWake,
+  needlessFallback,
+  neverEnds,
+  orphanedLeases
+} from "./oracle/Liveness.ts"
 import { otherKey, pastItsWindow, twoLeaders, voidedValue } from "./oracle/Safety.ts"
 import { noReasonToFail } from "./oracle/Truth.ts"
 import type { Violation } from "./oracle/Violation.ts"
@@ -17,7 +24,9 @@ const ofCall: ReadonlyArray<(story: Story, history: History, call: Call) => Iter
   (_story, _history, call) => otherKey(call),
   voidedValue,
   pastItsWindow,
-  lateWake
+  lateWake,
+  needlessFallback,
+  (_story, _history, call) => answeredElsewhere(call)
 ]
 
 /** The rules of a whole history. */

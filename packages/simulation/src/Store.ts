@@ -2,22 +2,25 @@
  * The shared store: a map of entries, moved by `Entry` in the instant in which a request arrives.
  */
 import { Check, Entry, Token } from "@cache-locking/core"
-import type { VirtualTime } from "./VirtualTime.ts"
+import type { Endpoint } from "./Connection.ts"
+import type { Time } from "./VirtualTime.ts"
 
-/** Receives each key that changed in the store. */
+/** Receives each change of a key, or of all keys. */
 export type Subscriber = (key: string) => void
 
-export class Store {
+export class Store implements Endpoint {
   private readonly entries = new Map<string, Entry.Entry>()
   private readonly versions = new Map<string, number>()
+  /** The keys that have a lease, or had one that ended by itself. */
+  private readonly leased = new Set<string>()
   private readonly subscribers = new Map<string, Set<Subscriber>>()
-  private readonly time: VirtualTime
+  private readonly listeners = new Set<Subscriber>()
+  private readonly time: Time
   private grants = 0
   private writes = 0
-  /** True while it refuses all requests. */
   refusing = false
 
-  constructor(time: VirtualTime) {
+  constructor(time: Time) {
     this.time = time
   }
 
@@ -29,7 +32,7 @@ export class Store {
   ): A {
     const [answer, next] = decide(this.entries.get(key), this.time.now)
     this.write(key, next)
-    if (wakes(answer)) for (const subscriber of this.subscribers.get(key) ?? []) subscriber(key)
+    if (wakes(answer)) for (const each of [...(this.subscribers.get(key) ?? []), ...this.listeners]) each(key)
     return answer
   }
 
@@ -43,6 +46,9 @@ export class Store {
     if (entry === undefined) this.entries.delete(key)
     else this.entries.set(key, entry)
     this.versions.set(key, ++this.writes)
+    // The log of invalidations is written under a lease of no flight.
+    if (entry?.lease === undefined || Check.isReserved(key)) this.leased.delete(key)
+    else this.leased.add(key)
   }
 
   /** Reads a record with the version that a conditional write must find. */
@@ -64,16 +70,20 @@ export class Store {
     return () => all.delete(subscriber)
   }
 
+  /** Subscribes to the changes of all keys. */
+  listen(listener: Subscriber): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
   forget(key: string): void {
     this.write(key, undefined)
   }
 
   /** The leases that live at an instant of the clock that ends them. */
   leases(now: number): ReadonlyArray<{ readonly key: string; readonly owner: string }> {
-    return [...this.entries].flatMap(([key, entry]) => {
-      // The log of invalidations is written under a lease of no flight.
-      if (Check.isReserved(key)) return []
-      const { lease } = Entry.read(entry, now)
+    return [...this.leased].flatMap((key) => {
+      const { lease } = Entry.read(this.entries.get(key), now)
       return lease === undefined ? [] : [{ key, owner: lease.owner }]
     })
   }

@@ -123,5 +123,51 @@ export const stories: ReadonlyArray<KeptStory> = [
         { at: 1, do: "get-or-set", process: 0, key: "a", takes: 100 }
       ]
     }
+  },
+  {
+    name: "two requests of an isolate wait at once, and their time is over",
+    breaks: "answered-elsewhere",
+    story: {
+      ...base,
+      store: "isolates",
+      waitUntil: true,
+      settings: { ...defaults, waitMax: 1_000, leaseTtl: 15_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 1, key: "a", takes: 8_000, request: 0 },
+        { at: 0, do: "get-or-set", process: 1, key: "b", takes: 8_000, request: 1 },
+        { at: 100, do: "get-or-set", process: 0, key: "a", takes: 10, request: 2 },
+        { at: 200, do: "get-or-set", process: 0, key: "b", takes: 10, request: 3 }
+      ]
+    }
+  },
+  {
+    name: "a request joins another one's flight, whose store is slow, and takes it for dead",
+    breaks: "never-ends",
+    story: {
+      ...base,
+      store: "isolates",
+      waitUntil: true,
+      settings: { ...defaults, leaseTtl: 600 },
+      events: [
+        { at: 0, do: "slow", process: 0, verb: "acquire", leg: "reply", by: 900, for: 100 },
+        { at: 1, do: "get-or-set", process: 0, key: "a", takes: 10, request: 0 },
+        { at: 700, do: "get-or-set", process: 0, key: "a", takes: 10, request: 1 }
+      ]
+    }
+  },
+  {
+    name: "a tag is invalidated for the first time, and the store of values is slow to show its version",
+    breaks: "voided-value",
+    story: {
+      ...base,
+      store: "values",
+      lag: 300,
+      settings: { ...defaults, tags: "given" },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 10 },
+        { at: 1_500, do: "change", process: 1, key: "a", by: "tag" },
+        { at: 1_700, do: "get-or-set", process: 0, key: "a", takes: 10 }
+      ]
+    }
   }
 ]

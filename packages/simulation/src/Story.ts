@@ -12,6 +12,14 @@ export type StoreKind =
   | "polling"
   /** A store of conditional writes: every process judges leases by its own clock. */
   | "client-clock"
+  /** A near tier in each process, over a store that pushes all changes. */
+  | "tiered-push"
+  /** A near tier in each process, over a store that pushes nothing. */
+  | "tiered-ttl"
+  /** Leases in a store that pushes, and values in another one. */
+  | "values"
+  /** A polled store of isolates, where each call belongs to a request, with which its work ends. */
+  | "isolates"
 
 /** Verbs whose messages a fault may single out. */
 export type Verb =
@@ -25,6 +33,9 @@ export type Verb =
   | "read"
   | "watch"
   | "push"
+  | "get-value"
+  | "set-value"
+  | "delete-value"
   | "any"
 
 export type Leg = "request" | "reply"
@@ -40,21 +51,31 @@ export interface CacheSettings {
   readonly tags: "given" | "told"
 }
 
+/** The options of the near tiers. */
+export interface TierSettings {
+  readonly ttl: number
+  /** Where changes are pushed. */
+  readonly heartbeat?: number
+}
+
 export type Event = { readonly at: number } & (
   | {
       readonly do: "get-or-set" | "refresh"
       readonly process: number
       readonly key: string
       readonly takes: number
+      readonly request?: number
       /** The origin fails a load of this call. */
       readonly fails?: true
     }
-  | { readonly do: "get"; readonly process: number; readonly key: string }
+  | { readonly do: "get"; readonly process: number; readonly key: string; readonly request?: number }
   /** The origin changes, and the process then updates the cache. */
   | { readonly do: "change"; readonly process: number; readonly key: string; readonly by: "delete" | "set" | "tag" }
   /** The process is paused: it receives nothing, and no timer fires. */
   | { readonly do: "pause"; readonly process: number; readonly for: number }
   | { readonly do: "kill" | "close"; readonly process: number }
+  /** Nothing that began in a request of the isolate goes on. */
+  | { readonly do: "cut"; readonly process: number; readonly request: number }
   /** The process's wall clock steps. */
   | { readonly do: "step"; readonly process: number; readonly by: number }
   /** Messages take longer. */
@@ -66,18 +87,28 @@ export type Event = { readonly at: number } & (
       readonly by: number
       readonly for: number
     }
+  /** Requests, or pushes, arrive twice: the second time so much later. */
+  | { readonly do: "double"; readonly process: number; readonly verb: Verb; readonly by: number; readonly for: number }
   /** Messages are lost. */
   | { readonly do: "lose"; readonly process: number; readonly verb: Verb; readonly leg: Leg; readonly for: number }
-  /** The store refuses all requests. */
-  | { readonly do: "refuse"; readonly for: number }
+  /** The store refuses all requests, or the store of values does. */
+  | { readonly do: "refuse"; readonly for: number; readonly values?: true }
   /** The store loses a record, as by an eviction. */
   | { readonly do: "forget"; readonly key: string }
+  /** The store of values loses all of them. */
+  | { readonly do: "forget-values" }
 )
 
 export interface Story {
   readonly store: StoreKind
   readonly processes: number
   readonly settings: CacheSettings
+  /** Where the store has tiers. */
+  readonly tier?: TierSettings
+  /** Where values have a store of their own: milliseconds until it shows one to other processes. */
+  readonly lag?: number
+  /** True when the calls of isolates give a `waitUntil`. */
+  readonly waitUntil?: boolean
   /** Milliseconds that each message takes. */
   readonly delay: number
   /** Milliseconds that the messages of some verbs always take longer. */
@@ -87,8 +118,9 @@ export interface Story {
   readonly events: ReadonlyArray<Event>
 }
 
-/** The longest time of a request. */
-export const longestDelay = ({ delay, slower }: Story): number => delay + Math.max(0, ...Object.values(slower))
+/** The longest time of a verb. Over a store of values one sends up to four requests, one after the other. */
+export const longestDelay = ({ delay, slower, store }: Story): number =>
+  (store === "values" ? 4 : 1) * (delay + Math.max(0, ...Object.values(slower)))
 
 export const defaults: CacheSettings = {
   cacheTtl: 5_000,
@@ -116,23 +148,37 @@ const sentence = (event: Event): string => {
       return `process ${event.process} dies`
     case "close":
       return `process ${event.process} closes its cache`
+    case "cut":
+      return `request ${event.request} of process ${event.process} is cut off`
     case "step":
       return `the wall clock of process ${event.process} steps by ${event.by} ms`
     case "slow":
       return `for ${event.for} ms each ${event.verb} ${event.leg} of process ${event.process} takes ${event.by} ms longer`
     case "lose":
       return `for ${event.for} ms each ${event.verb} ${event.leg} of process ${event.process} is lost`
+    case "double":
+      return `for ${event.for} ms each ${event.verb} of process ${event.process} arrives twice, the second time ${event.by} ms later`
     case "refuse":
-      return `the store refuses everybody for ${event.for} ms`
+      return `the store${event.values ? " of values" : ""} refuses everybody for ${event.for} ms`
     case "forget":
       return `the store forgets ${event.key}`
+    case "forget-values":
+      return "the store of values forgets everything"
   }
 }
 
+const inRequest = (event: Event): string =>
+  "request" in event && event.do !== "cut" ? `in request ${event.request}, ` : ""
+
 /** The story as a person reads it. */
-export const told = ({ delay, events, processes, settings, slower, store }: Story): string =>
+export const told = ({ delay, events, lag, processes, settings, slower, store, tier, waitUntil }: Story): string =>
   [
     `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}, tags ${settings.tags}`,
+    ...(tier === undefined ? [] : [`near copies for ${tier.ttl} ms, heartbeat ${tier.heartbeat ?? "none"}`]),
+    ...(lag === undefined ? [] : [`other processes see a value after ${lag} ms`]),
+    ...(waitUntil === undefined ? [] : [`the calls ${waitUntil ? "give a" : "have no"} waitUntil`]),
     ...Object.entries(slower).map(([verb, by]) => `each ${verb} takes ${by} ms longer`),
-    ...[...events].sort((a, b) => a.at - b.at).map((event) => `${String(event.at).padStart(6)} ms  ${sentence(event)}`)
+    ...[...events]
+      .sort((a, b) => a.at - b.at)
+      .map((event) => `${String(event.at).padStart(6)} ms  ${inRequest(event)}${sentence(event)}`)
   ].join("\n")

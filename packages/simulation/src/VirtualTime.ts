@@ -7,6 +7,13 @@ export interface Timer {
   cancel(): void
 }
 
+/** The time that stores and messages go by. */
+export interface Time {
+  /** Milliseconds. */
+  readonly now: number
+  after(millis: number, run: () => void): Timer
+}
+
 interface Due {
   readonly at: number
   readonly order: number
@@ -18,7 +25,7 @@ interface Due {
 /** Rounds of the event loop after each event. A fiber that yields more often goes on in the next event's rounds. */
 const roundsPerEvent = 3
 
-export class VirtualTime {
+export class VirtualTime implements Time {
   /** Milliseconds since the simulation began. */
   now = 0
   private order = 0

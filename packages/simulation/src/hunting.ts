@@ -29,7 +29,8 @@ const handmade = stories.map(({ story }) => story)
 const hunt = async (): Promise<Hunted> => {
   const found = JSON.parse(readFileSync(keptStories, "utf8")) as Readonly<Record<string, Story>>
   const story = found[process.env["MUTANT"] ?? ""]
-  const kept = (await Promise.all([...handmade, ...(story === undefined ? [] : [story])].map(rulesOf))).flat()
+  const kept: Array<string> = []
+  for (const each of [...handmade, ...(story === undefined ? [] : [story])]) kept.push(...(await rulesOf(each)))
   for (let n = 0; n < Number(values.histories); n++) {
     const seed = Number(values.seed) + n
     const fresh = Generator.storyOf(Generator.kinds[n % Generator.kinds.length]!, seed)

@@ -1,7 +1,7 @@
 /**
  * The times that several rules allow: faults, messages, clocks.
  */
-import type { Call, History } from "../History.ts"
+import type { Call, Fault, History } from "../History.ts"
 import type * as Story from "../Story.ts"
 
 /** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between checks. */
@@ -11,15 +11,26 @@ export const slack = 60
 export const disagreement = ({ events, store }: Story.Story): number =>
   store === "client-clock" ? events.reduce((sum, event) => sum + (event.do === "step" ? Math.abs(event.by) : 0), 0) : 0
 
-/** Milliseconds of faults within a span: those of one process and of the store, or those of all. */
-export const faultsWithin = ({ faults }: History, from: number, until: number, process: number | undefined): number =>
+/** Milliseconds of faults within a span: those of one process and of the store, or those of all; of all kinds, or of some. */
+export const faultsWithin = (
+  { faults }: History,
+  from: number,
+  until: number,
+  process: number | undefined,
+  counts: (fault: Fault) => boolean = () => true
+): number =>
   faults
     .filter((fault) => process === undefined || fault.process === undefined || fault.process === process)
+    .filter(counts)
     .reduce((sum, fault) => sum + (fault.from <= until && fault.until >= from ? fault.until - fault.from : 0), 0)
 
-/** True when the process of a call dies or closes its cache. */
-export const ended = (story: Story.Story, call: Call): boolean =>
-  story.events.some((event) => (event.do === "kill" || event.do === "close") && event.process === call.process)
+/** True when the process of a call dies or closes its cache, or when its request is cut off. */
+export const ended = ({ events }: Story.Story, { process, request }: Call): boolean =>
+  events.some(
+    (event) =>
+      (event.do === "kill" || event.do === "close" || (event.do === "cut" && event.request === request)) &&
+      event.process === process
+  )
 
 /** A call, as the beginning of a sentence. */
 export const asked = ({ key, process, startedAt }: Call): string =>

@@ -61,6 +61,36 @@ export function* lateWake(story: Story.Story, history: History, call: Call): Gen
   }
 }
 
+/** L2: nobody falls back while a value is there. */
+export function* needlessFallback(story: Story.Story, history: History, call: Call): Generator<Violation> {
+  if (call.answer?.meta.cache !== "MISS-FOLLOWER-FALLBACK") return
+  const { calls, changes, loads } = history
+  const fallback = loads.find(({ id }) => id === call.answer?.value.load)
+  const filled = calls.flatMap(({ answer }) => (answer?.meta.cache === "MISS-LEADER" ? [answer.value.load] : []))
+  for (const { endedAt = Infinity, id, key, startedAt } of fallback === undefined ? [] : loads) {
+    if (key !== call.key || !filled.includes(id)) continue
+    const until = fallback!.startedAt
+    const isGone =
+      until > endedAt + story.settings.cacheTtl - disagreement(story) ||
+      changes.some((change) => change.key === key && change.startedAt >= startedAt && change.startedAt <= until) ||
+      loads.some((other) => other.key === key && other.endedAt! > endedAt && other.endedAt! <= until) ||
+      story.events.some(({ at, do: what }) => what.startsWith("forget") && at >= startedAt && at <= until)
+    const from = Math.max(endedAt, call.startedAt)
+    const allowed =
+      wakeBound +
+      12 * Story.longestDelay(story) +
+      (story.lag ?? 0) +
+      faultsWithin(history, from - story.commandTimeout, until, undefined) +
+      slack
+    if (isGone || until - from <= allowed) continue
+    yield {
+      rule: "needless-fallback",
+      at: until,
+      message: `${asked(call)} and loaded without a lease at ${until} ms, although a value was there since ${endedAt} ms; ${allowed} ms are allowed`
+    }
+  }
+}
+
 /** L3. */
 export function* orphanedLeases(story: Story.Story, history: History): Generator<Violation> {
   for (const { from, key, process, until } of history.orphans) {
@@ -88,4 +118,14 @@ export function* neverEnds(story: Story.Story, history: History): Generator<Viol
   }
   if (history.leftFlights > 0)
     yield { rule: "never-ends", at: Infinity, message: `${history.leftFlights} callers wait when all is over` }
+}
+
+/** L5. */
+export function* answeredElsewhere(call: Call): Generator<Violation> {
+  if (!call.isForeign) return
+  yield {
+    rule: "answered-elsewhere",
+    at: call.endedAt!,
+    message: `${asked(call)} in request ${call.request}, and the work of another request answered it`
+  }
 }

@@ -104,7 +104,9 @@ export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads 
  * - the stale value beside a load of this process that began before another process's change, until this process knows
  *   of that change: by the next renewal, or at the load's end where the tags are known only then. The load's own result
  *   is no answer for callers that came later, unless a fault kept its end from being known;
- * - the result of a load without a lease that began a third of a lease before the call.
+ * - the result of a load without a lease that began a third of a lease before the call;
+ * - a near copy until the change arrives, two heartbeats at most, or for the tier's time to live;
+ * - the result of a write whose request arrived a second time, after the change.
  */
 const voidedBy = (story: Story.Story, history: History, call: Call): Change | undefined => {
   const { commandTimeout, settings } = story
@@ -113,9 +115,12 @@ const voidedBy = (story: Story.Story, history: History, call: Call): Change | un
   const loads = history.loads.filter(({ key, process }) => key === call.key && process === call.process)
   return history.changes.find(({ by, key, process, returnedAt, startedAt, version }) => {
     if (key !== call.key || returnedAt === undefined || version <= found) return false
-    const faults = faultsWithin(history, startedAt, call.startedAt, call.process)
-    const asking = 4 * delay + slack + faults
+    // A lost push makes a follower wait, and no answer old.
+    const faults = faultsWithin(history, startedAt, call.startedAt, call.process, ({ verb }) => verb !== "push")
+    const copied = process === call.process ? 0 : nearFor(story)
+    const asking = 4 * delay + slack + faults + copied
     if (returnedAt + asking > call.startedAt || isConcurrentWrite(history, call, startedAt)) return false
+    if (arrivedAgain(story, history, call, startedAt)) return false
     if (process === call.process) return true
     // After the fetcher the flight reads tags, and fills: some messages more.
     const underWay = loads.filter(
@@ -141,4 +146,26 @@ const isConcurrentWrite = ({ changes }: History, { answer, key }: Call, at: numb
   const { load, version } = answer!.value
   const write = changes.find((change) => change.key === key && change.version === version)
   return load === 0 && write !== undefined && (write.returnedAt === undefined || write.returnedAt > at)
+}
+
+/** The longest time for which a near copy may be behind the store. */
+const nearFor = ({ tier }: Story.Story): number =>
+  tier === undefined ? 0 : tier.heartbeat === undefined ? tier.ttl : 2 * tier.heartbeat
+
+/** True when a write that set the value, or its tag's version, arrived once more after an instant: nothing orders plain writes. */
+const arrivedAgain = ({ events, store }: Story.Story, { changes }: History, call: Call, at: number): boolean => {
+  const { version } = call.answer!.value
+  return changes.some(({ by, key, process, returnedAt = Infinity, startedAt, version: written }) => {
+    if (key !== call.key || by === "delete" || store === "client-clock") return false
+    if (by === "set" ? written !== version : written > version) return false
+    return events.some(
+      (event) =>
+        event.do === "double" &&
+        event.process === process &&
+        (event.verb === "put" || event.verb === "any") &&
+        event.at <= returnedAt &&
+        event.at + event.for >= startedAt &&
+        event.at + event.for + event.by + slack >= at
+    )
+  })
 }

@@ -18,10 +18,14 @@ export type Rule =
   | "late-answer"
   /** L2 */
   | "late-wake"
+  /** L2 */
+  | "needless-fallback"
   /** L3 */
   | "orphaned-lease"
   /** L4 */
   | "never-ends"
+  /** L5 */
+  | "answered-elsewhere"
 
 export interface Violation {
   readonly rule: Rule
