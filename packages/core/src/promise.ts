@@ -74,6 +74,11 @@ export interface CreateOptions<in out A> extends Omit<Cache.Options<A>, "adapter
    * in this process. Default: the platform's clock. With Effect, `Cache.make` takes the clock of its context.
    */
   readonly clock?: Clock.Clock | undefined
+  /**
+   * Services of Effect for all that this cache runs: loggers, a tracer and metrics, `Random`, a `Clock` unless `clock` is given.
+   * Default: none, so Effect's defaults. With Effect, `Cache.make` takes those of its context.
+   */
+  readonly context?: Context.Context<never> | undefined
 }
 
 /** The options of a cache over an adapter that lists its keys. */
@@ -142,11 +147,21 @@ export interface ListingPromiseCache<in out A> extends PromiseCache<A> {
   clear(prefix?: string): Promise<number>
 }
 
-const clockOf = (given: Clock.Clock | undefined): Clock.Clock => {
-  if (given === undefined) return Context.get(Context.empty(), Clock.Clock)
-  const { monotonicTimeNanosUnsafe, sleep } = Object(given) as Partial<Clock.Clock>
-  if (typeof sleep === "function" && typeof monotonicTimeNanosUnsafe === "function") return given
-  throw Check.invalid("clock", given, "a Clock of Effect")
+/**
+ * The services of a cache; `undefined` for those of the platform.
+ *
+ * @throws InvalidOption
+ */
+const servicesOf = ({ clock, context }: CreateOptions<any>): Context.Context<never> | undefined => {
+  if (context !== undefined && !Context.isContext(context)) {
+    throw Check.invalid("context", context, "a Context of Effect")
+  }
+  if (clock === undefined) return context
+  const { monotonicTimeNanosUnsafe, sleep } = Object(clock) as Partial<Clock.Clock>
+  if (typeof sleep !== "function" || typeof monotonicTimeNanosUnsafe !== "function") {
+    throw Check.invalid("clock", clock, "a Clock of Effect")
+  }
+  return Context.add(context ?? Context.empty(), Clock.Clock, clock) as Context.Context<never>
 }
 
 class Facade<A> implements ListingPromiseCache<A> {
@@ -155,12 +170,13 @@ class Facade<A> implements ListingPromiseCache<A> {
   private readonly context: Context.Context<never> | undefined
 
   constructor(options: CreateOptions<A>) {
-    const { clock, ...others } = Object(options) as CreateOptions<A>
-    const own = withHooks("clock" in Object(options) ? others : options) as Cache.Options<A, unknown> & {
+    const given = Object(options) as CreateOptions<A>
+    const { clock, context, ...others } = given
+    const own = withHooks("clock" in given || "context" in given ? others : options) as Cache.Options<A, unknown> & {
       adapter: Adapter | "memory"
     }
-    this.clock = clockOf(clock)
-    this.context = clock && Context.make(Clock.Clock, clock)
+    this.context = servicesOf(given)
+    this.clock = Context.get(this.context ?? Context.empty(), Clock.Clock)
     this.cache = Cache.makeUnsafe<A>(own, this.context, toFetcher)
   }
 

@@ -1,6 +1,9 @@
 /** The clocks of a user's tests: fake timers, which replace the platform's, and a clock that the cache is given. */
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import { createCache } from "../src/promise.ts"
 import * as MemoryAdapter from "../src/stores/MemoryAdapter.ts"
@@ -98,14 +101,12 @@ describe.each(kinds)("fake timers, %s", (_, config) => {
   })
 })
 
-describe("a clock of its own", () => {
-  const withClock = async (test: (clock: TestClock.TestClock) => Promise<void>): Promise<void> => {
-    await Effect.runPromise(
-      Effect.scoped(Effect.flatMap(TestClock.make(), (clock) => Effect.promise(() => test(clock))))
-    )
-  }
-  const advance = (clock: TestClock.TestClock, by: number) => Effect.runPromise(clock.adjust(by))
+const withClock = async (test: (clock: TestClock.TestClock) => Promise<void>): Promise<void> => {
+  await Effect.runPromise(Effect.scoped(Effect.flatMap(TestClock.make(), (clock) => Effect.promise(() => test(clock)))))
+}
+const advance = (clock: TestClock.TestClock, by: number) => Effect.runPromise(clock.adjust(by))
 
+describe("a clock of its own", () => {
   it("is the time of values, and of the cooldown", () =>
     withClock(async (clock) => {
       const cache = createCache<string>({ adapter: MemoryAdapter.make(), clock, cacheTtl: "1 minute" })
@@ -138,6 +139,48 @@ describe("a clock of its own", () => {
   it("refuses a clock that is none", () => {
     for (const clock of [null, 5, Date, { sleep: () => {} }]) {
       assert.throws(() => createCache({ adapter: MemoryAdapter.make(), clock: clock as never }), /clock/)
+    }
+  })
+})
+
+describe("services of its own", () => {
+  it("are those of all that the cache runs", () =>
+    withClock(async (clock) => {
+      const logged: Array<unknown> = []
+      const loggers: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set([
+        Logger.make(({ message }) => void logged.push(message))
+      ])
+      const context = Context.make(Logger.CurrentLoggers, loggers)
+      const options = { context, clock, cacheTtl: "1 minute", staleWhileRevalidate: "1 minute" } as const
+      const cache = createCache<string>({ ...options, adapter: MemoryAdapter.make() })
+      await cache.getOrSet("k", loads)
+      await advance(clock, 60_001)
+      const { promise: failed, reject } = Promise.withResolvers<string>()
+      assert.strictEqual(await cache.getOrSet("k", () => failed), "loaded")
+      reject(new Error("the origin is down"))
+      await settled(failed)
+      await vi.waitFor(() => assert.match(String(logged), /REFRESH_FAILED/))
+      await cache.close()
+    }))
+
+  it("may hold the clock", () =>
+    withClock(async (clock) => {
+      const context = Context.make(Clock.Clock, clock)
+      const cache = createCache<string>({ adapter: MemoryAdapter.make(), context, cacheTtl: "1 minute" })
+      await cache.set("k", "set")
+      await advance(clock, 59_999)
+      assert.strictEqual(await cache.getOrSet("k", fails), "set")
+      await advance(clock, 1)
+      assert.strictEqual(await cache.getOrSet("k", loads), "loaded")
+      await cache.close()
+    }))
+
+  it("are a Context of Effect", () => {
+    for (const context of [null, 5, new Map()]) {
+      assert.throws(
+        () => createCache({ adapter: MemoryAdapter.make(), context: context as never }),
+        /a Context of Effect/
+      )
     }
   })
 })
