@@ -47,9 +47,9 @@ export const verdictOf = (
     if (result._tag === "Skipped" || isVoidFor(caller, result)) return "again"
     return Exit.succeed(ofResult(engine, result, caller, flight))
   }
+  // No value is no failure, for which a stale one could stand in. If it was another's batch, this caller's fetcher may have one.
+  if (isMissing(exit.cause)) return caller.isInitiator ? Exit.failCause(exit.cause) : "again"
   if (caller.isFallback) return Exit.failCause(exit.cause)
-  // If another's batch has no value for the key, this caller's fetcher may have one.
-  if (!caller.isInitiator && isMissing(exit.cause)) return "again"
   return ofFailure(engine, plan.policy, exit.cause, plan.force ? undefined : flight.staleValue, flight.now)
 }
 

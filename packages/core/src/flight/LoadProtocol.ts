@@ -14,6 +14,7 @@ import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../contract
 import * as Monotonic from "../contract/Monotonic.ts"
 import type { Policy } from "../options/Policy.ts"
 import * as Tags from "../tags/Tags.ts"
+import { isMissing } from "./FetchBatch.ts"
 import type { StaleValue } from "./Fetcher.ts"
 import { Follower } from "./Follower.ts"
 import { lead, runFetcher } from "./Leader.ts"
@@ -42,7 +43,8 @@ export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unkn
     load.events.unleased()
     const fetched = Effect.onError(runFetcher(load, undefined), (cause) =>
       Effect.sync(() => {
-        if (!load.events.ended) load.counters.loadFailed(cause, false)
+        // A missing value is an answer, too.
+        if (!load.events.ended && !isMissing(cause)) load.counters.loadFailed(cause, false)
       })
     )
     return Effect.map(fetched, (value) => loaded(value, "bypassed"))

@@ -352,6 +352,36 @@ describe("one fetch for keys that must be loaded later", () => {
     })
   )
 
+  scenario(
+    "a key for which a fetch has no value is left out, though a stale value could stand in for a failure",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ cacheTtl: 100, staleIfError: 60_000 }, remote)
+        yield* cache.getOrSetMany(["a"], () => Effect.succeed([["a", "old"] as const]))
+        yield* advance(200)
+        assert.deepStrictEqual([...(yield* cache.getOrSetMany(["a"], () => Effect.succeed([])))], [])
+        assert.strictEqual(cache.stats().staleServed, 0)
+      })
+  )
+
+  scenario(
+    "a caller that joined a fetch beside another's load, which has no value for its key, fetches by itself",
+    (world) =>
+      Effect.gen(function* () {
+        const { cache } = yield* world.cache({ waitMax: 200 }, remote)
+        yield* world.crash("a", 60_000)
+        const without = yield* begin(cache.getOrSetMany(["a"], () => Effect.delay(Effect.succeed([]), 1_000)))
+        const many = yield* begin(cache.getOrSetMany(["a"], () => Effect.succeed([["a", "of a batch"] as const])))
+        const one = yield* begin(cache.getOrSet("a", () => Effect.succeed("alone")))
+        yield* advance(200)
+        yield* advance(1_000)
+        assert.strictEqual((yield* Fiber.join(without)).size, 0)
+        assert.deepStrictEqual([...(yield* Fiber.join(many))], [["a", "of a batch"]])
+        assert.strictEqual((yield* Fiber.join(one)).meta.cache, "MISS-FOLLOWER-FALLBACK")
+        assert.deepInclude(cache.stats(), { loads: 2, loadFailures: 0, errors: {} })
+      })
+  )
+
   for (const [kind, wrap] of [
     ["memory", undefined],
     ["a remote store", remote]
