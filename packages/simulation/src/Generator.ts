@@ -1,4 +1,5 @@
 /** Makes stories from seeds. */
+import { callOf } from "./Calls.ts"
 import { faultsOf } from "./Faults.ts"
 import { Random } from "./Random.ts"
 import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
@@ -48,23 +49,8 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
   const key = (): string => random.pick(keys)
   const length = random.between(2_000, 12_000)
   const at = (): number => random.between(0, length)
-  const takes = (): number => random.pick([0, 5, 50, 300, 1_000, 4_000, 8_000])
-  const events: Array<Event> = []
-  for (let n = random.between(30, 60); n > 0; n--) {
-    const roll = random.next()
-    const call = { at: at(), do: "get-or-set", process: process(), key: key(), takes: takes() } as const
-    if (roll < 0.05) events.push({ ...call, fails: true })
-    else if (roll < 0.75) events.push(call)
-    else if (roll < 0.8) events.push({ at: at(), do: "refresh", process: process(), key: key(), takes: takes() })
-    else if (roll < 0.85) events.push({ at: at(), do: "get", process: process(), key: key() })
-    else {
-      const by = random.pick(["delete", "set", "tag"] as const)
-      const change = { at: at(), do: "change", process: process(), key: key(), by } as const
-      events.push(change)
-      // Two processes that invalidate at once write the same log.
-      if (by === "tag" && random.next() < 0.5) events.push({ ...change, process: process(), key: key() })
-    }
-  }
+  const stage = { random, processes, keys, length }
+  const events = Array.from({ length: random.between(30, 60) }, () => callOf(stage)).flat()
   // Some requests make two calls.
   const numbered = (event: Event, at: number): Event =>
     store === "isolates" && "takes" in event ? { ...event, request: random.next() < 0.2 ? at >> 1 : at } : event

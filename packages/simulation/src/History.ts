@@ -17,10 +17,16 @@ export interface Call {
   readonly kind: "get-or-set" | "refresh" | "get"
   readonly process: number
   readonly key: string
+  /** All keys that were asked for at once, where they are many. Each of them is a call in the record. */
+  readonly batch?: ReadonlyArray<string>
   /** In an isolate. */
   readonly request?: number | undefined
   readonly startedAt: number
+  /** When the caller leaves, if it still waits. */
+  readonly leavesAt?: number
   endedAt?: number
+  /** When a hook told the outcome of one key of a batch. */
+  toldAt?: number
   /** True when the work of another request answered it. */
   isForeign?: true
   answer?: Answer<Versioned>
@@ -34,9 +40,15 @@ export interface Load {
   readonly key: string
   readonly version: number
   readonly request?: number | undefined
+  /** The call whose fetcher it was. */
+  readonly call?: number
+  /** All keys of its fetch, where they are many. */
+  readonly beside?: ReadonlyArray<string>
   readonly startedAt: number
   endedAt?: number
-  /** True when the origin failed it. */
+  /** `cut`: nobody waited for it any more. `nothing`: a batch without a value for the key. */
+  end?: "value" | "nothing" | "failed" | "cut"
+  /** True when the origin fails it. */
   readonly fails?: boolean
 }
 

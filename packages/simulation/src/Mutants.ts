@@ -190,6 +190,51 @@ export const mutants: ReadonlyArray<Mutant> = [
     ),
     rare: true
   },
+  // Batches
+  mutant(
+    "a batch has no value for those who joined its load",
+    "call/Verdict.ts",
+    'if (isMissing(exit.cause)) return caller.isInitiator ? Exit.failCause(exit.cause) : "again"',
+    "if (isMissing(exit.cause)) return Exit.failCause(exit.cause)"
+  ),
+  mutant(
+    "a batch is answered when its first key is",
+    "call/CallMany.ts",
+    "    if (--this.left === 0) this.answer(Effect.succeed(this.values))",
+    "    if (--this.left >= 0) this.answer(Effect.succeed(this.values))"
+  ),
+  mutant(
+    "a fetch waits for keys that others load",
+    "call/CallMany.ts",
+    "    this.all.fetchBatch.settle(this.key)\n  }",
+    "  }"
+  ),
+  mutant(
+    "a fetch that nobody waits for goes on",
+    "flight/FetchBatch.ts",
+    "    if (fetch !== undefined && --fetch.left === 0) fetch.fiber.interruptUnsafe()",
+    "    if (fetch !== undefined) fetch.left--"
+  ),
+  // Callers who leave
+  mutant("a load goes on when everybody has left", "flight/Flight.ts", "    this.fiber?.interruptUnsafe()\n", ""),
+  mutant(
+    "a promise does not hear its signal",
+    "call/Waiter.ts",
+    '    signal?.addEventListener("abort", this, { once: true })\n',
+    ""
+  ),
+  mutant(
+    "a fetcher of promises hears of no end",
+    "FromPromise.ts",
+    "const run = async () => fetcher({ ...context, signal })",
+    "const run = async () => fetcher({ ...context, signal: new AbortController().signal })"
+  ),
+  mutant(
+    "an aborted promise is told of us, and not of its signal's reason",
+    "FromPromise.ts",
+    'return hasTag(error, "ABORTED") ? error.cause : error',
+    "return error"
+  ),
   // Time
   mutant(
     "a stale value is served without a window",

@@ -6,12 +6,13 @@ import {
   answeredElsewhere,
   lateAnswer,
   lateWake,
+  loadsForNobody,
   needlessFallback,
   neverEnds,
   orphanedLeases
 } from "./oracle/Liveness.ts"
 import { otherKey, pastItsWindow, twoLeaders, voidedValue } from "./oracle/Safety.ts"
-import { noReasonToFail } from "./oracle/Truth.ts"
+import { leftOut, noReasonToFail } from "./oracle/Truth.ts"
 import type { Violation } from "./oracle/Violation.ts"
 import type { Story } from "./Story.ts"
 
@@ -21,6 +22,7 @@ export type { Rule, Violation } from "./oracle/Violation.ts"
 const ofCall: ReadonlyArray<(story: Story, history: History, call: Call) => Iterable<Violation>> = [
   lateAnswer,
   noReasonToFail,
+  (_story, history, call) => leftOut(history, call),
   (_story, _history, call) => otherKey(call),
   voidedValue,
   pastItsWindow,
@@ -33,7 +35,8 @@ const ofCall: ReadonlyArray<(story: Story, history: History, call: Call) => Iter
 const ofHistory: ReadonlyArray<(story: Story, history: History) => Iterable<Violation>> = [
   twoLeaders,
   orphanedLeases,
-  neverEnds
+  neverEnds,
+  loadsForNobody
 ]
 
 export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [

@@ -1,7 +1,8 @@
 /**
- * One process: a clock that may be wrong, an adapter whose messages take time, and a cache of the real core.
+ * One process: a clock that may be wrong, an adapter whose messages take time, and both faces of a cache of the real core.
  */
 import { Cache, type Codec } from "@cache-locking/core"
+import { createCache, type ListingPromiseCache } from "@cache-locking/core/promise"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -11,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import { adapterOf, type Stores } from "./Adapters.ts"
 import { Connection, type Deliver } from "./Connection.ts"
+import { type Face, ofEffects, ofPromises } from "./Face.ts"
 import type { Versioned } from "./History.ts"
 import type { Random as Chance } from "./Random.ts"
 import type { Request } from "./Request.ts"
@@ -22,7 +24,7 @@ export const epoch = 1_700_000_000_000
 
 export class Process {
   readonly id: number
-  readonly cache: Cache.ListingCache<Versioned>
+  readonly faces: { readonly effect: Face; readonly promise: Face }
   readonly context: Context.Context<never>
   readonly connection: Connection
   dead = false
@@ -54,30 +56,37 @@ export class Process {
       Context.add(Logger.CurrentLoggers, noLoggers)
     ) as Context.Context<never>
     const { tags, ...settings } = story.settings
-    this.cache = Cache.makeUnsafe<Versioned>(
-      {
-        ...settings,
-        adapter: adapterOf(story, this.connection, stores, id),
-        codec,
-        ownerId: `p${id}`,
-        tags: tags === "told" ? (_key, value) => [`tag-of-${value.key}`] : undefined
-      },
-      this.context
-    ) as unknown as Process["cache"]
+    const options = {
+      ...settings,
+      adapter: adapterOf(story, this.connection, stores, id),
+      codec,
+      ownerId: `p${id}`,
+      tags: tags === "told" ? (_key: string, value: Versioned) => [`tag-of-${value.key}`] : undefined
+    }
+    const { context } = this
+    // Two caches of one name over one store share their flights, and each counts for itself.
+    const cache = Cache.makeUnsafe<Versioned>(options, context) as unknown as Cache.ListingCache<Versioned>
+    const promises = createCache<Versioned>({ ...options, context }) as ListingPromiseCache<Versioned>
+    this.faces = { effect: ofEffects(cache), promise: ofPromises(promises, context) }
   }
 
-  /** Runs an effect in this process, or in one of its requests; `ended` is called unless that is over before. */
+  /**
+   * Runs an effect in this process, or in one of its requests, and interrupts it when its caller leaves; `ended` is called
+   * unless the process or the request is over before.
+   */
   run<A, E>(
     effect: Effect.Effect<A, E>,
     ended: (exit: Exit.Exit<A, E>, by: Request | undefined) => void,
-    request?: Request
+    { leaves, request }: { readonly request?: Request | undefined; readonly leaves?: number | undefined } = {}
   ): void {
     this.deliver(request, () => {
-      Effect.runForkWith(this.context)(effect).addObserver((exit) => {
+      const fiber = Effect.runForkWith(this.context)(effect)
+      fiber.addObserver((exit) => {
         if (this.dead || request?.over) return
         request?.answered()
         ended(exit, this.request)
       })
+      if (leaves !== undefined) this.time.after(leaves, () => this.deliver(request, () => fiber.interruptUnsafe()))
     })
   }
 

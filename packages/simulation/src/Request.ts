@@ -1,3 +1,5 @@
+import type { Event, Story } from "./Story.ts"
+
 /**
  * A request of an isolate, as on Cloudflare Workers. Work belongs to the request that began it: when the request is over,
  * none of its timers fires and none of its messages is received.
@@ -29,5 +31,31 @@ export class Request {
       this.kept--
     }
     work.then(done, done)
+  }
+}
+
+/** The requests of a story, by process and number. */
+export class Requests {
+  private readonly all = new Map<string, Request>()
+  private readonly story: Story
+
+  constructor(story: Story) {
+    this.story = story
+  }
+
+  /** The request of a call, which has one in an isolate. */
+  of(process: number, number: number | undefined): Request | undefined {
+    if (this.story.store !== "isolates") return undefined
+    if (number === undefined) return new Request(1)
+    const isPart = (event: Event) =>
+      "request" in event && event.do !== "cut" && event.request === number && event.process === process
+    const request = this.find(process, number) ?? new Request(this.story.events.filter(isPart).length)
+    this.all.set(`${process} ${number}`, request)
+    return request
+  }
+
+  /** One that has begun. */
+  find(process: number, number: number | undefined): Request | undefined {
+    return this.all.get(`${process} ${number}`)
   }
 }

@@ -169,5 +169,18 @@ export const stories: ReadonlyArray<KeptStory> = [
         { at: 1_700, do: "get-or-set", process: 0, key: "a", takes: 10 }
       ]
     }
+  },
+  {
+    name: "two batches wait for another process for too long, and the first one's fetch has no value for the key",
+    breaks: "left-out",
+    story: {
+      ...base,
+      settings: { ...defaults, leaseTtl: 15_000, waitMax: 1_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 8_000 },
+        { at: 2_000, do: "get-or-set-many", process: 1, keys: ["a", "b"], takes: 4_000, without: ["a"] },
+        { at: 3_000, do: "get-or-set-many", process: 1, face: "promise", keys: ["a", "b"], takes: 5, without: ["b"] }
+      ]
+    }
   }
 ]

@@ -58,19 +58,43 @@ export interface TierSettings {
   readonly heartbeat?: number
 }
 
+/** A load, as the origin serves it. */
+export interface Loading {
+  readonly takes: number
+  /** The origin fails it. */
+  readonly fails?: true
+  /** The keys for which a load of many gives no value. */
+  readonly without?: ReadonlyArray<string>
+}
+
+/** A call for the value of a key, or of many. */
+export type Asking = {
+  readonly process: number
+  /** In an isolate. */
+  readonly request?: number
+  /** Absent for effects. */
+  readonly face?: "promise"
+  /** Milliseconds after which the caller leaves. */
+  readonly leaves?: number
+} & (
+  | ({ readonly do: "get-or-set" | "refresh"; readonly key: string } & Loading)
+  | ({ readonly do: "get-or-set-many"; readonly keys: ReadonlyArray<string> } & Loading)
+  | { readonly do: "get"; readonly key: string }
+  | { readonly do: "get-many"; readonly keys: ReadonlyArray<string> }
+)
+
+/** The origin changes, and the process then updates the cache. */
+export interface Changing {
+  readonly do: "change"
+  readonly process: number
+  readonly face?: "promise"
+  readonly key: string
+  readonly by: "delete" | "set" | "tag"
+}
+
 export type Event = { readonly at: number } & (
-  | {
-      readonly do: "get-or-set" | "refresh"
-      readonly process: number
-      readonly key: string
-      readonly takes: number
-      readonly request?: number
-      /** The origin fails a load of this call. */
-      readonly fails?: true
-    }
-  | { readonly do: "get"; readonly process: number; readonly key: string; readonly request?: number }
-  /** The origin changes, and the process then updates the cache. */
-  | { readonly do: "change"; readonly process: number; readonly key: string; readonly by: "delete" | "set" | "tag" }
+  | Asking
+  | Changing
   /** The process is paused: it receives nothing, and no timer fires. */
   | { readonly do: "pause"; readonly process: number; readonly for: number }
   | { readonly do: "kill" | "close"; readonly process: number }
@@ -132,16 +156,28 @@ export const defaults: CacheSettings = {
   tags: "told"
 }
 
+const through = ({ face }: { readonly face?: "promise" }): string => (face === "promise" ? ", by promises" : "")
+
+const loading = ({ fails, takes, without = [] }: Loading): string =>
+  `a load would take ${takes} ms${fails ? " and fail" : ""}${without.length > 0 ? ` and find no ${without.join(" and ")}` : ""}`
+
+const asking = (event: Asking): string => {
+  const verb = event.do === "refresh" ? "refreshes" : "takes" in event ? "asks for" : "reads"
+  const keys = "keys" in event ? event.keys.join(" and ") : event.key
+  const leaving = event.leaves === undefined ? "" : `; the caller leaves after ${event.leaves} ms`
+  return `process ${event.process} ${verb} ${keys}${through(event)}${"takes" in event ? `; ${loading(event)}` : ""}${leaving}`
+}
+
 const sentence = (event: Event): string => {
   switch (event.do) {
     case "get-or-set":
-      return `process ${event.process} asks for ${event.key}; a load of it would take ${event.takes} ms${event.fails ? " and fail" : ""}`
+    case "get-or-set-many":
     case "refresh":
-      return `process ${event.process} refreshes ${event.key}, which takes ${event.takes} ms`
     case "get":
-      return `process ${event.process} reads ${event.key}`
+    case "get-many":
+      return asking(event)
     case "change":
-      return `the origin of ${event.key} changes, and process ${event.process} follows by ${event.by}`
+      return `the origin of ${event.key} changes, and process ${event.process} follows by ${event.by}${through(event)}`
     case "pause":
       return `process ${event.process} stands still for ${event.for} ms`
     case "kill":

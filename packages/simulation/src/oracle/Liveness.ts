@@ -19,20 +19,26 @@ const logTurn = 1_500
 export function* lateAnswer(story: Story.Story, history: History, call: Call): Generator<Violation> {
   const { settings } = story
   if (call.endedAt === undefined) return
-  // The caller waits for other processes, and then for a load of its own process.
+  const leaving =
+    call.leavesAt === undefined
+      ? Infinity
+      : call.leavesAt - call.startedAt + slack + faultsWithin(history, call.startedAt, call.endedAt, call.process)
+  // The caller waits for other processes, and then for a load of its own process; of a batch, for all its keys.
+  const { batch = [call.key] } = call
   const longest = Math.max(
     0,
     ...history.loads
-      .filter(({ key, process }) => key === call.key && process === call.process)
+      .filter(({ key, process }) => batch.includes(key) && process === call.process)
       .map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
   )
-  const bound =
+  const waiting =
     settings.waitMax +
     2 * longest +
     20 * Story.longestDelay(story) +
     (history.faults.length > 0 ? 4 * story.commandTimeout : 0) +
     4 * faultsWithin(history, call.startedAt, call.endedAt, undefined) +
     slack
+  const bound = Math.min(leaving, waiting)
   if (call.endedAt - call.startedAt <= bound) return
   yield {
     rule: "late-answer",
@@ -48,16 +54,17 @@ export function* lateWake(story: Story.Story, history: History, call: Call): Gen
   const load = history.loads.find(({ id }) => id === value.load)
   if (load?.endedAt === undefined || load.process === call.process) return
   const from = Math.max(load.endedAt, call.startedAt)
+  const until = call.toldAt ?? call.endedAt!
   const allowed =
     wakeBound +
     12 * Story.longestDelay(story) +
-    faultsWithin(history, from - story.commandTimeout, call.endedAt!, undefined) +
+    faultsWithin(history, from - story.commandTimeout, until, undefined) +
     slack
-  if (call.endedAt! - from <= allowed) return
+  if (until - from <= allowed) return
   yield {
     rule: "late-wake",
     at: from,
-    message: `${asked(call)}, its value was loaded at ${load.endedAt} ms, and it woke ${call.endedAt! - from} ms later; ${allowed} ms are allowed`
+    message: `${asked(call)}, its value was loaded at ${load.endedAt} ms, and it woke ${until - from} ms later; ${allowed} ms are allowed`
   }
 }
 
@@ -127,5 +134,29 @@ export function* answeredElsewhere(call: Call): Generator<Violation> {
     rule: "answered-elsewhere",
     at: call.endedAt!,
     message: `${asked(call)} in request ${call.request}, and the work of another request answered it`
+  }
+}
+
+/** L6: when its last caller has left a load ends, unless it is in the background of a stale value. */
+export function* loadsForNobody(story: Story.Story, history: History): Generator<Violation> {
+  for (const load of history.loads) {
+    const { beside = [load.key], endedAt = Infinity, process, startedAt } = load
+    const callers = history.calls.filter(
+      (call) =>
+        call.process === process && call.kind !== "get" && beside.includes(call.key) && call.startedAt <= endedAt
+    )
+    // One request does not end what another one began.
+    if (callers.some(({ request }) => request !== load.request)) continue
+    // Between the stale answer and the load lie some messages.
+    const since = startedAt - 16 * Story.longestDelay(story) - slack - faultsWithin(history, 0, startedAt, process)
+    if (callers.some(({ answer, endedAt = 0 }) => answer?.meta.cache === "STALE" && endedAt >= since)) continue
+    const left = Math.max(startedAt, ...callers.map(({ endedAt }) => endedAt ?? Infinity))
+    const allowed = slack + faultsWithin(history, left, endedAt, process)
+    if (endedAt - left <= allowed || left === Infinity) continue
+    yield {
+      rule: "load-for-nobody",
+      at: left,
+      message: `process ${process} loaded ${load.key} for ${endedAt - left} ms more when its callers had left`
+    }
   }
 }

@@ -81,7 +81,10 @@ export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads 
             fault.from <= second.startedAt &&
             fault.until >= first.startedAt - story.commandTimeout - 12 * Story.longestDelay(story)
         ) ||
-        changes.some(({ key, startedAt }) => key === first.key && startedAt <= second.startedAt) ||
+        // The values of a batch have the tags of all its keys, where they are given.
+        changes.some(
+          ({ key, startedAt }) => (first.beside ?? [first.key]).includes(key) && startedAt <= second.startedAt
+        ) ||
         calls.some(
           ({ key, kind, startedAt }) => kind === "refresh" && key === first.key && startedAt <= second.startedAt
         )

@@ -14,6 +14,8 @@ export type Rule =
   | "other-key"
   /** T2 */
   | "no-reason-to-fail"
+  /** T3 */
+  | "left-out"
   /** L1 */
   | "late-answer"
   /** L2 */
@@ -26,6 +28,8 @@ export type Rule =
   | "never-ends"
   /** L5 */
   | "answered-elsewhere"
+  /** L6 */
+  | "load-for-nobody"
 
 export interface Violation {
   readonly rule: Rule
