@@ -1,6 +1,6 @@
 /** The whole contract: from Node over HTTP, with a proxy in the way of one peer. */
 import type { Records } from "@cache-locking/conformance-kit"
-import { stallOf } from "@cache-locking/conformance-kit/testing"
+import { closelyWhileStalled } from "@cache-locking/conformance-kit/testing"
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import { FaultProxy, WorkersBackend, WorkersBridge } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
@@ -27,15 +27,19 @@ const records: Records = (key) =>
     }))
   })
 
+// A verb is up to three requests.
+const { peer, stall } = closelyWhileStalled(() => proxy, 4_000, 12_000)
+const throughProxy = WorkersBridge.d1(proxy.url())
+
 suite(
   {
     name: "D1",
     claims,
     records,
-    stall: stallOf(() => proxy, 12_000),
+    stall,
     peers: () => ({
-      here: D1Adapter.make({ database: WorkersBridge.d1(proxy.url()), table, commandTimeout: "4 seconds" }),
-      there: D1Adapter.make({ database: backend.database(), table }),
+      here: peer((commandTimeout) => D1Adapter.make({ database: throughProxy, table, commandTimeout })),
+      there: D1Adapter.make({ database: backend.database(), table, commandTimeout: "1 minute" }),
       close: () => proxy.stop()
     })
   },

@@ -67,7 +67,7 @@ describe("keys and values", () => {
     const { keyBytes, valueBytes } = adapter.limits
     const key = "k".repeat(keyBytes)
     const bytes = new Uint8Array(valueBytes).fill(7)
-    const first = await lead(adapter, key, "o".repeat(1_000))
+    const first = await lead(adapter, key, "o".repeat(1_000), { leaseFor: minute })
     const over = { bytes: new Uint8Array(valueBytes + 1) }
     expect(
       await failureOf(adapter.fill(key, { token: first.token, value: over, lifetime: lifetime(1) }))
@@ -77,7 +77,7 @@ describe("keys and values", () => {
     })
     const filled = adapter.fill(key, { token: first.token, value: { bytes }, lifetime: lifetime(minute) })
     expect(await run(filled)).toBe(true)
-    const { token } = await lead(adapter, key, "o".repeat(1_000), { force: true })
+    const { token } = await lead(adapter, key, "o".repeat(1_000), { force: true, leaseFor: minute })
     const cause = { bytes: new Uint8Array(32 * 1024).fill(1) }
     expect(await run(adapter.abandon(key, { token, cooldown: minute, cause }))).toBe(true)
     const found = await run(adapter.read(key))

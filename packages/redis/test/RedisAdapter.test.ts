@@ -110,10 +110,16 @@ describe("keys and values", () => {
     const forAll = (f: (key: string) => Promise<unknown>) => Promise.all(keys.map(f))
 
     /** Lists all, and does something when the first page has come in which there is such a key. */
-    const listing = async (prefix: string, first: (key: string) => boolean, then: () => Promise<unknown>) => {
+    const listing = async (
+      prefix: string,
+      first: (key: string) => boolean,
+      then: () => Promise<unknown>,
+      before: () => Promise<unknown> = async () => {}
+    ) => {
       const { adapter } = open(prefix)
       const put = (key: string) => adapter.put(key, { value: value(1), lifetime: lifetime(minute) })
       await run(Effect.forEach(ballast, put, { concurrency: 500, discard: true }))
+      await before()
       const listed = new Set<string>()
       let met = false
       await run(
@@ -146,14 +152,15 @@ describe("keys and values", () => {
 
     it("whose value ends meanwhile, beside a lease", async () => {
       const { adapter } = open("ended")
-      await forAll((key) => put(adapter, key, value(1), lifetime(0, 1_500)))
       await listing(
         "ended",
         (key) => key.startsWith("ballast"),
         async () => {
           await forAll((key) => lead(adapter, key))
           await sleep(1_550)
-        }
+        },
+        // Last of all: each value has to last until its key is leased.
+        () => forAll((key) => put(adapter, key, value(1), lifetime(0, 1_500)))
       )
     })
   })

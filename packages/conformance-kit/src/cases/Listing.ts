@@ -1,5 +1,6 @@
 /** `keys`, where the backend can list. */
 
+import type { Lifetime } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { prove as proveAny, type Steps } from "../world/Case.ts"
@@ -24,8 +25,11 @@ const named = (prefix: string) =>
     string
   ]
 
+/** So many writes may take minutes, and none may expire before the last. */
+const lasting: Lifetime = { fresh: 3_600_000, stale: 0 }
+
 const put = (w: World, keys: ReadonlyArray<string>) =>
-  Effect.forEach(keys, (key) => w.here.put(key, { value: value("v"), lifetime: w.longLife }), { concurrency: 10 })
+  Effect.forEach(keys, (key) => w.here.put(key, { value: value("v"), lifetime: lasting }), { concurrency: 10 })
 
 export const listing = [
   prove("lists the keys that begin with the prefix, and no others", function* (w) {

@@ -55,7 +55,11 @@ export const stallOf = (network: () => Pick<Network, "blackhole" | "heal">, with
  * For law 14 on a busy machine: adapters that are bounded closely only while their store is stalled on purpose. Any
  * other case may take longer than a close bound, because the largest values delay all other requests.
  */
-export const closelyWhileStalled = (network: () => Pick<Network, "blackhole" | "heal">, commandTimeout: number) => {
+export const closelyWhileStalled = (
+  network: () => Pick<Network, "blackhole" | "heal">,
+  commandTimeout: number,
+  bound = 2 * commandTimeout
+) => {
   let stalled = false
   const blackhole = () => {
     stalled = true
@@ -72,7 +76,7 @@ export const closelyWhileStalled = (network: () => Pick<Network, "blackhole" | "
       const patient = make(20 * commandTimeout)
       return new Proxy(quick, { get: (_, name) => Reflect.get(stalled ? quick : patient, name) })
     },
-    stall: stallOf(() => ({ blackhole, heal }), 2 * commandTimeout)
+    stall: stallOf(() => ({ blackhole, heal }), bound)
   }
 }
 
