@@ -7,13 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Cache from "../../src/Cache.ts"
-import {
-  type Adapter,
-  AdapterError,
-  type ChangeListener,
-  type EveryMember,
-  type ListingAdapter
-} from "../../src/contract/Adapter.ts"
+import { type Adapter, AdapterError, type ChangeListener, type ListingAdapter } from "../../src/contract/Adapter.ts"
 import { InvalidOption } from "../../src/contract/CacheLockingError.ts"
 import * as Identity from "../../src/contract/Identity.ts"
 import * as Namespace from "../../src/contract/Namespace.ts"
@@ -21,6 +15,7 @@ import { createCache } from "../../src/promise.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as Bus from "../../src/stores/tiered/Bus.ts"
 import * as Tiered from "../../src/stores/tiered/Tiered.ts"
+import { assertMembers, whole } from "../support/Members.ts"
 import { Origin } from "../support/Origin.ts"
 import { advance, begin, beginMany, bytesOf, joinAll, scenario, type World } from "../support/Scenario.ts"
 import { asksMany, peer, remote } from "../support/Wrappers.ts"
@@ -39,36 +34,9 @@ const refused = (f: () => unknown): InvalidOption => {
 
 describe("the view of a name", () => {
   it("has each member that still holds for it, of an adapter that has all", () => {
-    const memory = MemoryAdapter.make()
-    const answer = {} as never
-    // A new member of adapters does not compile here before it is decided what becomes of it.
-    const whole: { readonly [Name in keyof EveryMember]: NonNullable<EveryMember[Name]> } = {
-      name: "all",
-      limits: { ...memory.limits, keyBytes: 100, shortestLease: 77 },
-      identity: {},
-      keepsReferences: true,
-      dropsTagged: true,
-      acquire: memory.acquire,
-      fill: memory.fill,
-      abandon: memory.abandon,
-      renew: memory.renew,
-      delete: memory.delete,
-      put: memory.put,
-      touch: memory.touch,
-      read: memory.read,
-      watch: () => answer,
-      keys: () => answer,
-      changes: () => answer,
-      acquireMany: () => answer,
-      deleteMany: () => answer,
-      hitUnsafe: () => answer,
-      valueUnsafe: () => answer,
-      evictions: () => 7,
-      tiers: () => [],
-      pollEvery: 77,
-      close: Effect.void
-    }
-    const becomes: { readonly [Name in keyof EveryMember]: "own" | "as it is" | "absent" } = {
+    const all = whole({ keyBytes: 100, shortestLease: 77 })
+    const view = Namespace.of(all, "users")
+    assertMembers(view, all, {
       name: "as it is",
       limits: "own",
       identity: "own",
@@ -93,14 +61,9 @@ describe("the view of a name", () => {
       tiers: "as it is",
       pollEvery: "as it is",
       close: "absent"
-    }
-    const view = Namespace.of(whole, "users")
-    for (const name of Object.keys(becomes) as Array<keyof EveryMember>) {
-      const is = view[name] === undefined ? "absent" : view[name] === whole[name] ? "as it is" : "own"
-      assert.strictEqual(is, becomes[name], name)
-    }
-    assert.deepStrictEqual(view.limits, { ...whole.limits, keyBytes: 100 - stored("users", "").length })
-    const { watch: _, keys: __, changes: ___, acquireMany: ____, deleteMany: _____, ...least } = whole
+    })
+    assert.deepStrictEqual(view.limits, { ...all.limits, keyBytes: 100 - stored("users", "").length })
+    const { watch: _, keys: __, changes: ___, acquireMany: ____, deleteMany: _____, ...least } = all
     for (const name of ["watch", "keys", "changes", "acquireMany", "deleteMany"] as const) {
       assert.isUndefined(Namespace.of(least, "users")[name], name)
     }

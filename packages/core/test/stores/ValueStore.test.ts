@@ -3,13 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { Adapter, type EveryMember, type Value } from "../../src/contract/Adapter.ts"
+import { Adapter, type Value } from "../../src/contract/Adapter.ts"
 import * as Namespace from "../../src/contract/Namespace.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as ValueStore from "../../src/stores/ValueStore.ts"
 import * as Tags from "../../src/tags/Tags.ts"
 import { Values } from "../fixtures/Values.ts"
 import { down } from "../support/Faulty.ts"
+import { assertMembers, whole } from "../support/Members.ts"
 
 const value = (text: string): Value => ({ bytes: new TextEncoder().encode(text) })
 const lifetime = { fresh: 1000, stale: 500 }
@@ -451,36 +452,9 @@ describe("withLeases", () => {
   )
 
   it("has each member that still holds for it, of leases that have all", () => {
-    const memory = MemoryAdapter.make()
-    const answer = {} as never
-    // A new member of adapters does not compile here before it is decided what becomes of it.
-    const leases: { readonly [Name in keyof EveryMember]: NonNullable<EveryMember[Name]> } = {
-      name: "all",
-      limits: { ...memory.limits, shortestLease: 77 },
-      identity: {},
-      keepsReferences: true,
-      dropsTagged: true,
-      acquire: memory.acquire,
-      fill: memory.fill,
-      abandon: memory.abandon,
-      renew: memory.renew,
-      delete: memory.delete,
-      put: memory.put,
-      touch: memory.touch,
-      read: memory.read,
-      watch: () => answer,
-      keys: () => answer,
-      changes: () => answer,
-      acquireMany: () => answer,
-      deleteMany: () => answer,
-      hitUnsafe: () => answer,
-      valueUnsafe: () => answer,
-      evictions: () => 7,
-      tiers: () => [],
-      pollEvery: 77,
-      close: Effect.void
-    }
-    const becomes: { readonly [Name in keyof EveryMember]: "own" | "as it is" | "absent" } = {
+    const leases = whole({ shortestLease: 77 })
+    const adapter = ValueStore.withLeases(new Values().removing, leases)
+    assertMembers(adapter, leases, {
       name: "own",
       limits: "own",
       identity: "own",
@@ -505,12 +479,7 @@ describe("withLeases", () => {
       tiers: "as it is",
       pollEvery: "as it is",
       close: "as it is"
-    }
-    const adapter = ValueStore.withLeases(new Values().removing, leases)
-    for (const name of Object.keys(becomes) as Array<keyof EveryMember>) {
-      const is = adapter[name] === undefined ? "absent" : adapter[name] === leases[name] ? "as it is" : "own"
-      assert.strictEqual(is, becomes[name], name)
-    }
+    })
     assert.strictEqual(adapter.limits.shortestLease, 77)
     assert.strictEqual(adapter.limits.valueBytes, 1000)
   })

@@ -17,6 +17,7 @@ import * as Bus from "../../../src/stores/tiered/Bus.ts"
 import * as Tiered from "../../../src/stores/tiered/Tiered.ts"
 import * as Tags from "../../../src/tags/Tags.ts"
 import { faulty } from "../../support/Faulty.ts"
+import { assertMembers, whole } from "../../support/Members.ts"
 import { Origin } from "../../support/Origin.ts"
 import { Recorded } from "../../support/Recorded.ts"
 import { advance, begin, bytesOf, flush, stepped } from "../../support/Scenario.ts"
@@ -95,6 +96,40 @@ const refused = (f: () => unknown): InvalidOption => {
   }
   return assert.fail("it was not refused")
 }
+
+describe("a near tier", () => {
+  it("has each member that still holds for it, over a far tier that has all", () => {
+    const far = whole({ shortestLease: 77 })
+    const tiered = Tiered.make([{}, far])
+    assertMembers(tiered, far, {
+      name: "own",
+      limits: "as it is",
+      identity: "absent",
+      keepsReferences: "as it is",
+      dropsTagged: "as it is",
+      acquire: "own",
+      fill: "own",
+      abandon: "as it is",
+      renew: "as it is",
+      delete: "own",
+      put: "own",
+      touch: "own",
+      read: "own",
+      watch: "as it is",
+      keys: "as it is",
+      changes: "as it is",
+      acquireMany: "own",
+      deleteMany: "own",
+      hitUnsafe: "own",
+      valueUnsafe: "own",
+      evictions: "own",
+      tiers: "own",
+      pollEvery: "as it is",
+      close: "own"
+    })
+    assert.strictEqual(tiered.evictions!(), 7)
+  })
+})
 
 describe("copies", () => {
   it.live("a warm near hit asks the far tier nothing through the promise facade either, by any method", () =>
