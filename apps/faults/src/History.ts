@@ -50,6 +50,13 @@ export interface Orphan {
   readonly at: number
 }
 
+/** A fetcher that did not run in the asynchronous context of its call. */
+export interface Stray {
+  readonly process: number
+  readonly keys: ReadonlyArray<string>
+  readonly at: number
+}
+
 /** A process that ended although nobody ended it, or that did not end when it was closed. */
 export interface Departure {
   readonly process: number
@@ -64,6 +71,7 @@ export interface History {
   readonly changes: Array<Change>
   readonly faults: Array<Fault>
   readonly orphans: Array<Orphan>
+  readonly strays: Array<Stray>
   readonly departures: Array<Departure>
 }
 
@@ -73,5 +81,6 @@ export const empty = (): History => ({
   changes: [],
   faults: [],
   orphans: [],
+  strays: [],
   departures: []
 })

@@ -37,6 +37,8 @@ export type Rule =
   /** The store is said to have failed while it was sound. */
   | "needless-error"
   | "orphaned-lease"
+  /** A fetcher that did not run in the asynchronous context of its call: it would load as another user. */
+  | "wrong-context"
   /** A process ended that nobody ended. */
   | "bad-exit"
   /** A process did not end when its cache was closed. */
@@ -98,6 +100,11 @@ class Judge {
     yield* this.leaders()
     for (const { at, key, owner } of this.history.orphans)
       yield { rule: "orphaned-lease", at, key, message: `${owner} holds the lease of ${key}, lives, and does not load` }
+    for (const { at, keys, process } of this.history.strays)
+      yield {
+        ...{ rule: "wrong-context" as const, at, ...(keys[0] !== undefined && { key: keys[0] }) },
+        message: `process ${process} ran a fetcher of ${keys.join()} in the context of another call`
+      }
     for (const { at, how, message, process } of this.history.departures)
       yield { rule: how === "exited" ? "bad-exit" : "left-behind", at, message: `process ${process} ${message}` }
   }

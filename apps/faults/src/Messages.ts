@@ -39,6 +39,8 @@ export type ToCoordinator =
       readonly keys: ReadonlyArray<string>
       readonly takes: number
       readonly fails: boolean
+      /** The fetcher did not run in the asynchronous context of its call. */
+      readonly strayed: boolean
     }
   | { readonly did: "call"; readonly ended: ReadonlyArray<Ended> }
   | { readonly did: "change"; readonly id: number; readonly at: number; readonly followed: boolean }

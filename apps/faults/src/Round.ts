@@ -126,7 +126,8 @@ class Round {
   private receive(worker: WorkerProcess, message: ToCoordinator): void {
     switch (message.did) {
       case "ask-origin": {
-        const { ask, fails, keys, takes } = message
+        const { ask, fails, keys, strayed, takes } = message
+        if (strayed) this.history.strays.push({ process: worker.id, keys, at: this.now })
         void this.origin
           .load(worker.id, keys, takes, fails)
           .then((values) => worker.send({ do: "loaded", ask, values }))

@@ -1,4 +1,5 @@
 /** A worker process: a cache of the public promise API over a real adapter, which does what the coordinator says. */
+import { AsyncLocalStorage } from "node:async_hooks"
 import { createCache, type PromiseCache } from "@cache-locking/core/promise"
 import { backendOf } from "./backends/Backends.ts"
 import { now } from "./Clock.ts"
@@ -24,6 +25,9 @@ const failureOf = (error: unknown): NonNullable<Call["error"]> => {
   const { _tag, message, name } = Object(error) as { readonly [field: string]: unknown }
   return { name: String(_tag ?? name ?? "unknown"), message: String(message ?? error) }
 }
+
+/** The call that the running code is part of, as a user's request would be. */
+const caller = new AsyncLocalStorage<number>()
 
 class Worker {
   private readonly cache: PromiseCache<Versioned>
@@ -65,14 +69,15 @@ class Worker {
     return now() - this.zero
   }
 
-  /** Loads from the origin, which is the coordinator. */
-  private load(keys: ReadonlyArray<string>, { fails, takes }: Asked): Promise<ReadonlyArray<Versioned>> {
+  /** Loads from the origin, which is the coordinator, for a call whose fetcher asks. */
+  private load(keys: ReadonlyArray<string>, { fails, takes }: Asked, id: number): Promise<ReadonlyArray<Versioned>> {
+    const strayed = caller.getStore() !== id
     return new Promise((resolve, reject) => {
       const ask = ++this.asked
       this.answers.set(ask, (values) =>
         values === undefined ? reject(new OriginFailed("the origin failed")) : resolve(values)
       )
-      send({ did: "ask-origin", ask, keys, takes, fails })
+      send({ did: "ask-origin", ask, keys, takes, fails, strayed })
     })
   }
 
@@ -85,7 +90,8 @@ class Worker {
     const startedAt = this.now
     let answers: ReadonlyArray<Pick<Ended, "value" | "meta" | "error">>
     try {
-      answers = await this.answersOf(call)
+      const [id] = ids
+      answers = await caller.run(id!, () => this.answersOf(call, id!))
     } catch (error) {
       answers = ids.map(() => ({ error: failureOf(error) }))
     }
@@ -93,17 +99,17 @@ class Worker {
     send({ did: "call", ended: ids.map((id, i) => ({ id, startedAt, endedAt, ...answers[i] })) })
   }
 
-  private async answersOf(call: Asked): Promise<ReadonlyArray<Pick<Ended, "value" | "meta">>> {
+  private async answersOf(call: Asked, id: number): Promise<ReadonlyArray<Pick<Ended, "value" | "meta">>> {
     const { cache } = this
     if (call.do === "getOrSetMany") {
       const fetchMany = async (missing: ReadonlyArray<string>) =>
-        (await this.load(missing, call)).map((value, i) => [missing[i]!, value] as const)
+        (await this.load(missing, call, id)).map((value, i) => [missing[i]!, value] as const)
       const values = await cache.getOrSetMany(call.keys, fetchMany)
       return call.keys.map((key) => valueIn(values.get(key)))
     }
     const { key } = call
     if (call.do === "get") return [valueIn(await cache.get(key))]
-    const fetcher = async (): Promise<Versioned> => (await this.load([key], call))[0]!
+    const fetcher = async (): Promise<Versioned> => (await this.load([key], call, id))[0]!
     const options = call.tagged ? { tags: [tagOf(key)] } : undefined
     const { meta, value } =
       call.do === "refresh"

@@ -125,6 +125,7 @@ describe("the judge", () => {
   it("refuses what is left at the end", () => {
     const gone = { process: 1, at: 5_000, message: "" }
     expect(rules({ orphans: [{ key: "a", owner: "p1:x", at: 5_000 }] })).toEqual(["orphaned-lease"])
+    expect(rules({ strays: [{ process: 1, keys: ["a"], at: 5_000 }] })).toEqual(["wrong-context"])
     expect(rules({ departures: [{ ...gone, how: "exited" }] })).toEqual(["bad-exit"])
     expect(rules({ departures: [{ ...gone, how: "stayed" }] })).toEqual(["left-behind"])
   })
