@@ -192,8 +192,9 @@ export class Flight implements LoadEvents {
     }
   }
 
-  stale(stale: StaleValue<unknown>): void {
+  stale(stale: StaleValue<unknown> | undefined): void {
     this.staleValue = stale
+    if (stale === undefined) return
     for (const waiter of [...this.waiters]) {
       if (this.mayTake(waiter, stale)) this.dismiss(waiter, this.serve(stale))
     }

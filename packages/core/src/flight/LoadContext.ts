@@ -47,8 +47,8 @@ export interface LoadEvents {
   readonly unleased: () => void
   /** Another process leads, or the key cools down. */
   readonly following: () => void
-  /** A stale value was found. */
-  readonly stale: (stale: StaleValue<unknown>) => void
+  /** A stale value was found, or the one that was found before is there no more. */
+  readonly stale: (stale: StaleValue<unknown> | undefined) => void
   /**
    * The load still runs, and may be silent for this many milliseconds. The default is the time that a store may take to
    * answer.

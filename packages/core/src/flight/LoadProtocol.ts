@@ -87,6 +87,8 @@ const steps = Effect.fnUntraced(function* (
     const isMarked = found.stale !== undefined && isMark(found.stale.value)
     const stale =
       found.stale === undefined || isMarked ? undefined : yield* decodeStale(load, found.stale, clock, unreadable)
+    // What an earlier answer had may be deleted or invalid by now.
+    if (stale === undefined) events.stale(undefined)
     if (found._tag === "Leader") {
       if (follower.hasFollowed) counters.takeovers++
       const result = yield* lead(load, found.token, stale, isMarked, askedAt, clock, restore)

@@ -547,6 +547,26 @@ describe("waitMax", () => {
     })
   )
 
+  scenario('"stale": a value that was deleted while its load was waited for is served no more', (world) =>
+    Effect.gen(function* () {
+      const options = { cacheTtl: 1000, staleIfError: 60_000, waitMax: 500, onWaitTimeout: "stale" } as const
+      const { cache } = yield* world.cache(options, (adapter) => withoutWatch(remote(adapter)))
+      yield* cache.set("k", "old")
+      yield* advance(2000)
+      yield* world.crash("k", 60_000)
+      const origin = new Origin()
+      const before = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives(), { waitMax: 2000 })))
+      yield* world.store.delete("k")
+      yield* world.crash("k", 60_000, "the next")
+      yield* advance(1000)
+      const after = yield* begin(Effect.flip(cache.getOrSet("k", origin.gives())))
+      yield* advance(500)
+      assert.strictEqual((yield* Fiber.join(after))._tag, "WAIT_TIMEOUT")
+      yield* advance(500)
+      assert.strictEqual((yield* Fiber.join(before))._tag, "WAIT_TIMEOUT")
+    })
+  )
+
   scenario(
     "that ends while the flight takes over: with fetch the callers wait for the load, with fail those that joined fail",
     (world) =>

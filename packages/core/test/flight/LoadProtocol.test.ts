@@ -577,6 +577,30 @@ describe("a key that cools down", () => {
     })
   )
 
+  scenario("a stale value whose tag was invalidated while its load was waited for hides no failure", (world) =>
+    Effect.gen(function* () {
+      const options = { cacheTtl: 1000, staleIfError: 60_000, cooldown: 5000, tags: ["tag"] }
+      for (const takesOver of [false, true]) {
+        const origin = new Origin()
+        const { cache } = yield* world.cache(options, remote)
+        const other = yield* world.cache(options, remote)
+        yield* cache.set("k", "old")
+        yield* advance(1500)
+        const token = yield* world.crash("k", 1000)
+        const before = yield* begin(Effect.exit(cache.getOrSet("k", origin.breaks())))
+        yield* other.cache.invalidateTag("tag")
+        yield* advance(100)
+        const after = yield* begin(Effect.exit(cache.getOrSet("k", origin.breaks())))
+        if (!takesOver) yield* world.store.abandon("k", { token, cooldown: 5000 })
+        yield* advance(1000)
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(before)))
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(after)))
+        assert.strictEqual(origin.calls, takesOver ? 1 : 0)
+        yield* world.store.delete("k")
+      }
+    })
+  )
+
   scenario("a waiter for the cooldown is not woken, but may leave at any time", (world) =>
     Effect.gen(function* () {
       const { cache, origin } = yield* failed(world)
