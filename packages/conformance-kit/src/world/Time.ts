@@ -19,13 +19,31 @@ export class Time {
   readonly tick: number
   /** Milliseconds of one step in a case. */
   readonly unit: number
-  /** The allowed error of a number that the backend reports. */
-  readonly tolerance: number
+  /** The longest request that was measured in this case, in milliseconds. */
+  private slowest = 0
 
   constructor(tick: number, stretch: number) {
     this.tick = tick
     this.unit = Math.max(tick, shortest) * stretch
-    this.tolerance = tick + 5
+  }
+
+  /**
+   * The allowed error of a number that the backend reports. A copy, or an estimate of the backend's clock, errs by as much
+   * as its request took: nobody knows when within it the backend answered.
+   */
+  get tolerance(): number {
+    return this.tick + 5 + this.slowest
+  }
+
+  /** Measures a request. */
+  measured<A, E, R>(request: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      const asked = now()
+      return Effect.tap(request, () => {
+        this.slowest = Math.max(this.slowest, now() - asked)
+        return Effect.void
+      })
+    })
   }
 
   /** A duration longer than any case. */
@@ -57,7 +75,7 @@ export class Time {
    * @param start taken before the request that began the duration was sent
    */
   inTime<A, E, R>(start: number, millis: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.map(effect, (answer) => {
+    return Effect.map(this.measured(effect), (answer) => {
       const took = now() - start
       if (took >= millis - this.tick) {
         throw new Inconclusive(`${Math.round(took)} ms passed where fewer than ${millis - this.tick} were to`)

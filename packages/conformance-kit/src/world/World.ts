@@ -71,7 +71,7 @@ export class World {
 
   /** Asks for a key as a new flight. */
   ask(peer: Adapter, key = this.key, options: Partial<AcquireOptions> = {}): Effect.Effect<Acquired, AdapterError> {
-    return peer.acquire(key, { owner: this.name(), leaseFor: this.time.long, ...options })
+    return this.time.measured(peer.acquire(key, { owner: this.name(), leaseFor: this.time.long, ...options }))
   }
 
   /** Asks for a key as a new flight, which must lead. */
