@@ -28,11 +28,11 @@ export const Failing: Scenario = {
   failing: true,
   after: (caller, { callers, cooldown, load }) => {
     const wave = Math.floor((caller * 3) / callers)
-    return wave === 0 ? 0 : wave === 1 ? load + cooldown / 2 : load + cooldown * 1.1 + 50
+    return wave === 0 ? 0 : wave === 1 ? load + cooldown / 2 : load + 2 * cooldown + 50
   },
   policy: ({ cooldown }) => ({ cooldown, onCooling: "fail" }),
   measure: "waited",
-  lasts: ({ cooldown, load }) => 2 * load + cooldown * 1.1 + 50,
+  lasts: ({ cooldown, load }) => 2 * load + 2 * cooldown + 50,
   findings: (recording, figures, settings) => {
     const early = tooSoon(recording, settings)
     const others = answered(recording).filter(({ error }) => error !== "OriginDown").length
