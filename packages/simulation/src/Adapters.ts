@@ -2,9 +2,12 @@
  * The adapters of a process: the contract over a store that the messages of a connection reach.
  */
 import {
+  type AcquireOptions,
   type Adapter,
+  type AdapterError,
   ConditionalStore,
   Entry,
+  Limits,
   type Operation,
   Tiered,
   type Value,
@@ -49,7 +52,7 @@ export const adapterOf = (
   }
 }
 
-const limits = { keyBytes: 1_000, valueBytes: 100_000, tick: 1 }
+const own = { name: "simulated", limits: { keyBytes: 1_000, valueBytes: 100_000, tick: 1, clock: "store" } } as const
 
 /** An adapter over a store that runs the state machine itself. */
 const direct = (connection: Connection, store: Store): Adapter => {
@@ -57,43 +60,37 @@ const direct = (connection: Connection, store: Store): Adapter => {
     operation: Verb & Operation,
     key: string,
     decide: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
-    wakes: (answer: A) => boolean = () => false
-  ) => {
+    { value, wakes }: { readonly value?: Value | undefined; readonly wakes?: (answer: A) => boolean } = {}
+  ): Effect.Effect<A, AdapterError> => {
     const answer = (): A => store.move(key, decide, wakes)
-    return connection.ask({ to: store, verb: operation, operation, keys: [key], answer })
+    const refused = Limits.refusal(own, operation, key, value)
+    return refused ?? connection.ask({ to: store, verb: operation, operation, keys: [key], answer })
   }
+  const acquire = (options: AcquireOptions) => (entry: Entry.Entry | undefined, now: number) =>
+    Entry.acquire(entry, now, options, () => store.grant())
   return {
-    name: "simulated",
-    limits: { ...limits, clock: "store" },
-    acquire: (key, options) =>
-      move("acquire", key, (entry, now) => Entry.acquire(entry, now, options, () => store.grant())),
-    acquireMany: (keys, options) =>
-      connection.ask({
-        to: store,
-        verb: "acquire",
-        operation: "acquireMany",
-        keys,
-        answer: () =>
-          keys.map((key) =>
-            store.move(
-              key,
-              (entry, now) => Entry.acquire(entry, now, options, () => store.grant()),
-              () => false
-            )
-          )
-      }),
-    fill: (key, options) =>
-      move("fill", key, (entry, now) => Entry.fill(entry, now, { ...options, value: copyOf(options.value) }), Boolean),
-    abandon: (key, options) => move("abandon", key, (entry, now) => Entry.abandon(entry, now, options), Boolean),
+    ...own,
+    acquire: (key, options) => move("acquire", key, acquire(options)),
+    acquireMany: (keys, options) => {
+      const answer = () => keys.map((key) => store.move(key, acquire(options)))
+      const refused = Limits.refusalOfAny(own, "acquireMany", keys)
+      return refused ?? connection.ask({ to: store, verb: "acquire", operation: "acquireMany", keys, answer })
+    },
+    fill: (key, options) => {
+      const value = copyOf(options.value)
+      return move("fill", key, (entry, now) => Entry.fill(entry, now, { ...options, value }), { value, wakes: Boolean })
+    },
+    abandon: (key, options) => {
+      const cause = copyOf(options.cause)
+      const given = { value: cause, wakes: Boolean }
+      return move("abandon", key, (entry, now) => Entry.abandon(entry, now, { ...options, cause }), given)
+    },
     renew: (key, options) => move("renew", key, (entry, now) => Entry.renew(entry, now, options)),
-    delete: (key) => move("delete", key, Entry.remove, () => true),
-    put: (key, options) =>
-      move(
-        "put",
-        key,
-        (_, now) => Entry.put(now, { ...options, value: copyOf(options.value)! }),
-        () => true
-      ),
+    delete: (key) => move("delete", key, Entry.remove, { wakes: () => true }),
+    put: (key, options) => {
+      const value = copyOf(options.value)
+      return move("put", key, (_, now) => Entry.put(now, { ...options, value }), { value, wakes: () => true })
+    },
     touch: (key, options) => move("touch", key, (entry, now) => Entry.touch(entry, now, options)),
     read: (key) => move("read", key, (entry, now) => [Entry.read(entry, now), entry])
   }
@@ -115,7 +112,8 @@ const watchOf =
       return Effect.map(asked, (unsubscribe) => ({ latch, unsubscribe }))
     })
     const release = ({ unsubscribe }: { readonly unsubscribe: () => void }) => Effect.sync(() => unsubscribe())
-    return Effect.map(Effect.acquireRelease(subscription, release), ({ latch }) => latch.await)
+    const live = Effect.map(Effect.acquireRelease(subscription, release), ({ latch }) => latch.await)
+    return Limits.refusal(own, "watch", key) ?? live
   }
 
 const changesOf =
@@ -137,8 +135,8 @@ const changesOf =
 /** An adapter over a store that only writes if the record is unchanged. */
 const conditional = (connection: Connection, store: Store): Adapter =>
   ConditionalStore.make<number>({
-    name: "simulated",
-    limits: { ...limits, clock: "client" },
+    ...own,
+    limits: { ...own.limits, clock: "client" },
     read: (key) => {
       const answer = () => store.readRecord(key)
       return connection.ask({ to: store, verb: "read", operation: "read", keys: [key], answer })
@@ -151,7 +149,7 @@ const conditional = (connection: Connection, store: Store): Adapter =>
 
 const valuesOf = (connection: Connection, values: Values, process: number): ValueStore.ValueStore => ({
   name: "simulated values",
-  valueBytes: limits.valueBytes,
+  valueBytes: own.limits.valueBytes,
   get: (name) => {
     const answer = () => values.get(name, process)
     return connection.ask({ to: values, verb: "get-value", operation: "read", keys: [], answer })
@@ -167,4 +165,5 @@ const valuesOf = (connection: Connection, values: Values, process: number): Valu
 })
 
 /** The bytes as the store keeps them, so that no object of one process is seen by another. */
-const copyOf = (value: Value | undefined): Value | undefined => value && { bytes: Uint8Array.from(value.bytes) }
+const copyOf = <V extends Value | undefined>(value: V): V =>
+  (value === undefined ? undefined : { bytes: Uint8Array.from(value.bytes) }) as V

@@ -36,7 +36,7 @@ export class Connection {
   private readonly time: Time
   private readonly story: Pick<Story, "delay" | "slower" | "commandTimeout">
   private readonly here: () => Deliver
-  private readonly faults: Array<MessageFault & { readonly until: number }> = []
+  private readonly faults = new Set<MessageFault & { readonly until: number }>()
   /** The requests without an answer, by key. */
   private readonly asking = new Map<string, number>()
 
@@ -47,8 +47,11 @@ export class Connection {
     this.here = here
   }
 
-  suffer(fault: MessageFault): void {
-    this.faults.push({ ...fault, until: this.time.now + fault.for })
+  /** Begins a fault, and returns what ends it before its time. */
+  suffer(fault: MessageFault): () => void {
+    const suffered = { ...fault, until: this.time.now + fault.for }
+    this.faults.add(suffered)
+    return () => this.faults.delete(suffered)
   }
 
   /** True while a request about a key is under way. */

@@ -27,9 +27,12 @@ export const faultsOf = (store: StoreKind, random: Random, struck: Struck): Read
 
 /** The faults that a kind of store has besides. */
 const oftenOf = (store: StoreKind, random: Random, { at, calls, process }: Struck): ReadonlyArray<Event> => {
-  if (store === "tiered-push" && random.next() < 0.5) {
-    const millis = random.pick([3_000, 6_000])
-    return [{ at: at(), do: "lose", process: process(), verb: "push", leg: "reply", for: millis }]
+  if (store === "tiered-push") {
+    // A connection that is broken unnoticed, for more than two heartbeats.
+    return Array.from({ length: random.between(0, 2) }, (): Event => {
+      const millis = random.pick([3_000, 6_000])
+      return { at: at(), do: "lose", process: process(), verb: "push", leg: "reply", for: millis }
+    })
   }
   if (store === "values" && random.next() < 0.4) {
     const millis = random.pick([50, 200, 800])

@@ -28,7 +28,7 @@ const slowerOf = (random: Random): Story["slower"] => {
 const kindOf = (store: StoreKind, random: Random): Pick<Story, "tier" | "lag" | "waitUntil"> => {
   switch (store) {
     case "tiered-push":
-      return { tier: { ttl: 60_000, heartbeat: random.pick([500, 1_000, 2_000]) } }
+      return { tier: { ttl: 60_000, heartbeat: random.pick([500, 1_000]) } }
     case "tiered-ttl":
       return { tier: { ttl: random.pick([100, 500, 2_000]) } }
     case "values":

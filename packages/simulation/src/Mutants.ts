@@ -126,6 +126,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "this.set(this.ring(of, clock), of, clock)",
     "this.ring(of, clock)"
   ),
+  mutant(
+    "the requests of an isolate share a timer",
+    "flight/FlightGroup.ts",
+    "if (scope.isRequest) this.alarmOfRequests",
+    "if (false as boolean) this.alarmOfRequests"
+  ),
   // Order
   mutant(
     "a caller joins a load that began before its own delete",
@@ -254,6 +260,64 @@ export const mutants: ReadonlyArray<Mutant> = [
     "stores/ConditionalStore.ts",
     "    if (version === false) return undefined\n    remember(key, entry, version as true | Version)",
     "    if (version !== false) remember(key, entry, version as true | Version)"
+  ),
+  // Values in a store of their own
+  mutant(
+    "the versions of tags are kept with the values",
+    "stores/ValueStore.ts",
+    "Namespace.isOwnRecord(key) ? Effect.succeed(inline(value)) : this.versions.write(value, lifetime)",
+    "this.versions.write(value, lifetime)"
+  ),
+  mutant(
+    "bytes that are missing under a name are waited for",
+    "stores/ValueStore.ts",
+    "found = yield* this.leases.acquire(key, { ...options, refreshWithin: Infinity })",
+    "found = yield* this.leases.acquire(key, options)"
+  ),
+  // Requests of isolates
+  mutant(
+    "the work of one request answers another",
+    "call/Waiter.ts",
+    "if (load === undefined && mayDiffer(flight.scope, this.scope)) {",
+    "if (false as boolean) {"
+  ),
+  mutant(
+    "a flight that follows is waited for as long as one that leads",
+    "flight/Flight.ts",
+    'phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)',
+    "silenceLimit"
+  ),
+  mutant(
+    "a flight that is taken for dead ends",
+    "flight/Flight.ts",
+    "    this.group.forget(this.key, this)\n    return true",
+    "    this.ended = true\n    this.group.forget(this.key, this)\n    return true"
+  ),
+  // Tiers
+  mutant(
+    "a near copy has no time to live",
+    "stores/tiered/NearTier.ts",
+    "    this.ttl = ttl\n",
+    "    this.ttl = 100 * ttl\n"
+  ),
+  mutant(
+    "a heartbeat that does not come back tells nothing",
+    "stores/tiered/NearTier.ts",
+    "    if (now >= log.validUntil) {",
+    "    if (false as boolean) {"
+  ),
+  mutant(
+    "an answer that was under way during a change is kept near",
+    "stores/tiered/ChangeLog.ts",
+    " && (this.recent.get(key) ?? 0) <= changesBefore",
+    ""
+  ),
+  mutant("a change drops no near copy", "stores/tiered/ChangeLog.ts", "    this.copies.drop(key)\n", ""),
+  mutant(
+    "a tag's record is kept near although it changed",
+    "stores/tiered/NearTier.ts",
+    "    if (tag !== undefined) this.tags.delete(tag)\n",
+    ""
   )
 ]
 

@@ -28,7 +28,7 @@ export class Store implements Endpoint {
   move<A>(
     key: string,
     decide: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
-    wakes: (answer: A) => boolean
+    wakes: (answer: A) => boolean = () => false
   ): A {
     const [answer, next] = decide(this.entries.get(key), this.time.now)
     this.write(key, next)

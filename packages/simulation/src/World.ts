@@ -119,10 +119,7 @@ class World implements Stores, Scene {
         process!.connection.suffer(event)
         break
       case "double":
-        // What arrives after its answer may take a lease that nobody knows of.
-        fault(
-          event.for + event.by + (event.verb === "acquire" || event.verb === "any" ? this.story.settings.leaseTtl : 0)
-        )
+        fault(event.for + event.by)
         process!.connection.suffer(event)
         break
       case "lose":

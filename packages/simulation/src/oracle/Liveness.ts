@@ -107,6 +107,7 @@ export function* orphanedLeases(story: Story.Story, history: History): Generator
       orphanBound +
       turn +
       disagreement(story) +
+      (askedTwice(story, process, from) ? story.settings.leaseTtl : 0) +
       faultsWithin(history, from - Story.longestDelay(story) - slack, until, process)
     if (until - from <= allowed) continue
     yield {
@@ -116,6 +117,17 @@ export function* orphanedLeases(story: Story.Story, history: History): Generator
     }
   }
 }
+
+/** True when a request for a lease may have arrived a second time at an instant: nobody knows of what it was granted. */
+const askedTwice = (story: Story.Story, process: number, at: number): boolean =>
+  story.events.some(
+    (event) =>
+      event.do === "double" &&
+      event.process === process &&
+      (event.verb === "acquire" || event.verb === "any") &&
+      event.at <= at &&
+      event.at + event.for + event.by + 2 * Story.longestDelay(story) + slack >= at
+  )
 
 /** L4. */
 export function* neverEnds(story: Story.Story, history: History): Generator<Violation> {
