@@ -66,6 +66,21 @@ const acquireAllowance = 1_000
 /** Milliseconds by which a busy process may be late with a poll. */
 const pollAllowance = 250
 
+/** Milliseconds of silence after which a flight of a request was surely cut off with it. */
+const surelyCutOff = 300_000
+
+/**
+ * Drops flights whose requests were cut off: nothing of them goes on, so they are never over. The oldest are looked at, as
+ * many whenever one begins that they do not add up.
+ */
+export const dropCutOff = (flights: Iterable<Flight>, drop: (flight: Flight) => void): void => {
+  let looks = 2
+  for (const flight of flights) {
+    if (looks-- === 0 || !flight.isCutOff) return
+    drop(flight)
+  }
+}
+
 let flightsNamed = 0
 let process: string | undefined
 
@@ -133,7 +148,7 @@ export class Flight implements LoadEvents {
   /** The longest silence to expect of a flight that does not lead, in milliseconds since `lastSeenAt`. */
   private quietFor = acquireAllowance
   private readonly group: Group
-  private readonly key: string
+  readonly key: string
   readonly clock: Clock.Clock
   readonly scope: RequestScope
   private readonly silenceLimit: number
@@ -245,6 +260,11 @@ export class Flight implements LoadEvents {
     if (!this.scope.isRequest) return
     this.lastSeenAt = this.now
     this.quietFor = quietFor
+  }
+
+  /** True when it belongs to a request that has been silent for so long that it was cut off. */
+  get isCutOff(): boolean {
+    return this.scope.isRequest && this.now - this.lastSeenAt > surelyCutOff
   }
 
   leaseLost(): void {

@@ -9,7 +9,7 @@ import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
-import { Flight, type FlightOptions, type FlightWaiter, type Group } from "./Flight.ts"
+import { dropCutOff, Flight, type FlightOptions, type FlightWaiter, type Group } from "./Flight.ts"
 
 interface Timer {
   readonly until: number
@@ -74,6 +74,7 @@ export class FlightGroup implements Group {
 
   /** Makes a flight, which every caller of its key joins from now on. */
   open(options: FlightOptions): Flight {
+    if (options.scope.isRequest) dropCutOff(this.all, (flight) => this.drop(flight))
     const flight = new Flight(this, options)
     this.byKey.set(options.key, flight)
     this.all.add(flight)
@@ -95,6 +96,11 @@ export class FlightGroup implements Group {
   forget(key: string, flight: Flight): void {
     this.detach(key, flight)
     this.all.delete(flight)
+  }
+
+  private drop(flight: Flight): void {
+    this.forget(flight.key, flight)
+    this.alarmOfRequests.stop(flight)
   }
 
   /** The number of flights under way. */

@@ -11,7 +11,7 @@ import type { Acquired, AdapterError, Hit } from "../contract/Adapter.ts"
 import { millisBetween } from "../stats/Stats.ts"
 import type { AcquireBatch } from "./AcquireBatch.ts"
 import { type BackgroundQueue, report } from "./Engine.ts"
-import { type Flight, type FlightOptions, nameFlight } from "./Flight.ts"
+import { dropCutOff, type Flight, type FlightOptions, nameFlight } from "./Flight.ts"
 import type { LoadContext } from "./LoadContext.ts"
 import * as LoadProtocol from "./LoadProtocol.ts"
 import { fetcherOf, type LoadRequest } from "./LoadRequest.ts"
@@ -89,6 +89,7 @@ class FirstAcquire implements Load {
     this.owner = this.acquireBatch?.owner ?? nameFlight(plan.policy.ownerId)
     const group = background !== undefined ? groups.background : plan.force ? groups.refreshes : groups.flights
     this.flight = group.open(flightOptions(request, context, background !== undefined))
+    if (plan.scope.isRequest) dropCutOff(engine.flights, (flight) => engine.flights.delete(flight))
     engine.flights.add(this.flight)
   }
 

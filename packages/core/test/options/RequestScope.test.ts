@@ -5,10 +5,11 @@ import * as Fiber from "effect/Fiber"
 import { afterEach, vi } from "vitest"
 import * as Cache from "../../src/Cache.ts"
 import type { Adapter } from "../../src/contract/Adapter.ts"
+import type { Engine } from "../../src/flight/Engine.ts"
 import { createCache } from "../../src/promise.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { Broken, Origin } from "../support/Origin.ts"
-import { advance, begin, flush, scenario, waits } from "../support/Scenario.ts"
+import { advance, begin, flightsOf, flush, scenario, waits } from "../support/Scenario.ts"
 import { remote } from "../support/Wrappers.ts"
 
 /** A request as a handler gets it. Counts the work that goes on. */
@@ -277,6 +278,17 @@ describe("on Workers, one request never settles a promise of another", () => {
     vi.unstubAllGlobals()
   })
   const ofRequest = () => ({ waitUntil: new Request().waitUntil })
+  /** The clock of a request that is cut off: no sleep ends. */
+  const clockWithoutTimers = Effect.map(
+    Clock.Clock,
+    (clock): Clock.Clock => ({
+      ...clock,
+      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+      currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+      sleep: () => Effect.never
+    })
+  )
 
   scenario("a waiter polls for itself: one request to the store, one load, an answer soon after it", (world) =>
     Effect.gen(function* () {
@@ -352,12 +364,9 @@ describe("on Workers, one request never settles a promise of another", () => {
         yield* world.crash("b", 60_000)
         const clock = yield* Clock.Clock
         let cutOff = false
-        // Sleeps that a request begins never end if it is cut off.
+        // Requests share their clock: a sleep that one begins never ends if it is cut off.
         const ofRequests: Clock.Clock = {
-          ...clock,
-          currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-          currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          ...(yield* clockWithoutTimers),
           sleep: (duration) => (cutOff ? Effect.never : clock.sleep(duration))
         }
         const ask = (key: string, waitMax: number) =>
@@ -472,6 +481,28 @@ describe("on Workers, one request never settles a promise of another", () => {
           assert.isFalse(waits(joiner))
           assert.strictEqual((yield* Fiber.join(joiner)).value, "v1")
           assert.strictEqual(origin.calls, 1)
+        }),
+      { untidy: true }
+    )
+
+    scenario(
+      "leaves nothing behind for ever",
+      (world) =>
+        Effect.gen(function* () {
+          yield* onWorkers
+          const { cut, cutOff, others } = cutting()
+          const { cache, process } = yield* world.cache({}, cut)
+          const { flights } = (cache as unknown as { readonly engine: Engine }).engine
+          cutOff()
+          for (let n = 0; n < 20; n++) {
+            const cut = cache.getOrSet(`cut ${n}`, new Origin().gives(), ofRequest())
+            yield* begin(Effect.provideService(Effect.exit(cut), Clock.Clock, yield* clockWithoutTimers))
+          }
+          assert.deepStrictEqual([flightsOf(process.adapter), flights.size], [20, 20])
+          others()
+          yield* advance(10 * 60_000)
+          for (let n = 0; n < 10; n++) yield* cache.getOrSet(`k ${n}`, new Origin().gives(), ofRequest())
+          assert.deepStrictEqual([flightsOf(process.adapter), flights.size], [0, 0])
         }),
       { untidy: true }
     )
