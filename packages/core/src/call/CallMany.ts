@@ -141,5 +141,7 @@ class BatchWaiters {
     this.resume = undefined
     for (const waiter of this.waiters) waiter.leave()
     for (const hook of this.hooks) hook.interruptUnsafe()
+    // Nobody hears what becomes of the keys that others load, and loads of the batch may go on for callers that joined them.
+    for (const { key } of this.requests) this.fetchBatch.answered(key)
   }
 }

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import { type Acquired, type Adapter, AdapterError } from "../../src/contract/Adapter.ts"
 import { down } from "../support/Faulty.ts"
 import { Origin } from "../support/Origin.ts"
-import { advance, begin, flush, scenario } from "../support/Scenario.ts"
+import { advance, begin, flush, scenario, waits } from "../support/Scenario.ts"
 import { asksMany, remote, slow } from "../support/Wrappers.ts"
 
 class Down extends Data.TaggedError("Down")<{}> {}
@@ -114,6 +114,30 @@ for (const [kind, wrap] of [
         assert.strictEqual(interrupted, 1)
         for (const key of keys) assert.isUndefined((yield* world.store.read(key)).lease)
       })
+    )
+
+    scenario(
+      "a caller that leaves holds up no load that others joined, although a key of it was not decided",
+      (world) =>
+        Effect.gen(function* () {
+          const { cache } = yield* world.cache({}, (adapter) => ({
+            ...remote((wrap ?? remote)(adapter)),
+            acquire: (key, options) => Effect.delay(adapter.acquire(key, options), key === "a" ? 60_000 : 10)
+          }))
+          yield* begin(Effect.exit(cache.getOrSet("a", () => Effect.succeed("own"))))
+          const leaving = yield* begin(
+            cache.getOrSetMany(["a", "b"], (wanted) =>
+              Effect.succeed(wanted.map((key) => [key, `new ${key}`] as const))
+            )
+          )
+          const joined = yield* begin(cache.getOrSet("b", () => Effect.succeed("own")))
+          yield* advance(10)
+          yield* Fiber.interrupt(leaving)
+          yield* advance(10)
+          assert.isFalse(waits(joined))
+          assert.deepInclude(yield* Fiber.join(joined), { value: "new b" })
+          yield* advance(60_000)
+        })
     )
 
     scenario("a caller that joined a key for which the batch has no value loads it alone", (world) =>
