@@ -261,6 +261,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "    if (version === false) return undefined\n    remember(key, entry, version as true | Version)",
     "    if (version !== false) remember(key, entry, version as true | Version)"
   ),
+  mutant(
+    "a batch whose caller left holds up the loads that others joined",
+    "call/CallMany.ts",
+    "    for (const { key } of this.requests) this.fetchBatch.answered(key)\n",
+    ""
+  ),
   // Values in a store of their own
   mutant(
     "the versions of tags are kept with the values",

@@ -182,5 +182,19 @@ export const stories: ReadonlyArray<KeptStory> = [
         { at: 3_000, do: "get-or-set-many", process: 1, face: "promise", keys: ["a", "b"], takes: 5, without: ["b"] }
       ]
     }
+  },
+  {
+    name: "the caller of a batch leaves, while the store has not answered for a key that another caller asked for",
+    breaks: "orphaned-lease",
+    story: {
+      ...base,
+      settings: { ...defaults, leaseTtl: 600 },
+      events: [
+        { at: 0, do: "slow", process: 0, verb: "acquire", leg: "reply", by: 900, for: 20 },
+        { at: 1, do: "get-or-set", process: 0, key: "a", takes: 10 },
+        { at: 50, do: "get-or-set-many", process: 0, keys: ["a", "b"], takes: 10, leaves: 200 },
+        { at: 100, do: "get-or-set", process: 0, key: "b", takes: 10 }
+      ]
+    }
   }
 ]

@@ -2,7 +2,7 @@
  * The times that several rules allow: faults, messages, clocks.
  */
 import type { Call, Fault, History } from "../History.ts"
-import type * as Story from "../Story.ts"
+import * as Story from "../Story.ts"
 
 /** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between checks. */
 export const slack = 60
@@ -35,3 +35,26 @@ export const ended = ({ events }: Story.Story, { process, request }: Call): bool
 /** A call, as the beginning of a sentence. */
 export const asked = ({ key, process, startedAt }: Call): string =>
   `process ${process} asked for ${key} at ${startedAt} ms`
+
+/**
+ * True when a write of a process that may have begun by an instant arrives a second time at a later one, or after it. The
+ * processes of a store of conditional writes send one kind of write.
+ */
+export const arrivesTwice = (
+  story: Story.Story,
+  process: number,
+  write: "acquire" | "put",
+  { from, until }: { readonly from: number; readonly until: number },
+  at: number
+): boolean => {
+  const verbs = ["any", story.store === "client-clock" ? "fill" : write]
+  return story.events.some(
+    (event) =>
+      event.do === "double" &&
+      event.process === process &&
+      verbs.includes(event.verb) &&
+      event.at <= until &&
+      event.at + event.for >= from &&
+      event.at + event.for + event.by + 2 * Story.longestDelay(story) + slack >= at
+  )
+}

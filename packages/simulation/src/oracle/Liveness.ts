@@ -3,7 +3,7 @@
  */
 import type { Call, History } from "../History.ts"
 import * as Story from "../Story.ts"
-import { asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
+import { arrivesTwice, asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 
 /** Milliseconds after which a follower is awake, counted from the fill, without any fault. */
@@ -79,7 +79,7 @@ export function* needlessFallback(story: Story.Story, history: History, call: Ca
     const until = fallback!.startedAt
     const isGone =
       until > endedAt + story.settings.cacheTtl - disagreement(story) ||
-      changes.some((change) => change.key === key && change.startedAt >= startedAt && change.startedAt <= until) ||
+      changes.some((change) => change.key === key && change.startedAt <= until && !(change.returnedAt! < startedAt)) ||
       loads.some((other) => other.key === key && other.endedAt! > endedAt && other.endedAt! <= until) ||
       story.events.some(({ at, do: what }) => what.startsWith("forget") && at >= startedAt && at <= until)
     const from = Math.max(endedAt, call.startedAt)
@@ -107,7 +107,10 @@ export function* orphanedLeases(story: Story.Story, history: History): Generator
       orphanBound +
       turn +
       disagreement(story) +
-      (askedTwice(story, process, from) ? story.settings.leaseTtl : 0) +
+      (arrivesTwice(story, process, "acquire", { from: 0, until: from }, from - story.settings.leaseTtl) ||
+      story.waitUntil === false
+        ? story.settings.leaseTtl
+        : 0) +
       faultsWithin(history, from - Story.longestDelay(story) - slack, until, process)
     if (until - from <= allowed) continue
     yield {
@@ -117,17 +120,6 @@ export function* orphanedLeases(story: Story.Story, history: History): Generator
     }
   }
 }
-
-/** True when a request for a lease may have arrived a second time at an instant: nobody knows of what it was granted. */
-const askedTwice = (story: Story.Story, process: number, at: number): boolean =>
-  story.events.some(
-    (event) =>
-      event.do === "double" &&
-      event.process === process &&
-      (event.verb === "acquire" || event.verb === "any") &&
-      event.at <= at &&
-      event.at + event.for + event.by + 2 * Story.longestDelay(story) + slack >= at
-  )
 
 /** L4. */
 export function* neverEnds(story: Story.Story, history: History): Generator<Violation> {

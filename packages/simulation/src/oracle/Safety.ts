@@ -3,7 +3,7 @@
  */
 import type { Call, Change, History } from "../History.ts"
 import * as Story from "../Story.ts"
-import { asked, disagreement, faultsWithin, slack } from "./Allowances.ts"
+import { arrivesTwice, asked, disagreement, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 
 /** S5. */
@@ -156,19 +156,11 @@ const nearFor = ({ tier }: Story.Story): number =>
   tier === undefined ? 0 : tier.heartbeat === undefined ? tier.ttl : 2 * tier.heartbeat
 
 /** True when a write that set the value, or its tag's version, arrived once more after an instant: nothing orders plain writes. */
-const arrivedAgain = ({ events, store }: Story.Story, { changes }: History, call: Call, at: number): boolean => {
+const arrivedAgain = (story: Story.Story, { changes }: History, call: Call, at: number): boolean => {
   const { version } = call.answer!.value
   return changes.some(({ by, key, process, returnedAt = Infinity, startedAt, version: written }) => {
-    if (key !== call.key || by === "delete" || store === "client-clock") return false
+    if (key !== call.key || by === "delete") return false
     if (by === "set" ? written !== version : written > version) return false
-    return events.some(
-      (event) =>
-        event.do === "double" &&
-        event.process === process &&
-        (event.verb === "put" || event.verb === "any") &&
-        event.at <= returnedAt &&
-        event.at + event.for >= startedAt &&
-        event.at + event.for + event.by + slack >= at
-    )
+    return arrivesTwice(story, process, "put", { from: startedAt, until: returnedAt }, at)
   })
 }
