@@ -12,7 +12,12 @@ const stories = JSON.parse(readFileSync(keptStories, "utf8")) as Record<string, 
 
 const write = (): void => {
   const kept = Object.fromEntries(mutants.flatMap(({ name }) => (name in stories ? [[name, stories[name]]] : [])))
-  writeFileSync(keptStories, `${JSON.stringify(kept, undefined, 2)}\n`)
+  // Keys on one line, as Biome has them.
+  const text = JSON.stringify(kept, undefined, 2).replaceAll(
+    /\[\s+("[^[\]]*")\s+\]/g,
+    (_, keys: string) => `[${keys.replaceAll(/\s+/g, " ")}]`
+  )
+  writeFileSync(keptStories, `${text}\n`)
 }
 
 for (const { name, rare } of mutants) {
