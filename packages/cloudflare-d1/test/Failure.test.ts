@@ -1,3 +1,4 @@
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import { describe, expect, it } from "vitest"
 import { failures, isMissingTable } from "../src/Failure.ts"
 
@@ -7,14 +8,12 @@ describe("a failure", () => {
   it("may pass, unless the statement, the table, the size or the permission is wrong", () => {
     for (const message of [
       "D1_ERROR: Network connection lost.",
-      "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
       "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
       "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
-      "D1_ERROR: database is locked: SQLITE_BUSY",
       "D1_ERROR: out of memory: SQLITE_NOMEM",
       "fetch failed"
     ]) {
-      expect([message, failure(message).retryable]).toEqual([message, true])
+      expect([message, verdictOf(failure(message))]).toEqual([message, "passes"])
     }
     for (const message of [
       'D1_ERROR: near "SELEC": syntax error at offset 0: SQLITE_ERROR',
@@ -25,9 +24,19 @@ describe("a failure", () => {
       "D1_ERROR: database or disk is full: SQLITE_FULL",
       "D1_TYPE_ERROR: Type 'object' not supported"
     ]) {
-      expect([message, failure(message).retryable]).toEqual([message, false])
+      expect([message, verdictOf(failure(message))]).toEqual([message, "final"])
     }
     expect(failures.of("read", "k", new TypeError("fetch failed")).retryable).toBe(true)
+  })
+
+  it("of a database that has too much to do passes after a pause", () => {
+    for (const message of [
+      "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+      "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+      "D1_ERROR: database is locked: SQLITE_BUSY"
+    ]) {
+      expect([message, verdictOf(failure(message))]).toEqual([message, "throttled"])
+    }
   })
 
   it("names the remedy for a missing table", () => {

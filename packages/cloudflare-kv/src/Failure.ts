@@ -11,8 +11,11 @@ export const failures = Failures.make({
   adapter: name,
   words: (error) => Failures.wordsOf(error, "KV did not answer"),
   // A wrong request stays wrong. Too many requests, and failures of KV itself, may be temporary.
-  isRejection: (_, words) => {
+  verdict: (_, words) => {
     const code = Number(status.exec(words)?.[1])
-    return code >= 400 && code < 500 && code !== 408 && code !== 429
-  }
+    if (code === 429) return "throttled"
+    return code >= 400 && code < 500 && code !== 408 ? "final" : "passes"
+  },
+  // KV takes one write a second of each key.
+  pause: 1_000
 })

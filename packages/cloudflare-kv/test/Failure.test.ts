@@ -1,18 +1,22 @@
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import { describe, expect, it } from "vitest"
 import { failures } from "../src/Failure.ts"
 
 const failure = (message: string) => failures.of("fill", "k", new Error(message))
 
 describe("a failure", () => {
+  it("of a key that was written too often passes after as long as KV makes writers wait", () => {
+    expect(failure("KV PUT failed: 429 Too Many Requests").retryAfter).toBe(1_000)
+  })
+
   it("may pass, unless the request is wrong", () => {
     for (const message of [
       "KV GET failed: 500 Internal Server Error",
-      "KV PUT failed: 429 Too Many Requests",
       "KV GET failed: 408 Request Timeout",
       "Network connection lost.",
       "fetch failed"
     ]) {
-      expect([message, failure(message).retryable]).toEqual([message, true])
+      expect([message, verdictOf(failure(message))]).toEqual([message, "passes"])
     }
     for (const message of [
       "KV PUT failed: 413 Value length of 26214401 exceeds limit of 26214400.",
@@ -20,7 +24,7 @@ describe("a failure", () => {
       "KV GET failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
       "KV PUT failed: 403 Forbidden"
     ]) {
-      expect([message, failure(message).retryable]).toEqual([message, false])
+      expect([message, verdictOf(failure(message))]).toEqual([message, "final"])
     }
   })
 

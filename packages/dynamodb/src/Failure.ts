@@ -5,27 +5,37 @@
 import { Failures } from "@cache-locking/core"
 import type { Item } from "./Item.ts"
 
-/** Errors with a client's status that may be temporary: throttling, and states that end by themselves. */
-const passing = new Set([
-  "LimitExceededException",
-  "PriorRequestNotComplete",
-  "ProvisionedThroughputExceededException",
-  "ReplicatedWriteConflictException",
-  "RequestLimitExceeded",
-  "RequestTimeout",
-  "RequestTimeoutException",
-  "ResourceInUseException",
-  "SlowDown",
-  "ThrottledException",
-  "Throttling",
-  "ThrottlingException",
-  "TooManyRequestsException",
-  "TransactionConflictException",
-  "TransactionInProgressException"
-])
-
-/** Errors that are no replies, after which asking again does not help. */
-const hopeless = new Set(["CredentialsProviderError", "TokenProviderError", "ParseError"])
+/** The verdicts about names. */
+const known = Failures.table({
+  // The SDK gets new credentials, or corrects its clock.
+  passes: [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "RequestTimeoutException"
+  ],
+  throttled: [
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    // A transaction of another program has the item, or the table is being made or changed.
+    "ResourceInUseException",
+    "TransactionConflictException",
+    "TransactionInProgressException"
+  ],
+  final: ["CredentialsProviderError", "TokenProviderError", "ParseError"]
+})
 
 /**
  * True when the client's region or endpoint is invalid. The SDK notices at the first request, and gives the error no
@@ -34,14 +44,15 @@ const hopeless = new Set(["CredentialsProviderError", "TokenProviderError", "Par
 const isNowhere = (error: unknown, words: string): boolean =>
   Failures.codeOf(error) === "ERR_INVALID_URL" || /^Region (is missing|not accepted)/.test(words)
 
-const isRejection = (error: unknown, words: string): boolean => {
-  const name = Failures.nameOf(error)
-  if (passing.has(name)) return false
-  if (hopeless.has(name) || isNowhere(error, words)) return true
+const verdict = (error: unknown, words: string): Failures.Verdict => {
+  const named = known(Failures.nameOf(error))
+  if (named !== undefined) return named
+  if (isNowhere(error, words)) return "final"
   const { $metadata } = (error ?? {}) as { readonly $metadata?: { readonly httpStatusCode?: number | undefined } }
   // Without a status there was no reply at all. From 500 on the fault is the service's own, or a proxy's.
   const status = $metadata?.httpStatusCode ?? 0
-  return status >= 400 && status < 500 && status !== 429
+  if (status === 429) return "throttled"
+  return status >= 400 && status < 500 ? "final" : "passes"
 }
 
 /** True for the service's error of that name. */
@@ -60,5 +71,5 @@ export const failuresOf = (table: string): Failures.Failures =>
       isNamed(error, "ResourceNotFoundException")
         ? `there is no table ${table}: make it, for example with DynamoDbAdapter.setup`
         : Failures.wordsOf(error, "the request failed"),
-    isRejection
+    verdict
   })

@@ -1,40 +1,40 @@
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb"
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import { describe, expect, it } from "vitest"
 import * as Failure from "../src/Failure.ts"
 
 const thrown = (name: string, status: number | undefined, more: object = {}) =>
   Object.assign(new Error("words"), { name, $metadata: { httpStatusCode: status }, ...more })
 
-const reasonOf = (error: unknown) => Failure.failuresOf("t").of("put", "k", error).reason
-
 describe("Failure", () => {
   it.each([
-    ["ProvisionedThroughputExceededException", 400],
-    ["ThrottlingException", 400],
-    ["RequestLimitExceeded", 400],
-    ["LimitExceededException", 400],
-    ["TransactionConflictException", 400],
-    ["InternalServerError", 500],
-    ["ServiceUnavailable", 503],
-    ["Unknown", 429],
-    ["TimeoutError", undefined],
-    ["AbortError", undefined],
-    ["Error", undefined],
-    ["SyntaxError", 200]
-  ])("%s (%s) may pass", (name, status) => {
-    expect(reasonOf(thrown(name, status))).toBe("Unavailable")
-  })
-
-  it.each([
-    ["ValidationException", 400],
-    ["ResourceNotFoundException", 400],
-    ["AccessDeniedException", 400],
-    ["UnrecognizedClientException", 400],
-    ["ItemCollectionSizeLimitExceededException", 400],
-    ["InvalidSignatureException", 403],
-    ["CredentialsProviderError", undefined]
-  ])("%s (%s) will not", (name, status) => {
-    expect(reasonOf(thrown(name, status))).toBe("Rejected")
+    ["InternalServerError", 500, "passes"],
+    ["ServiceUnavailable", 503, "passes"],
+    ["ExpiredTokenException", 400, "passes"],
+    ["ExpiredToken", 403, "passes"],
+    ["RequestExpired", 400, "passes"],
+    ["TimeoutError", undefined, "passes"],
+    ["AbortError", undefined, "passes"],
+    ["Error", undefined, "passes"],
+    ["SyntaxError", 200, "passes"],
+    ["ProvisionedThroughputExceededException", 400, "throttled"],
+    ["ThrottlingException", 400, "throttled"],
+    ["RequestLimitExceeded", 400, "throttled"],
+    ["LimitExceededException", 400, "throttled"],
+    ["TransactionConflictException", 400, "throttled"],
+    ["TransactionInProgressException", 400, "throttled"],
+    ["ReplicatedWriteConflictException", 400, "throttled"],
+    ["ResourceInUseException", 400, "throttled"],
+    ["Unknown", 429, "throttled"],
+    ["ValidationException", 400, "final"],
+    ["ResourceNotFoundException", 400, "final"],
+    ["AccessDeniedException", 400, "final"],
+    ["UnrecognizedClientException", 400, "final"],
+    ["ItemCollectionSizeLimitExceededException", 400, "final"],
+    ["InvalidSignatureException", 403, "final"],
+    ["CredentialsProviderError", undefined, "final"]
+  ] as const)("%s (%s): %s", (name, status, verdict) => {
+    expect(verdictOf(Failure.failuresOf("t").of("put", "k", thrown(name, status)))).toBe(verdict)
   })
 
   it("of a client without a region is permanent: by the SDK's own words", async () => {

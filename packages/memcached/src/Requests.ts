@@ -26,7 +26,9 @@ export const status = {
   notStored: 0x05,
   authentication: 0x20,
   unknown: 0x81,
-  outOfMemory: 0x82
+  outOfMemory: 0x82,
+  busy: 0x85,
+  temporary: 0x86
 } as const
 
 const nothing = new Uint8Array()

@@ -1,3 +1,4 @@
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import { AdapterError } from "@cache-locking/core"
 import { describe, expect, it } from "vitest"
 import { failures, refused } from "../src/Failure.ts"
@@ -29,17 +30,24 @@ describe("a failure", () => {
     expect(Object.keys(cause as object)).toEqual([])
   })
 
-  it("of the request does not pass", () => {
-    for (const code of [status.tooLarge, status.invalid, status.authentication, status.unknown]) {
-      expect(refused("put", "k", code)).toMatchObject({ reason: "Rejected", retryable: false })
-    }
+  it.each([
+    [status.notStored, "passes"],
+    [status.outOfMemory, "passes"],
+    [0x84, "passes"],
+    [status.busy, "throttled"],
+    [status.temporary, "throttled"],
+    [status.tooLarge, "final"],
+    [status.invalid, "final"],
+    [status.authentication, "final"],
+    [status.unknown, "final"]
+  ] as const)("with the status %s: %s", (code, verdict) => expect(verdictOf(refused("put", "k", code))).toBe(verdict))
+
+  it("of the credentials does not pass", () => {
     expect(failures.of("put", "k", "Memcached server authentication failed!")).toMatchObject({ reason: "Rejected" })
   })
 
-  it("of the server may pass", () => {
-    for (const code of [status.outOfMemory, 0x84, 0x85, 0x86]) {
-      expect(refused("put", "k", code)).toMatchObject({ reason: "Unavailable" })
-    }
-    expect(refused("put", "k", 0x86).message).toBe("the server answered with status 0x86")
+  it("has words for each status", () => {
+    expect(refused("put", "k", 0x87).message).toBe("the server answered with status 0x87")
+    expect(refused("put", "k", status.busy).message).toBe("the server is busy")
   })
 })

@@ -1,9 +1,11 @@
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import {
   MongoInvalidArgumentError,
   MongoNetworkError,
   MongoNotConnectedError,
   MongoServerError,
-  MongoServerSelectionError
+  MongoServerSelectionError,
+  MongoTopologyClosedError
 } from "mongodb"
 import { describe, expect, it } from "vitest"
 import { failures, isLostUpsert } from "../src/Failure.ts"
@@ -11,38 +13,39 @@ import { failures, isLostUpsert } from "../src/Failure.ts"
 const server = (code: number, message: string, codeName?: string) =>
   new MongoServerError({ ok: 0, code, errmsg: message, ...(codeName && { codeName }), errInfo: { secret: "a secret" } })
 
+/** As a server labels what it refuses because it has too much to do. */
+const overloaded = new MongoServerError({ ok: 0, errmsg: "too much to do", errorLabels: ["SystemOverloadedError"] })
+
 const failure = (error: unknown) => failures.of("fill", "k", error)
 
 describe("a failure", () => {
-  it("may pass, unless the request, the permission or the data is wrong", () => {
-    for (const error of [
-      server(10_107, "not primary", "NotWritablePrimary"),
-      server(91, "The server is in quiesce mode", "ShutdownInProgress"),
-      server(50, "operation exceeded time limit", "MaxTimeMSExpired"),
-      server(64, "waiting for replication timed out", "WriteConcernFailed"),
-      server(112, "Write conflict", "WriteConflict"),
-      server(14_031, "out of disk space", "OutOfDiskSpace"),
-      new MongoNetworkError("connection 3 to 127.0.0.1:27017 closed"),
-      new MongoNotConnectedError("Client must be connected before running operations"),
-      new MongoServerSelectionError("connect ECONNREFUSED 127.0.0.1:1", {} as never),
-      "what is no error",
-      undefined
-    ]) {
-      expect([String(error), failure(error).reason]).toEqual([String(error), "Unavailable"])
-    }
-    for (const error of [
-      server(13, "not authorized on app to execute command", "Unauthorized"),
-      server(18, "Authentication failed.", "AuthenticationFailed"),
-      server(121, "Document failed validation", "DocumentValidationFailure"),
-      server(10_334, "BSONObj size: 17000000 is invalid", "BSONObjectTooLarge"),
-      server(17_419, "Resulting document after update is larger than 16777216"),
-      server(59, "no such command: 'findAndModify'", "CommandNotFound"),
-      server(166, "Namespace app.cache is a view", "CommandNotSupportedOnView"),
-      new MongoInvalidArgumentError("Argument must be an object")
-    ]) {
-      expect([String(error), failure(error).retryable]).toEqual([String(error), false])
-    }
-  })
+  it.each([
+    [server(10_107, "not primary", "NotWritablePrimary"), "passes"],
+    [server(91, "The server is in quiesce mode", "ShutdownInProgress"), "passes"],
+    [server(50, "operation exceeded time limit", "MaxTimeMSExpired"), "passes"],
+    [server(64, "waiting for replication timed out", "WriteConcernFailed"), "passes"],
+    [server(14_031, "out of disk space", "OutOfDiskSpace"), "passes"],
+    [new MongoNetworkError("connection 3 to 127.0.0.1:27017 closed"), "passes"],
+    [new MongoServerSelectionError("connect ECONNREFUSED 127.0.0.1:1", {} as never), "passes"],
+    ["what is no error", "passes"],
+    [undefined, "passes"],
+    [server(112, "Write conflict", "WriteConflict"), "throttled"],
+    [server(24, "lock timeout", "LockTimeout"), "throttled"],
+    [server(16_500, "Request rate is large"), "throttled"],
+    [server(462, "too many", "IngressRequestRateLimitExceeded"), "throttled"],
+    [overloaded, "throttled"],
+    [server(13, "not authorized on app to execute command", "Unauthorized"), "final"],
+    [server(18, "Authentication failed.", "AuthenticationFailed"), "final"],
+    [server(121, "Document failed validation", "DocumentValidationFailure"), "final"],
+    [server(10_334, "BSONObj size: 17000000 is invalid", "BSONObjectTooLarge"), "final"],
+    [server(17_419, "Resulting document after update is larger than 16777216"), "final"],
+    [server(59, "no such command: 'findAndModify'", "CommandNotFound"), "final"],
+    [server(166, "Namespace app.cache is a view", "CommandNotSupportedOnView"), "final"],
+    [new MongoInvalidArgumentError("Argument must be an object"), "final"],
+    // Its owner closed the client.
+    [new MongoNotConnectedError("Client must be connected before running operations"), "final"],
+    [new MongoTopologyClosedError("Topology is closed"), "final"]
+  ] as const)("%s: %s", (error, verdict) => expect(verdictOf(failure(error))).toBe(verdict))
 
   it("shows neither the sent command nor the driver's properties", () => {
     const said =

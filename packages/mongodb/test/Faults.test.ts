@@ -107,5 +107,10 @@ it("sends nothing to a client that is closed, and says so", async () => {
   await client.connect()
   await put(adapter, "k")
   await client.close()
-  for (const [, call] of allVerbs(adapter)) expect(await failureOf(call)).toMatchObject({ reason: "Unavailable" })
+  // It stays closed: asking again helps nobody.
+  for (const [, call] of allVerbs(adapter)) {
+    expect(await failureOf(call)).toMatchObject({ reason: "Rejected", retryable: false })
+  }
+  await client.connect()
+  await expectRecovery(adapter, false)
 })

@@ -11,13 +11,24 @@ const stateOf = (error: unknown): string | undefined => {
   return /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]+$/.test(code) ? code : undefined
 }
 
+/** A server that takes no writes, as before and after a failover. */
+const readOnly = "25006"
+
 /**
- * Classes and codes that may be temporary: connections, transactions that lost a race or were ended, resources,
- * intervention by operators, system and internal errors; and a server that takes no writes, as before and after a
- * failover. Every other error means that the request, the permission or the table is wrong, and asking again does not
- * help.
+ * The verdicts about classes and codes of the server, and codes of the client. Every other error of the server means
+ * that the request, the permission or the table is wrong. Every other error of the client concerns the connection.
  */
-const passing = /^(08|40|53|57|58|XX|55P03|55006|25006)/
+const known = Failures.table({
+  // Connections, transactions that lost a race, resources, intervention by operators, system and internal errors.
+  passes: ["08", "40", "53", "57", "58", "XX", readOnly],
+  // Another transaction has locked the row or the table.
+  throttled: ["55P03", "55006"],
+  // The client was ended, and cannot be used again.
+  final: ["CONNECTION_ENDED"]
+})
+
+/** True when the server takes no writes at present, although it can be read. */
+export const isReadOnly = (error: unknown): boolean => Failures.codeOf(error) === readOnly
 
 /** True when the server answered, even with an error: the connection works. */
 export const isReply = (error: unknown): boolean => /^(?!08|57P)./.test(stateOf(error) ?? "")
@@ -36,8 +47,9 @@ export const failures = Failures.make({
     // The messages of class 22 and 23 quote data.
     return /^2[23]/.test(state) ? `the server refused the data (${state})` : Failures.wordsOf(error)
   },
-  isRejection: (error) => {
+  verdict: (error) => {
     const state = stateOf(error)
-    return state !== undefined && !passing.test(state)
+    if (state === undefined) return known(Failures.codeOf(error)) ?? "passes"
+    return known(state) ?? known(state.slice(0, 2)) ?? "final"
   }
 })

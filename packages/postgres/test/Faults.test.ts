@@ -8,6 +8,7 @@ import {
   put,
   run,
   sleep,
+  subscriptions,
   tagOf,
   value
 } from "@cache-locking/conformance-kit/testing"
@@ -150,10 +151,12 @@ it("goes on over a table that was dropped and made again", async () => {
   await put(adapter, "k")
 })
 
-it("a client that was ended says so", async () => {
+it("a client that was ended says so, and that asking again helps nobody", async () => {
   const client = clientOf(server.url)
   const adapter = closing(PostgresAdapter.make({ client, commandTimeout }))
   await run(adapter.read("k"))
   await client.end()
-  await expectUnavailable(adapter, within)
+  for (const [, call] of [...allVerbs(adapter), ...subscriptions(adapter)]) {
+    expect(await failureOf(call)).toMatchObject({ reason: "Rejected", retryable: false })
+  }
 })

@@ -15,7 +15,8 @@ import {
   stampede,
   text,
   timers,
-  value
+  value,
+  verdictOf
 } from "@cache-locking/conformance-kit/testing"
 import { suiteUnderFaults } from "@cache-locking/conformance-kit/vitest"
 import { Adapter, Codec, InvalidOption, ListingAdapter as Listing } from "@cache-locking/core"
@@ -229,18 +230,18 @@ describe("failures", () => {
     for (const error of [
       new Error("get: Internal error. (10001)"),
       new Error("Network connection lost."),
-      busy,
       new TypeError("terminated", { cause: new Error("other side closed") }),
       "odd"
     ]) {
-      expect([String(error), failures.of("fill", undefined, error).retryable]).toEqual([String(error), true])
+      expect([String(error), verdictOf(failures.of("fill", undefined, error))]).toEqual([String(error), "passes"])
     }
+    expect(failures.of("fill", undefined, busy).retryAfter).toBe(1_000)
     for (const error of [
       new Error("put: name too long (10020)"),
       new Error("too large (100100)"),
       new TypeError("x")
     ]) {
-      expect([String(error), failures.of("fill", undefined, error).retryable]).toEqual([String(error), false])
+      expect([String(error), verdictOf(failures.of("fill", undefined, error))]).toEqual([String(error), "final"])
     }
     expect([isBusy(busy), isBusy(new Error("(10001)")), isBusy(undefined)]).toEqual([true, false, false])
     const shown = failures.of("fill", undefined, Object.assign(new Error("words"), { value: "a secret" }))

@@ -1,3 +1,4 @@
+import { verdictOf } from "@cache-locking/conformance-kit/testing"
 import { describe, expect, it } from "vitest"
 import { failures, isConflict, isMissing, isOvertaken, isRepeated } from "../src/Failure.ts"
 
@@ -5,32 +6,63 @@ const thrown = (name: string, status: number | undefined, message = "words", mor
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status }, ...more })
 
 describe("a failure", () => {
-  it("may pass, unless the request, the permission or the bucket is wrong", () => {
-    for (const [name, status] of [
-      ["InternalError", 500],
-      ["SlowDown", 503],
-      ["ServiceUnavailable", 503],
-      ["RequestTimeout", 400],
-      ["RequestTimeTooSkewed", 403],
-      ["ExpiredToken", 400],
-      ["TooManyRequests", 429],
-      ["ConditionalRequestConflict", 409],
-      ["TimeoutError", undefined],
-      ["Error", undefined]
+  it.each([
+    ["InternalError", 500, "passes"],
+    ["ServiceUnavailable", 503, "passes"],
+    ["BadGateway", 502, "passes"],
+    ["RequestTimeout", 400, "passes"],
+    ["RequestTimeTooSkewed", 403, "passes"],
+    ["ExpiredToken", 400, "passes"],
+    ["ExpiredTokenException", 400, "passes"],
+    ["TemporaryRedirect", 307, "passes"],
+    ["KMS.InternalException", 500, "passes"],
+    ["TimeoutError", undefined, "passes"],
+    ["Error", undefined, "passes"],
+    ["SlowDown", 503, "throttled"],
+    ["TooManyRequests", 429, "throttled"],
+    ["Unknown", 429, "throttled"],
+    ["ThrottlingException", 400, "throttled"],
+    ["KMS.ThrottlingException", 400, "throttled"],
+    ["RequestLimitExceeded", 400, "throttled"],
+    ["BandwidthLimitExceeded", 503, "throttled"],
+    ["OperationAborted", 409, "throttled"],
+    ["ConditionalRequestConflict", 409, "throttled"],
+    ["NoSuchBucket", 404, "final"],
+    ["AccessDenied", 403, "final"],
+    ["InvalidAccessKeyId", 403, "final"],
+    ["SignatureDoesNotMatch", 403, "final"],
+    ["PermanentRedirect", 301, "final"],
+    ["EntityTooLarge", 400, "final"],
+    ["NotImplemented", 501, "final"],
+    ["HttpVersionNotSupported", 505, "final"],
+    ["KMS.DisabledException", 400, "final"],
+    ["CredentialsProviderError", undefined, "final"]
+  ] as const)("%s (%s): %s", (name, status, verdict) => {
+    expect(verdictOf(failures.of("fill", undefined, thrown(name, status)))).toBe(verdict)
+  })
+
+  it("names the remedy where the store does not", () => {
+    const messageOf = (name: string, status: number, words: string) =>
+      failures.of("read", undefined, thrown(name, status, words)).message
+    expect(messageOf("AccessDenied", 403, "Access Denied")).toContain("s3:ListBucket")
+    // A HEAD has no body, so no words.
+    expect(messageOf("403", 403, "UnknownError")).toContain("s3:ListBucket")
+    expect(messageOf("PermanentRedirect", 301, "The bucket you are attempting to access …")).toContain("region")
+    for (const [name, status, words] of [
+      ["InvalidArgument", 400, "Unsupported header 'x-amz-checksum-crc32' received for this API call."],
+      ["NotImplemented", 501, "Header 'x-amz-sdk-checksum-algorithm' with value 'CRC32' not implemented"],
+      ["NotImplemented", 501, "STREAMING-UNSIGNED-PAYLOAD-TRAILER not implemented"],
+      ["XAmzContentSHA256Mismatch", 400, "UnknownError"]
     ] as const) {
-      expect([name, failures.of("fill", undefined, thrown(name, status)).retryable]).toEqual([name, true])
+      expect(messageOf(name, status, words)).toContain('requestChecksumCalculation: "WHEN_REQUIRED"')
     }
     for (const [name, status] of [
-      ["NoSuchBucket", 404],
-      ["AccessDenied", 403],
-      ["InvalidAccessKeyId", 403],
       ["SignatureDoesNotMatch", 403],
-      ["PermanentRedirect", 301],
-      ["EntityTooLarge", 400],
-      ["NotImplemented", 400],
-      ["CredentialsProviderError", undefined]
+      ["NoSuchBucket", 404],
+      ["InvalidAccessKeyId", 403],
+      ["NotImplemented", 501]
     ] as const) {
-      expect([name, failures.of("fill", undefined, thrown(name, status)).retryable]).toEqual([name, false])
+      expect(messageOf(name, status, "its own words")).toBe(`${name}: its own words`)
     }
   })
 

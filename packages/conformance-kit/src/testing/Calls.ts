@@ -4,6 +4,7 @@ import {
   type AcquireOptions,
   type Adapter,
   type AdapterError,
+  type Failures,
   type Hit,
   hasTag,
   type InvalidOption,
@@ -16,6 +17,12 @@ import * as Stream from "effect/Stream"
 
 /** Runs an effect as a promise. */
 export const run = Effect.runPromise
+
+/** The verdict in an error: if asking again may help, and if only after a pause. */
+export const verdictOf = ({ reason, retryAfter }: AdapterError): Failures.Verdict => {
+  if (reason === "Rejected") return "final"
+  return retryAfter === undefined ? "passes" : "throttled"
+}
 
 /** The typed failure of an effect; rejects where it succeeds. */
 export const failureOf = <E>(effect: Effect.Effect<unknown, E>): Promise<E> =>

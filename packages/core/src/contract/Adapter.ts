@@ -385,6 +385,11 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
   readonly reason: "Unavailable" | "Rejected"
   readonly message: string
   readonly cause?: unknown
+  /**
+   * Present when the store was asked for too much, or the record is busy: the shortest pause before the call is repeated,
+   * in milliseconds. Only with `Unavailable`. Such a store answers, so it is not down.
+   */
+  readonly retryAfter?: number | undefined
 }> {
   /** True when asking again may help. */
   get retryable(): boolean {
@@ -394,8 +399,8 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
   /** The same failure under the verb and key that the caller asked for, when a part of the adapter failed. */
   as(operation: Operation, key: string | undefined): AdapterError {
     if (this.operation === operation && this.key === key) return this
-    const { adapter, cause, message, reason } = this
-    return new AdapterError({ adapter, operation, key, reason, message, cause })
+    const { adapter, cause, message, reason, retryAfter } = this
+    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter })
   }
 }
 

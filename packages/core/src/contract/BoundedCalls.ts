@@ -323,7 +323,7 @@ export class Calls {
  * import { type AdapterError, BoundedCalls, Failures } from "@cache-locking/core"
  * import type * as Effect from "effect/Effect"
  *
- * const failures = Failures.make({ adapter: "my-store", isRejection: () => false })
+ * const failures = Failures.make({ adapter: "my-store", verdict: () => "passes" })
  * const calls = BoundedCalls.make({ failures, timeout: 2_000 })
  * const get = (url: string): Effect.Effect<string, AdapterError> =>
  *   calls.run("read", undefined, async ({ signal }) => (await fetch(url, { signal })).text())

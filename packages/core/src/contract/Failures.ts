@@ -6,15 +6,22 @@
  */
 import { AdapterError, isAdapterError, type Operation } from "./Adapter.ts"
 
+/**
+ * The meaning of an error for everybody who might ask again:
+ *
+ * - `"passes"`: it may pass, and the call may be repeated at once
+ * - `"throttled"`: the store is asked for too much, or another call has the record: it may pass after a pause
+ * - `"final"`: asking again does not help, because the request, the permission or the data is wrong
+ */
+export type Verdict = "passes" | "throttled" | "final"
+
 /** An adapter's own knowledge of its client's errors. */
 export interface Verdicts {
   /** The adapter's name. */
   readonly adapter: string
-  /**
-   * True when asking again does not help: the request, the permission or the data is wrong. Any other failure may be
-   * temporary.
-   */
-  readonly isRejection: (error: unknown, words: string) => boolean
+  readonly verdict: (error: unknown, words: string) => Verdict
+  /** The pause after a throttled call, in milliseconds. Default 100. */
+  readonly pause?: number | undefined
   /** The message that may be shown, where the error's own may quote data. Default: `wordsOf`. */
   readonly words?: ((error: unknown) => string) | undefined
   /** The fields that the cause keeps beside its name, message and code. */
@@ -31,6 +38,27 @@ export const isError = (thing: unknown): thing is Error => {
     // A proxy of the user's.
     return false
   }
+}
+
+/**
+ * A table of verdicts by the words, names or codes of a service. It answers `undefined` for any other.
+ *
+ * @example
+ * ```ts
+ * import { Failures } from "@cache-locking/core"
+ *
+ * const known = Failures.table({ throttled: ["SlowDown", 429], final: ["AccessDenied"] })
+ * const failures = Failures.make({ adapter: "my-store", verdict: (error) => known(Failures.nameOf(error)) ?? "passes" })
+ * ```
+ */
+export const table = (
+  rows: Readonly<Partial<Record<Verdict, ReadonlyArray<string | number>>>>
+): ((word: string | number | undefined) => Verdict | undefined) => {
+  const verdicts = new Map<string | number | undefined, Verdict>()
+  for (const [verdict, words = []] of Object.entries(rows)) {
+    for (const word of words) verdicts.set(word, verdict as Verdict)
+  }
+  return (word) => verdicts.get(word)
 }
 
 /** The code of an error, as Node, databases and drivers give one. */
@@ -55,18 +83,22 @@ export const wordsOf = (error: unknown, otherwise = "the connection was lost"): 
   return name === "Error" ? otherwise : name
 }
 
+const defaultPause = 100
+
 /** The failures of one adapter. */
 export class Failures {
   private readonly verdicts: Verdicts
+  private readonly pause: number
 
   constructor(verdicts: Verdicts) {
     this.verdicts = verdicts
+    this.pause = verdicts.pause ?? defaultPause
   }
 
   /** The failure that a client's error means. An `AdapterError` stays what it is. */
   of(operation: Operation, key: string | undefined, error: unknown): AdapterError {
     if (isAdapterError(error)) return error
-    const { adapter, details, isRejection, words = wordsOf } = this.verdicts
+    const { adapter, details, verdict, words = wordsOf } = this.verdicts
     const message = words(error)
     const [name, code] = [nameOf(error), codeOf(error)]
     const cause = Object.assign(
@@ -75,13 +107,21 @@ export class Failures {
       code !== undefined && { code },
       details?.(error)
     )
-    const reason = isRejection(error, message) ? "Rejected" : "Unavailable"
-    return new AdapterError({ adapter, operation, key, reason, message, cause })
+    const found = verdict(error, message)
+    const reason = found === "final" ? "Rejected" : "Unavailable"
+    const retryAfter = found === "throttled" ? this.pause : undefined
+    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter })
   }
 
   /** A failure that may be temporary, found by the adapter itself. */
   unavailable(operation: Operation, key: string | undefined, message: string): AdapterError {
     return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Unavailable", message })
+  }
+
+  /** A failure of a store that is asked for too much, found by the adapter itself. */
+  throttled(operation: Operation, key: string | undefined, message: string): AdapterError {
+    const { adapter } = this.verdicts
+    return new AdapterError({ adapter, operation, key, reason: "Unavailable", message, retryAfter: this.pause })
   }
 
   /** A permanent failure, found by the adapter itself. */
@@ -97,7 +137,10 @@ export class Failures {
  * ```ts
  * import { Failures } from "@cache-locking/core"
  *
- * const failures = Failures.make({ adapter: "my-store", isRejection: (error) => Failures.codeOf(error) === "EACCES" })
+ * const failures = Failures.make({
+ *   adapter: "my-store",
+ *   verdict: (error) => (Failures.codeOf(error) === "EACCES" ? "final" : "passes")
+ * })
  * const error = failures.of("read", "user:1", new Error("connect ECONNREFUSED"))
  * ```
  */

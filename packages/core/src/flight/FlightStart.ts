@@ -98,7 +98,7 @@ class FirstAcquire implements Load {
    * temporary failure it asks once more, even if every caller has left: if only the reply was lost, this owner holds a
    * lease that has to be given back.
    */
-  start(again = true): void {
+  start(again = true, rest = Effect.void): void {
     const { acquireBatch, background, context, flight, owner, request } = this
     const { engine, key, plan } = request
     const { adapter, counters } = engine
@@ -106,10 +106,11 @@ class FirstAcquire implements Load {
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const options = LoadProtocol.acquireOptions(plan.policy, owner, plan.force, background?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
-      if (Exit.isFailure(exit) && exit.cause.reasons.some(isRetryable)) {
+      const failed = Exit.isFailure(exit) ? exit.cause.reasons.find(isRetryable) : undefined
+      if (failed !== undefined) {
         this.isUnanswered = true
         if (again) {
-          this.start(false)
+          this.start(false, LoadProtocol.rest(failed.error, flight))
           return
         }
       }
@@ -125,7 +126,8 @@ class FirstAcquire implements Load {
       acquireBatch.acquire(key, options, answered)
       return
     }
-    const asked = Effect.suspend(() => adapter.acquire(key, options))
+    const ask = Effect.suspend(() => adapter.acquire(key, options))
+    const asked = again ? ask : Effect.andThen(rest, ask)
     const fiber = Effect.runForkWith(context)(asked)
     plan.scope.waitUntil(fiber)
     fiber.addObserver(answered)
@@ -255,5 +257,5 @@ const releaseSlot = (request: LoadRequest): void => {
 
 const queueOf = ({ engine, plan }: LoadRequest): BackgroundQueue => engine.queueOf(plan.scope, plan.acquireBatch)
 
-const isRetryable = (reason: Cause.Reason<AdapterError>): boolean =>
+const isRetryable = (reason: Cause.Reason<AdapterError>): reason is Cause.Fail<AdapterError> =>
   Cause.isFailReason(reason) && reason.error.retryable

@@ -141,7 +141,7 @@ export class HeldLease {
       return Effect.catch(adapter.fill(key, { token: this.token, value, lifetime: rest }), () => this.withoutValue)
     })
     return Effect.tapError(filled, (error) => {
-      if (error.retryable) return this.later(again)
+      if (error.retryable) return this.later(again, error.retryAfter)
       this.isRefused = true
       return this.forgo
     })
@@ -215,13 +215,15 @@ export class HeldLease {
    * known.
    */
   private orLater(attempt: Effect.Effect<Held, AdapterError>): Effect.Effect<Held> {
-    return Effect.catch(attempt, (error) => Effect.as(error.retryable ? this.later(attempt) : Effect.void, true))
+    return Effect.catch(attempt, (error) =>
+      Effect.as(error.retryable ? this.later(attempt, error.retryAfter) : Effect.void, true)
+    )
   }
 
-  private later(attempt: Effect.Effect<unknown, AdapterError>): Effect.Effect<void> {
+  private later(attempt: Effect.Effect<unknown, AdapterError>, after?: number): Effect.Effect<void> {
     return Effect.contextWith((context: Context.Context<never>) => {
       const lasts = Math.max(0, this.until - Monotonic.now(this.clock))
-      this.load.returns.add(attempt, lasts, context)
+      this.load.returns.add(attempt, lasts, context, after)
       return Effect.void
     })
   }

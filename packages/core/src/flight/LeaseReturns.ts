@@ -60,9 +60,10 @@ export class LeaseReturns {
    * Repeats an attempt to end a lease.
    *
    * @param lasts milliseconds until the lease is over
+   * @param after the pause that the store asked for, in milliseconds
    */
-  add(attempt: Effect.Effect<unknown, AdapterError>, lasts: number, context: Context.Context<never>): void {
-    this.begin(Effect.as(attempt, true), lasts, 0, context)
+  add(attempt: Effect.Effect<unknown, AdapterError>, lasts: number, context: Context.Context<never>, after = 0): void {
+    this.begin(Effect.as(attempt, true), lasts, after, context)
   }
 
   /** Looks for a lease that an `acquire` without an answer was granted, or will be, and gives it back. */

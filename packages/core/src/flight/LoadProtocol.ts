@@ -7,6 +7,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { type EncodedValue, isMark } from "../codec/EncodedValue.ts"
 import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "../contract/Adapter.ts"
@@ -18,7 +19,7 @@ import { isMissing } from "./FetchBatch.ts"
 import type { StaleValue } from "./Fetcher.ts"
 import { Follower } from "./Follower.ts"
 import { lead, runFetcher } from "./Leader.ts"
-import { type LoadContext, type LoadResult, loaded, type Restore, skipped } from "./LoadContext.ts"
+import { type LoadContext, type LoadEvents, type LoadResult, loaded, type Restore, skipped } from "./LoadContext.ts"
 
 /** The options of a load's `acquire`. */
 export const acquireOptions = (
@@ -141,9 +142,18 @@ const acquire = (
   return Effect.catch(adapter.acquire(key, options), (error) => {
     if (!error.retryable) return Effect.fail(error)
     unanswered()
-    return adapter.acquire(key, options)
+    return Effect.andThen(rest(error, events), adapter.acquire(key, options))
   })
 }
+
+/**
+ * Pauses for as long as the store asked for, and for up to half as long more: other callers were told the same at the same
+ * time.
+ */
+export const rest = ({ retryAfter }: AdapterError, events: Pick<LoadEvents, "sleep">): Effect.Effect<void> =>
+  retryAfter === undefined
+    ? Effect.void
+    : Effect.flatMap(Random.next, (chance) => events.sleep(Math.ceil(retryAfter * (1 + chance / 2))))
 
 const getFailed = ({ adapter, counters, key }: LoadContext, cause: AdapterError): CacheGetFailed =>
   counters.adapterErred(

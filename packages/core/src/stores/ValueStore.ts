@@ -300,8 +300,8 @@ export const withLeases: {
   const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
     Effect.mapError(verb, (error) => {
       if (error.adapter === pair.name) return error.as(operation, key)
-      const { message, reason } = error
-      return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error })
+      const { message, reason, retryAfter } = error
+      return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error, retryAfter })
     })
   const adapter: EveryMember = {
     name: pair.name,

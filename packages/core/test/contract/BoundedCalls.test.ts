@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import * as BoundedCalls from "../../src/contract/BoundedCalls.ts"
 import * as Failures from "../../src/contract/Failures.ts"
 
-const failures = Failures.make({ adapter: "store", isRejection: () => false })
+const failures = Failures.make({ adapter: "store", verdict: () => "passes" })
 const make = (more: Partial<BoundedCalls.Settings> = {}) => BoundedCalls.make({ failures, timeout: 100, ...more })
 
 const never = new Promise<never>(() => {})

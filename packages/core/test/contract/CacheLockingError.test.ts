@@ -93,7 +93,7 @@ describe("another copy of this package", () => {
     const other = await copy()
     const error = new other.AdapterError({ adapter: "a", operation: "read", reason: "Rejected", message: "no" })
     expect(isAdapterError(error)).toBe(true)
-    const failures = make({ adapter: "b", isRejection: () => false })
+    const failures = make({ adapter: "b", verdict: () => "passes" })
     expect(failures.of("read", "k", error)).toBe(error)
   })
 

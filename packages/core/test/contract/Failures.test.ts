@@ -3,7 +3,8 @@ import * as Failures from "../../src/contract/Failures.ts"
 
 const failures = Failures.make({
   adapter: "store",
-  isRejection: (error) => Failures.codeOf(error) === "EACCES",
+  verdict: (error) =>
+    Failures.table({ throttled: ["EBUSY", 429], final: ["EACCES"] })(Failures.codeOf(error)) ?? "passes",
   details: (error) => ({ status: (error as { status?: number } | undefined)?.status })
 })
 
@@ -29,9 +30,21 @@ describe("a failure", () => {
   })
 
   it("has the words that its adapter chose", () => {
-    const quoting = Failures.make({ adapter: "store", isRejection: () => false, words: () => "refused" })
+    const quoting = Failures.make({ adapter: "store", verdict: () => "passes", words: () => "refused" })
     const failure = quoting.of("fill", "k", new Error("refused: a secret"))
     expect([failure.message, (failure.cause as Error).message]).toEqual(["refused", "refused"])
+  })
+
+  it("of a store that is asked for too much names the pause before the next call, also under another verb", () => {
+    const thrown = Object.assign(new Error("slower"), { code: 429 })
+    for (const failure of [failures.of("fill", "k", thrown), failures.throttled("fill", "k", "slower")]) {
+      expect(failure.as("renew", "k")).toMatchObject({ operation: "renew", reason: "Unavailable", retryAfter: 100 })
+    }
+    const slower = Failures.make({ adapter: "store", pause: 1_000, verdict: () => "throttled" })
+    expect(slower.of("fill", "k", thrown).retryAfter).toBe(1_000)
+    for (const code of ["EACCES", "ECONNRESET", undefined]) {
+      expect(failures.of("fill", "k", Object.assign(new Error("no"), { code })).retryAfter).toBeUndefined()
+    }
   })
 
   it("is kept when it is one already", () => {

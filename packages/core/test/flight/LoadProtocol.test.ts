@@ -337,6 +337,69 @@ describe("acquire fails", () => {
   )
 })
 
+describe("a store that is asked for too much", () => {
+  /** Without the later looks, by `read`, for a first question that was granted all the same. */
+  const askedOf = ({ verbs }: { readonly verbs: ReadonlyArray<string> }) => verbs.filter((verb) => verb !== "read")
+
+  scenario("is asked again after the pause that it asked for, not at once, and the answer is as good", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({}, (adapter) => faulty(remote(adapter), { acquire: ["throttle"] }))
+      const caller = yield* begin(cache.getOrSet("k", new Origin().gives()))
+      yield* advance(199)
+      assert.deepStrictEqual(process.verbs, ["acquire"])
+      // Up to half of the pause comes by chance.
+      yield* advance(101)
+      assert.deepInclude(yield* Fiber.join(caller), { value: "v1" })
+      assert.deepStrictEqual(askedOf(process), ["acquire", "acquire", "fill"])
+    })
+  )
+
+  scenario("the same holds when a follower asks, and for a fill", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({}, (adapter) => faulty(remote(adapter), { fill: ["throttle"] }))
+      const b = yield* world.cache({}, (adapter) =>
+        faulty(withoutWatch(remote(adapter)), { acquire: [undefined, "throttle"] })
+      )
+      const origin = new Origin()
+      yield* begin(a.cache.getOrSet("k", origin.gives(10)))
+      const follower = yield* begin(b.cache.getOrSet("k", origin.gives(10)))
+      yield* advance(60)
+      assert.deepStrictEqual(
+        [askedOf(a.process), askedOf(b.process)],
+        [
+          ["acquire", "fill"],
+          ["acquire", "acquire"]
+        ]
+      )
+      yield* advance(149)
+      assert.deepStrictEqual(
+        [askedOf(a.process), askedOf(b.process)],
+        [
+          ["acquire", "fill"],
+          ["acquire", "acquire"]
+        ]
+      )
+      yield* advance(151)
+      assert.deepStrictEqual(askedOf(a.process), ["acquire", "fill", "fill"])
+      assert.deepInclude(yield* Fiber.join(follower), { value: "v1" })
+      assert.strictEqual(origin.calls, 1)
+    })
+  )
+
+  scenario("fails its caller when it is still asked for too much", (world) =>
+    Effect.gen(function* () {
+      const { cache, process } = yield* world.cache({ onAdapterError: "fail" }, (adapter) =>
+        faulty(remote(adapter), { acquire: () => "throttle" })
+      )
+      const caller = yield* begin(Effect.flip(cache.getOrSet("k", new Origin().gives())))
+      yield* advance(300)
+      assert.strictEqual(((yield* Fiber.join(caller)) as CacheGetFailed)._tag, "CACHE_GET_FAILED")
+      assert.deepStrictEqual(askedOf(process), ["acquire", "acquire"])
+      yield* advance(5_000)
+    })
+  )
+})
+
 describe("a store that hangs", () => {
   scenario(
     "in acquire: callers wait no longer than waitMax",

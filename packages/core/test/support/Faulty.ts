@@ -5,6 +5,7 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
 /** The fault of a call:
  *
  * - `"fail"`: it never reaches the store, and asking again may help
+ * - `"throttle"`: the store refuses it, and asks for a pause of 200 ms
  * - `"reject"`: the store refuses it, for good
  * - `"lose"`: it is done, and the reply is lost
  * - `"hang"`: it never reaches the store, and never settles
@@ -12,7 +13,7 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
  * - `"throw"`: the adapter has a bug
  * - an effect: runs before it
  */
-export type Fault = "fail" | "reject" | "lose" | "hang" | "loseAndHang" | "throw" | Effect.Effect<unknown>
+export type Fault = "fail" | "throttle" | "reject" | "lose" | "hang" | "loseAndHang" | "throw" | Effect.Effect<unknown>
 
 /** The fault of the n-th call (from 1) of each verb; none where none is given. */
 export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> | ((n: number) => Fault | undefined) }
@@ -20,6 +21,9 @@ export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> |
 /** The error of a backend that fails. */
 export const down = (operation: Operation, reason: "Unavailable" | "Rejected" = "Unavailable"): AdapterError =>
   new AdapterError({ adapter: "faulty", operation, key: "k", reason, message: "the store is down" })
+
+const throttled = (operation: Operation): AdapterError =>
+  new AdapterError({ ...down(operation), message: "the store is busy", retryAfter: 200 })
 
 /** An adapter with faults. */
 export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
@@ -35,6 +39,8 @@ export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
           return effect
         case "fail":
           return Effect.fail(down(verb))
+        case "throttle":
+          return Effect.fail(throttled(verb))
         case "reject":
           return Effect.fail(down(verb, "Rejected"))
         case "lose":

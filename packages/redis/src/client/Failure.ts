@@ -3,13 +3,33 @@
  */
 import { Failures } from "@cache-locking/core"
 
-/**
- * The replies after which asking again does not help: the request, the permission or the data is wrong. Every other
- * failure may be temporary.
- */
-const rejecting = new Set(["ERR", "WRONGTYPE", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "NOPROTO"])
+/** The verdicts about the codes of replies. Every other failure may pass: a connection, a restart, a failover. */
+const known = Failures.table({
+  // Only a plain read can meet a record of another type. The script, which comes next, finds no value there.
+  passes: ["WRONGTYPE"],
+  // The keys of a script are moving to another node.
+  throttled: ["TRYAGAIN"],
+  final: ["ERR", "NOPERM", "NOAUTH", "WRONGPASS", "CROSSSLOT", "NOPROTO", "DENIED"]
+})
 
-const replyCode = (message: string): string | undefined => /^([A-Z][A-Z]+)\b/.exec(message)?.[1]
+/**
+ * What servers before version 7 put before an error that a script met, whose own code follows behind a `-`, or bare:
+ * `ERR Error running script (call to f_…): @user_script:7: @user_script: 7: -READONLY You can't write …`
+ */
+const aroundScript = /^ERR Error running script \(call to \w+\): (?:@?user_script: ?\d+: )*-?/
+
+const replyCode = (message: string): string | undefined => {
+  const around = aroundScript.exec(message)?.[0].length ?? 0
+  return /^[A-Z][A-Z]+\b/.exec(message.slice(around))?.[0] ?? (around > 0 ? "ERR" : undefined)
+}
+
+/** True when the name has a record of another type. */
+export const isWrongType = (error: unknown): boolean => replyCode(Failures.wordsOf(error)) === "WRONGTYPE"
+
+/**
+ * True when the server takes no writes: it has become a replica. The client may reach the primary by connecting again.
+ */
+export const isReadOnly = (error: unknown): boolean => replyCode(Failures.wordsOf(error)) === "READONLY"
 
 /** True when the server does not know a script's digest: it restarted, was flushed, or is another one. */
 export const isUnknownScript = (error: unknown): boolean =>
@@ -22,5 +42,5 @@ export const failures = Failures.make({
   adapter: "redis",
   // The server quotes the arguments of a command that it does not know.
   words: (error) => Failures.wordsOf(error).split(/,? with args beginning with:/)[0]!,
-  isRejection: (_, words) => rejecting.has(replyCode(words) ?? "") && !words.includes("max number of clients")
+  verdict: (_, words) => (words.includes("max number of clients") ? "passes" : (known(replyCode(words)) ?? "passes"))
 })

@@ -237,7 +237,8 @@ export class TieredVerbs {
         key: keys[0],
         reason: "Unavailable",
         message,
-        cause
+        cause,
+        retryAfter: cause.retryAfter
       })
     })
   }
