@@ -5,9 +5,14 @@
  * live, and whenever it is lost. With a heartbeat, the log also expires unless this process's own heartbeats come back.
  * They take the same path as the changes, so a change that was reported before a heartbeat was sent has arrived when
  * the heartbeat does. No change stays unseen for longer than two heartbeats, even if nobody notices a lost connection.
+ *
+ * A source may refuse for good: a server without change streams. Where the user gave the copies a time to live of their
+ * own, that alone bounds them from then on, as it does where nothing reports changes. The refusal is told once.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AdapterError, ChangeListener } from "../../contract/Adapter.ts"
@@ -29,8 +34,24 @@ export interface ChangeSource {
 /** A subscription that is not live after this many milliseconds is replaced at the next use. */
 const resubscribeAfter = 5_000
 
+/** The time for which a refusal holds, in milliseconds. Then the source is asked again. */
+const refusedFor = 60_000
+
+/** What is to be done where the source refuses for good. */
+export interface Refusal {
+  /** The name of what refuses. */
+  readonly of: string
+  /** True when copies may go by their time to live alone. */
+  readonly keepsCopies: boolean
+}
+
 /** Heartbeats that may still come back. Older ones are forgotten. */
 const maxPending = 16
+
+const refusalIn = (exit: Exit.Exit<void, AdapterError>): AdapterError | undefined => {
+  const failed = exit._tag === "Failure" ? exit.cause.reasons.find(Cause.isFailReason) : undefined
+  return failed?.error.retryable === false ? failed.error : undefined
+}
 
 export class InvalidationFeed {
   private readonly log: ChangeLog
@@ -43,11 +64,16 @@ export class InvalidationFeed {
   /** The instant at which a subscription that is not live is replaced. */
   private replaceAt: number | undefined
   private lost = false
+  /** The instant at which a source that refused is asked again, while copies go by their time to live alone. */
+  private askAgainAt: number | undefined
+  private hasTold = false
+  private readonly refusal: Refusal
   private sent = 0
   private received = 0
   private readonly sentAt = new Map<number, number>()
 
-  constructor(log: ChangeLog, source: ChangeSource, heartbeat: number | undefined) {
+  constructor(log: ChangeLog, source: ChangeSource, heartbeat: number | undefined, refusal: Refusal) {
+    this.refusal = refusal
     this.log = log
     this.source = source
     this.heartbeat = heartbeat
@@ -55,8 +81,10 @@ export class InvalidationFeed {
 
   /** Called before every request: makes sure that there is a subscription. Costs nothing while it is live. */
   use(fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (!this.log.suspended) return
+    if (!this.log.suspended && this.askAgainAt === undefined) return
     const now = Monotonic.now(fiber.getRef(Clock.Clock))
+    if (this.askAgainAt !== undefined && now < this.askAgainAt) return
+    this.askAgainAt = undefined
     if (this.fiber !== undefined && this.replaceAt === undefined) this.replaceAt = now + resubscribeAfter
     if (this.replaceAt !== undefined && now < this.replaceAt) return
     this.fiber?.interruptUnsafe()
@@ -70,6 +98,7 @@ export class InvalidationFeed {
     this.subscriptions++
     this.fiber = undefined
     this.replaceAt = undefined
+    this.askAgainAt = undefined
     this.log.suspend()
     return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fiber))
   })
@@ -95,11 +124,29 @@ export class InvalidationFeed {
       })
     )
     this.fiber = Effect.runForkWith(user.context)(Effect.scoped(subscription))
-    this.fiber.addObserver(
+    this.fiber.addObserver((exit) =>
       ifCurrent(() => {
-        this.lose()
         this.fiber = undefined
-      })
+        const refused = refusalIn(exit)
+        if (refused === undefined || !this.refusal.keepsCopies) this.lose()
+        else {
+          this.log.resume(Infinity)
+          this.askAgainAt = Monotonic.now(clock) + refusedFor
+        }
+        if (refused !== undefined) this.tell(refused, user)
+      })()
+    )
+  }
+
+  private tell({ message }: AdapterError, user: Fiber.Fiber<unknown, unknown>): void {
+    if (this.hasTold) return
+    this.hasTold = true
+    const { keepsCopies, of } = this.refusal
+    const therefore = keepsCopies
+      ? "near copies go by the ttl of the near tier alone"
+      : "no near copies are kept: give the near tier a ttl that bounds their age, or a bus"
+    Effect.runForkWith(user.context)(
+      Effect.logWarning(`cache-locking: ${of} reports no changes (${message}), so ${therefore}`)
     )
   }
 

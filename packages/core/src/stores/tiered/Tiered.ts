@@ -12,6 +12,7 @@
  *   of the far tier that was under way meanwhile is not kept.
  * - While the connection is known to be lost: not at all. Copies are dropped, and none is made until it is back.
  * - While the connection is lost and nobody has noticed: two heartbeats, if `heartbeat` is given.
+ * - Where the store refuses for good to report changes: the near tier's `ttl`, if it was given. Otherwise no copy is kept.
  * - In any other case: the near tier's `ttl`. A writer may die between its write and its message on a bus, a `touch` of
  *   another process may shorten a lifetime, and other programs may change the store.
  *
@@ -39,7 +40,8 @@ export interface Near {
   readonly sizeOf?: ((value: Value, key: string) => number) | undefined
   /**
    * The longest time for which a copy is returned after the far tier was asked for it. Default 1 minute. Where nothing
-   * reports changes it is required, because it then bounds the age of an answer.
+   * reports changes it is required, because it then bounds the age of an answer. Where the store refuses for good to
+   * report them (a MongoDB without change streams), copies go by it alone, and without it none are kept; a log line tells.
    */
   readonly ttl?: Duration.Input | undefined
 }
@@ -93,6 +95,7 @@ const resolve = (tiers: readonly [Near, Adapter], options: Options): Tiers => {
     maxEntries: Check.integer("near.maxEntries", near.maxEntries, { min: 1, default: 10_000 }),
     maxBytes: Check.integer("near.maxBytes", near.maxBytes, { min: 1, default: Infinity }),
     sizeOf: Check.fn("near.sizeOf", near.sizeOf, encodedSize),
+    isTtlGiven: near.ttl !== undefined,
     ttl: near.ttl === undefined ? 60_000 : Check.duration("near.ttl", near.ttl, { min: 1, infinite: watched }),
     heartbeat:
       options.heartbeat === undefined
@@ -102,7 +105,9 @@ const resolve = (tiers: readonly [Near, Adapter], options: Options): Tiers => {
 }
 
 const same = (a: Tiers, b: Tiers): boolean =>
-  (["bus", "maxEntries", "maxBytes", "sizeOf", "ttl", "heartbeat"] as const).every((name) => a[name] === b[name])
+  (["bus", "maxEntries", "maxBytes", "sizeOf", "ttl", "isTtlGiven", "heartbeat"] as const).every(
+    (name) => a[name] === b[name]
+  )
 
 /** One adapter for each far tier and options, so that a cache made again for each call finds its copies. */
 const made = Identity.perObject((_far: object): Array<readonly [Tiers, Adapter]> => [])

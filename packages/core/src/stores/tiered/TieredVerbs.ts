@@ -29,6 +29,8 @@ export interface Tiers extends Bounds {
   readonly bus: Bus | undefined
   /** In milliseconds. */
   readonly heartbeat: number | undefined
+  /** True when the user gave `ttl`: it may then bound copies by itself. */
+  readonly isTtlGiven: boolean
 }
 
 /** Heartbeats go through the store as records that nobody reads. */
@@ -45,12 +47,17 @@ export class TieredVerbs {
   private name: string | undefined
 
   constructor(tiered: Tiers) {
-    const { bus, far, heartbeat } = tiered
+    const { bus, far, heartbeat, isTtlGiven } = tiered
     const source = bus === undefined ? far.changes && this.farSource(far.changes) : this.busSource(bus)
     this.tiered = tiered
     this.far = far
     this.near = new NearTier(tiered, source !== undefined)
-    this.feed = source && new InvalidationFeed(this.near.log, source, heartbeat)
+    this.feed =
+      source &&
+      new InvalidationFeed(this.near.log, source, heartbeat, {
+        of: bus === undefined ? far.name : "the bus",
+        keepsCopies: isTtlGiven
+      })
   }
 
   /** Names this process in messages. Made at the first use: Workers have no random numbers while a module loads. */

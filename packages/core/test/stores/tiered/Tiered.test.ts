@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
+import * as TestConsole from "effect/testing/TestConsole"
 import * as Cache from "../../../src/Cache.ts"
 import * as Codec from "../../../src/codec/Codec.ts"
 import { encodedValue } from "../../../src/codec/EncodedValue.ts"
@@ -589,6 +590,90 @@ describe("suspension", () => {
       assert.isUndefined(yield* near(a.tiered, "k"))
       yield* a.tiered.close!
       yield* b.tiered.close!
+    })
+  )
+})
+
+describe("a far tier that refuses for good to report changes", () => {
+  const refusing = (near: Tiered.Near, reason: "Rejected" | "Unavailable" = "Rejected") => {
+    const asked: Array<number> = []
+    const message = "this server has no change streams"
+    const made = pair(near, undefined, (far) => ({
+      ...far,
+      changes: (listener) =>
+        Effect.suspend(() => {
+          asked.push(1)
+          if (asked.length > 2) return far.changes!(listener)
+          return Effect.fail(new AdapterError({ adapter: far.name, operation: "changes", reason, message }))
+        })
+    }))
+    return { ...made, asked }
+  }
+  const warnings = Effect.map(TestConsole.logLines, (lines) =>
+    lines.map(String).filter((line) => line.includes("reports no changes"))
+  )
+  const asks = ({ far }: { readonly far: Recorded }) => far.verbs.filter((verb) => verb === "acquire").length
+
+  it.effect("copies go by the ttl that was given, and it is told once", () =>
+    Effect.gen(function* () {
+      const { a, asked, b } = refusing({ ttl: "10 seconds" })
+      yield* put(b.tiered, "k")
+      for (let i = 0; i < 5; i++) {
+        if ((yield* near(a.tiered, "k")) === undefined) yield* ask(a.tiered, "k")
+        yield* flush
+      }
+      assert.isAtMost(asks(a), 2)
+      assert.strictEqual(yield* near(a.tiered, "k"), "k")
+      yield* put(b.tiered, "k", "newer")
+      // Nobody told, but the copy's own time bounds it.
+      assert.strictEqual(yield* near(a.tiered, "k"), "k")
+      yield* advance(10_000)
+      assert.isUndefined(yield* near(a.tiered, "k"))
+      yield* ask(a.tiered, "k")
+      assert.strictEqual(yield* near(a.tiered, "k"), "newer")
+      assert.strictEqual((yield* warnings).filter((line) => line.includes("go by the ttl")).length, 2)
+      // The first use of each process.
+      assert.lengthOf(asked, 2)
+      // The server may have become a member of a replica set meanwhile.
+      yield* advance(60_000)
+      yield* ask(a.tiered, "k")
+      yield* flush
+      assert.lengthOf(asked, 3)
+      yield* ask(a.tiered, "k")
+      yield* put(b.tiered, "k", "told")
+      yield* flush
+      assert.isUndefined(yield* near(a.tiered, "k"))
+      yield* a.tiered.close!
+      yield* b.tiered.close!
+    })
+  )
+
+  it.effect("without a ttl none are kept, and it is told once, with the remedy", () =>
+    Effect.gen(function* () {
+      const { a } = refusing({})
+      yield* put(a.tiered, "k")
+      yield* flush
+      yield* ask(a.tiered, "k")
+      yield* flush
+      yield* ask(a.tiered, "k")
+      assert.isUndefined(yield* near(a.tiered, "k"))
+      const told = yield* warnings
+      assert.lengthOf(told, 1)
+      assert.match(told[0]!, /no near copies are kept: give the near tier a ttl/)
+      yield* a.tiered.close!
+    })
+  )
+
+  it.effect("one that fails for now keeps no copies meanwhile, whatever the ttl", () =>
+    Effect.gen(function* () {
+      const { a } = refusing({ ttl: "10 seconds" }, "Unavailable")
+      yield* put(a.tiered, "k")
+      yield* ask(a.tiered, "k")
+      yield* flush
+      yield* ask(a.tiered, "k")
+      assert.isUndefined(yield* near(a.tiered, "k"))
+      assert.lengthOf(yield* warnings, 0)
+      yield* a.tiered.close!
     })
   )
 })
