@@ -18,6 +18,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { failures } from "./Failure.ts"
 import { checkConfigured, type Options, resolve, type Settings } from "./Options.ts"
 import * as S3Bucket from "./S3Bucket.ts"
 
@@ -41,10 +42,16 @@ export const make = (options: Options): ListingAdapter => {
   return ObjectStore.make(S3Bucket.make(resolved), resolved)
 }
 
+/** The options of `setup`. */
+export interface SetupOptions extends Options {
+  /** True to accept a bucket that keeps old versions: a lifecycle rule must then remove them. Default `false`. */
+  readonly versioned?: boolean | undefined
+}
+
 /**
  * Checks that the bucket respects conditions on writes, with 14 requests on an object of its own that is then removed.
- * It fails as `Rejected`, with the reason, if the bucket does not: every caller would lead. It may run at any time, and
- * in several processes at once.
+ * It fails as `Rejected`, with the reason, if the bucket does not: every caller would lead. A bucket that keeps old
+ * versions is refused too, unless `versioned` is true. It may run at any time, and in several processes at once.
  *
  * @example
  * ```ts
@@ -57,10 +64,17 @@ export const make = (options: Options): ListingAdapter => {
  *
  * @throws InvalidOption
  */
-export const setup = (options: Options): Effect.Effect<void, AdapterError> => {
+export const setup = ({ versioned, ...options }: SetupOptions): Effect.Effect<void, AdapterError> => {
   const resolved = resolve(options)
-  return ObjectStore.setup(S3Bucket.make(resolved), resolved.prefix)
+  const allowed = Check.bool("versioned", versioned, false)
+  const bucket = S3Bucket.make(resolved)
+  return Effect.flatMap(ObjectStore.setup(bucket, resolved.prefix), () =>
+    bucket.keepsVersions() && !allowed ? failures.rejected("put", undefined, oldVersions) : Effect.void
+  )
 }
+
+const oldVersions =
+  "the bucket keeps old versions: of every lease that is granted, renewed or ended, and of every value. Turn versioning off, or have a lifecycle rule remove noncurrent versions, and give versioned: true"
 
 /** The options of `sweep`. */
 export interface SweepOptions extends Options {
@@ -96,6 +110,12 @@ export interface Configured extends Settings {
   readonly region?: string | undefined
   /** The URL of a store other than AWS's. The path then names the bucket. */
   readonly endpoint?: string | undefined
+  /**
+   * The requests that carry a checksum of the SDK's: all that may (`"WHEN_SUPPORTED"`), or only those that must
+   * (`"WHEN_REQUIRED"`), for stores that refuse the others. Default `"WHEN_REQUIRED"` with an `endpoint`, and otherwise
+   * the SDK's own.
+   */
+  readonly requestChecksumCalculation?: "WHEN_SUPPORTED" | "WHEN_REQUIRED" | undefined
   /** Given with `secretAccessKey`. By default the credentials that the SDK finds. */
   readonly accessKeyId?: string | undefined
   readonly secretAccessKey?: Redacted.Redacted | undefined
@@ -112,26 +132,45 @@ const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: Configure
   return { credentials: { accessKeyId, secretAccessKey: Redacted.value(secretAccessKey), ...token } }
 }
 
-const connect = ({ endpoint, region }: Configured, credentials: S3ClientConfig) =>
+const checksumsOf = ({ endpoint, requestChecksumCalculation: given }: Configured): S3ClientConfig => {
+  if (given === undefined && endpoint === undefined) return {}
+  const calculated = Check.oneOf(
+    "requestChecksumCalculation",
+    given,
+    ["WHEN_SUPPORTED", "WHEN_REQUIRED"],
+    "WHEN_REQUIRED"
+  )
+  return { requestChecksumCalculation: calculated, responseChecksumValidation: calculated }
+}
+
+const connect = ({ endpoint, region }: Configured, more: S3ClientConfig) =>
   Effect.acquireRelease(
     Effect.sync(
       () =>
         new S3Client({
           ...(region !== undefined && { region }),
           ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-          ...credentials
+          ...more
         })
     ),
     (client) => Effect.sync(() => client.destroy())
   )
 
 const configured = Effect.fnUntraced(function* (given: Configured) {
-  const { accessKeyId: _, endpoint: __, region: ___, secretAccessKey: ____, sessionToken: _____, ...settings } = given
-  const credentials = yield* Check.attempt(() => {
+  const {
+    accessKeyId: _,
+    endpoint: __,
+    region: ___,
+    requestChecksumCalculation: ____,
+    secretAccessKey: _____,
+    sessionToken: ______,
+    ...settings
+  } = given
+  const more = yield* Check.attempt(() => {
     checkConfigured(settings)
-    return credentialsOf(given)
+    return { ...credentialsOf(given), ...checksumsOf(given) }
   })
-  return make({ ...settings, client: yield* connect(given, credentials) })
+  return make({ ...settings, client: yield* connect(given, more) })
 })
 
 /**

@@ -53,11 +53,26 @@ const unless = <A, B>(asked: Promise<A>, refused: (error: unknown) => boolean, a
 
 const noVersion = "the store's answer has no ETag, which conditional writes need"
 
-/** Makes a bucket from the options. */
-export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout }: Resolved): ObjectStore.Bucket => {
-  const calls = new Calls(timeout, clock)
+/** `If-Match` finds no weak ETag, so every writer would be taken for overtaken. */
+const isWeak = (version: string): boolean => version.startsWith("W/")
 
-  const get: ObjectStore.Bucket["get"] = (Key) => {
+const weakVersion =
+  "the store's answer has a weak ETag (W/…), which no conditional write can name: does a proxy in between change answers?"
+
+/** A bucket of S3, which may turn out to keep old versions. */
+export interface S3Bucket extends ObjectStore.Bucket {
+  /** True once a write was answered with a version that the bucket keeps beside later ones. */
+  readonly keepsVersions: () => boolean
+}
+
+/** Makes a bucket from the options. */
+export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout }: Resolved): S3Bucket => {
+  const calls = new Calls(timeout, clock)
+  let keepsVersions = false
+
+  const get: ObjectStore.Bucket["get"] = (Key) => read(Key, true)
+
+  const read = (Key: string, again: boolean): ReturnType<ObjectStore.Bucket["get"]> => {
     const found = calls.run("read", async (call) => {
       const command = calls.timed(new GetObjectCommand({ Bucket, Key }))
       const answer = await unless(client.send(command, { abortSignal: call.signal }), isMissing, undefined)
@@ -65,12 +80,13 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
       if (answer.ContentLength !== undefined) call.expect(answer.ContentLength)
       return { bytes: await bytesOf(answer.Body, answer.ContentLength), version: answer.ETag }
     })
-    return Effect.flatMap(found, (object) => {
+    return Effect.flatMap(found, (object): ReturnType<ObjectStore.Bucket["get"]> => {
+      // The answer's time, or this host's, is wrong by more than a second: another answer will tell.
+      if (again && clock?.isDoubtful === true) return read(Key, false)
       if (object === undefined) return Effect.undefined
       const { bytes, version } = object
-      return version === undefined
-        ? failures.rejected("read", undefined, noVersion)
-        : Effect.succeed({ bytes, version })
+      if (version === undefined) return failures.rejected("read", undefined, noVersion)
+      return isWeak(version) ? failures.rejected("read", undefined, weakVersion) : Effect.succeed({ bytes, version })
     })
   }
 
@@ -78,8 +94,10 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
     calls.run("put", async (call) => {
       call.expect(Body.byteLength)
       const command = calls.timed(new PutObjectCommand({ Bucket, Key, Body, ...more }))
-      const { ETag } = await client.send(command, { abortSignal: call.signal })
-      return ETag ?? true
+      const { ETag, VersionId } = await client.send(command, { abortSignal: call.signal })
+      // `null` is the one version of an object in a bucket that keeps no more.
+      keepsVersions ||= VersionId !== undefined && VersionId !== "null"
+      return ETag === undefined || isWeak(ETag) ? true : ETag
     })
 
   /**
@@ -104,6 +122,7 @@ export const make = ({ bucket: Bucket, client, clock, pollEvery, space, timeout 
 
   return {
     name: "s3",
+    keepsVersions: () => keepsVersions,
     identity: space,
     pollEvery,
     limits:

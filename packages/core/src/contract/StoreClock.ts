@@ -9,7 +9,8 @@
  * whatever their own clocks say.
  *
  * One reply with an odd `Date` decides nothing: the bounds move only when several in a row contradict them and agree with
- * each other.
+ * each other. Where the very first reply contradicts this host's own clock, one of the two is wrong: the adapter asks once
+ * more (`isDoubtful`).
  */
 
 const second = 1_000
@@ -32,6 +33,9 @@ const drift = 100e-6
  */
 const setBy = 250
 
+/** The most by which hosts may disagree, in milliseconds. */
+const agreement = 2_000
+
 /**
  * The shortest lease, in milliseconds, that no other host takes for ended while it is renewed. It is renewed at a third
  * of its time, and hosts disagree by two seconds and the times of their requests.
@@ -51,7 +55,7 @@ const meet = (one: Bounds, other: Bounds): Bounds | undefined => {
   return least <= most ? { least, most } : { least: most, most: least }
 }
 
-const isWithin = (ahead: number, { least, most }: Bounds): boolean => least <= ahead && ahead <= most
+const isWithin = (ahead: number, { least, most }: Bounds, by = 0): boolean => least - by <= ahead && ahead <= most + by
 
 export class StoreClock {
   private bounds: Bounds | undefined
@@ -61,6 +65,7 @@ export class StoreClock {
   /** The bounds of replies that contradict the present ones, and the number of these replies in a row. */
   private odd: Bounds | undefined
   private odds = 0
+  private isLone = false
   /** The lead of this host's clock over the monotonic one at the last reply; `NaN` before the first. */
   private own = Number.NaN
   private readonly monotonic: () => number
@@ -83,6 +88,14 @@ export class StoreClock {
     return !(Math.abs(this.wall() - this.monotonic() - this.own) <= setBy)
   }
 
+  /**
+   * True when a single reply says that this host's clock is wrong, and no second one: another request will tell which of
+   * the two is.
+   */
+  get isDoubtful(): boolean {
+    return this.isLone
+  }
+
   /** Whole epoch milliseconds; by this host's clock before a reply contained the time. */
   readonly now = (): number => Math.round(this.ahead === undefined ? this.wall() : this.monotonic() + this.ahead)
 
@@ -94,14 +107,25 @@ export class StoreClock {
    * @param received the moment after the head of its reply
    */
   learn(date: string | undefined, sent: number, received: number): void {
-    if (this.isOutdated) this.bounds = this.odd = undefined
+    if (this.isOutdated) {
+      this.bounds = this.odd = undefined
+      this.isLone = false
+    }
     this.own = this.wall() - this.monotonic()
     const told = date === undefined ? Number.NaN : Date.parse(date)
     if (Number.isNaN(told)) return
     const seen = { least: told - received, most: told + second - sent }
-    const both = this.bounds === undefined ? seen : meet(this.widened(this.bounds, received), seen)
-    if (both === undefined) this.doubt(seen, received)
-    else this.adopt(both, received)
+    const isPlausible = isWithin(this.own, seen, agreement)
+    if (this.bounds === undefined) {
+      this.isLone = !isPlausible
+      this.adopt(seen, received)
+      return
+    }
+    const both = meet(this.widened(this.bounds, received), seen)
+    if (both !== undefined || (this.isLone && isPlausible)) {
+      this.isLone = false
+      this.adopt(both ?? seen, received)
+    } else this.doubt(seen, received)
   }
 
   private widened({ least, most }: Bounds, at: number): Bounds {

@@ -119,6 +119,34 @@ describe("the store's clock", () => {
     assert.strictEqual(seen.size, 1)
   })
 
+  it("lets the first reply with an odd time decide nothing after the second, and asks for that", () => {
+    for (const off of [3_600_000, -3_600_000]) {
+      const host = new World().host(0)
+      assert.isFalse(host.clock.isDoubtful)
+      host.ask(5, 5, (now) => header(now + off))
+      assert.isTrue(host.clock.isDoubtful)
+      host.ask()
+      assert.isFalse(host.clock.isDoubtful)
+      assert.strictEqual(host.error, 0)
+    }
+  })
+
+  it("believes the second reply that contradicts the host's own clock as the first did", () => {
+    const host = new World().host(-300_000)
+    host.ask()
+    assert.isTrue(host.clock.isDoubtful)
+    assert.isAtMost(Math.abs(host.error), 1_010)
+    host.ask()
+    assert.isFalse(host.clock.isDoubtful)
+    assert.isAtMost(Math.abs(host.error), 1_010)
+    // And again after its clock was set.
+    host.skew = 600_000
+    host.ask()
+    assert.isTrue(host.clock.isDoubtful)
+    host.ask()
+    assert.isFalse(host.clock.isDoubtful)
+  })
+
   it("lets a reply with an odd time decide nothing, though it comes twice", () => {
     const world = new World()
     const host = world.host(60_000)
