@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import { batch, type Documents } from "./Documents.ts"
 import { failures } from "./Failure.ts"
 import * as Statements from "./Statements.ts"
-import { entryOf, here, type StoredEntry } from "./StoredEntry.ts"
+import { entryOf, here, isWellFormed, type StoredEntry } from "./StoredEntry.ts"
 
 /** The attempts at a key that other clients keep changing, and the pause between two of them. */
 const attempts = 20
@@ -77,6 +77,7 @@ export class Acquirer {
         if (looked === undefined) looked = await this.documents.find(key, signal)
         const answer = looked === null ? undefined : withoutLease(looked, options)
         if (answer !== undefined) return answer
+        if (looked !== null && !isWellFormed(looked)) await this.documents.discard(key, signal)
       }
       const granted = await this.grant(key, options, signal)
       if (granted !== undefined) return granted

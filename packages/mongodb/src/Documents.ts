@@ -5,7 +5,7 @@
  * and the server then gives its first answer again.
  */
 import type { Collection, Document, Filter } from "mongodb"
-import { isLostUpsert } from "./Failure.ts"
+import { isLostUpsert, isMistyped } from "./Failure.ts"
 import * as Statements from "./Statements.ts"
 import type { StoredEntry } from "./StoredEntry.ts"
 
@@ -31,6 +31,23 @@ export class Documents {
   constructor(collection: Collection<StoredEntry>, timeout: number) {
     this.collection = collection
     this.maxTimeMS = Math.ceil(timeout)
+  }
+
+  /**
+   * Sends a statement, and once more when it met a document that this library did not write: such documents are removed
+   * first.
+   */
+  private overForeign<A>(id: Id["_id"], signal: AbortSignal, send: () => Promise<A>): Promise<A> {
+    return send().catch(async (error) => {
+      if (!isMistyped(error)) throw error
+      await this.discard(id, signal)
+      return send()
+    })
+  }
+
+  /** Removes the documents that this library did not write. */
+  async discard(id: Id["_id"], signal: AbortSignal): Promise<void> {
+    await this.collection.deleteMany({ _id: id, ...Statements.malformed } as Id, this.told({ signal }))
   }
 
   /** Reads the document of a key, and changes nothing. */
@@ -62,30 +79,35 @@ export class Documents {
         if (left === 0 || signal.aborted || !isLostUpsert(error)) throw error
         return attempt(left - 1)
       })
-    return attempt(attempts)
+    return this.overForeign(key, signal, () => attempt(attempts))
   }
 
   /** Changes a document that exists. Returns true if the verb with this mark took effect. */
-  async change(id: Id, mark: string, pipeline: Array<Document>, signal: AbortSignal): Promise<boolean> {
+  async change(
+    id: Id & { readonly _id: string },
+    mark: string,
+    pipeline: Array<Document>,
+    signal: AbortSignal
+  ): Promise<boolean> {
     const options = this.told({ returnDocument: "after" as const, projection: verdict, signal })
-    const after = await this.collection.findOneAndUpdate(id, pipeline, options)
+    const after = await this.overForeign(id._id, signal, () => this.collection.findOneAndUpdate(id, pipeline, options))
     return after?.by === mark
   }
 
   /** Removes a key's state. Returns true if there was a value. */
   async remove(key: string, mark: string, signal: AbortSignal): Promise<boolean> {
     const options = this.told({ returnDocument: "after" as const, projection: deletion, signal })
-    const after = await this.collection.findOneAndUpdate({ _id: key }, Statements.remove(mark), options)
+    const after = await this.overForeign(key, signal, () =>
+      this.collection.findOneAndUpdate({ _id: key }, Statements.remove(mark), options)
+    )
     return after?.deletedBy === mark
   }
 
   /** Removes the state of many keys, and returns the number of those that had a value. */
   async removeMany(keys: ReadonlyArray<string>, mark: string, signal: AbortSignal): Promise<number> {
     const these: Id = { _id: { $in: [...keys] } }
-    const { matchedCount } = await this.collection.updateMany(
-      these,
-      Statements.remove(mark, countedWithin),
-      this.told({ signal })
+    const { matchedCount } = await this.overForeign(these._id, signal, () =>
+      this.collection.updateMany(these, Statements.remove(mark, countedWithin), this.told({ signal }))
     )
     if (matchedCount === 0) return 0
     return await this.collection.countDocuments({ ...these, deletedBy: mark }, this.told({ signal }))

@@ -205,6 +205,37 @@ export const listing = (range: Document, most: number): Array<Document> => [
   { $project: { _id: 1 } }
 ]
 
+// The types of others are not compared at all, and `NaN` is less than every number.
+const isNumber = { $gte: Number.NEGATIVE_INFINITY }
+const isBinary = { $type: "binData" }
+const isText = { $type: "string" }
+
+const absentOr = (field: string, types: Document): Document => ({
+  $or: [
+    { [field]: { $exists: false } },
+    Object.fromEntries(Object.entries(types).map(([name, type]) => [`${field}.${name}`, type]))
+  ]
+})
+
+/** Finds a document in which all fields that are there have the types that this library gives them. */
+export const wellFormed = {
+  $and: [
+    absentOr("kept", {
+      bytes: isBinary,
+      filledAt: isNumber,
+      took: isNumber,
+      freshUntil: isNumber,
+      stale: isNumber
+    }),
+    absentOr("lease", { owner: isText, token: isText, since: isNumber, until: isNumber }),
+    absentOr("cooldown", { until: isNumber }),
+    { $or: [{ "cooldown.cause": { $exists: false } }, { "cooldown.cause": isBinary }] }
+  ]
+}
+
+/** Finds a document that this library did not write. */
+export const malformed: Document = { $nor: [wellFormed] }
+
 /** The changes that wake watchers, with the mark of the verb, and the ends of the collection. */
 export const following: ReadonlyArray<Document> = [
   {

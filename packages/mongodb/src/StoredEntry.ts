@@ -52,8 +52,28 @@ export const valueOf = (bytes: Uint8Array): Value => ({
   bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 })
 
-/** The entry in a document. */
-export const entryOf = ({ cooldown, kept, lease }: StoredEntry): Entry.Entry => ({
+const isNumber = (value: unknown): boolean => typeof value === "number" && !Number.isNaN(value)
+const isText = (value: unknown): boolean => typeof value === "string"
+const isBinary = (value: unknown): boolean => value instanceof Uint8Array
+
+/** True when fields that are there have the types that this library gives them. */
+export const isWellFormed = ({ cooldown, kept, lease }: StoredEntry): boolean =>
+  (kept === undefined ||
+    (isBinary(kept?.bytes) &&
+      isNumber(kept.filledAt) &&
+      isNumber(kept.took) &&
+      isNumber(kept.freshUntil) &&
+      isNumber(kept.stale))) &&
+  (lease === undefined ||
+    (isText(lease?.owner) && isText(lease.token) && isNumber(lease.since) && isNumber(lease.until))) &&
+  (cooldown === undefined || (isNumber(cooldown?.until) && (cooldown.cause === undefined || isBinary(cooldown.cause))))
+
+const empty: Entry.Entry = { kept: undefined, lease: undefined, cooldown: undefined }
+
+/** The entry in a document; an empty one in a document that this library did not write. */
+export const entryOf = (document: StoredEntry): Entry.Entry => (isWellFormed(document) ? parts(document) : empty)
+
+const parts = ({ cooldown, kept, lease }: StoredEntry): Entry.Entry => ({
   kept: kept && {
     value: valueOf(kept.bytes),
     filledAt: kept.filledAt,

@@ -78,7 +78,9 @@ export class Verbs {
   readonly touch: Adapter["touch"] = (key, { freshFor }) =>
     this.run("touch", key, undefined, (signal) => {
       const mine = Statements.mark("touch")
-      return this.documents.change({ _id: key }, mine, Statements.touch(mine, Limits.atMost(freshFor)), signal)
+      // A value that cannot be read is not prolonged.
+      const id = { _id: key, ...Statements.wellFormed }
+      return this.documents.change(id, mine, Statements.touch(mine, Limits.atMost(freshFor)), signal)
     })
 
   readonly read = (key: string): Effect.Effect<Snapshot, AdapterError> =>

@@ -427,3 +427,52 @@ describe("options", () => {
     expect(make({})().changes).toBeTypeOf("function")
   })
 })
+
+describe("documents of others", () => {
+  const bytes = new Binary(Uint8Array.of(1))
+  const kept = { bytes, filledAt: 0, took: 0, freshUntil: 9e15, stale: 0 }
+  const lease = { owner: "o", token: "t", since: 0, until: 9e15 }
+
+  it.each([
+    ["text for a value", { kept: "x" }],
+    ["a value of text", { kept: { ...kept, bytes: "x" } }],
+    ["a value that is fresh until text", { kept: { ...kept, freshUntil: "soon" } }],
+    ["a value that is stale for text", { kept: { ...kept, stale: "long" } }],
+    ["a value from no instant", { kept: { ...kept, filledAt: Number.NaN } }],
+    ["a value that is fresh until NaN", { kept: { ...kept, freshUntil: Number.NaN } }],
+    ["a value without a cost", { kept: { ...kept, took: null } }],
+    ["text for a lease", { lease: "x" }],
+    ["a lease until text", { lease: { ...lease, until: "soon" } }],
+    ["a lease without a token", { lease: { ...lease, token: 1 } }],
+    ["a cooldown until text", { cooldown: { until: "soon" } }],
+    ["a cause of text", { cooldown: { until: 9e15, cause: "x" } }],
+    ["nothing of ours", { theirs: true }]
+  ])("%s count as none, and are healed by a load, a put and a delete", async (_, fields) => {
+    const { adapter, documents } = open()
+    const plant = (key: string) => documents.replaceOne({ _id: key }, fields as never, { upsert: true })
+    await plant("k")
+    expect(await run(adapter.read("k"))).toMatchObject({ freshFor: 0, keptFor: 0 })
+    expect((await run(adapter.read("k"))).lease).toBeUndefined()
+    expect(await run(adapter.touch("k", { freshFor: minute }))).toBe(false)
+    await plant("k")
+    const { stale, token } = await lead(adapter, "k")
+    expect(stale).toBeUndefined()
+    expect(await tagOf(adapter, "k")).toBe("Follower")
+    expect(await run(adapter.fill("k", { token, value: value(3), lifetime: lifetime(minute) }))).toBe(true)
+    expect((await hitOf(adapter, "k")).value.bytes).toEqual(Uint8Array.of(3))
+    await plant("forced")
+    await lead(adapter, "forced", "me", { force: true })
+    await plant("put")
+    await put(adapter, "put")
+    await hitOf(adapter, "put")
+    await plant("deleted")
+    await run(adapter.delete("deleted"))
+    await lead(adapter, "deleted")
+    for (const key of ["a", "b"]) await plant(key)
+    const many = await run(adapter.acquireMany!(["a", "b"], ask("me")))
+    expect(many.map(({ _tag }) => _tag)).toEqual(["Leader", "Leader"])
+    for (const key of ["c", "d"]) await plant(key)
+    await run(adapter.deleteMany!(["c", "d"]))
+    await lead(adapter, "c")
+  })
+})

@@ -43,8 +43,9 @@ export const bytesOf = (field: Buffer): Uint8Array<ArrayBuffer> => {
 /** Text in UTF-8 behind a `bytea`. */
 export const textOf = (field: Buffer): string => utf8.decode(bytesOf(field))
 
+/** A number; 0 for none, and for `NaN`. */
 export const numberOf = (field: Buffer | null | undefined): number =>
-  field === null || field === undefined ? 0 : Number(field.toString("latin1"))
+  field === null || field === undefined ? 0 : Number(field.toString("latin1")) || 0
 
 export const isTrue = (field: Buffer | null | undefined): boolean => field?.[0] === 0x74
 

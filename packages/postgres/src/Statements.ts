@@ -72,10 +72,13 @@ const instant = `(select ${now} as clock) n`
 
 const keptUntil = (row: string) => `(${row}.filled_at + ${row}.fresh_for + ${row}.stale_for)`
 
+/** `NaN`, which Postgres calls greater than every number, is not after any instant: such a record counts as none. */
+const isBefore = (at: string, end: string) => `coalesce(${at} < ${end} and ${end} <= 'infinity', false)`
+
 /** Conditions on a row at an instant. Each is true or false and never null, even without a row. */
-const kept = (row: string, at: string) => `(${row}.value is not null and coalesce(${at} < ${keptUntil(row)}, false))`
-const leased = (row: string, at: string) => `coalesce(${at} < ${row}.lease_until, false)`
-const cooling = (row: string, at: string) => `coalesce(${at} < ${row}.cooling_until, false)`
+const kept = (row: string, at: string) => `(${row}.value is not null and ${isBefore(at, keptUntil(row))})`
+const leased = (row: string, at: string) => isBefore(at, `${row}.lease_until`)
+const cooling = (row: string, at: string) => isBefore(at, `${row}.cooling_until`)
 
 /** Milliseconds of freshness left, negative for a stale value. */
 const freshFor = (row: string, at: string) => `(${row}.filled_at + ${row}.fresh_for - ${at})`
@@ -235,7 +238,7 @@ export const statements = ({ channel, table }: Space): Statements => {
 
     touch: `
       update ${table} t set fresh_for = ${now} - t.filled_at + $3::float8
-      where ${here("t")} and t.value is not null and ${freshFor("t", now)} > 0
+      where ${here("t")} and ${kept("t", now)} and ${freshFor("t", now)} > 0
       returning 1`,
 
     read: `

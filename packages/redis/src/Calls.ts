@@ -2,16 +2,21 @@
  * The commands and scripts of an adapter as bounded calls.
  */
 import { BoundedCalls } from "@cache-locking/core"
-import { failures, isUnknownScript } from "./client/Failure.ts"
+import { failures, isUnknownScript, isWrongType } from "./client/Failure.ts"
 import { type Argument, noop, type RedisPort } from "./client/RedisPort.ts"
+import type { Resolved } from "./Options.ts"
 import type { Script } from "./Scripts.ts"
 
 export class Calls extends BoundedCalls.Calls {
   private readonly port: RedisPort
   private readonly loaded: Set<Script>
 
-  constructor(port: RedisPort, loaded: Set<Script>, timeout: number) {
-    super({ failures, timeout, whenReady: port.whenReady })
+  constructor({ loaded, port, space: { hints }, timeout }: Resolved) {
+    // A plain read met a record of another type. Without its hint the next call is a script, which finds no value.
+    const onError = (error: unknown) => {
+      if (isWrongType(error)) hints.clear()
+    }
+    super({ failures, timeout, whenReady: port.whenReady, onError })
     this.port = port
     this.loaded = loaded
   }

@@ -74,4 +74,9 @@ export class Hints {
     this.young.delete(key)
     this.old.delete(key)
   }
+
+  clear(): void {
+    this.young.clear()
+    this.old.clear()
+  }
 }

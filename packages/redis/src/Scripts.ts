@@ -49,26 +49,38 @@ export const atLeast = (ms: number): string => text(Limits.atLeast(ms))
 /** The message of a changed value, which `changes` passes on. */
 export const valueChanged = "value"
 
+/** No instant of Redis is later: some 280,000 years. */
+const endless = 9e15
+
 const clock = `
 local t = redis.call("TIME")
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function number(text) return text == "inf" and math.huge or tonumber(text) end
 local function text(at) return at == math.huge and "inf" or string.format("%.0f", at) end
 local function expire(key, at)
-  if at == math.huge then redis.call("PERSIST", key)
+  if at >= ${endless} then redis.call("PERSIST", key)
   elseif at <= now then redis.call("DEL", key)
   else redis.call("PEXPIREAT", key, text(at)) end
 end
 `
 
-/** The fields of a record, or nil if it is not one of ours. */
+/**
+ * The fields of a record, or nil if it is not one of ours. A record of another type, and one with a time that is no number,
+ * counts as none: whatever wrote it, the next fill replaces it, and a delete removes it.
+ */
 const header = `
+local function ask(...)
+  local reply = redis.pcall(...)
+  return type(reply) == "string" and reply
+end
 local function header(record)
   if not record or #record < ${headerBytes} or record:byte() ~= 1 then return nil end
   local filled, took, fresh, stale = struct.unpack(">dddd", record, 2)
-  return { filled = filled, freshUntil = filled + fresh, keptUntil = filled + fresh + stale }
+  local kept = filled + fresh + stale
+  if kept ~= kept or took ~= took then return nil end
+  return { filled = filled, freshUntil = filled + fresh, keptUntil = kept }
 end
-local function stored() return header(redis.call("GETRANGE", KEYS[1], 0, ${headerBytes - 1})) end
+local function stored() return header(ask("GETRANGE", KEYS[1], 0, ${headerBytes - 1})) end
 `
 
 /** The live lease, or nil. */
@@ -76,8 +88,8 @@ const lease = `
 local function lease()
   if redis.call("TYPE", KEYS[2]).ok ~= "hash" then return nil end
   local l = redis.call("HMGET", KEYS[2], "owner", "token", "until")
-  local till = l[3] and number(l[3])
-  if not till or now >= till then return nil end
+  local till = l[1] and l[2] and l[3] and number(l[3])
+  if not till or not (now < till) then return nil end
   return { owner = l[1], token = l[2], till = till, name = l[2] .. ":" .. l[1] }
 end
 `
@@ -87,7 +99,8 @@ const cooldown = `
 local function cooldown()
   if redis.call("TYPE", KEYS[2]).ok ~= "list" then return nil end
   local c = redis.call("LRANGE", KEYS[2], 0, 1)
-  if now >= number(c[1]) then return nil end
+  local till = number(c[1])
+  if not till or not (now < till) then return nil end
   return { till = c[1], cause = c[2] or false }
 end
 `
@@ -107,7 +120,7 @@ end
 
 /** ARGV: owner, leaseFor, refreshWithin, "1" if forced. */
 const acquire = `${clock}${header}${lease}${cooldown}
-local record = redis.call("GET", KEYS[1])
+local record = ask("GET", KEYS[1])
 local value = header(record)
 local kept = value ~= nil and now < value.keptUntil
 local fresh = kept and value.freshUntil - now or 0
@@ -207,7 +220,7 @@ return 1
 `
 
 const read = `${clock}${header}${lease}${cooldown}
-local record = redis.call("GET", KEYS[1])
+local record = ask("GET", KEYS[1])
 local value = header(record)
 local led, cooling = lease(), cooldown()
 return {

@@ -20,18 +20,21 @@ export interface StoredValue {
   readonly keptUntil: number
 }
 
-/** Reads a record; `undefined` when there is none, or the string is not one of our records. */
+/** Reads a record; `undefined` when there is none, or the string is not one of our records. The scripts judge alike. */
 export const decode = (record: unknown): StoredValue | undefined => {
   // Both clients answer with a Buffer.
   if (!(record instanceof Buffer) || record.length < headerBytes || record[0] !== version) return undefined
   const filledAt = record.readDoubleBE(1)
+  const took = record.readDoubleBE(9)
   const freshUntil = filledAt + record.readDoubleBE(17)
+  const keptUntil = freshUntil + record.readDoubleBE(25)
+  if (Number.isNaN(keptUntil + took)) return undefined
   return {
     value: { bytes: new Uint8Array(record.buffer, record.byteOffset + headerBytes, record.length - headerBytes) },
     filledAt,
-    took: record.readDoubleBE(9),
+    took,
     freshUntil,
-    keptUntil: freshUntil + record.readDoubleBE(25)
+    keptUntil
   }
 }
 

@@ -43,7 +43,7 @@ export class Verbs {
     this.setup = resolved
     this.prefix = resolved.space.prefix
     this.fullPrefix = resolved.port.keyPrefix + resolved.space.prefix
-    this.calls = new Calls(resolved.port, resolved.loaded, resolved.timeout)
+    this.calls = new Calls(resolved)
     const acquirer = new Acquirer(this.calls, resolved)
     this.acquire = acquirer.one
     this.acquireMany = acquirer.many

@@ -22,8 +22,10 @@ export interface Settings {
    * client's own queue and is carried out long after its caller has gone. Returns a function that gives up waiting.
    */
   readonly whenReady?: ((start: () => void, fail: (error: unknown) => void) => (() => void) | undefined) | undefined
+  /** Receives each error of the client. */
+  readonly onError?: ((error: unknown) => void) | undefined
   /**
-   * Receives each error of the client first. Answers true when nothing was done and the call should be sent again at
+   * Receives each error of the client next. Answers true when nothing was done and the call should be sent again at
    * once.
    */
   readonly repeats?: ((error: unknown) => boolean) | undefined
@@ -295,6 +297,7 @@ export class Calls {
         }
       }
       const refuse = (error: unknown) => {
+        this.settings.onError?.(error)
         if (this.settings.repeats?.(error) === true) start()
         else call.fail(error)
       }
