@@ -49,7 +49,9 @@ export class Acquirer {
       const bytes = bytesOf(key)
       const owner = encoder.encode(options.owner)
       const within = Limits.atMost(options.refreshWithin ?? 0)
-      if (options.force === true || !this.hints.has(key, within)) return this.grant(key, bytes, owner, within, options)
+      // A server that takes no writes, as in a failover, can still be read.
+      const isReadable = this.hints.has(key, within) || calls.link.isReadOnly
+      if (options.force === true || !isReadable) return this.grant(key, bytes, owner, within, options)
       const peek = calls.statement("acquire", key, statements.peek, [prefix, bytes, owner, within], ([row]) =>
         Effect.succeed(row === undefined ? undefined : this.found(key, Reply.acquired(row)))
       )

@@ -3,11 +3,11 @@
  */
 import { type AdapterError, BoundedCalls, type Operation } from "@cache-locking/core"
 import type * as Effect from "effect/Effect"
-import { failures, isReply, lostRace } from "./Failure.ts"
+import { failures, isReadOnly, isReply, lostRace } from "./Failure.ts"
 import type { Link, Parameter, Row } from "./Link.ts"
 
 export class Calls extends BoundedCalls.Calls {
-  private readonly link: Link
+  readonly link: Link
 
   constructor(link: Link, timeout: number) {
     super({
@@ -16,6 +16,7 @@ export class Calls extends BoundedCalls.Calls {
       whenReady: (start, fail) => link.whenHealthy(start, fail, timeout),
       repeats: (error) => {
         if (lostRace(error)) return true
+        if (isReadOnly(error)) return link.refusedWrite()
         if (!isReply(error)) link.distrust()
         return false
       },

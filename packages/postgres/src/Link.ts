@@ -19,25 +19,68 @@ export type Row = ReadonlyArray<Buffer | null>
 
 export const noop = (): void => {}
 
+/** The pauses between two clients of our own that each meet a server that takes no writes, in milliseconds. */
+const firstPause = 1_000
+const longestPause = 5_000
+
+/** The time for which a server that refused a write is taken for one that can only be read, in milliseconds. */
+const readOnlyFor = 1_000
+
+/** The time in which a client that was replaced may finish its statements, in seconds. */
+const endsWithin = 5
+
 interface Waiter {
   readonly go: () => void
   readonly fail: (error: unknown) => void
 }
 
 export class Link {
-  readonly client: Client
+  /** Called when another client has taken the place of this one. */
+  onReplaced: () => void = noop
+  /** Opens another client. Present where the client is our own. */
+  reopen: (() => Client) | undefined
+  private current: Client
+  private readOnlyUntil = 0
+  private pause = firstPause
+  private replaceAt = 0
   private suspect = false
   private probing = false
   private probedAt = 0
   private readonly waiting = new Set<Waiter>()
 
   constructor(client: Client) {
-    this.client = client
+    this.current = client
+  }
+
+  get client(): Client {
+    return this.current
+  }
+
+  /** True when the server refused a write a moment ago. It may be read all the same. */
+  get isReadOnly(): boolean {
+    return performance.now() < this.readOnlyUntil
+  }
+
+  /**
+   * Records that the server refused a write, because it takes none. A client of our own is replaced: after a failover its
+   * connections may lead to the former primary, while new ones lead to the present one. Answers true if it was.
+   */
+  refusedWrite(): boolean {
+    const now = performance.now()
+    this.readOnlyUntil = now + readOnlyFor
+    if (this.reopen === undefined || now < this.replaceAt) return false
+    this.pause = now - this.replaceAt > longestPause ? firstPause : Math.min(2 * this.pause, longestPause)
+    this.replaceAt = now + this.pause
+    const former = this.current
+    this.current = this.reopen()
+    former.end({ timeout: endsWithin }).catch(noop)
+    this.onReplaced()
+    return true
   }
 
   /** Sends a statement, prepared unless the client says otherwise. */
   send(text: string, parameters: ReadonlyArray<Parameter>): Promise<ReadonlyArray<Row>> {
-    return this.client.unsafe(text, parameters as Array<Parameter>, { prepare: true }).raw() as unknown as Promise<
+    return this.current.unsafe(text, parameters as Array<Parameter>, { prepare: true }).raw() as unknown as Promise<
       ReadonlyArray<Row>
     >
   }
@@ -70,7 +113,7 @@ export class Link {
     if (this.probing && now - this.probedAt < probeTimeout) return
     this.probing = true
     this.probedAt = now
-    this.client.unsafe("select 1").then(
+    this.current.unsafe("select 1").then(
       () => {
         this.suspect = false
         this.settle(({ go }) => go())

@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import postgres from "postgres"
 import { noop } from "./Link.ts"
 import {
+  type Client,
   checkConfigured,
   checkPlace,
   type Options,
@@ -147,25 +148,45 @@ const open = (url: string) => {
   if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError("no URL of Postgres")
   return postgres(url, {
     onnotice: noop,
+    // The client's own question for types, which nobody needs here. Its failure would end the process.
+    fetch_types: false,
     backoff: (attempt: number) => Math.min(3 ** attempt / 100, longestPause) * (0.5 + Math.random() / 2)
   })
+}
+
+/** A client of our own, which another one may replace. */
+class OwnClient {
+  current: Client
+  private readonly url: string
+
+  constructor(url: string) {
+    this.url = url
+    this.current = open(url)
+  }
+
+  readonly reopen = (): Client => {
+    this.current = open(this.url)
+    return this.current
+  }
 }
 
 const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => open(Redacted.value(url)),
+      try: () => new OwnClient(Redacted.value(url)),
       // Shows neither the URL nor the message about it: both may contain the password.
       catch: () => Check.invalid("url", "redacted", "a URL of postgres.js: postgres://user:password@host:port/database")
     }),
-    (client) => Effect.promise(() => client.end({ timeout: 1 }))
+    (own) => Effect.promise(() => own.current.end({ timeout: 1 }))
   )
 
 const configured = Effect.fnUntraced(function* ({ setup: wanted, url, ...settings }: Configured) {
   yield* Check.attempt(() => checkConfigured(settings))
-  const client = yield* connect(url)
-  if (wanted === true) yield* setup({ ...settings, client })
-  return make({ ...settings, client })
+  const own = yield* connect(url)
+  const options = { ...settings, client: own.current }
+  resolve(options).link.reopen = own.reopen
+  if (wanted === true) yield* setup(options)
+  return make(options)
 })
 
 /**

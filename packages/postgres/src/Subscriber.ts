@@ -292,6 +292,8 @@ export class Subscriber {
 
   constructor(link: Link) {
     this.link = link
+    // It may lead to the former primary, on which nothing happens any more.
+    link.onReplaced = this.close
   }
 
   /** Listens to a topic. Each step of connecting and subscribing takes at most `timeout` milliseconds. */

@@ -1,8 +1,8 @@
 import { inspect } from "node:util"
 import { ask, lifetime, minute, run, value } from "@cache-locking/conformance-kit/testing"
 import { Adapter, InvalidOption, ListingAdapter } from "@cache-locking/core"
-import { Postgres } from "@cache-locking/test-servers"
-import { expectToEnd, serverOfFile } from "@cache-locking/test-servers/vitest"
+import { Postgres, postgresCommands } from "@cache-locking/test-servers"
+import { expectToEnd, proxyTo, serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -51,6 +51,15 @@ describe("layerConfig", () => {
     expect(await run(Effect.provide(use, layer))).toBe("Hit")
     await expect.poll(connections).toBe(before)
     expect(await eye`select convert_from(key, 'UTF8') as key from configured`).toEqual([{ key: "k" }])
+  })
+
+  it("sends nothing of the client's own, whose failure would end the process", async () => {
+    const proxy = await proxyTo(server, postgresCommands)
+    const through = { ...config, url: Config.succeed(Redacted.make(proxy.url())), setup: Config.succeed(true) }
+    expect(await run(Effect.provide(use, PostgresAdapter.layerConfig(through)))).toBe("Hit")
+    const sent = proxy.commands().flatMap(({ args }) => args)
+    expect(sent.some((text) => text.includes("put"))).toBe(true)
+    expect(sent.filter((text) => text.includes("pg_catalog.pg_type"))).toEqual([])
   })
 
   it("does not make the table without the option", async () => {

@@ -9,6 +9,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { isReadOnly } from "./client/Failure.ts"
 import { noop } from "./client/RedisPort.ts"
 import * as Keyspace from "./Keyspace.ts"
 import { checkConfigured, type Options, resolve, type Settings } from "./Options.ts"
@@ -65,6 +66,19 @@ export interface Configured extends Settings {
   readonly url: Redacted.Redacted
 }
 
+/** The least time between two connections of which the first met a server that takes no writes, in milliseconds. */
+const reconnectEvery = 1_000
+
+/** After a failover the client may still be connected to the former primary, while its name leads to the new one. */
+const reconnectOnReadOnly = (): ((error: Error) => boolean) => {
+  let last = Number.NEGATIVE_INFINITY
+  return (error) => {
+    if (!isReadOnly(error) || performance.now() - last < reconnectEvery) return false
+    last = performance.now()
+    return true
+  }
+}
+
 const connect = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
     Effect.flatMap(
@@ -72,7 +86,7 @@ const connect = (url: Redacted.Redacted) =>
       ({ Redis }) =>
         Effect.try({
           try: () => {
-            const client = new Redis(urlOf(url), { lazyConnect: true })
+            const client = new Redis(urlOf(url), { lazyConnect: true, reconnectOnError: reconnectOnReadOnly() })
             // The verb that an error concerns reports it.
             client.on("error", noop)
             return client

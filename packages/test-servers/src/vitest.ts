@@ -47,9 +47,10 @@ export const serverOfTest = async <S extends { readonly stop: () => Promise<void
 /** A proxy between a test and a server. */
 export const proxyTo = async (
   target: FaultProxyOptions["target"],
-  reader?: FaultProxyOptions["reader"]
+  reader?: FaultProxyOptions["reader"],
+  rewrite?: FaultProxyOptions["rewrite"]
 ): Promise<FaultProxy> => {
-  const proxy = await FaultProxy.start({ target, ...(reader && { reader }) })
+  const proxy = await FaultProxy.start({ target, rewrite, ...(reader && { reader }) })
   onTestFinished(async () => {
     await proxy.heal()
     await proxy.stop()

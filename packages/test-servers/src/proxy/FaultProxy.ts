@@ -11,6 +11,8 @@ export interface FaultProxyOptions {
   readonly port?: number
   /** Reads the commands of one connection; default: those of Redis. */
   readonly reader?: Reader
+  /** Makes the server's words those of another version of it: gets each piece of reply, and returns what passes. */
+  readonly rewrite?: ((piece: Buffer) => Buffer) | undefined
 }
 
 export interface ProxyStats {
@@ -31,6 +33,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly port: number
   private readonly target: FaultProxyOptions["target"]
   private readonly reader: Reader
+  private readonly rewrite: FaultProxyOptions["rewrite"]
   private readonly open = new Set<ProxiedConnection>()
   private readonly log: Array<SentCommand> = []
   private listener: Listener | undefined
@@ -42,8 +45,9 @@ export class FaultProxy implements AsyncDisposable {
   private droppingAfter: string | undefined
   private replyLimit = Number.POSITIVE_INFINITY
 
-  private constructor(port: number, { reader, target }: FaultProxyOptions) {
+  private constructor(port: number, { reader, rewrite, target }: FaultProxyOptions) {
     this.port = port
+    this.rewrite = rewrite
     this.target = target
     this.reader = reader ?? ((onCommand) => new CommandReader(onCommand))
   }
@@ -179,7 +183,8 @@ export class FaultProxy implements AsyncDisposable {
       get held() {
         return proxy.held
       },
-      onReply: (lastCommand) => proxy.verdict(lastCommand)
+      onReply: (lastCommand) => proxy.verdict(lastCommand),
+      rewrite: (piece) => proxy.rewrite?.(piece) ?? piece
     }
   }
 

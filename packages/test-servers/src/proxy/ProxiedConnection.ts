@@ -11,6 +11,8 @@ export interface Faults {
   readonly held: boolean
   /** Asked for each piece of reply: pass it on, swallow it and all after it, or swallow it and reset the connection. */
   readonly onReply: (lastCommand: string | undefined) => "pass" | "swallow" | "reset"
+  /** Changes each piece of reply. */
+  readonly rewrite: (piece: Buffer) => Buffer
 }
 
 export interface Observer {
@@ -110,13 +112,14 @@ export class ProxiedConnection {
     })
   }
 
-  private receive(direction: Direction, chunk: Buffer): void {
-    this.observer.bytes(direction, chunk.length)
+  private receive(direction: Direction, piece: Buffer): void {
+    this.observer.bytes(direction, piece.length)
     if (direction === "up") {
-      this.reader.read(chunk)
-      this.enqueue(direction, chunk)
+      this.reader.read(piece)
+      this.enqueue(direction, piece)
       return
     }
+    const chunk = this.faults.rewrite(piece)
     const verdict = this.holed ? "swallow" : this.faults.onReply(this.lastCommand)
     if (verdict === "reset") {
       this.reset()
