@@ -29,9 +29,10 @@ export interface Settings extends Place {
   /** Stored beside every key. The keys of two prefixes never meet, and share the table. Default `"cache"`. */
   readonly prefix?: string | undefined
   /**
-   * True to wake followers and send `changes` by LISTEN, over a connection of the adapter's own. Use `false` behind a
-   * pooler that hands connections out per transaction or statement: followers then poll at the pace of the wait
-   * strategy. Default `true`.
+   * True to announce changes by NOTIFY, and to wake followers and send `changes` by LISTEN, over a connection of the
+   * adapter's own. Use `false` behind a pooler that hands connections out per transaction or statement: followers then
+   * poll at the pace of the wait strategy, and nothing is announced. All processes of a prefix need the same. Default
+   * `true`.
    */
   readonly watch?: boolean | undefined
   /** True to remove expired rows in the background, a page for every hundred writes. Default `true`. */

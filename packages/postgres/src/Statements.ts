@@ -125,9 +125,10 @@ const answer = (row: string, at: string, led: boolean): string =>
 
 const noLease = "owner = null, token = null, lease_since = null, lease_until = null, cooling_until = null, cause = null"
 
-/** The statements, with the names in them. */
-export const statements = ({ channel, table }: Space): Statements => {
-  const tell = (kind: string, row: string) => `pg_notify('${channel}', '${kind}' || encode(${row}.id, 'hex'))`
+/** The statements, with the names in them; where `tells` is false, without announcements. */
+export const statements = ({ channel, table }: Space, tells = true): Statements => {
+  const tell = (kind: string, row: string) =>
+    tells ? `pg_notify('${channel}', '${kind}' || encode(${row}.id, 'hex'))` : "1"
   const here = (row: string) => `${row}.prefix = $1 and ${row}.id = sha256($2::bytea)`
   /** The rows of keys, each looked up by itself. A plan for a table of unknown size would read all of a prefix instead. */
   const among = (row: string, locked = "") => `

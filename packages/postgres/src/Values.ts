@@ -9,7 +9,8 @@ import { Verbs } from "./Verbs.ts"
 
 /** One store of values for each space, so that adapters over the same two stores share their flights. */
 const valuesOf = Identity.perObject((_: object, resolved: Resolved): ValueStore.ValueStore => {
-  const verbs = new Verbs(resolved)
+  // Nobody listens to values whose leases are elsewhere.
+  const verbs = new Verbs({ ...resolved, watch: false })
   return {
     name: here.name,
     valueBytes: here.limits.valueBytes,

@@ -62,7 +62,7 @@ export class Verbs {
   constructor(resolved: Resolved) {
     this.setup = resolved
     this.prefix = resolved.space.prefix
-    this.statements = statements(resolved.space)
+    this.statements = statements(resolved.space, resolved.watch)
     this.calls = new Calls(resolved.link, resolved.timeout)
     this.collector = new Collector(this.calls, this.statements.collect, this.prefix)
     const { calls, prefix, statements: texts } = this

@@ -6,13 +6,16 @@ import {
   lead,
   lifetime,
   listed,
+  load,
   minute,
   put,
   run,
   tagOf,
   text,
+  until,
   value
 } from "@cache-locking/conformance-kit/testing"
+import { MemoryAdapter } from "@cache-locking/core"
 import { Postgres } from "@cache-locking/test-servers"
 import { serverOfFile } from "@cache-locking/test-servers/vitest"
 import * as Effect from "effect/Effect"
@@ -448,4 +451,64 @@ it("adapters with the same client and prefix close only their own resources", as
   await run(Effect.scoped(adapter.watch!("k")))
   await run(adapter.close!)
   expect(await client`select 1 as one`).toHaveLength(1)
+})
+
+describe("rows of others", () => {
+  it.each([
+    ["a value from no instant", "filled_at = 'NaN'"],
+    ["a value that is fresh for no time", "fresh_for = 'NaN'"],
+    ["a value that is stale for no time", "stale_for = 'NaN'"],
+    ["endless times against each other", "filled_at = '-Infinity', fresh_for = 'Infinity'"],
+    ["a value without an instant", "filled_at = null"],
+    ["a lease without an end", "value = null, owner = 'x', token = gen_random_uuid(), lease_until = 'NaN'"],
+    ["a cooldown without an end", "value = null, cooling_until = 'NaN'"]
+  ])("%s count as none, and are healed by a load and by a delete", async (_, set) => {
+    const { adapter, client } = await adapterOf(url, { table: "foreign" })
+    const plant = async (key: string) => {
+      await put(adapter, key, text("theirs"))
+      await client.unsafe(`update "foreign" set ${set} where key = convert_to('${key}', 'UTF8')`)
+    }
+    // An adapter that expects no hit, and one that does.
+    for (const peer of [closing(PostgresAdapter.make({ client: clientOf(url), table: "foreign" })), adapter]) {
+      await plant("k")
+      expect(await run(peer.read("k"))).toMatchObject({ freshFor: 0, lease: undefined, cooling: undefined })
+      expect(await run(peer.touch("k", { freshFor: minute }))).toBe(false)
+      expect((await lead(peer, "k")).stale).toBeUndefined()
+      expect(await tagOf(peer, "k")).toBe("Follower")
+      await plant("k")
+      await run(peer.delete("k"))
+      await load(peer, "k", text("ours"))
+      expect((await hitOf(peer, "k")).value.bytes).toEqual(text("ours").bytes)
+      await run(peer.delete("k"))
+    }
+  })
+})
+
+it("announces nothing where nobody is to watch, nor for values whose leases are elsewhere", async () => {
+  const { client } = await adapterOf(url, { table: "announced" })
+  const Space = await import("../src/Space.ts")
+  const channels = new Map<string, string>()
+  const heard: Array<string> = []
+  for (const [name, prefix] of [
+    ["untold", "untold"],
+    ["values", "values\u0001"],
+    ["told", "told"]
+  ] as const) {
+    channels.set(name, Space.make({ schema: "public", table: "announced", prefix }).channel)
+    await client.listen(channels.get(name)!, () => heard.push(name))
+  }
+  for (const adapter of [
+    PostgresAdapter.make({ client, table: "announced", prefix: "untold", watch: false }),
+    PostgresAdapter.make({ client, table: "announced", prefix: "values", leases: MemoryAdapter.make() }),
+    closing(PostgresAdapter.make({ client, table: "announced", prefix: "told" }))
+  ]) {
+    await load(adapter, "filled", { bytes: new Uint8Array(5_000) })
+    await put(adapter, "put", { bytes: new Uint8Array(5_000) })
+    const { token } = await lead(adapter, "given back")
+    await run(adapter.abandon("given back", { token }))
+    await run(adapter.delete("put"))
+    await run(adapter.delete("filled"))
+  }
+  await until("all messages", () => heard.length >= 5)
+  expect(heard).toEqual(["told", "told", "told", "told", "told"])
 })

@@ -8,7 +8,7 @@ import { isNodeRedis, type NodeRedisClient, nodeRedisPort } from "./client/NodeR
 import type { RedisPort } from "./client/RedisPort.ts"
 import { Subscriber } from "./client/Subscriber.ts"
 import { Hints } from "./Hints.ts"
-import { type Script, sharded, single } from "./Scripts.ts"
+import { type Script, type Scripts, sharded, silent, single } from "./Scripts.ts"
 
 /** A client of ioredis 6 (`Redis`, `Cluster`) or of node-redis 6 (`createClient`, `createCluster`). */
 export type Client = IoRedisClient | NodeRedisClient
@@ -21,8 +21,9 @@ export interface Settings {
    */
   readonly prefix?: string | undefined
   /**
-   * True to wake followers by pub/sub, over a connection of the adapter's own. Use `false` with servers that do not
-   * allow it: followers then poll at the pace of the wait strategy. Default `true`.
+   * True to publish changes, and to wake followers by pub/sub, over a connection of the adapter's own. Use `false` with
+   * servers that do not allow it: followers then poll at the pace of the wait strategy, and nothing is published. All
+   * processes of a prefix need the same. Default `true`.
    */
   readonly watch?: boolean | undefined
   /** The longest time that a command may take, including the wait for the connection. Default 2 seconds. */
@@ -59,7 +60,6 @@ const sharedOf = Identity.perObject((client: Client) => {
   const port = portOf(client)
   return {
     port,
-    scripts: port.sharded ? sharded : single,
     loaded: new Set<Script>(),
     subscriber: new Subscriber(port),
     spaceOf: Identity.perName((prefix): Space => ({ prefix, hints: new Hints() }))
@@ -70,6 +70,7 @@ const sharedOf = Identity.perObject((client: Client) => {
 export interface Resolved extends Omit<ReturnType<typeof sharedOf>, "spaceOf"> {
   /** The same object for the same client and prefix. */
   readonly space: Space
+  readonly scripts: Scripts
   readonly watch: boolean
   readonly timeout: number
 }
@@ -110,5 +111,6 @@ export const resolve = (options: Options): Resolved => {
   if (port.keyPrefix.includes("{}")) {
     throw Check.invalid("client", port.keyPrefix, "a client whose keyPrefix has no empty hash tag {}")
   }
-  return { ...shared, space: spaceOf(prefix), watch, timeout }
+  const scripts = (watch ? { single, sharded } : silent)[port.sharded ? "sharded" : "single"]
+  return { ...shared, space: spaceOf(prefix), scripts, watch, timeout }
 }

@@ -12,7 +12,7 @@
  * Durations come as whole milliseconds or `inf`. Instants leave as text, because Redis would cut an infinity
  * to an integer. A change is published on the channel that is named like the value's key: `value` when the value may
  * have changed, `turn` when only the lease did. It is published by `pcall`, so that a server that refuses to publish
- * still stores.
+ * still stores. Where nobody is to be told, nothing is published.
  */
 import { createHash } from "node:crypto"
 import { Limits } from "@cache-locking/core"
@@ -249,11 +249,13 @@ const scripts = (value: string, turn: string): Scripts => ({
   read: script(read)
 })
 
-/** For a single server, with or without replicas and Sentinels. */
-export const single: Scripts = {
-  ...scripts(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn")),
+const ofSingle = (value: string, turn: string): Scripts => ({
+  ...scripts(value, turn),
   acquireMany: script(acquireMany)
-}
+})
+
+/** For a single server, with or without replicas and Sentinels. */
+export const single: Scripts = ofSingle(tell("PUBLISH", valueChanged), tell("PUBLISH", "turn"))
 
 /**
  * For a cluster. Watchers of a key get its messages on the shard that has it, from the node that ran the script. A
@@ -263,3 +265,9 @@ export const sharded: Scripts = scripts(
   `${tell("SPUBLISH", valueChanged)} ${tell("PUBLISH", valueChanged)}`,
   tell("SPUBLISH", "turn")
 )
+
+/** The same without messages. */
+export const silent: Readonly<Record<"single" | "sharded", Scripts>> = {
+  single: ofSingle("", ""),
+  sharded: scripts("", "")
+}

@@ -15,6 +15,7 @@ import {
   sleep,
   tagOf,
   text,
+  until,
   value,
   watching
 } from "@cache-locking/conformance-kit/testing"
@@ -569,6 +570,28 @@ describe("options", () => {
   it("may leave out watching", () => {
     const adapter = RedisAdapter.make({ client: ioredis(server.url), watch: false })
     expect([adapter.watch, adapter.changes]).toEqual([undefined, undefined])
+  })
+
+  it("and then publishes nothing", async () => {
+    const listener = ioredis(server.url)
+    const heard: Array<string> = []
+    listener.on("pmessage", (_, channel) => heard.push(channel))
+    await listener.psubscribe("told*", "untold*")
+    const client = ioredis(server.url)
+    for (const [prefix, watch] of [
+      ["untold", false],
+      ["told", true]
+    ] as const) {
+      const adapter = RedisAdapter.make({ client, prefix, watch })
+      await load(adapter, "filled")
+      await put(adapter, "put")
+      const { token } = await lead(adapter, "given back")
+      await run(adapter.abandon("given back", { token }))
+      await run(adapter.delete("put"))
+    }
+    // Messages arrive in order.
+    await until("the last message", () => heard.filter((channel) => channel === "told{put}").length === 2)
+    expect(heard.filter((channel) => channel.startsWith("untold"))).toEqual([])
   })
 })
 
