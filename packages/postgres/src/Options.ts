@@ -64,6 +64,33 @@ const optionNames = new Set([...placeNames, "client", "leases", "prefix", "watch
 /** Postgres cuts longer names, so two of them could become one. */
 const nameBytes = 63
 
+/** The functions of a client that turn parameters into text, by the type's number. */
+type Serializers = Readonly<Record<number, (value: unknown) => unknown>>
+
+const uuid = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+/** A value of each type that the statements send, and all that Postgres reads as that value. */
+const samples: ReadonlyArray<readonly [type: number, value: unknown, texts: ReadonlyArray<unknown>]> = [
+  [16, true, ["t", "true", "y", "yes", "on", "1"]],
+  [16, false, ["f", "false", "n", "no", "off", "0"]],
+  [17, Uint8Array.of(0, 92, 255), ["\\x005cff"]],
+  [25, '{"\\\\x00"}', ['{"\\\\x00"}']],
+  [701, 1.5, ["1.5"]],
+  [701, Number.POSITIVE_INFINITY, ["Infinity", "inf"]],
+  [2950, uuid, [uuid]]
+]
+
+/** True when the client sends the statements' parameters as they are, although it may have types of its own. */
+const serializes = (serializers: Serializers): boolean =>
+  samples.every(([type, value, texts]) => {
+    try {
+      const sent = type in serializers ? serializers[type]!(value) : String(value)
+      return texts.includes(sent)
+    } catch {
+      return false
+    }
+  })
+
 const checkClient = (client: Client): void => {
   const { begin, options, unsafe } = (typeof client === "function" ? client : {}) as Partial<Client>
   if (typeof unsafe !== "function" || typeof begin !== "function" || typeof options !== "object") {
@@ -72,6 +99,13 @@ const checkClient = (client: Client): void => {
       "client",
       typeof client,
       "a client of postgres.js, postgres(url), not its options, URL or transaction"
+    )
+  }
+  if (!serializes((options as unknown as { readonly serializers?: Serializers }).serializers ?? {})) {
+    throw Check.invalid(
+      "client",
+      "one with types of its own",
+      "a client whose types leave boolean, bytea, float8, text and uuid as they are"
     )
   }
   if (options.transform?.row?.from !== undefined) {

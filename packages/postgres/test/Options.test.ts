@@ -32,6 +32,33 @@ describe("options", () => {
     }
   })
 
+  const type = (to: number, serialize: (value: never) => unknown) => ({ to, from: [to], serialize, parse: String })
+
+  it.each([
+    ["boolean", type(16, (yes) => (yes === "yes" ? "t" : "f"))],
+    ["bytea", type(17, (bytes: Uint8Array) => Buffer.from(bytes).toString("base64"))],
+    ["text", type(25, (text: string) => text.trim().toUpperCase())],
+    ["float8", type(701, (number: number) => number.toFixed(0))],
+    ["uuid", type(2950, (id: string) => id.replaceAll("-", ""))],
+    [
+      "float8 of another class",
+      type(701, (number: { readonly cents: { toString(): string } }) => number.cents.toString())
+    ]
+  ])("a client whose own %s changes the statements' parameters is refused", (_, own) => {
+    const typed = clientOf("postgres://127.0.0.1:1/none", { types: { own } } as never)
+    expect(refusalOf(() => PostgresAdapter.make({ client: typed })).option).toBe("client")
+  })
+
+  it.each([
+    ["integers as bigint", { bigint: { to: 20, from: [20], serialize: String, parse: BigInt } }],
+    ["dates as text", { date: { to: 1184, from: [1082, 1114, 1184], serialize: String, parse: String } }],
+    ["numbers of other classes", { decimal: { to: 1700, from: [1700, 701], serialize: String, parse: Number } }],
+    ["boolean in other words", { bool: type(16, (yes) => (yes ? "yes" : "no")) }]
+  ])("a client with types of its own that do not is taken: %s", (_, types) => {
+    const client = clientOf("postgres://127.0.0.1:1/none", { types } as never)
+    expect(PostgresAdapter.make({ client }).name).toBe("postgres")
+  })
+
   it("a client that transforms rows is refused", async () => {
     const transforming = clientOf("postgres://127.0.0.1:1/none", { transform: { row: (row: unknown) => row } } as never)
     expect(() => PostgresAdapter.make({ client: transforming })).toThrow(InvalidOption)
