@@ -35,7 +35,7 @@ export interface Face {
   readonly invalidateTag: (tag: string) => Asked<void>
   readonly explain: (key: string) => Asked<Cache.Explanation>
   readonly stats: () => ReturnType<Cache.Cache<Versioned>["stats"]>
-  readonly close: () => Asked<void>
+  readonly close: (options: { readonly within: number | undefined }) => Asked<void>
 }
 
 const hooksOf = <A>(hook: (value: Versioned, context: HookContext) => A) => ({
@@ -59,7 +59,7 @@ export const ofEffects = (cache: Cache.ListingCache<Versioned>): Face => ({
   invalidateTag: cache.invalidateTag,
   explain: cache.explain,
   stats: cache.stats,
-  close: () => cache.close()
+  close: cache.close
 })
 
 /** The reason with which a caller of promises leaves. */
@@ -110,6 +110,6 @@ export const ofPromises = (cache: ListingPromiseCache<Versioned>, context: Conte
     invalidateTag: (tag) => awaitedOnly(() => cache.invalidateTag(tag)),
     explain: (key) => awaitedOnly(() => cache.explain(key)),
     stats: cache.stats.bind(cache),
-    close: () => awaitedOnly(() => cache.close())
+    close: (options) => awaitedOnly(() => cache.close(options))
   }
 }

@@ -2,6 +2,7 @@
 import { callOf } from "./Calls.ts"
 import { faultsOf } from "./Faults.ts"
 import { Random } from "./Random.ts"
+import { withRarity } from "./Rarities.ts"
 import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
 
 export const kinds: ReadonlyArray<StoreKind> = [
@@ -64,7 +65,7 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     waitMax: random.pick([1_000, 4_000, 20_000]),
     tags: random.pick(["given", "told"] as const)
   }
-  return {
+  const story: Story = {
     store,
     processes,
     settings,
@@ -74,4 +75,6 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
     commandTimeout: delay === 100 ? 1_000 : random.pick([300, 1_000]),
     events: [...calls, ...faultsOf(store, random, { at, process, key, calls })]
   }
+  // From another seed, so that a story without rarities is the same as before.
+  return withRarity(story, new Random(-1 - seed))
 }

@@ -10,6 +10,10 @@ export interface Versioned {
   readonly version: number
   /** The load that fetched it; 0 for a value that was set. */
   readonly load: number
+  /** It is not to be cached. */
+  readonly uncacheable?: true
+  /** It cannot be encoded: JSON has no such number. */
+  readonly unencodable?: bigint
 }
 
 export interface Call {

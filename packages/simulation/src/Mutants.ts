@@ -248,6 +248,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     "return window > 0 && staleFor(stale, now) <= window",
     "return true || staleFor(stale, now) <= window"
   ),
+  {
+    ...mutant(
+      "a stale value that is gone is remembered",
+      "flight/LoadProtocol.ts",
+      "    if (stale === undefined) events.stale(undefined)\n",
+      ""
+    ),
+    rare: true
+  },
   mutant(
     "waits go by the wall clock",
     "contract/Monotonic.ts",

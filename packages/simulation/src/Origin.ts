@@ -43,7 +43,7 @@ export class Origin {
     return version
   }
 
-  fetch(calls: ReadonlyArray<Call>, { fails, without = [] }: Loading): Fetch {
+  fetch(calls: ReadonlyArray<Call>, { fails, uncacheable, unencodable, without = [] }: Loading): Fetch {
     const keys = calls.map(({ key }) => key)
     const loads = calls.map(({ id, key, process, request }): Load => {
       const load: Load = {
@@ -61,7 +61,8 @@ export class Origin {
       return load
     })
     const found = loads.filter(({ key }) => !without.includes(key))
-    const values = new Map(found.map(({ id, key, version }) => [key, { key, version, load: id }]))
+    const beside = { ...(uncacheable && { uncacheable }), ...(unencodable && { unencodable: 1n }) }
+    const values = new Map(found.map(({ id, key, version }) => [key, { key, version, load: id, ...beside }]))
     return {
       answer: fails ? Effect.fail(new OriginFailed()) : Effect.succeed(values),
       end: (how) => {

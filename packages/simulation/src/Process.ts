@@ -55,9 +55,11 @@ export class Process {
       }),
       Context.add(Logger.CurrentLoggers, noLoggers)
     ) as Context.Context<never>
-    const { tags, ...settings } = story.settings
+    const { cacheTtl, declines, tags, ...settings } = story.settings
     const options = {
       ...settings,
+      cacheTtl: declines === "cacheTtl" ? (value: Versioned) => (value.uncacheable ? 0 : cacheTtl) : cacheTtl,
+      shouldCache: declines === "shouldCache" ? (value: Versioned) => !value.uncacheable : undefined,
       adapter: adapterOf(story, this.connection, stores, id),
       codec,
       ownerId: `p${id}`,

@@ -40,7 +40,24 @@ export type Verb =
 
 export type Leg = "request" | "reply"
 
-export interface CacheSettings {
+/** Options that few stories have. */
+export interface RareSettings {
+  /** The option by which values that are not to be cached are declined. By default there are none. */
+  readonly declines?: "shouldCache" | "cacheTtl"
+  readonly bypassFor?: number
+  readonly cooldown?: number
+  readonly cooldownMax?: number
+  readonly earlyRefresh?: { readonly beta: number }
+  readonly fetchTimeout?: { readonly soft?: number; readonly hard?: number }
+  readonly maxAge?: number
+  readonly onCooling?: "wait" | "fail" | "fetch"
+  readonly onLeaseLost?: "finish" | "interrupt"
+  readonly onWaitTimeout?: "fetch" | "stale" | "fail"
+  readonly refreshConcurrency?: number
+  readonly sliding?: boolean
+}
+
+export interface CacheSettings extends RareSettings {
   readonly cacheTtl: number
   readonly leaseTtl: number
   readonly waitMax: number
@@ -65,6 +82,10 @@ export interface Loading {
   readonly fails?: true
   /** The keys for which a load of many gives no value. */
   readonly without?: ReadonlyArray<string>
+  /** Its values are not to be cached. */
+  readonly uncacheable?: true
+  /** Its values cannot be encoded. */
+  readonly unencodable?: true
 }
 
 /** A call for the value of a key, or of many. */
@@ -97,7 +118,9 @@ export type Event = { readonly at: number } & (
   | Changing
   /** The process is paused: it receives nothing, and no timer fires. */
   | { readonly do: "pause"; readonly process: number; readonly for: number }
-  | { readonly do: "kill" | "close"; readonly process: number }
+  | { readonly do: "kill"; readonly process: number }
+  /** The process closes its cache, within 5 seconds or so many milliseconds. */
+  | { readonly do: "close"; readonly process: number; readonly within?: number }
   /** Nothing that began in a request of the isolate goes on. */
   | { readonly do: "cut"; readonly process: number; readonly request: number }
   /** The process's wall clock steps. */
@@ -158,8 +181,8 @@ export const defaults: CacheSettings = {
 
 const through = ({ face }: { readonly face?: "promise" }): string => (face === "promise" ? ", by promises" : "")
 
-const loading = ({ fails, takes, without = [] }: Loading): string =>
-  `a load would take ${takes} ms${fails ? " and fail" : ""}${without.length > 0 ? ` and find no ${without.join(" and ")}` : ""}`
+const loading = ({ fails, takes, uncacheable, unencodable, without = [] }: Loading): string =>
+  `a load would take ${takes} ms${fails ? " and fail" : ""}${without.length > 0 ? ` and find no ${without.join(" and ")}` : ""}${uncacheable ? " and is not to be cached" : ""}${unencodable ? " and cannot be encoded" : ""}`
 
 const asking = (event: Asking): string => {
   const verb = event.do === "refresh" ? "refreshes" : "takes" in event ? "asks for" : "reads"
@@ -183,7 +206,7 @@ const sentence = (event: Event): string => {
     case "kill":
       return `process ${event.process} dies`
     case "close":
-      return `process ${event.process} closes its cache`
+      return `process ${event.process} closes its cache${event.within === undefined ? "" : ` within ${event.within} ms`}`
     case "cut":
       return `request ${event.request} of process ${event.process} is cut off`
     case "step":
@@ -206,10 +229,17 @@ const sentence = (event: Event): string => {
 const inRequest = (event: Event): string =>
   "request" in event && event.do !== "cut" ? `in request ${event.request}, ` : ""
 
+/** The options that matter, as a person writes them. */
+const optionsOf = (settings: CacheSettings): string =>
+  Object.entries(settings)
+    .filter(([name, value]) => value !== Reflect.get(defaults, name) || name.endsWith("Ttl") || name === "waitMax")
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ")
+
 /** The story as a person reads it. */
 export const told = ({ delay, events, lag, processes, settings, slower, store, tier, waitUntil }: Story): string =>
   [
-    `${processes} processes over a ${store} store, ${delay} ms away; cacheTtl ${settings.cacheTtl}, leaseTtl ${settings.leaseTtl}, waitMax ${settings.waitMax}, tags ${settings.tags}`,
+    `${processes} processes over a ${store} store, ${delay} ms away; ${optionsOf(settings)}`,
     ...(tier === undefined ? [] : [`near copies for ${tier.ttl} ms, heartbeat ${tier.heartbeat ?? "none"}`]),
     ...(lag === undefined ? [] : [`other processes see a value after ${lag} ms`]),
     ...(waitUntil === undefined ? [] : [`the calls ${waitUntil ? "give a" : "have no"} waitUntil`]),

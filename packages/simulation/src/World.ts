@@ -104,7 +104,7 @@ class World implements Stores, Scene {
       case "close":
         fault(this.story.settings.leaseTtl)
         process!.closed = true
-        for (const { close } of Object.values(process!.faces)) process!.run(close(), () => {})
+        for (const { close } of Object.values(process!.faces)) process!.run(close({ within: event.within }), () => {})
         break
       case "cut":
         this.cut(process!, event.request, fault)

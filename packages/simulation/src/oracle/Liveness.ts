@@ -141,8 +141,9 @@ export function* answeredElsewhere(call: Call): Generator<Violation> {
   }
 }
 
-/** L6: when its last caller has left a load ends, unless it is in the background of a stale value. */
+/** L6: when its last caller has left a load ends, unless it is in the background of a stale value, or early. */
 export function* loadsForNobody(story: Story.Story, history: History): Generator<Violation> {
+  const { earlyRefresh, onLeaseLost, refreshConcurrency } = story.settings
   for (const load of history.loads) {
     const { beside = [load.key], endedAt = Infinity, process, startedAt } = load
     const callers = history.calls.filter(
@@ -151,9 +152,14 @@ export function* loadsForNobody(story: Story.Story, history: History): Generator
     )
     // One request does not end what another one began.
     if (callers.some(({ request }) => request !== load.request)) continue
-    // Between the stale answer and the load lie some messages.
-    const since = startedAt - 16 * Story.longestDelay(story) - slack - faultsWithin(history, 0, startedAt, process)
-    if (callers.some(({ answer, endedAt = 0 }) => answer?.meta.cache === "STALE" && endedAt >= since)) continue
+    // Between the stale answer and the load lie some messages; or the turn of a load that found no slot, or a first load that
+    // was stopped when its lease was lost.
+    const messages = 16 * Story.longestDelay(story) + slack + faultsWithin(history, 0, startedAt, process)
+    const since = refreshConcurrency !== undefined || onLeaseLost === "interrupt" ? 0 : startedAt - messages
+    // Whoever finds a fresh value may begin an early refresh.
+    const behind = ({ answer, endedAt = 0 }: Call) =>
+      endedAt >= since && answer !== undefined && (answer.meta.cache === "STALE" || earlyRefresh !== undefined)
+    if (callers.some(behind)) continue
     const left = Math.max(startedAt, ...callers.map(({ endedAt }) => endedAt ?? Infinity))
     const allowed = slack + faultsWithin(history, left, endedAt, process)
     if (endedAt - left <= allowed || left === Infinity) continue

@@ -53,10 +53,14 @@ export function* pastItsWindow(story: Story.Story, history: History, call: Call)
 /** The longest life of a value that is answered in this way. */
 const windowOf = ({ settings }: Story.Story, cache: string): number | undefined =>
   cache === "HIT"
-    ? settings.cacheTtl
+    ? freshFor(settings)
     : cache === "STALE"
-      ? settings.cacheTtl + Math.max(settings.staleWhileRevalidate, settings.staleIfError)
+      ? freshFor(settings) + Math.max(settings.staleWhileRevalidate, settings.staleIfError)
       : undefined
+
+/** A value that slides is fresh anew with each hit. */
+const freshFor = ({ cacheTtl, maxAge = Infinity, sliding }: Story.CacheSettings): number =>
+  sliding ? Math.max(cacheTtl, maxAge) : cacheTtl
 
 /** S1: two loads of a key under leases at once, without a fault and without anything that voids the first lease. */
 export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads }: History): Generator<Violation> {

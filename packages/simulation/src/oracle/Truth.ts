@@ -1,7 +1,7 @@
 /**
  * Truth: what a call is told is what happened.
  */
-import type { Call, History } from "../History.ts"
+import type { Call, History, Load } from "../History.ts"
 import * as Story from "../Story.ts"
 import { asked, ended, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
@@ -26,8 +26,13 @@ const mayFail = (story: Story.Story, { faults, loads }: History, call: Call): bo
   const { batch = [call.key], endedAt, error, process, startedAt } = call
   if (error === "CALLER_LEFT") return call.leavesAt !== undefined
   if (error === "CACHE_CLOSED") return ended(story, call)
+  const { fetchTimeout, onWaitTimeout = "fetch" } = story.settings
+  if (error === "WAIT_TIMEOUT" && onWaitTimeout !== "fetch") return true
+  const mayTimeOut = ({ endedAt = Infinity, startedAt }: Load) =>
+    endedAt - startedAt + slack >= (fetchTimeout?.hard ?? Infinity)
+  if (error === "FETCH_TIMEOUT") return loads.some((load) => batch.includes(load.key) && mayTimeOut(load))
   if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
-    return loads.some((load) => batch.includes(load.key) && load.fails === true)
+    return loads.some((load) => batch.includes(load.key) && (load.fails === true || mayTimeOut(load)))
   // The question may have been asked for an earlier caller of the process.
   const from = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout
   return faults.some(
