@@ -16,6 +16,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { Connection } from "./Connection.ts"
+import * as Coverage from "./cells/Coverage.ts"
 import type { Store } from "./Store.ts"
 import type { Story, Verb } from "./Story.ts"
 import type { Values } from "./Values.ts"
@@ -62,7 +63,7 @@ const direct = (connection: Connection, store: Store): Adapter => {
     decide: (entry: Entry.Entry | undefined, now: number) => Entry.Move<A>,
     { value, wakes }: { readonly value?: Value | undefined; readonly wakes?: (answer: A) => boolean } = {}
   ): Effect.Effect<A, AdapterError> => {
-    const answer = (): A => store.move(key, decide, wakes)
+    const answer = (): A => store.move(key, Coverage.move(operation, key, decide), wakes)
     const refused = Limits.refusal(own, operation, key, value)
     return refused ?? connection.ask({ to: store, verb: operation, operation, keys: [key], answer })
   }
@@ -72,7 +73,7 @@ const direct = (connection: Connection, store: Store): Adapter => {
     ...own,
     acquire: (key, options) => move("acquire", key, acquire(options)),
     acquireMany: (keys, options) => {
-      const answer = () => keys.map((key) => store.move(key, acquire(options)))
+      const answer = () => keys.map((key) => store.move(key, Coverage.move("acquire", key, acquire(options))))
       const refused = Limits.refusalOfAny(own, "acquireMany", keys)
       return refused ?? connection.ask({ to: store, verb: "acquire", operation: "acquireMany", keys, answer })
     },

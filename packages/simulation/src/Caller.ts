@@ -5,6 +5,7 @@ import type { Answer } from "@cache-locking/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Coverage from "./cells/Coverage.ts"
 import type { Asked, Face, Options, Values } from "./Face.ts"
 import type { Call, Change, History, Versioned } from "./History.ts"
 import type { Origin } from "./Origin.ts"
@@ -127,7 +128,8 @@ export class Caller {
         keys.map((key) => calls.get(key)!),
         event
       )
-      return Effect.onExit(Effect.andThen(Effect.sleep(event.takes), fetch.answer), (exit) =>
+      const fetched = Coverage.fetcher(Effect.andThen(Effect.sleep(event.takes), fetch.answer))
+      return Effect.onExit(fetched, (exit) =>
         Effect.sync(() => fetch.end(Exit.hasInterrupts(exit) ? "cut" : "answered"))
       )
     })

@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import { adapterOf, type Stores } from "./Adapters.ts"
 import { Connection, type Deliver } from "./Connection.ts"
+import * as Coverage from "./cells/Coverage.ts"
 import { type Face, ofEffects, ofPromises } from "./Face.ts"
 import type { Versioned } from "./History.ts"
 import type { Random as Chance } from "./Random.ts"
@@ -60,7 +61,7 @@ export class Process {
       ...settings,
       cacheTtl: declines === "cacheTtl" ? (value: Versioned) => (value.uncacheable ? 0 : cacheTtl) : cacheTtl,
       shouldCache: declines === "shouldCache" ? (value: Versioned) => !value.uncacheable : undefined,
-      adapter: adapterOf(story, this.connection, stores, id),
+      adapter: Coverage.adapter(adapterOf(story, this.connection, stores, id), this.clock, time),
       codec,
       ownerId: `p${id}`,
       tags: tags === "told" ? (_key: string, value: Versioned) => [`tag-of-${value.key}`] : undefined

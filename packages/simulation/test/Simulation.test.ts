@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import * as Coverage from "../src/cells/Coverage.ts"
+import { keptCells } from "../src/cells/Kept.ts"
 import type { History } from "../src/History.ts"
 import { Generator, Oracle, Story, shrink, simulate } from "../src/index.ts"
 import { stories } from "../src/Stories.ts"
@@ -16,6 +19,7 @@ describe("kept stories", () => {
 describe("histories", () => {
   /** Shared out over the kinds. */
   const histories = 10_000
+  const reached = Coverage.begin()
 
   /** Milliseconds. Its length is a matter of work, and a busy machine does a tenth of it. */
   const limit = 1_800_000
@@ -32,6 +36,12 @@ describe("histories", () => {
     },
     limit
   )
+
+  it("reach each cell of the tables that has no story of its own, and no other", () => {
+    const kept = JSON.parse(readFileSync(keptCells, "utf8")) as object
+    expect([...Coverage.all].filter((cell) => !reached.has(cell) && !(cell in kept))).toEqual([])
+    expect([...reached.keys()].filter((cell) => !Coverage.all.has(cell))).toEqual([])
+  })
 })
 
 describe("the simulation", () => {

@@ -29,6 +29,9 @@ export type FlightEvent =
   | { readonly _tag: "Following" }
   | { readonly _tag: "Joined" }
 
+/** How far a flight is: it asks the store for the first time, loads, or waits for another process. */
+export type Phase = "asking" | "leading" | "following"
+
 /** A caller that waits for a flight, as the flight sees it. */
 export interface FlightWaiter {
   /** The request that the caller belongs to. */
@@ -125,7 +128,7 @@ export interface Group {
 export class Flight implements LoadEvents {
   /** True when it was ended before it had a result. */
   ended = false
-  private phase: "asking" | "leading" | "following" = "asking"
+  private phase: Phase = "asking"
   /** True when the load goes on without callers: they took a stale value, or no caller asked for the load. */
   private background: boolean
   /** When it began to load without a lease; absent for any other load. */
@@ -357,7 +360,7 @@ export class Flight implements LoadEvents {
     })
   }
 
-  private enter(phase: "leading" | "following"): void {
+  private enter(phase: Exclude<Phase, "asking">): void {
     const before = this.timed
     this.phase = phase
     this.timed = 0
