@@ -176,7 +176,11 @@ export class CacheInstance<A> {
     })
 
   readonly invalidateTags = (tags: Iterable<string>): Effect.Effect<void, CacheLockingError> =>
-    this.sweeping(() => Invalidation.invalidateTags(this.engine, [...new Set(tags)].map(Tags.check)))
+    this.sweeping(() => {
+      const { limits } = this.engine.adapter
+      const all = Array.from(new Set(tags), (tag) => Tags.check(limits, tag))
+      return Invalidation.invalidateTags(this.engine, all)
+    })
 
   readonly invalidateTag = (tag: string): Effect.Effect<void, CacheLockingError> => this.invalidateTags([tag])
 

@@ -33,7 +33,7 @@ export const set = <A, E, R>(
     const { origin, ...own } = options ?? {}
     const write = Check.fn("origin", origin, undefined)
     const policy = options === undefined ? base : Policy.make(own, base)
-    const tags = Tags.of(policy.tags, key, value)
+    const tags = Tags.of(policy, policy.tags, key, value)
     const whole = Policy.lifetimeOf(policy, value, key, Math.random())
     const lifetime = tags.length === 0 ? whole : Tags.bounded(whole)
     // A value that may not be kept still replaces the old one, which is deleted.

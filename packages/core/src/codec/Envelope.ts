@@ -17,6 +17,12 @@
  * The flag 4 stands for no value at all: the last result of the key was not to be cached (`mark`).
  */
 
+/**
+ * The most tags of a value. Each is one more record to read with every hit, and a record that claims more is unreadable: it
+ * could keep a process busy for minutes.
+ */
+export const mostTags = 256
+
 /** A tag of an entry. */
 export interface Tag {
   readonly name: string
@@ -92,6 +98,7 @@ export const tagsOf = (bytes: Uint8Array): ReadonlyArray<Tag> | undefined => {
 }
 
 const writeTags = (head: Array<number>, tags: ReadonlyArray<Tag>): void => {
+  if (tags.length > mostTags) throw new RangeError(`A value has at most ${mostTags} tags, not ${tags.length}`)
   writeNumber(head, tags.length)
   for (const { name, version } of tags) {
     writeText(head, name)
@@ -147,8 +154,10 @@ class Reader {
 
   tags(): ReadonlyArray<Tag> {
     const tags: Array<Tag> = []
+    const count = this.number()
+    if (count > mostTags) this.fail()
     // With a false count, the loop ends at the end of the bytes.
-    for (let left = this.number(); left > 0 && this.ok; left--) {
+    for (let left = count; left > 0 && this.ok; left--) {
       tags.push({ name: this.text(), version: this.text() })
     }
     return tags

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { AdapterError, Operation } from "./Adapter.ts"
+import { longestTimer } from "./Check.ts"
 import type { Failures } from "./Failures.ts"
 import * as Monotonic from "./Monotonic.ts"
 
@@ -32,9 +33,6 @@ export interface Settings {
   /** Receives the failure of each call that had no answer in time, unless the call has a listener of its own. */
   readonly onTimeout?: ((failure: AdapterError) => void) | undefined
 }
-
-/** The longest that a timer of the platform can run. */
-const longestTimer = 2 ** 31 - 1
 
 /** A connection that is slower than this counts as lost. */
 const bytesPerMillisecond = 1_024

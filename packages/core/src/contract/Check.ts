@@ -141,6 +141,8 @@ export const required = (option: string, value: unknown): void => {
 export interface DurationRule {
   /** Milliseconds; 0 unless given. */
   readonly min?: number
+  /** Milliseconds; without end unless given. */
+  readonly max?: number
   /** True, the default, when the duration may be infinite. */
   readonly infinite?: boolean
 }
@@ -149,8 +151,10 @@ export interface DurationRule {
 export const duration = (option: string, value: Duration.Input, rule: DurationRule = {}): number => {
   const parsed = typeof value === "number" ? value : parse(value)
   const min = rule.min ?? 0
-  if (parsed >= min && (parsed !== Infinity || rule.infinite !== false)) return parsed
-  const bound = min === 0 ? "of 0 or more" : `of at least ${min} ms`
+  const max = rule.max ?? Infinity
+  if (parsed >= min && parsed <= max && (parsed !== Infinity || rule.infinite !== false)) return parsed
+  const least = min === 0 ? "of 0 or more" : `of at least ${min} ms`
+  const bound = max === Infinity ? least : `${least} and at most ${max} ms`
   const end = rule.infinite === false ? ", finite" : ""
   throw invalid(option, value, `a duration ${bound}${end} (milliseconds, "5 seconds", { seconds: 5 }, Duration)`)
 }
@@ -211,8 +215,9 @@ export const isReserved = (key: string): boolean => key.startsWith(reserved)
 
 /** A cache key: a string that is not empty and not the key of one of this library's own records. */
 export const key = (value: string): string => {
-  if (typeof value === "string" && value !== "" && !isReserved(value)) return value
-  throw invalid("key", value, "a string that is not empty and does not begin with U+0001")
+  // UTF-8 cannot keep a lone surrogate: another key's value would be found under it, or none.
+  if (typeof value === "string" && value !== "" && !isReserved(value) && value.isWellFormed()) return value
+  throw invalid("key", value, "a string that is not empty, without lone surrogates, and does not begin with U+0001")
 }
 
 /** Refuses options that do not exist: a misspelled one from JavaScript is an error, not ignored. */
@@ -304,11 +309,14 @@ export const adapter = (option: string, given: unknown): Adapter => {
   })
 }
 
+/** The longest that a timer of the platform can run. A longer one ends at once. */
+export const longestTimer: number = 2 ** 31 - 1
+
 /** The option `commandTimeout` of every adapter that leaves the process. */
 export const commandTimeout = (
   { commandTimeout }: { readonly commandTimeout?: Duration.Input | undefined },
   otherwise: Duration.Input
-): number => duration("commandTimeout", commandTimeout ?? otherwise, { min: 1, infinite: false })
+): number => duration("commandTimeout", commandTimeout ?? otherwise, { min: 1, max: longestTimer, infinite: false })
 
 /** Runs checks as an effect that fails with the error that they throw. */
 export const attempt = <A>(checks: () => A): Effect.Effect<A, InvalidOption> =>

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LocalClock } from "./Adapter.ts"
+import { longestTimer } from "./Check.ts"
 
 const live: LocalClock = Context.get(Context.empty(), Clock.Clock)
 
@@ -28,9 +29,6 @@ export const now = (clock: LocalClock): number => {
 /** The same, not rounded: on the path of a hit, where the time is only compared, rounding would be a good part of the cost. */
 export const exact = (clock: LocalClock): number =>
   clock === live ? performance.now() - start : Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - startOfOthers
-
-/** The longest that a timer of the platform can run. */
-const longestTimer = 2 ** 31 - 1
 
 /**
  * Sets whether a timer keeps the process alive. Browsers and Workers have no such setting, nor has the clock of a test.

@@ -203,7 +203,7 @@ const decide = ({ key, policy }: LoadContext, value: unknown, random: number): D
     const lifetime = Policy.lifetimeOf(policy, value, key, random)
     if (lifetime.fresh + lifetime.stale <= 0) return undefined
     option = "tags"
-    const tags = Tags.of(policy.tags, key, value)
+    const tags = Tags.of(policy, policy.tags, key, value)
     return { lifetime: tags.length === 0 ? lifetime : Tags.bounded(lifetime), tags }
   } catch (cause) {
     if (hasTag(cause, "INVALID_OPTION")) return cause

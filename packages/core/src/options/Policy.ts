@@ -2,8 +2,9 @@
  * The options of a cache or a call, checked once and resolved to plain numbers and functions.
  */
 import type * as Duration from "effect/Duration"
-import type { Adapter, Lifetime } from "../contract/Adapter.ts"
+import type { Adapter, AdapterLimits, Lifetime } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
+import * as Identity from "../contract/Identity.ts"
 import * as Tags from "../tags/Tags.ts"
 import * as WaitStrategy from "./WaitStrategy.ts"
 
@@ -161,6 +162,8 @@ export interface Policy {
   readonly leaseTtl: number
   /** The shortest lease that the adapter can keep. */
   readonly shortestLease: number
+  /** The longest key of the adapter, in bytes: a tag is one, too. */
+  readonly keyBytes: number
   readonly waitMax: number
   readonly waitStep: number
   readonly waitStrategy: WaitStrategy.WaitStrategy
@@ -192,6 +195,7 @@ export const defaults: Policy = {
   bypassFor: 10_000,
   leaseTtl: 15_000,
   shortestLease: 10,
+  keyBytes: Infinity,
   waitMax: 4_000,
   waitStep: 50,
   waitStrategy: WaitStrategy.leaseAware(),
@@ -204,9 +208,17 @@ export const defaults: Policy = {
   ownerId: ""
 }
 
+/** The policy without any option over adapters of these limits. */
+const within = Identity.perObject(
+  ({ keyBytes, shortestLease }: AdapterLimits): Policy => ({
+    ...defaults,
+    keyBytes,
+    ...(shortestLease !== undefined && { shortestLease })
+  })
+)
+
 /** The policy without any option over an adapter. */
-export const defaultsOver = ({ limits }: Adapter): Policy =>
-  limits.shortestLease === undefined ? defaults : { ...defaults, shortestLease: limits.shortestLease }
+export const defaultsOver = ({ limits }: Adapter): Policy => within(limits)
 
 /**
  * The lifetime of a value under a policy.
@@ -288,11 +300,12 @@ export const make = <A>(options: Options<A>, base: Policy = defaults): Policy =>
     jitter: Check.number("jitter", options.jitter, { min: 0, max: 1, default: base.jitter }),
     earlyRefresh: options.earlyRefresh === undefined ? base.earlyRefresh : betaOf(options.earlyRefresh),
     ...timeouts(options.fetchTimeout, base),
-    tags: options.tags === undefined ? base.tags : tagsOf(options.tags),
+    tags: options.tags === undefined ? base.tags : tagsOf(options.tags, base),
     shouldCache: Check.fn("shouldCache", options.shouldCache as Policy["shouldCache"] | undefined, base.shouldCache),
     bypassFor: duration("bypassFor", { infinite: false }),
     leaseTtl: duration("leaseTtl", { min: base.shortestLease, infinite: false }),
     shortestLease: base.shortestLease,
+    keyBytes: base.keyBytes,
     waitMax: duration("waitMax"),
     waitStep: duration("waitStep", { min: 1, infinite: false }),
     waitStrategy: options.waitStrategy === undefined ? base.waitStrategy : strategy(options.waitStrategy),
@@ -312,8 +325,8 @@ const slides = (option: boolean | undefined, base: Policy, cacheTtl: Policy["cac
   throw Check.invalid("sliding", option, "true only with a cacheTtl that is a finite time, not a function")
 }
 
-const tagsOf = <A>(input: Tags.Input<A>): Tags.Input<unknown> =>
-  typeof input === "function" ? (input as Tags.Input<unknown>) : Tags.of(input, "", undefined)
+const tagsOf = <A>(input: Tags.Input<A>, base: Policy): Tags.Input<unknown> =>
+  typeof input === "function" ? (input as Tags.Input<unknown>) : Tags.of(base, input, "", undefined)
 
 const betaOf = (option: NonNullable<Options<unknown>["earlyRefresh"]>): number => {
   if (typeof option === "boolean") return option ? 1 : 0

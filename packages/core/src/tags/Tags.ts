@@ -13,8 +13,8 @@
  * invalid from the start. `docs/decisions/tags-by-version.md` gives the reasons.
  */
 import * as Effect from "effect/Effect"
-import type { Tag } from "../codec/Envelope.ts"
-import type { Adapter, AdapterError, Lifetime, Snapshot } from "../contract/Adapter.ts"
+import { mostTags, type Tag } from "../codec/Envelope.ts"
+import type { Adapter, AdapterError, AdapterLimits, Lifetime, Snapshot } from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
 import * as InvalidationLog from "./InvalidationLog.ts"
 import { retention } from "./InvalidationLog.ts"
@@ -43,14 +43,24 @@ export const bounded = ({ fresh, stale }: Lifetime): Lifetime => {
   return { fresh: Math.min(fresh, retention), stale: Math.min(stale, Math.max(0, retention - fresh)) }
 }
 
+const encoder = new TextEncoder()
+
+type Limits = Pick<AdapterLimits, "keyBytes">
+
 /**
- * Checks a tag.
+ * Checks a tag. Its record has a key, which the adapter must be able to keep.
  *
  * @throws InvalidOption
  */
-export const check = (tag: unknown): string => {
-  if (typeof tag === "string" && tag !== "" && tag.isWellFormed()) return tag
-  throw Check.invalid("tags", tag, "strings that are not empty, without lone surrogates")
+export const check = ({ keyBytes }: Limits, tag: unknown): string => {
+  if (typeof tag !== "string" || tag === "" || !tag.isWellFormed()) {
+    throw Check.invalid("tags", tag, "strings that are not empty, without lone surrogates")
+  }
+  // UTF-8 takes at most three bytes for a UTF-16 unit, so most tags need not be measured.
+  if ((prefix.length + tag.length) * 3 <= keyBytes) return tag
+  const most = keyBytes - prefix.length
+  if (encoder.encode(tag).byteLength <= most) return tag
+  throw Check.invalid("tags", `${tag.slice(0, 64)}…`, `tags of at most ${most} bytes, as this adapter keeps them`)
 }
 
 /**
@@ -58,11 +68,14 @@ export const check = (tag: unknown): string => {
  *
  * @throws InvalidOption
  */
-export const of = <A>(input: Input<A> | undefined, key: string, value: A): ReadonlyArray<string> => {
+export const of = <A>(limits: Limits, input: Input<A> | undefined, key: string, value: A): ReadonlyArray<string> => {
   if (input === undefined) return none
-  const tags = typeof input === "function" ? input(key, value) : input
-  if (!Array.isArray(tags)) throw Check.invalid("tags", tags, "an array of strings, or a function that returns one")
-  return tags.length === 0 ? none : [...new Set(tags.map(check))]
+  const given = typeof input === "function" ? input(key, value) : input
+  if (!Array.isArray(given)) throw Check.invalid("tags", given, "an array of strings, or a function that returns one")
+  if (given.length === 0) return none
+  const tags = [...new Set(given.map((tag) => check(limits, tag)))]
+  if (tags.length <= mostTags) return tags
+  throw Check.invalid("tags", `${tags.length} tags`, `at most ${mostTags} tags: each is read with every hit`)
 }
 
 const decoder = new TextDecoder()
@@ -127,8 +140,6 @@ export const settle = (
     )
   )
 }
-
-const encoder = new TextEncoder()
 
 const newVersion = () => ({
   value: { bytes: encoder.encode(crypto.randomUUID().slice(0, 18)) },

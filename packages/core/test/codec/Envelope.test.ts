@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decode, encode, type Info } from "../../src/codec/Envelope.ts"
+import { decode, encode, type Info, tagsOf } from "../../src/codec/Envelope.ts"
 
 const payload = new Uint8Array([9, 8, 7])
 const plain: Info = { cost: 0, tags: [] }
@@ -95,6 +95,16 @@ describe("Envelope", () => {
       [...head, 128]
     ]
     for (const bytes of lies) expect(decode(new Uint8Array(bytes), "default")).toBeUndefined()
+  })
+
+  it("reads as many tags as it writes, and no more", () => {
+    const tags = Array.from({ length: 257 }, (_, n) => ({ name: `t${n}`, version: "" }))
+    const most = encode(payload, "default", { cost: 0, tags: tags.slice(1) })
+    expect(decode(most, "default")?.tags).toHaveLength(256)
+    expect(() => encode(payload, "default", { cost: 0, tags })).toThrow(RangeError)
+    // The count is two bytes: 256 is 128, 2.
+    expect(decode(most.with(5, 129), "default")).toBeUndefined()
+    expect(tagsOf(most.with(5, 129))).toBeUndefined()
   })
 
   it("refuses to write a value that it could not read", () => {

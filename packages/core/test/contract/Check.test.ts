@@ -23,6 +23,8 @@ describe("every refusal", () => {
     [() => Check.duration("waitMax", [] as never), "waitMax", [], "an array"],
     [() => Check.oneOf("onCooling", "x" as never, ["wait", "fail"], "wait"), "onCooling", "x", '"x"'],
     [() => Check.key(""), "key", "", '""'],
+    [() => Check.key("a\ud800"), "key", "a\ud800", '"a\\ud800"'],
+    [() => Check.commandTimeout({ commandTimeout: "25 days" }, 1), "commandTimeout", "25 days", '"25 days"'],
     [() => Check.key({} as never), "key", {}, "an object"],
     [() => Check.key((() => 1) as never), "key", undefined, "a function"],
     [() => Check.known({ typo: 1 }, new Set(["right"])), "typo", 1, "1"],

@@ -245,11 +245,22 @@ describe("the cost of tags", () => {
 
   scenario("invalid tags are refused by name, and the value still answers the call", (world) =>
     Effect.gen(function* () {
-      const { cache } = yield* world.cache<string>()
+      const { cache, process } = yield* world.cache<string>({}, (adapter) => ({
+        ...adapter,
+        limits: { ...adapter.limits, keyBytes: 1_000 }
+      }))
       for (const bad of ["", 5, "\ud800"]) {
         const refused = yield* Effect.flip(cache.invalidateTag(bad as string))
         assert.deepInclude(refused, { _tag: "INVALID_OPTION", option: "tags" })
       }
+      const long = "t".repeat(process.adapter.limits.keyBytes)
+      const refused = yield* Effect.flip(cache.invalidateTag(long))
+      assert.deepInclude(refused, { _tag: "INVALID_OPTION", option: "tags" })
+      assert.strictEqual((yield* Effect.flip(cache.set("k", "v", { tags: [long] })))._tag, "INVALID_OPTION")
+      const many = Array.from({ length: 257 }, (_, n) => `t${n}`)
+      assert.match((yield* Effect.flip(cache.set("k", "v", { tags: many }))).message, /at most 256 tags/)
+      yield* cache.set("k", "v", { tags: many.slice(1) })
+      yield* cache.delete("k")
       const answer = yield* cache.getOrSet("k", () => Effect.succeed("v"), { tags: () => [""] })
       assert.deepStrictEqual([answer.value, answer.meta.uncached], ["v", "declined"])
       assert.isFalse(yield* cache.has("k"))
