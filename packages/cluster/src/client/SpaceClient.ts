@@ -109,10 +109,7 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
  */
 export const open = (options: SpaceClientOptions): SpaceClient => {
   const name = Check.text("namespace", options.namespace, "cache")
-  const timeout = Check.duration("commandTimeout", options.commandTimeout ?? defaultTimeout, {
-    min: 1,
-    infinite: false
-  })
+  const timeout = Check.commandTimeout(options, defaultTimeout)
   const bounds = options.space === undefined ? undefined : boundsOf(options.space)
   const place = placeOf(options.port)
   return place instanceof Link ? remote(place, name, bounds, timeout) : direct(place, name, bounds)

@@ -85,7 +85,7 @@ export const checkSettings = ({ inlineBytes, pollEvery, prefix, commandTimeout }
   prefix: prefixOf(prefix),
   inlineBytes: inlineOf(inlineBytes),
   pollEvery: Check.duration("pollEvery", pollEvery ?? defaults.pollEvery, { infinite: false }),
-  timeout: Check.duration("commandTimeout", commandTimeout ?? defaults.commandTimeout, { min: 1, infinite: false })
+  timeout: Check.commandTimeout({ commandTimeout }, defaults.commandTimeout)
 })
 
 /**
