@@ -19,7 +19,7 @@ import * as Tags from "../tags/Tags.ts"
 import { isMissing } from "./FetchBatch.ts"
 import { type StaleValue, unchanged } from "./Fetcher.ts"
 import { HeldLease, setFailed } from "./HeldLease.ts"
-import { type LoadContext, loaded, type Restore, skipped } from "./LoadContext.ts"
+import { type LoadContext, type LoadResult, loaded, type Restore, skipped } from "./LoadContext.ts"
 
 /**
  * Runs the load, and returns its result. Returns `undefined` when the lease was lost and the fetcher was stopped: the
@@ -32,7 +32,8 @@ export const lead = Effect.fnUntraced(function* (
   isMarked: boolean,
   askedAt: number,
   clock: Clock.Clock,
-  restore: Restore
+  restore: Restore,
+  withoutStore: (error: CacheGetFailed) => Effect.Effect<LoadResult, unknown>
 ) {
   load.events.leading()
   if (stale !== undefined) {
@@ -51,7 +52,7 @@ export const lead = Effect.fnUntraced(function* (
     if (Exit.isFailure(read)) {
       if (lease.stopped(read)) return undefined
       yield* lease.abandon()
-      return yield* Effect.failCause(read.cause)
+      return yield* Effect.catch(Effect.failCause(read.cause), withoutStore)
     }
     tags = read.value
     lease.tags = tags.start.given ?? []

@@ -11,7 +11,7 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { type EncodedValue, isMark } from "../codec/EncodedValue.ts"
 import type { Acquired, AcquireOptions, AdapterError, Cooling, Hit, Stale } from "../contract/Adapter.ts"
-import { CacheGetFailed, type CacheLockingError, LoadCooling } from "../contract/CacheLockingError.ts"
+import { CacheGetFailed, LoadCooling } from "../contract/CacheLockingError.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
 import type { Policy } from "../options/Policy.ts"
 import * as Tags from "../tags/Tags.ts"
@@ -51,6 +51,14 @@ export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unkn
     return Effect.map(fetched, (value) => loaded(value, "bypassed"))
   })
 
+/** Goes on after the store did not answer: fails, or loads without it. */
+const unanswered = (load: LoadContext, error: CacheGetFailed, restore: Restore): Effect.Effect<LoadResult, unknown> => {
+  // A load for which nobody waits would keep nothing without a lease.
+  if (load.early !== undefined || load.events.isBackground) return Effect.as(load.report(error), skipped)
+  if (load.policy.onAdapterError === "fail") return Effect.fail(error)
+  return Effect.andThen(load.report(error), restore(fetchUnleased(load)))
+}
+
 const steps = Effect.fnUntraced(function* (
   load: LoadContext,
   first: Exit.Exit<Acquired, AdapterError>,
@@ -60,22 +68,21 @@ const steps = Effect.fnUntraced(function* (
 ) {
   const { counters, early, events, key, policy, valueCodec } = load
   let options = acquireOptions(policy, load.owner, load.force, early)
+  const withoutStore = (error: CacheGetFailed) => unanswered(load, error, restore)
   let unreadable = false
   let askedAt = load.startedAt
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(load, options)) {
     if (answer !== first) askedAt = Monotonic.now(clock)
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
-      const error = getFailed(load, asked.failure)
-      if (early !== undefined) return yield* Effect.as(load.report(error), skipped)
-      if (policy.onAdapterError === "fail") return yield* Effect.fail<unknown>(error)
-      yield* load.report(error)
-      return yield* restore(fetchUnleased(load))
+      return yield* withoutStore(getFailed(load, asked.failure))
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
       if (early !== undefined) return skipped
-      const decoded = yield* valid(load, yield* valueCodec.decode(key, found.value, unreadable))
+      const read = yield* Effect.result(valid(load, yield* valueCodec.decode(key, found.value, unreadable)))
+      if (Result.isFailure(read)) return yield* withoutStore(read.failure)
+      const decoded = read.success
       if (decoded !== undefined) return hit(decoded, found, follower.hasFollowed)
       // A value that does not decode, or whose tag was invalidated, is as good as absent: lead beside it, or wait for
       // the flight that leads.
@@ -92,7 +99,7 @@ const steps = Effect.fnUntraced(function* (
     if (stale === undefined) events.stale(undefined)
     if (found._tag === "Leader") {
       if (follower.hasFollowed) counters.takeovers++
-      const result = yield* lead(load, found.token, stale, isMarked, askedAt, clock, restore)
+      const result = yield* lead(load, found.token, stale, isMarked, askedAt, clock, restore, withoutStore)
       if (result !== undefined) return result
       options = { ...options, force: false }
       continue
@@ -164,7 +171,7 @@ const getFailed = ({ adapter, counters, key }: LoadContext, cause: AdapterError)
 const valid = (
   load: LoadContext,
   decoded: EncodedValue<unknown> | undefined
-): Effect.Effect<EncodedValue<unknown> | undefined, CacheLockingError> =>
+): Effect.Effect<EncodedValue<unknown> | undefined, CacheGetFailed> =>
   decoded === undefined || decoded.tags.length === 0
     ? Effect.succeed(decoded)
     : Effect.mapBoth(Tags.valid(load.adapter, decoded.tags), {

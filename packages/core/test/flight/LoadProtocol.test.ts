@@ -275,6 +275,62 @@ describe("acquire fails", () => {
     })
   )
 
+  for (const tags of [["t"], () => ["t"]]) {
+    const kind = typeof tags === "function" ? "told" : "given"
+    const unreadable = (adapter: Adapter) => faulty(remote(adapter), { read: () => "reject" })
+
+    scenario(`onAdapterError "fetch", and the tags of a cold key cannot be read (${kind})`, (world) =>
+      Effect.gen(function* () {
+        const { errors, hooks } = recordErrors()
+        const { cache } = yield* world.cache({ onAdapterError: "fetch", hooks, tags }, unreadable)
+        const answer = yield* cache.getOrSet("k", () => Effect.succeed("v"))
+        assert.deepStrictEqual(answer, { value: "v", meta: { cache: "MISS-LEADER-NOCACHE", uncached: "bypassed" } })
+        yield* flush
+        assert.deepStrictEqual(
+          errors.map(({ _tag }) => _tag),
+          ["CACHE_GET_FAILED"]
+        )
+        assert.isUndefined((yield* world.store.read("k")).lease)
+        assert.strictEqual(cache.stats().loads, 1)
+      })
+    )
+
+    scenario(`onAdapterError "fetch", and the tags of a fresh value cannot be read (${kind})`, (world) =>
+      Effect.gen(function* () {
+        const healthy = yield* world.cache({ tags }, remote)
+        yield* healthy.cache.getOrSet("k", () => Effect.succeed("old"))
+        const { cache } = yield* world.cache({ onAdapterError: "fetch", tags }, unreadable)
+        const { meta, value } = yield* cache.getOrSet("k", () => Effect.succeed("v"))
+        assert.deepStrictEqual([value, meta.uncached], ["v", "bypassed"])
+      })
+    )
+
+    scenario(
+      `onAdapterError "fetch", and the tags behind a stale value cannot be read: nothing is loaded (${kind})`,
+      (world) =>
+        Effect.gen(function* () {
+          const options = { tags, cacheTtl: 100, staleWhileRevalidate: 60_000, onAdapterError: "fetch" } as const
+          const { errors, hooks } = recordErrors()
+          let readable = Number.POSITIVE_INFINITY
+          const { cache } = yield* world.cache({ ...options, hooks }, (adapter) =>
+            faulty(remote(adapter), { read: () => (readable-- > 0 ? undefined : "reject") })
+          )
+          yield* cache.getOrSet("k", () => Effect.succeed("old"))
+          yield* advance(200)
+          // The tags of the stale value can be read, and those of the load behind it cannot.
+          readable = 1
+          assert.strictEqual((yield* cache.getOrSet("k", () => Effect.succeed("new"))).meta.cache, "STALE")
+          yield* flush
+          assert.strictEqual(cache.stats().loads, 1)
+          assert.deepStrictEqual(
+            errors.map(({ _tag }) => _tag),
+            ["CACHE_GET_FAILED"]
+          )
+          assert.isUndefined((yield* world.store.read("k")).lease)
+        })
+    )
+  }
+
   scenario('onAdapterError "fetch": the last to leave ends that load, too', (world) =>
     Effect.gen(function* () {
       const { cache } = yield* world.cache({ onAdapterError: "fetch" }, (adapter) =>
