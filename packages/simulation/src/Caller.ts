@@ -1,17 +1,18 @@
 /**
  * Makes the calls of a process, through either face of its cache, and records their answers and their loads.
  */
-import type { Answer } from "@cache-locking/core"
+import { type Answer, type Cache, Entry } from "@cache-locking/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Coverage from "./cells/Coverage.ts"
 import type { Asked, Face, Options, Values } from "./Face.ts"
-import type { Call, Change, History, Versioned } from "./History.ts"
+import type { Call, Change, Described, History, Versioned } from "./History.ts"
 import type { Origin } from "./Origin.ts"
 import type { Process } from "./Process.ts"
 import type { Request, Requests } from "./Request.ts"
-import type { Asking, Changing, Loading, Story } from "./Story.ts"
+import type { Store } from "./Store.ts"
+import type { Asking, Changing, Explaining, Loading, Story } from "./Story.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
 /** The tag of a key's values. */
@@ -41,6 +42,9 @@ export interface Scene {
   readonly origin: Origin
   readonly requests: Requests
   readonly history: History
+  readonly store: Store
+  /** A request ends, and with it all that began in it. */
+  readonly requestOver: (process: Process, request: number, exit: Exit.Exit<unknown, unknown>) => void
 }
 
 export class Caller {
@@ -68,6 +72,7 @@ export class Caller {
         if (by !== request) call.isForeign = true
         if (Exit.isFailure(exit)) call.error = nameOf(exit.cause)
       }
+      if (request?.over && event.request !== undefined) this.scene.requestOver(this.process, event.request, exit)
     }
     this.process.run(asked, ended, { request, leaves: event.leaves })
   }
@@ -79,6 +84,7 @@ export class Caller {
       process: this.process.id,
       key,
       ...("keys" in event && { batch: event.keys }),
+      ...(event.options !== undefined && { options: event.options }),
       ...(event.request !== undefined && { request: event.request }),
       startedAt: this.now,
       ...(event.leaves !== undefined && { leavesAt: this.now + event.leaves })
@@ -89,7 +95,7 @@ export class Caller {
   }
 
   private asked(event: Asking, face: Face, calls: Calls, request: Request | undefined): Asked<unknown> {
-    const options = this.optionsOf([...calls.keys()], request)
+    const options = this.optionsOf(event, [...calls.keys()], request)
     switch (event.do) {
       case "get":
         return Effect.map(face.get(event.key), (value) => {
@@ -135,13 +141,43 @@ export class Caller {
     })
   }
 
-  private optionsOf(keys: ReadonlyArray<string>, request: Request | undefined): Options | undefined {
+  private optionsOf(event: Asking, keys: ReadonlyArray<string>, request: Request | undefined): Options | undefined {
     const { settings, waitUntil } = this.scene.story
     const options = {
+      ...event.options,
       ...(settings.tags === "given" && { tags: keys.map(tagOf) }),
       ...(request !== undefined && waitUntil && { waitUntil: request.waitUntil })
     }
     return Object.keys(options).length === 0 ? undefined : options
+  }
+
+  /** Has a key explained, and records it if the key did not change meanwhile. */
+  explain({ face, key }: Explaining): void {
+    const { history, requests, store } = this.scene
+    const look = () => {
+      const { entry } = store.readRecord(key)
+      return { write: store.lastWriteOf(key), described: describe(Entry.read(entry, this.process.storeTime)) }
+    }
+    const process = this.process.id
+    const [startedAt, before] = [this.now, look()]
+    const asked = this.process.faces[face ?? "effect"].explain(key)
+    const ended = (exit: Exit.Exit<Cache.Explanation, unknown>): void => {
+      const after = look()
+      if (Exit.isFailure(exit) || before.write !== after.write) return
+      const { age, coolingFor, holder, leaseEndsIn, state, waitersHere } = exit.value
+      const explanation = { state, age, holder: holderOf(holder), leaseEndsIn, coolingFor }
+      history.explained.push({
+        process,
+        key,
+        startedAt,
+        endedAt: this.now,
+        explanation,
+        waitersHere,
+        before: before.described,
+        after: after.described
+      })
+    }
+    this.process.run(asked, ended, { request: requests.of(process, undefined) })
   }
 
   /** The origin changes, and the cache is made to follow. */
@@ -162,6 +198,17 @@ export class Caller {
     this.process.run(followed, returned, { request: this.scene.requests.of(this.process.id, undefined) })
   }
 }
+
+/** The process of a lease's owner. */
+const holderOf = (owner: string | undefined): string | undefined => owner?.slice(0, owner.indexOf(":"))
+
+const describe = ({ age, cooling, freshFor, lease, value }: ReturnType<typeof Entry.read>): Described => ({
+  state: value === undefined ? "absent" : freshFor > 0 ? "fresh" : "stale",
+  age: value === undefined ? undefined : age,
+  holder: holderOf(lease?.owner),
+  leaseEndsIn: lease?.endsIn,
+  coolingFor: cooling?.retryIn
+})
 
 /** A value that was read. Nothing else is told of it. */
 const hit = (value: Versioned): Answer<Versioned> => ({ value, meta: { cache: "HIT" } })

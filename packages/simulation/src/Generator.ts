@@ -3,7 +3,7 @@ import { callOf } from "./Calls.ts"
 import { faultsOf } from "./Faults.ts"
 import { Random } from "./Random.ts"
 import { withRarity } from "./Rarities.ts"
-import { defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
+import { type CacheSettings, defaults, type Event, type StoreKind, type Story, type Verb } from "./Story.ts"
 
 export const kinds: ReadonlyArray<StoreKind> = [
   "push",
@@ -41,6 +41,23 @@ const kindOf = (store: StoreKind, random: Random): Pick<Story, "tier" | "lag" | 
   }
 }
 
+const settingsOf = (random: Random): CacheSettings => ({
+  ...defaults,
+  cacheTtl: random.pick([200, 2_000, 20_000]),
+  leaseTtl: random.pick([600, 3_000, 15_000]),
+  staleWhileRevalidate: random.pick([0, 0, 2_000]),
+  staleIfError: random.pick([0, 0, 0, 10_000]),
+  waitMax: random.pick([1_000, 4_000, 20_000]),
+  onAdapterError: random.pick(["fail", "fail", "fetch"]),
+  tags: random.pick(["given", "told"]),
+  ...(random.next() < 0.25 && { onWaitTimeout: random.pick(["stale", "fail"] as const) }),
+  ...(random.next() < 0.25 && { fetchTimeout: random.pick([{ soft: 100 }, { hard: 2_000 }, { soft: 40, hard: 600 }]) }),
+  ...(random.next() < 0.3 && {
+    declines: random.pick(["shouldCache", "cacheTtl"] as const),
+    bypassFor: random.pick([0, 1_000, 10_000])
+  })
+})
+
 /** At least 3 processes, 30 calls and 3 faults. */
 export const storyOf = (store: StoreKind, seed: number): Story => {
   const random = new Random(seed)
@@ -50,21 +67,20 @@ export const storyOf = (store: StoreKind, seed: number): Story => {
   const key = (): string => random.pick(keys)
   const length = random.between(2_000, 12_000)
   const at = (): number => random.between(0, length)
-  const stage = { random, processes, keys, length }
+  const settings = settingsOf(random)
+  const stage = {
+    random,
+    processes,
+    keys,
+    length,
+    declined: settings.declines === undefined ? 0 : random.pick([0.4, 0.9])
+  }
   const events = Array.from({ length: random.between(30, 60) }, () => callOf(stage)).flat()
   // Some requests make two calls.
   const numbered = (event: Event, at: number): Event =>
     store === "isolates" && "takes" in event ? { ...event, request: random.next() < 0.2 ? at >> 1 : at } : event
   const calls = events.map(numbered)
   const delay = random.pick([1, 5, 25, 100])
-  const settings = {
-    ...defaults,
-    cacheTtl: random.pick([200, 2_000, 20_000]),
-    leaseTtl: random.pick([600, 3_000, 15_000]),
-    staleWhileRevalidate: random.pick([0, 0, 2_000]),
-    waitMax: random.pick([1_000, 4_000, 20_000]),
-    tags: random.pick(["given", "told"] as const)
-  }
   const story: Story = {
     store,
     processes,

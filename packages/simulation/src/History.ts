@@ -1,8 +1,9 @@
 /**
  * The record of a simulation: the answers of the callers, and the events behind them.
  */
-import type { Answer } from "@cache-locking/core"
-import type { Verb } from "./Story.ts"
+import type { Answer, Cache } from "@cache-locking/core"
+import type { Stats } from "@cache-locking/core/promise"
+import type { OwnOptions, Verb } from "./Story.ts"
 
 /** A value of the origin. */
 export interface Versioned {
@@ -23,6 +24,8 @@ export interface Call {
   readonly key: string
   /** All keys that were asked for at once, where they are many. Each of them is a call in the record. */
   readonly batch?: ReadonlyArray<string>
+  /** Its own options. */
+  readonly options?: OwnOptions
   /** In an isolate. */
   readonly request?: number | undefined
   readonly startedAt: number
@@ -84,11 +87,52 @@ export interface Fault {
   readonly verb: Verb | undefined
 }
 
+/** A value that the store began to keep. */
+export interface Kept {
+  readonly key: string
+  readonly version: number
+  readonly load: number
+  readonly at: number
+}
+
+/** A key, as far as the store describes it; of a lease's owner the process. */
+export type Described = Pick<Cache.Explanation, "state" | "age" | "holder" | "leaseEndsIn" | "coolingFor">
+
+/** An explanation of a key that did not change meanwhile, and what the store had before it and after it. */
+export interface Explained {
+  readonly process: number
+  readonly key: string
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly explanation: Described
+  readonly waitersHere: number
+  readonly before: Described
+  readonly after: Described
+}
+
+/** The counts of both faces of a process, at the end. */
+export type Counts = { readonly process: number } & Pick<
+  Stats,
+  | "hits"
+  | "misses"
+  | "loads"
+  | "loadFailures"
+  | "stampedePrevented"
+  | "staleServed"
+  | "fallbacks"
+  | "leaseLost"
+  | "sets"
+  | "deletes"
+>
+
 export interface History {
   readonly calls: Array<Call>
   readonly loads: Array<Load>
   readonly changes: Array<Change>
   readonly orphans: Array<OrphanedLease>
+  readonly kept: Array<Kept>
+  readonly explained: Array<Explained>
+  readonly counts: Array<Counts>
   readonly faults: Array<Fault>
   /** The flights that were left when everything should have ended. */
   leftFlights: number

@@ -241,6 +241,81 @@ export const mutants: ReadonlyArray<Mutant> = [
     'return hasTag(error, "ABORTED") ? error.cause : error',
     "return error"
   ),
+  // A store that does not answer, and results that are not cached
+  mutant(
+    "tags that cannot be read fail every call",
+    "flight/Leader.ts",
+    "return yield* Effect.catch(Effect.failCause(read.cause), (error) => withoutStore(load, error, restore))",
+    "return yield* Effect.failCause(read.cause)"
+  ),
+  mutant(
+    "a stale value that was found once is there for ever",
+    "flight/LoadProtocol.ts",
+    "    if (stale === undefined) events.stale(undefined)\n",
+    ""
+  ),
+  mutant(
+    "a declined value is kept",
+    "flight/Leader.ts",
+    "if (!Check.settledAnswer(option, policy.shouldCache(value))) return undefined",
+    "if (!Check.settledAnswer(option, policy.shouldCache(value))) option = option"
+  ),
+  mutant(
+    "a declined value leaves the older one",
+    "flight/HeldLease.ts",
+    'if (this.replaces !== "value") return this.abandoned()',
+    "if (this.replaces !== undefined || true) return this.abandoned()"
+  ),
+  {
+    ...mutant(
+      "a mark is heeded by nobody",
+      "flight/LoadProtocol.ts",
+      "if (isMarked && policy.bypassFor > 0) return",
+      "if (isMarked && policy.bypassFor > 1e9) return"
+    ),
+    rare: true
+  },
+  mutant(
+    "a caller who would rather fail waits on",
+    "call/Waiter.ts",
+    'return !this.isInitiator && !this.isFallback && this.request.plan.policy.onWaitTimeout !== "fetch"',
+    'return this.isFallback && this.request.plan.policy.onWaitTimeout !== "fetch"'
+  ),
+  // Truth
+  mutant(
+    "a refused fill is told as cached",
+    "flight/Leader.ts",
+    'return loaded(kept, "lost", lease.endsAt, Math.min(lease.heldAt, validUntil))',
+    "return loaded(kept, undefined, lease.endsAt, Math.min(lease.heldAt, validUntil))"
+  ),
+  mutant(
+    "a failed fill is told as cached",
+    "flight/Leader.ts",
+    'return loaded(kept, "set-failed", lease.endsAt, validUntil)',
+    "return loaded(kept, undefined, lease.endsAt, validUntil)"
+  ),
+  mutant(
+    "a load without a lease is told as cached",
+    "flight/LoadProtocol.ts",
+    'Effect.map(fetched, (value) => loaded(value, "bypassed"))',
+    "Effect.map(fetched, (value) => loaded(value))"
+  ),
+  mutant(
+    "a caller is told that it led another's load",
+    "call/Verdict.ts",
+    'const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" :',
+    'const outcome = !isInitiator && result._tag !== "Loaded" ? "MISS-FOLLOWER-HIT" :'
+  ),
+  mutant("a fallback is not counted", "call/Verdict.ts", "    counters.fallbacks++\n", ""),
+  mutant(
+    "a stale answer is counted as a hit, too",
+    "call/Verdict.ts",
+    "  counters.staleServed++\n",
+    "  counters.staleServed++\n  counters.hits++\n"
+  ),
+  mutant("a load is counted when it succeeds", "flight/Leader.ts", "      load.counters.loads++\n", ""),
+  mutant("a lost lease is not counted", "flight/HeldLease.ts", "    this.load.counters.leaseLost++\n", ""),
+  mutant("a lease is explained as nobody's", "call/Read.ts", "holder: found.lease?.owner,", "holder: undefined,"),
   // Time
   mutant(
     "a stale value is served without a window",

@@ -2,6 +2,8 @@
  * The judge of a history. Each allowance is a line of the specification, with its bound by options.
  */
 import type { Call, History } from "./History.ts"
+import { miscounted } from "./oracle/Counts.ts"
+import { falseExplanations } from "./oracle/Explanations.ts"
 import {
   answeredElsewhere,
   lateAnswer,
@@ -11,8 +13,10 @@ import {
   neverEnds,
   orphanedLeases
 } from "./oracle/Liveness.ts"
+import { falseMeta } from "./oracle/Meta.ts"
 import { otherKey, pastItsWindow, twoLeaders, voidedValue } from "./oracle/Safety.ts"
 import { leftOut, noReasonToFail } from "./oracle/Truth.ts"
+import { keptAlthoughDeclined, olderThanDeclined, waitsUnderAMark } from "./oracle/Uncacheable.ts"
 import type { Violation } from "./oracle/Violation.ts"
 import type { Story } from "./Story.ts"
 
@@ -23,12 +27,16 @@ const ofCall: ReadonlyArray<(story: Story, history: History, call: Call) => Iter
   lateAnswer,
   noReasonToFail,
   (_story, history, call) => leftOut(history, call),
+  falseMeta,
   (_story, _history, call) => otherKey(call),
   voidedValue,
   pastItsWindow,
   lateWake,
   needlessFallback,
-  (_story, _history, call) => answeredElsewhere(call)
+  (_story, _history, call) => answeredElsewhere(call),
+  keptAlthoughDeclined,
+  olderThanDeclined,
+  waitsUnderAMark
 ]
 
 /** The rules of a whole history. */
@@ -36,7 +44,9 @@ const ofHistory: ReadonlyArray<(story: Story, history: History) => Iterable<Viol
   twoLeaders,
   orphanedLeases,
   neverEnds,
-  loadsForNobody
+  loadsForNobody,
+  (_story, history) => miscounted(history),
+  falseExplanations
 ]
 
 export const judge = (story: Story, history: History): ReadonlyArray<Violation> => [

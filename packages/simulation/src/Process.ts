@@ -31,6 +31,7 @@ export class Process {
   dead = false
   closed = false
   private readonly time: VirtualTime
+  private readonly clientClock: boolean
   private pausedUntil = 0
   private readonly waitingForResume: Array<() => void> = []
   private offset = 0
@@ -47,6 +48,7 @@ export class Process {
   ) {
     this.id = id
     this.time = time
+    this.clientClock = story.store === "client-clock"
     this.connection = new Connection(time, story, this.here)
     const noLoggers: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set()
     this.context = Context.make(Clock.Clock, this.clock).pipe(
@@ -120,6 +122,11 @@ export class Process {
 
   get paused(): boolean {
     return this.time.now < this.pausedUntil
+  }
+
+  /** The time by which the store's leases and lifetimes end, as this process reads it. */
+  get storeTime(): number {
+    return this.time.now + (this.clientClock ? epoch + this.offset : 0)
   }
 
   step(millis: number): void {

@@ -19,6 +19,8 @@ export class Store implements Endpoint {
   private grants = 0
   private writes = 0
   refusing = false
+  /** Hears of each value that begins to be kept. */
+  onKept: (bytes: Uint8Array) => void = () => {}
 
   constructor(time: Time) {
     this.time = time
@@ -42,7 +44,9 @@ export class Store implements Endpoint {
   }
 
   private write(key: string, entry: Entry.Entry | undefined): void {
-    if (entry === this.entries.get(key)) return
+    const before = this.entries.get(key)
+    if (entry === before) return
+    if (entry?.kept !== undefined && entry.kept !== before?.kept) this.onKept(entry.kept.value.bytes)
     if (entry === undefined) this.entries.delete(key)
     else this.entries.set(key, entry)
     this.versions.set(key, ++this.writes)
@@ -55,6 +59,11 @@ export class Store implements Endpoint {
   readRecord(key: string): { readonly entry: Entry.Entry | undefined; readonly version: number | undefined } {
     const entry = this.entries.get(key)
     return { entry, version: entry === undefined ? undefined : this.versions.get(key) }
+  }
+
+  /** The number of the last write of a key, also of one that removed it. */
+  lastWriteOf(key: string): number | undefined {
+    return this.versions.get(key)
   }
 
   /** Writes a record if its version is still the one that was read. */

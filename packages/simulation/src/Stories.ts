@@ -196,5 +196,68 @@ export const stories: ReadonlyArray<KeptStory> = [
         { at: 100, do: "get-or-set", process: 0, key: "b", takes: 10 }
       ]
     }
+  },
+  {
+    name: "the tags of a load cannot be read, and the store need not answer",
+    breaks: "no-reason-to-fail",
+    story: {
+      ...base,
+      settings: { ...defaults, onAdapterError: "fetch", tags: "given" },
+      events: [
+        { at: 0, do: "lose", process: 0, verb: "read", leg: "reply", for: 2_000 },
+        { at: 1, do: "get-or-set", process: 0, key: "a", takes: 5 }
+      ]
+    }
+  },
+  {
+    name: "a follower's stale value is deleted while another process loads, and a later caller's time is over",
+    breaks: "voided-value",
+    story: {
+      ...base,
+      store: "polling",
+      processes: 4,
+      settings: { ...defaults, cacheTtl: 200, staleIfError: 10_000, leaseTtl: 15_000, waitMax: 20_000, tags: "given" },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 5 },
+        { at: 300, do: "get-or-set", process: 1, key: "a", takes: 8_000 },
+        { at: 400, do: "get-or-set", process: 0, key: "a", takes: 5 },
+        { at: 600, do: "change", process: 2, key: "a", by: "delete" },
+        { at: 610, do: "get-or-set", process: 3, key: "a", takes: 8_000 },
+        {
+          at: 3_000,
+          do: "get-or-set",
+          process: 0,
+          key: "a",
+          takes: 5,
+          options: { waitMax: 500, onWaitTimeout: "stale" }
+        }
+      ]
+    }
+  },
+  {
+    name: "a value is declined while an older one may still stand in for a failure",
+    breaks: "older-than-declined",
+    story: {
+      ...base,
+      settings: { ...defaults, cacheTtl: 200, staleIfError: 10_000, declines: "shouldCache", bypassFor: 0 },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 5 },
+        { at: 500, do: "get-or-set", process: 0, key: "a", takes: 5, uncacheable: true },
+        { at: 1_500, do: "get-or-set", process: 1, key: "a", takes: 50, fails: true }
+      ]
+    }
+  },
+  {
+    name: "a value is declined, and another process loads the next one for long",
+    breaks: "waits-under-a-mark",
+    story: {
+      ...base,
+      settings: { ...defaults, declines: "shouldCache" },
+      events: [
+        { at: 0, do: "get-or-set", process: 0, key: "a", takes: 50, uncacheable: true },
+        { at: 1_000, do: "get-or-set", process: 0, key: "a", takes: 3_000, uncacheable: true },
+        { at: 1_500, do: "get-or-set", process: 1, key: "a", takes: 10, uncacheable: true }
+      ]
+    }
   }
 ]

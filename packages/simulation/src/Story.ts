@@ -88,6 +88,9 @@ export interface Loading {
   readonly unencodable?: true
 }
 
+/** What a call may have otherwise than its cache. */
+export type OwnOptions = Partial<Pick<CacheSettings, "waitMax" | "onWaitTimeout" | "staleIfError">>
+
 /** A call for the value of a key, or of many. */
 export type Asking = {
   readonly process: number
@@ -97,6 +100,8 @@ export type Asking = {
   readonly face?: "promise"
   /** Milliseconds after which the caller leaves. */
   readonly leaves?: number
+  /** The options of the call. */
+  readonly options?: OwnOptions
 } & (
   | ({ readonly do: "get-or-set" | "refresh"; readonly key: string } & Loading)
   | ({ readonly do: "get-or-set-many"; readonly keys: ReadonlyArray<string> } & Loading)
@@ -113,9 +118,18 @@ export interface Changing {
   readonly by: "delete" | "set" | "tag"
 }
 
+/** Asks for a description of a key. */
+export interface Explaining {
+  readonly do: "explain"
+  readonly process: number
+  readonly face?: "promise"
+  readonly key: string
+}
+
 export type Event = { readonly at: number } & (
   | Asking
   | Changing
+  | Explaining
   /** The process is paused: it receives nothing, and no timer fires. */
   | { readonly do: "pause"; readonly process: number; readonly for: number }
   | { readonly do: "kill"; readonly process: number }
@@ -179,16 +193,28 @@ export const defaults: CacheSettings = {
   tags: "told"
 }
 
+const settled = (options: object): string =>
+  Object.entries(options)
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ")
+
 const through = ({ face }: { readonly face?: "promise" }): string => (face === "promise" ? ", by promises" : "")
 
 const loading = ({ fails, takes, uncacheable, unencodable, without = [] }: Loading): string =>
-  `a load would take ${takes} ms${fails ? " and fail" : ""}${without.length > 0 ? ` and find no ${without.join(" and ")}` : ""}${uncacheable ? " and is not to be cached" : ""}${unencodable ? " and cannot be encoded" : ""}`
+  [
+    `a load would take ${takes} ms`,
+    ...(fails ? ["fail"] : []),
+    ...(without.length > 0 ? [`find no ${without.join(" and ")}`] : []),
+    ...(uncacheable ? ["is not to be cached"] : []),
+    ...(unencodable ? ["cannot be encoded"] : [])
+  ].join(" and ")
 
 const asking = (event: Asking): string => {
   const verb = event.do === "refresh" ? "refreshes" : "takes" in event ? "asks for" : "reads"
   const keys = "keys" in event ? event.keys.join(" and ") : event.key
+  const own = event.options === undefined ? "" : `, with ${settled(event.options)}`
   const leaving = event.leaves === undefined ? "" : `; the caller leaves after ${event.leaves} ms`
-  return `process ${event.process} ${verb} ${keys}${through(event)}${"takes" in event ? `; ${loading(event)}` : ""}${leaving}`
+  return `process ${event.process} ${verb} ${keys}${through(event)}${own}${"takes" in event ? `; ${loading(event)}` : ""}${leaving}`
 }
 
 const sentence = (event: Event): string => {
@@ -201,6 +227,8 @@ const sentence = (event: Event): string => {
       return asking(event)
     case "change":
       return `the origin of ${event.key} changes, and process ${event.process} follows by ${event.by}${through(event)}`
+    case "explain":
+      return `process ${event.process} explains ${event.key}${through(event)}`
     case "pause":
       return `process ${event.process} stands still for ${event.for} ms`
     case "kill":

@@ -16,6 +16,8 @@ export class Values implements Endpoint {
   private readonly time: Time
   private readonly lag: number
   refusing = false
+  /** Hears of each value that begins to be kept. */
+  onKept: (bytes: Uint8Array) => void = () => {}
 
   /** @param lag milliseconds until a value is shown to the processes that did not write it */
   constructor(time: Time, lag: number) {
@@ -32,6 +34,7 @@ export class Values implements Endpoint {
 
   set(name: string, bytes: Uint8Array, ttl: number, by: number): void {
     const { now } = this.time
+    this.onKept(bytes)
     this.kept.set(name, { bytes: Uint8Array.from(bytes), by, from: now, until: now + ttl })
   }
 

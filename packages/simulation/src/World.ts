@@ -5,7 +5,7 @@ import { Codec } from "@cache-locking/core"
 import * as Exit from "effect/Exit"
 import type { Stores } from "./Adapters.ts"
 import { Caller, type Scene } from "./Caller.ts"
-import type { Call, History, Versioned } from "./History.ts"
+import type { Call, Counts, History, Versioned } from "./History.ts"
 import { Origin } from "./Origin.ts"
 import { epoch, Process } from "./Process.ts"
 import { Random } from "./Random.ts"
@@ -27,6 +27,11 @@ const twoPolls = 2_500
 /** The process of a lease's owner. */
 const ownerOf = (owner: string): number => Number(owner.slice(1, owner.indexOf(":")))
 
+const decoder = new TextDecoder()
+
+/** A value as the codec writes it. */
+const keptText = /"key":"(.+?)","version":(\d+),"load":(\d+)/
+
 const codec = Codec.json<Versioned>()
 
 class World implements Stores, Scene {
@@ -41,7 +46,17 @@ class World implements Stores, Scene {
     string,
     { readonly key: string; readonly process: number; readonly from: number }
   >()
-  readonly history: History = { calls: [], loads: [], changes: [], orphans: [], faults: [], leftFlights: 0 }
+  readonly history: History = {
+    calls: [],
+    loads: [],
+    changes: [],
+    orphans: [],
+    kept: [],
+    explained: [],
+    counts: [],
+    faults: [],
+    leftFlights: 0
+  }
   readonly origin = new Origin(this.time, this.history.loads)
   readonly requests: Requests
 
@@ -49,6 +64,7 @@ class World implements Stores, Scene {
     this.story = story
     this.requests = new Requests(story)
     this.values = new Values(this.time, story.lag ?? 0)
+    for (const store of [this.store, this.values]) store.onKept = (bytes) => this.keeps(bytes)
     this.processes = Array.from(
       { length: story.processes },
       (_, id) => new Process(id, this.time, this, story, codec, new Random(id + 1))
@@ -71,7 +87,14 @@ class World implements Stores, Scene {
       }
     }
     await this.time.runUntil(end + 1_000)
+    for (const process of this.processes) if (!process.dead) this.history.counts.push(countsOf(process))
     return this.history
+  }
+
+  private keeps(bytes: Uint8Array): void {
+    const [, key, version, load] = keptText.exec(decoder.decode(bytes)) ?? []
+    if (key !== undefined)
+      this.history.kept.push({ key, version: Number(version), load: Number(load), at: this.time.now })
   }
 
   private happen(event: Event): void {
@@ -92,6 +115,9 @@ class World implements Stores, Scene {
         break
       case "change":
         this.callers[event.process]!.change(event)
+        break
+      case "explain":
+        this.callers[event.process]!.explain(event)
         break
       case "pause":
         fault(event.for)
@@ -165,6 +191,18 @@ class World implements Stores, Scene {
     fault(cut.length > 0 || asks ? story.settings.leaseTtl : twoPolls)
   }
 
+  /** Loads that others wait for, and leases that are to be given back, end with the request of a call as if it were cut off. */
+  requestOver(process: Process, number: number, exit: Exit.Exit<unknown, unknown>): void {
+    const { history, story, time } = this
+    const left = history.loads.filter(
+      (load) => load.process === process.id && load.request === number && load.endedAt === undefined
+    )
+    for (const load of left) Object.assign(load, { endedAt: time.now, end: "cut" })
+    if (left.length === 0 && Exit.isSuccess(exit)) return
+    const until = time.now + story.settings.leaseTtl
+    history.faults.push({ from: time.now, until, process: process.id, verb: undefined })
+  }
+
   /** The callers of a key whose requests were cut off, so that they can neither wait nor leave. */
   private cutOff(process: Process, key: string): number {
     const isCut = ({ request }: Call) => this.requests.find(process.id, request)?.isCut === true
@@ -200,6 +238,24 @@ class World implements Stores, Scene {
   private endIdle(name: string): void {
     this.history.orphans.push({ ...this.idleLeases.get(name)!, until: this.time.now })
     this.idleLeases.delete(name)
+  }
+}
+
+const countsOf = ({ faces: { effect, promise }, id }: Process): Counts => {
+  const [one, other] = [effect.stats(), promise.stats()]
+  const sum = (name: keyof Omit<Counts, "process">): number => one[name] + other[name]
+  return {
+    process: id,
+    hits: sum("hits"),
+    misses: sum("misses"),
+    loads: sum("loads"),
+    loadFailures: sum("loadFailures"),
+    stampedePrevented: sum("stampedePrevented"),
+    staleServed: sum("staleServed"),
+    fallbacks: sum("fallbacks"),
+    leaseLost: sum("leaseLost"),
+    sets: sum("sets"),
+    deletes: sum("deletes")
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs histories from fresh seeds: `node src/main.ts [--histories 1000] [--seed 1] [--kind push]`.
+ * Runs histories from fresh seeds: `node src/main.ts [--histories 1000 | --minutes 30] [--seed 1] [--kind push]`.
  */
 import { parseArgs } from "node:util"
 import * as Generator from "./Generator.ts"
@@ -10,7 +10,8 @@ import { simulate } from "./World.ts"
 
 const { values } = parseArgs({
   options: {
-    histories: { type: "string", default: "1000" },
+    histories: { type: "string" },
+    minutes: { type: "string" },
     seed: { type: "string", default: "1" },
     kind: { type: "string" },
     stories: { type: "string", default: "3" }
@@ -20,7 +21,10 @@ const kinds = values.kind === undefined ? Generator.kinds : [values.kind as Stor
 const found = new Map<string, number>()
 let shown = 0
 const began = performance.now()
-for (let n = 0; n < Number(values.histories); n++) {
+const until = values.minutes === undefined ? Infinity : began + Number(values.minutes) * 60_000
+const most = Number(values.histories ?? (values.minutes === undefined ? 1_000 : Infinity))
+let n = 0
+for (; n < most && performance.now() < until; n++) {
   const kind = kinds[n % kinds.length]!
   const seed = Number(values.seed) + n
   const story = Generator.storyOf(kind, seed)
@@ -38,7 +42,7 @@ for (let n = 0; n < Number(values.histories); n++) {
 }
 const seconds = (performance.now() - began) / 1000
 console.log(
-  `${values.histories} histories in ${seconds.toFixed(1)} s, ${(Number(values.histories) / seconds).toFixed(0)} a second`
+  `${n} histories of ${kinds.join(", ")} in ${seconds.toFixed(1)} s, ${(n / seconds).toFixed(0)} a second, ${found.size === 0 ? "no" : "these"} violations`
 )
 for (const [what, count] of found) console.log(`${what}: ${count}`)
 process.exitCode = found.size === 0 ? 0 : 1

@@ -49,7 +49,7 @@ describe("the simulation", () => {
     const story = Generator.storyOf(kind, 7)
     const [one, other] = [await simulate(story), await simulate(story)]
     expect(other).toEqual(one)
-    expect(one.calls.length).toBeGreaterThan(20)
+    expect(one.calls.length + one.changes.length).toBeGreaterThan(20)
   })
 
   it("shrinks a story to the events that matter", async () => {
@@ -80,12 +80,27 @@ describe("the oracle", () => {
     settings: Story.defaults,
     events: []
   }
-  const nothing: History = { calls: [], loads: [], changes: [], orphans: [], faults: [], leftFlights: 0 }
+  const nothing: History = {
+    calls: [],
+    loads: [],
+    changes: [],
+    orphans: [],
+    kept: [],
+    explained: [],
+    counts: [],
+    faults: [],
+    leftFlights: 0
+  }
   const call = { id: 0, kind: "get-or-set", process: 0, key: "a", startedAt: 1_000 } as const
   const answer = (key: string, version: number) =>
-    ({ value: { key, version, load: 0 }, meta: { cache: "HIT", age: 0, freshFor: 1 } }) as const
+    ({ value: { key, version, load: 0 }, meta: { cache: "HIT", age: 400, freshFor: 1 } }) as const
+  const kept = [
+    { key: "a", version: 1, load: 0, at: 600 },
+    { key: "b", version: 1, load: 0, at: 600 }
+  ]
 
-  const rules = (history: Partial<History>) => Oracle.judge(story, { ...nothing, ...history }).map(({ rule }) => rule)
+  const rules = (history: Partial<History>) =>
+    Oracle.judge(story, { ...nothing, kept, ...history }).map(({ rule }) => rule)
 
   it("accepts a fresh answer", () => {
     expect(rules({ calls: [{ ...call, endedAt: 1_010, answer: answer("a", 1) }] })).toEqual([])
@@ -108,6 +123,54 @@ describe("the oracle", () => {
   it("refuses an answer that comes too late, or never", () => {
     expect(rules({ calls: [{ ...call, endedAt: 60_000, answer: answer("a", 1) }] })).toEqual(["late-answer"])
     expect(rules({ calls: [call] })).toEqual(["never-ends"])
+  })
+
+  it("refuses a value that the store never had, and an age that it does not have", () => {
+    const hit = { ...call, endedAt: 1_010, answer: answer("a", 1) }
+    expect(rules({ kept: [], calls: [hit] })).toContain("false-meta")
+    expect(rules({ kept: [{ key: "a", version: 1, load: 0, at: 0 }], calls: [hit] })).toContain("false-meta")
+  })
+
+  it("refuses a load of another that is told as the call's own, and one that is not told to be uncached", () => {
+    const load = { process: 0, key: "a", version: 1, startedAt: 1_000, endedAt: 1_005, end: "value" } as const
+    const led = (id: number) => ({ value: { key: "a", version: 1, load: id }, meta: { cache: "MISS-LEADER" } }) as const
+    const [own, others] = [
+      { ...load, id: 1, call: 0 },
+      { ...load, id: 2, call: 7 }
+    ]
+    const at = { key: "a", version: 1, at: 1_006 }
+    const calls = (id: number) => [{ ...call, endedAt: 1_010, answer: led(id) }]
+    expect(rules({ calls: calls(1), loads: [own], kept: [{ ...at, load: 1 }] })).toEqual([])
+    expect(rules({ calls: calls(2), loads: [others], kept: [{ ...at, load: 2 }] })).toEqual(["false-meta"])
+    expect(rules({ calls: calls(1), loads: [own], kept: [] })).toEqual(["false-meta"])
+  })
+
+  it("refuses a count of what did not happen", () => {
+    const counts = {
+      process: 0,
+      hits: 1,
+      misses: 0,
+      loads: 0,
+      loadFailures: 0,
+      stampedePrevented: 0,
+      staleServed: 0,
+      fallbacks: 0,
+      leaseLost: 0,
+      sets: 0,
+      deletes: 0
+    }
+    const calls = [{ ...call, endedAt: 1_010, answer: answer("a", 1) }]
+    expect(rules({ calls, counts: [counts] })).toEqual([])
+    expect(rules({ calls, counts: [{ ...counts, hits: 2 }] })).toEqual(["miscounted"])
+    expect(rules({ calls, counts: [{ ...counts, loads: 1 }] })).toEqual(["miscounted"])
+  })
+
+  it("refuses a load for which nobody waits, and a caller who leaves and is not let go", () => {
+    const load = { id: 1, process: 0, key: "a", call: 0, version: 1, startedAt: 1_000, endedAt: 3_000 } as const
+    const left = { ...call, leavesAt: 1_100, endedAt: 1_100, error: "CALLER_LEFT" }
+    expect(rules({ calls: [left], loads: [{ ...load, endedAt: 1_100, end: "cut" }] })).toEqual([])
+    expect(rules({ calls: [left], loads: [{ ...load, end: "value" }] })).toEqual(["load-for-nobody"])
+    expect(rules({ calls: [{ ...left, endedAt: 2_000 }] })).toEqual(["late-answer"])
   })
 
   it("refuses a lease without a loader", () => {

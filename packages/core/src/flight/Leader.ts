@@ -33,7 +33,7 @@ export const lead = Effect.fnUntraced(function* (
   askedAt: number,
   clock: Clock.Clock,
   restore: Restore,
-  withoutStore: (error: CacheGetFailed) => Effect.Effect<LoadResult, unknown>
+  withoutStore: (load: LoadContext, error: CacheGetFailed, restore: Restore) => Effect.Effect<LoadResult, unknown>
 ) {
   load.events.leading()
   if (stale !== undefined) {
@@ -52,7 +52,7 @@ export const lead = Effect.fnUntraced(function* (
     if (Exit.isFailure(read)) {
       if (lease.stopped(read)) return undefined
       yield* lease.abandon()
-      return yield* Effect.catch(Effect.failCause(read.cause), withoutStore)
+      return yield* Effect.catch(Effect.failCause(read.cause), (error) => withoutStore(load, error, restore))
     }
     tags = read.value
     lease.tags = tags.start.given ?? []

@@ -52,7 +52,11 @@ export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unkn
   })
 
 /** Goes on after the store did not answer: fails, or loads without it. */
-const unanswered = (load: LoadContext, error: CacheGetFailed, restore: Restore): Effect.Effect<LoadResult, unknown> => {
+const withoutStore = (
+  load: LoadContext,
+  error: CacheGetFailed,
+  restore: Restore
+): Effect.Effect<LoadResult, unknown> => {
   // A load for which nobody waits would keep nothing without a lease.
   if (load.early !== undefined || load.events.isBackground) return Effect.as(load.report(error), skipped)
   if (load.policy.onAdapterError === "fail") return Effect.fail(error)
@@ -68,20 +72,19 @@ const steps = Effect.fnUntraced(function* (
 ) {
   const { counters, early, events, key, policy, valueCodec } = load
   let options = acquireOptions(policy, load.owner, load.force, early)
-  const withoutStore = (error: CacheGetFailed) => unanswered(load, error, restore)
   let unreadable = false
   let askedAt = load.startedAt
   for (let answer: Effect.Effect<Acquired, AdapterError> = first; ; answer = acquire(load, options)) {
     if (answer !== first) askedAt = Monotonic.now(clock)
     const asked = yield* Effect.result(answer)
     if (Result.isFailure(asked)) {
-      return yield* withoutStore(getFailed(load, asked.failure))
+      return yield* withoutStore(load, getFailed(load, asked.failure), restore)
     }
     const found: Acquired = asked.success
     if (found._tag === "Hit") {
       if (early !== undefined) return skipped
       const read = yield* Effect.result(valid(load, yield* valueCodec.decode(key, found.value, unreadable)))
-      if (Result.isFailure(read)) return yield* withoutStore(read.failure)
+      if (Result.isFailure(read)) return yield* withoutStore(load, read.failure, restore)
       const decoded = read.success
       if (decoded !== undefined) return hit(decoded, found, follower.hasFollowed)
       // A value that does not decode, or whose tag was invalidated, is as good as absent: lead beside it, or wait for

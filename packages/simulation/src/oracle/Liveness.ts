@@ -6,6 +6,9 @@ import * as Story from "../Story.ts"
 import { arrivesTwice, asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 
+/** Milliseconds that a store may take to answer before a shorter `waitMax` counts. */
+const askingBound = 1_000
+
 /** Milliseconds after which a follower is awake, counted from the fill, without any fault. */
 const wakeBound = 1_000
 
@@ -17,8 +20,8 @@ const logTurn = 1_500
 
 /** L1. */
 export function* lateAnswer(story: Story.Story, history: History, call: Call): Generator<Violation> {
-  const { settings } = story
   if (call.endedAt === undefined) return
+  const { onWaitTimeout = "fetch", waitMax } = { ...story.settings, ...call.options }
   const leaving =
     call.leavesAt === undefined
       ? Infinity
@@ -31,9 +34,11 @@ export function* lateAnswer(story: Story.Story, history: History, call: Call): G
       .filter(({ key, process }) => batch.includes(key) && process === call.process)
       .map(({ endedAt = 0, startedAt }) => endedAt - startedAt)
   )
+  // Who would rather fail waits for a load only if it is its own.
+  const isPatient = onWaitTimeout === "fetch" || batch.length > 1 || history.loads.some((load) => load.call === call.id)
   const waiting =
-    settings.waitMax +
-    2 * longest +
+    waitMax +
+    (isPatient ? 2 * longest : askingBound) +
     20 * Story.longestDelay(story) +
     (history.faults.length > 0 ? 4 * story.commandTimeout : 0) +
     4 * faultsWithin(history, call.startedAt, call.endedAt, undefined) +
@@ -73,7 +78,10 @@ export function* needlessFallback(story: Story.Story, history: History, call: Ca
   if (call.answer?.meta.cache !== "MISS-FOLLOWER-FALLBACK") return
   const { calls, changes, loads } = history
   const fallback = loads.find(({ id }) => id === call.answer?.value.load)
-  const filled = calls.flatMap(({ answer }) => (answer?.meta.cache === "MISS-LEADER" ? [answer.value.load] : []))
+  // A value with a `cacheTtl` of 0 is kept, and never fresh.
+  const filled = calls.flatMap(({ answer }) =>
+    answer?.meta.cache === "MISS-LEADER" && !answer.value.uncacheable ? [answer.value.load] : []
+  )
   for (const { endedAt = Infinity, id, key, startedAt } of fallback === undefined ? [] : loads) {
     if (key !== call.key || !filled.includes(id)) continue
     const until = fallback!.startedAt
@@ -86,7 +94,8 @@ export function* needlessFallback(story: Story.Story, history: History, call: Ca
     const allowed =
       wakeBound +
       12 * Story.longestDelay(story) +
-      (story.lag ?? 0) +
+      // Who was not shown the value waits for a load beside it.
+      (story.lag ? story.lag + story.settings.leaseTtl : 0) +
       faultsWithin(history, from - story.commandTimeout, until, undefined) +
       slack
     if (isGone || until - from <= allowed) continue

@@ -30,7 +30,7 @@ export function* voidedValue(story: Story.Story, history: History, call: Call): 
 export function* pastItsWindow(story: Story.Story, history: History, call: Call): Generator<Violation> {
   if (call.answer === undefined) return
   const { meta, value } = call.answer
-  const window = windowOf(story, meta.cache)
+  const window = windowOf({ ...story.settings, ...call.options }, meta.cache)
   const loadedAt =
     history.loads.find(({ id }) => id === value.load)?.endedAt ??
     history.changes.find(({ key, version }) => key === call.key && version === value.version)?.returnedAt
@@ -51,7 +51,7 @@ export function* pastItsWindow(story: Story.Story, history: History, call: Call)
 }
 
 /** The longest life of a value that is answered in this way. */
-const windowOf = ({ settings }: Story.Story, cache: string): number | undefined =>
+const windowOf = (settings: Story.CacheSettings, cache: string): number | undefined =>
   cache === "HIT"
     ? freshFor(settings)
     : cache === "STALE"

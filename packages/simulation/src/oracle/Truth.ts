@@ -3,7 +3,7 @@
  */
 import type { Call, History, Load } from "../History.ts"
 import * as Story from "../Story.ts"
-import { asked, ended, slack } from "./Allowances.ts"
+import { asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 
 /** T2. */
@@ -21,19 +21,63 @@ export function* leftOut({ loads }: History, call: Call): Generator<Violation> {
   yield { rule: "left-out", at: endedAt, message: `${asked(call)} and got nothing, although its fetch had a value` }
 }
 
-/** A call may fail because its origin did, because its cache is closed, or because a fault kept the store from answering. */
-const mayFail = (story: Story.Story, { faults, loads }: History, call: Call): boolean => {
-  const { batch = [call.key], endedAt, error, process, startedAt } = call
-  if (error === "CALLER_LEFT") return call.leavesAt !== undefined
-  if (error === "CACHE_CLOSED") return ended(story, call)
-  const { fetchTimeout, onWaitTimeout = "fetch" } = story.settings
-  if (error === "WAIT_TIMEOUT" && onWaitTimeout !== "fetch") return true
-  const mayTimeOut = ({ endedAt = Infinity, startedAt }: Load) =>
-    endedAt - startedAt + slack >= (fetchTimeout?.hard ?? Infinity)
-  if (error === "FETCH_TIMEOUT") return loads.some((load) => batch.includes(load.key) && mayTimeOut(load))
-  if (error === "ORIGIN_FAILED" || error === "LOAD_COOLING")
-    return loads.some((load) => batch.includes(load.key) && (load.fails === true || mayTimeOut(load)))
-  // The question may have been asked for an earlier caller of the process.
+/** A call may fail because its origin did, because its time is over, or because a fault kept the store from answering. */
+const mayFail = (story: Story.Story, history: History, call: Call): boolean => {
+  const { settings } = story
+  const { endedAt, error, kind, leavesAt, options, startedAt } = call
+  switch (error) {
+    case "CALLER_LEFT":
+      return leavesAt !== undefined
+    case "CACHE_CLOSED":
+      return ended(story, call)
+    case "ORIGIN_FAILED":
+    case "FETCH_TIMEOUT":
+    case "LOAD_COOLING":
+      return hasFailed(story, history, call)
+    case "WAIT_TIMEOUT": {
+      const { onWaitTimeout = "fetch", waitMax } = { ...settings, ...options }
+      return onWaitTimeout !== "fetch" && endedAt! - startedAt >= waitMax - 1
+    }
+    case "CACHE_GET_FAILED":
+      return (kind === "get" || settings.onAdapterError === "fail") && isStruck(story, history, call)
+    default:
+      return false
+  }
+}
+
+/** True when a load of the call's keys failed, or took too long, so late that the call may have got its failure. */
+const hasFailed = (story: Story.Story, history: History, { batch, endedAt, key, startedAt }: Call): boolean => {
+  const { cooldownMax = 1_000, fetchTimeout } = story.settings
+  const { hard = Infinity } = fetchTimeout ?? {}
+  const keys = batch ?? [key]
+  // A batch may be over before its fetch begins.
+  const isOver = (by: Call): boolean =>
+    by.batch !== undefined &&
+    by.error === "FETCH_TIMEOUT" &&
+    keys.some((each) => by.batch?.includes(each)) &&
+    by.endedAt! - by.startedAt >= hard - 1
+  if (history.calls.some((by) => isOver(by) && by.startedAt <= endedAt!)) return true
+  const since = startedAt - cooldownMax - 12 * Story.longestDelay(story) - slack - disagreement(story)
+  return history.loads.some((load) => {
+    const failedAt = failureOf(history, load, hard)
+    return (
+      keys.includes(load.key) &&
+      failedAt <= endedAt! &&
+      failedAt >= since - faultsWithin(history, failedAt, startedAt, undefined)
+    )
+  })
+}
+
+/** When a load failed at the earliest. In a batch its time counts from when the key is known to be loaded, before the fetch. */
+const failureOf = ({ calls }: History, { call, end, endedAt = Infinity, startedAt }: Load, hard: number): number => {
+  if (end === "failed") return endedAt
+  const by = calls.find(({ id }) => id === call)
+  const isLate = endedAt - (by?.batch === undefined ? startedAt : by.startedAt) >= hard - 1
+  return end !== "cut" || !isLate ? Infinity : by?.batch === undefined ? endedAt : startedAt
+}
+
+/** True when a fault struck the call. The question may have been asked for an earlier caller of the process. */
+const isStruck = (story: Story.Story, { faults }: History, { endedAt, process, startedAt }: Call): boolean => {
   const from = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout
   return faults.some(
     (fault) =>

@@ -12,10 +12,20 @@ export type Rule =
   | "past-its-window"
   /** S5 */
   | "other-key"
+  /** S7 */
+  | "kept-although-declined"
+  /** S7 */
+  | "older-than-declined"
+  /** T1, T4 */
+  | "false-meta"
   /** T2 */
   | "no-reason-to-fail"
   /** T3 */
   | "left-out"
+  /** T5 */
+  | "miscounted"
+  /** T6 */
+  | "false-explanation"
   /** L1 */
   | "late-answer"
   /** L2 */
@@ -30,6 +40,8 @@ export type Rule =
   | "answered-elsewhere"
   /** L6 */
   | "load-for-nobody"
+  /** L7 */
+  | "waits-under-a-mark"
 
 export interface Violation {
   readonly rule: Rule
