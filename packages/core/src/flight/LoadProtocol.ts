@@ -188,20 +188,17 @@ const decodeStale = (
   stale: Stale,
   clock: Clock.Clock,
   reported: boolean
-): Effect.Effect<StaleValue<unknown> | undefined> =>
-  Effect.match(
+): Effect.Effect<StaleValue<unknown> | undefined> => {
+  // Its age is that of the answer, and the tags are read after that.
+  const at = Monotonic.now(clock)
+  return Effect.match(
     Effect.flatMap(load.valueCodec.decode(load.key, stale.value, reported), (decoded) => valid(load, decoded)),
     {
       onFailure: () => undefined,
-      onSuccess: (decoded) =>
-        decoded && {
-          value: decoded.value,
-          age: stale.age,
-          staleFor: stale.staleFor,
-          at: Monotonic.now(clock)
-        }
+      onSuccess: (decoded) => decoded && { value: decoded.value, age: stale.age, staleFor: stale.staleFor, at }
     }
   )
+}
 
 /** The reaction to a key that cools down. Loads that waited for the failed one share its failure. */
 const whileCooling = (policy: Policy, found: Cooling, follower: Follower): "wait" | "fail" | "fetch" =>

@@ -275,6 +275,24 @@ describe("acquire fails", () => {
     })
   )
 
+  scenario("a stale value is as old as the store said, however long its tags are read", (world) =>
+    Effect.gen(function* () {
+      let reading: Effect.Effect<void> = Effect.void
+      const options = { tags: ["t"], cacheTtl: 100, staleWhileRevalidate: 60_000 }
+      const { cache } = yield* world.cache(options, (adapter) =>
+        faulty(remote(adapter), { read: () => Effect.suspend(() => reading) })
+      )
+      yield* cache.getOrSet("k", () => Effect.succeed("old"))
+      yield* advance(200)
+      reading = Effect.sleep(300)
+      const caller = yield* begin(cache.getOrSet("k", () => Effect.succeed("new")))
+      yield* advance(300)
+      const { meta } = yield* Fiber.join(caller)
+      assert.deepInclude(meta, { cache: "STALE", age: 500, staleFor: 400 })
+      yield* advance(1_000)
+    })
+  )
+
   for (const tags of [["t"], () => ["t"]]) {
     const kind = typeof tags === "function" ? "told" : "given"
     const unreadable = (adapter: Adapter) => faulty(remote(adapter), { read: () => "reject" })
