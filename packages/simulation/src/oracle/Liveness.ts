@@ -52,6 +52,9 @@ export function* lateAnswer(story: Story.Story, history: History, call: Call): G
   }
 }
 
+/** Milliseconds for which a process that was not shown a value may wait for a load beside it. */
+const unseen = ({ lag = 0, settings }: Story.Story): number => (lag === 0 ? 0 : lag + settings.leaseTtl)
+
 /** L2. */
 export function* lateWake(story: Story.Story, history: History, call: Call): Generator<Violation> {
   if (call.answer?.meta.cache !== "MISS-FOLLOWER-HIT") return
@@ -63,6 +66,7 @@ export function* lateWake(story: Story.Story, history: History, call: Call): Gen
   const allowed =
     wakeBound +
     12 * Story.longestDelay(story) +
+    unseen(story) +
     faultsWithin(history, from - story.commandTimeout, until, undefined) +
     slack
   if (until - from <= allowed) return
@@ -94,8 +98,7 @@ export function* needlessFallback(story: Story.Story, history: History, call: Ca
     const allowed =
       wakeBound +
       12 * Story.longestDelay(story) +
-      // Who was not shown the value waits for a load beside it.
-      (story.lag ? story.lag + story.settings.leaseTtl : 0) +
+      unseen(story) +
       faultsWithin(history, from - story.commandTimeout, until, undefined) +
       slack
     if (isGone || until - from <= allowed) continue

@@ -73,7 +73,7 @@ const failureOf = ({ calls }: History, { call, end, endedAt = Infinity, startedA
   if (end === "failed") return endedAt
   const by = calls.find(({ id }) => id === call)
   const isLate = endedAt - (by?.batch === undefined ? startedAt : by.startedAt) >= hard - 1
-  return end !== "cut" || !isLate ? Infinity : by?.batch === undefined ? endedAt : startedAt
+  return end !== "cut" || !isLate ? Infinity : by?.batch === undefined ? endedAt : by.startedAt + hard - 1
 }
 
 /** True when a fault struck the call. The question may have been asked for an earlier caller of the process. */
