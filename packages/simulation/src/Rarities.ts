@@ -55,7 +55,8 @@ export const withRarity = (story: Story, random: Random): Story => {
   const within = random.pick([0, 100, 5_000])
   return {
     ...story,
-    settings: { ...story.settings, ...settings },
+    // A value that slides has no lifetime that a function tells.
+    settings: { ...story.settings, ...settings, ...(settings?.sliding && { declines: undefined }) },
     slower,
     events: story.events.map((event) =>
       "takes" in event ? { ...event, ...load() } : event.do === "close" ? { ...event, within } : event

@@ -43,7 +43,7 @@ export type Leg = "request" | "reply"
 /** Options that few stories have. */
 export interface RareSettings {
   /** The option by which values that are not to be cached are declined. By default there are none. */
-  readonly declines?: "shouldCache" | "cacheTtl"
+  readonly declines?: "shouldCache" | "cacheTtl" | undefined
   readonly bypassFor?: number
   readonly cooldown?: number
   readonly cooldownMax?: number

@@ -83,7 +83,7 @@ const isDeclined = ({ call, history, load, story }: Told): boolean => {
   if (!call.answer!.value.uncacheable) return false
   const options = history.calls.find(({ id }) => id === load?.call)?.options
   const { declines, staleIfError, staleWhileRevalidate } = { ...story.settings, ...options }
-  return declines === "shouldCache" || staleIfError + staleWhileRevalidate === 0
+  return declines === "shouldCache" || (declines === "cacheTtl" && staleIfError + staleWhileRevalidate === 0)
 }
 
 /** True when a load may be without a lease although its caller did not wait too long. */

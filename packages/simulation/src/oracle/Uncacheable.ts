@@ -9,7 +9,7 @@ import type { Violation } from "./Violation.ts"
 /** S7: nobody finds a value that was not to be cached, but for a `cacheTtl` of 0 with a stale window. */
 export function* keptAlthoughDeclined(story: Story.Story, { loads }: History, call: Call): Generator<Violation> {
   const { answer, process } = call
-  if (!answer?.value.uncacheable) return
+  if (!answer?.value.uncacheable || story.settings.declines === undefined) return
   const { cache } = answer.meta
   const here = loads.find(({ id }) => id === answer.value.load)?.process === process
   if (cache !== "HIT" && cache !== "STALE" && here) return
