@@ -111,7 +111,8 @@ await overTable(table, (own) => {
       return key
     }
     expect(await run(patient.delete(await deleted("once")))).toBe(true)
-    expect(await run(patient.deleteMany!([await deleted("many"), "nothing"]))).toBe(1)
+    // Alone: beside another key, the reply of that one might be the one that is lost.
+    expect(await run(patient.deleteMany!([await deleted("many")]))).toBe(1)
     expect(await run(patient.delete("once"))).toBe(false)
     expect(await run(patient.deleteMany!(["once", "many"]))).toBe(0)
     expect(await tagOf(patient, "once")).toBe("Leader")
