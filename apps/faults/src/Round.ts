@@ -228,7 +228,7 @@ class Round {
     await sleep(2 * commandTimeout + 500)
     for (const place of this.places.keys()) {
       for (const key of keys)
-        this.play({ at: this.now, do: "getOrSet", place, key, takes: 5, fails: false, tagged: false })
+        this.play({ at: this.now, do: "getOrSet", place, key, takes: 5, fails: false, tagged: false, declines: false })
     }
     const until = this.now + patience
     while (this.now < until && this.isBusy) await sleep(20)

@@ -50,6 +50,8 @@ interface Ask {
   readonly fails: boolean
   /** True when the call names the tags; otherwise the cache's own function does, from the value. */
   readonly tagged: boolean
+  /** True when the value must not be cached. */
+  readonly declines: boolean
 }
 
 /** A call of the cache. */
@@ -150,7 +152,8 @@ function* calls(
       place,
       takes: random.pick([0, 5, 50, 50, 300, random.pick([1_000, Math.round(leaseTtl * 1.3)])]),
       fails: random.next() < 0.03,
-      tagged: random.next() < 0.5
+      tagged: random.next() < 0.5,
+      declines: random.next() < 0.05
     }
     const roll = random.next()
     if (roll < 0.12) yield { at, do: "change", place, key, by: random.pick(["delete", "set", "tag"]) }

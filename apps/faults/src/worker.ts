@@ -101,16 +101,17 @@ class Worker {
 
   private async answersOf(call: Asked, id: number): Promise<ReadonlyArray<Pick<Ended, "value" | "meta">>> {
     const { cache } = this
+    const kept = call.declines ? { shouldCache: () => false } : {}
     if (call.do === "getOrSetMany") {
       const fetchMany = async (missing: ReadonlyArray<string>) =>
         (await this.load(missing, call, id)).map((value, i) => [missing[i]!, value] as const)
-      const values = await cache.getOrSetMany(call.keys, fetchMany)
+      const values = await cache.getOrSetMany(call.keys, fetchMany, kept)
       return call.keys.map((key) => valueIn(values.get(key)))
     }
     const { key } = call
     if (call.do === "get") return [valueIn(await cache.get(key))]
     const fetcher = async (): Promise<Versioned> => (await this.load([key], call, id))[0]!
-    const options = call.tagged ? { tags: [tagOf(key)] } : undefined
+    const options = call.tagged ? { ...kept, tags: [tagOf(key)] } : kept
     const { meta, value } =
       call.do === "refresh"
         ? await cache.refresh(key, fetcher, options)

@@ -81,7 +81,9 @@ describe("the judge", () => {
     expect(rules({ calls: [leader, second], loads: [load, other] })).toEqual(["two-leaders"])
     const lost = { ...second, meta: { cache: "MISS-LEADER-NOCACHE", uncached: "lost" } } as const
     const beside = { ...second, meta: { cache: "MISS-FOLLOWER-FALLBACK", uncached: "bypassed" } } as const
-    for (const each of [lost, beside]) expect(rules({ calls: [leader, each], loads: [load, other] })).toEqual([])
+    const marked = { ...second, meta: { cache: "MISS-LEADER-NOCACHE", uncached: "bypassed" } } as const
+    for (const each of [lost, beside, marked])
+      expect(rules({ calls: [leader, each], loads: [load, other] })).toEqual([])
     expect(rules({ calls: [leader, second], loads: [load, { ...other, startedAt: 250 }] })).toEqual([])
   })
 
