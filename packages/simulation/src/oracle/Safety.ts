@@ -66,6 +66,8 @@ const freshFor = ({ cacheTtl, maxAge = Infinity, sliding }: Story.CacheSettings)
 export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads }: History): Generator<Violation> {
   // Leases protect nothing where clocks disagree by more than a lease lasts. An adapter states the allowed difference.
   if (disagreement(story) >= story.settings.leaseTtl) return
+  // A lease that is as short as the way to its first renewal may be over before.
+  if (story.settings.leaseTtl < 2 * Story.longestDelay(story)) return
   const told = new Map(
     calls.flatMap(({ answer }) => (answer === undefined ? [] : [[answer.value.load, answer] as const]))
   )
