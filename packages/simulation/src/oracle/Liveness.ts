@@ -86,12 +86,16 @@ export function* needlessFallback(story: Story.Story, history: History, call: Ca
   const filled = calls.flatMap(({ answer }) =>
     answer?.meta.cache === "MISS-LEADER" && !answer.value.uncacheable ? [answer.value.load] : []
   )
-  for (const { endedAt = Infinity, id, key, startedAt } of fallback === undefined ? [] : loads) {
+  for (const { beside, endedAt = Infinity, id, key, startedAt } of fallback === undefined ? [] : loads) {
     if (key !== call.key || !filled.includes(id)) continue
     const until = fallback!.startedAt
+    // The values of a batch have the tags of all its keys, where they are given.
+    const tagged = beside ?? [key]
     const isGone =
       until > endedAt + story.settings.cacheTtl - disagreement(story) ||
-      changes.some((change) => change.key === key && change.startedAt <= until && !(change.returnedAt! < startedAt)) ||
+      changes.some(
+        (change) => tagged.includes(change.key) && change.startedAt <= until && !(change.returnedAt! < startedAt)
+      ) ||
       loads.some((other) => other.key === key && other.endedAt! > endedAt && other.endedAt! <= until) ||
       story.events.some(({ at, do: what }) => what.startsWith("forget") && at >= startedAt && at <= until)
     const from = Math.max(endedAt, call.startedAt)
