@@ -23,7 +23,7 @@ const reaches =
   async (story: Story): Promise<boolean> => {
     const reached = Coverage.begin()
     await simulate(story)
-    return reached.has(cell)
+    return reached.cells.has(cell)
   }
 
 const times = new Map<string, number>()
@@ -32,7 +32,7 @@ for (let n = 0; n < Number(values.histories); n++) {
   const story = Generator.storyOf(Generator.kinds[n % Generator.kinds.length]!, Number(values.seed) + n)
   const reached = Coverage.begin()
   await simulate(story)
-  for (const [cell, count] of reached) {
+  for (const [cell, count] of reached.cells) {
     times.set(cell, (times.get(cell) ?? 0) + count)
     if (!first.has(cell)) first.set(cell, story)
   }

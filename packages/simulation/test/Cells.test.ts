@@ -14,8 +14,8 @@ describe("stories for cells that fresh histories seldom reach", () => {
   it.each(Object.entries(kept))("%s", async (cell, story) => {
     const reached = Coverage.begin()
     const history = await simulate(story)
-    expect([...reached.keys()]).toContain(cell)
-    expect([...reached.keys()].filter((each) => !Coverage.all.has(each))).toEqual([])
+    expect([...reached.cells.keys()]).toContain(cell)
+    expect([...reached.cells.keys()].filter((each) => !Coverage.all.has(each))).toEqual([])
     expect(Oracle.judge(story, history)).toEqual([])
   })
 })

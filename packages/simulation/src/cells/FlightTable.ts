@@ -161,18 +161,21 @@ export const flightTable: { readonly [E in FlightMeets]: Row } = {
   },
   "abandon → true": {
     ...withoutLease,
+    unleased: "the key is free: the tags could not be read before a load under the lease",
     leading: "over: the key is free, or cools down after a failure",
     closed: "over: the key is free, or cools down",
     over: "the key is free"
   },
   "abandon → false": {
     ...withoutLease,
+    unleased: "the lease was lost already",
     leading: "over: the lease was lost already",
     closed: "over: the lease was lost already",
     over: "the lease was lost already"
   },
   "abandon → no answer": {
     ...withoutLease,
+    unleased: "is repeated while the lease lives",
     leading: "over; it is repeated while the lease lives",
     closed: "over; it is repeated while the lease lives",
     over: "is repeated while the lease lives"

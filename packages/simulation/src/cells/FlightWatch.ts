@@ -71,17 +71,21 @@ const hitWas = (flight: Flight, event: "acquire → Hit" | "acquire → Hit, inv
   known.hitIn = undefined
 }
 
-/** Calls a function with what became of an effect, unless it was interrupted. */
+/** Calls a function with what became of an effect, unless it was interrupted. One step, because each message has it. */
 const heard = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   hear: (answer: A | undefined) => void
 ): Effect.Effect<A, E, R> =>
-  Effect.onExit(effect, (exit) =>
-    Effect.sync(() => {
-      if (Exit.isSuccess(exit)) hear(exit.value)
-      else if (!Exit.hasInterrupts(exit)) hear(undefined)
-    })
-  )
+  Effect.matchCauseEffect(effect, {
+    onFailure: (cause) => {
+      if (!Cause.hasInterrupts(cause)) hear(undefined)
+      return Effect.failCause(cause)
+    },
+    onSuccess: (answer) => {
+      hear(answer)
+      return Effect.succeed(answer)
+    }
+  })
 
 /** The flights of the processes over one store. Those that are over may be missing. */
 const flightsBeside = new WeakMap<object, Set<Flight>>()
