@@ -122,9 +122,13 @@ const timesOf = (told: Told): string | undefined => {
   if (cache === "MISS-FOLLOWER-FALLBACK" && waited! < waitMax) return `it waited for ${waited} ms only`
   if (!isFromStore(told)) return undefined
   const clocks = disagreement(story)
+  // Where clients judge time, an age begins when the write is sent.
+  const onTheWay = (at: number): number =>
+    story.store === "client-clock" ? faultsWithin(history, at - story.commandTimeout, at, undefined) : 0
   // A store of values has a value before the fill by which it counts, and its age begins with that.
   const isOld = ({ at }: Kept): boolean =>
-    (age! >= call.startedAt - at - late - clocks || story.store === "values") && age! <= ended - at + late + clocks
+    (age! >= call.startedAt - at - late - clocks || story.store === "values") &&
+    age! <= ended - at + late + clocks + onTheWay(at)
   if (!kept.some(isOld)) return `the value is not ${age} ms old`
   if (freshFor > cacheTtl + clocks || staleFor > age! + clocks) return "no value lives for so long"
   const { soft = Infinity } = story.settings.fetchTimeout ?? {}
