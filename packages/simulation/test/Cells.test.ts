@@ -34,6 +34,23 @@ describe("the tables", () => {
 })
 
 describe("the specification", () => {
+  it("has each cell below its state", () => {
+    const columns = (line: string) => line.split("|").map((cell) => cell.trim())
+    const lines = Specification.read().split("\n")
+    const lease = lines.findIndex((line) => line.startsWith("| The lease "))
+    const head = columns(lines[lease]!)
+    const row = columns(lines.find((line, at) => at > lease && line.startsWith("| `renew` → `true` "))!)
+    for (const [state, cell] of Object.entries(flightTable["renew → true"])) {
+      const shown = row[head.indexOf(state)]!
+      if (typeof cell === "string") expect(shown).toBe(cell)
+      else expect(shown).toMatch(/^– [a-z]$/)
+    }
+    const states = columns(lines.find((line) => line.startsWith("| event "))!)
+    const put = columns(lines.find((line) => line.startsWith("| `put` → `done` "))!)
+    expect(put[states.indexOf("fresh")]).toBe("=")
+    expect(put[states.indexOf("stale, leased")]).toBe("fresh")
+  })
+
   it("has the tables as they are written by `node src/specify.ts`", () => {
     const text = Specification.read()
     expect(text).toBe(Specification.replaceIn(text))

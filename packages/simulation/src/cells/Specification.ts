@@ -72,9 +72,12 @@ const flightLines = (): ReadonlyArray<string> => {
   for (const [event, row] of Object.entries(flightTable)) {
     const begun = flightParts.find(([, first]) => first === event)
     if (begun !== undefined) parts.push([begun[0], []])
-    parts
-      .at(-1)![1]
-      .push([titled(event), ...Object.values(row).map((cell) => (isReached(cell) ? cell : reasons.cell(cell)))])
+    // By name: the cells of a row may be written in any order.
+    const cells = states.map((state) => {
+      const cell = row[state]
+      return isReached(cell) ? cell : reasons.cell(cell)
+    })
+    parts.at(-1)![1].push([titled(event), ...cells])
   }
   return [...parts.flatMap(([title, rows]) => [...lines([[title, ...states], ...rows]), ""]), ...reasons.lines]
 }
