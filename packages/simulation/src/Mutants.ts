@@ -371,12 +371,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     "if (load === undefined && mayDiffer(flight.scope, this.scope)) {",
     "if (false as boolean) {"
   ),
-  mutant(
-    "a flight that follows is waited for as long as one that leads",
-    "flight/Flight.ts",
-    'phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)',
-    "silenceLimit"
-  ),
+  {
+    ...mutant(
+      "a flight that follows is waited for as long as one that leads",
+      "flight/Flight.ts",
+      'phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)',
+      "silenceLimit"
+    ),
+    rare: true
+  },
   mutant(
     "a flight that is taken for dead ends",
     "flight/Flight.ts",

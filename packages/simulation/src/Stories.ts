@@ -156,6 +156,22 @@ export const stories: ReadonlyArray<KeptStory> = [
     }
   },
   {
+    name: "the request of a flight that follows is cut off, and another one had joined it",
+    breaks: "late-wake",
+    story: {
+      ...base,
+      store: "isolates",
+      waitUntil: true,
+      settings: { ...defaults, cacheTtl: 60_000, leaseTtl: 15_000, waitMax: 20_000 },
+      events: [
+        { at: 0, do: "get-or-set", process: 1, key: "a", takes: 6_000, request: 0 },
+        { at: 100, do: "get-or-set", process: 0, key: "a", takes: 10, request: 1 },
+        { at: 200, do: "get-or-set", process: 0, key: "a", takes: 10, request: 2 },
+        { at: 1_000, do: "cut", process: 0, request: 1 }
+      ]
+    }
+  },
+  {
     name: "a tag is invalidated for the first time, and the store of values is slow to show its version",
     breaks: "voided-value",
     story: {

@@ -1,7 +1,7 @@
 /**
  * Liveness: an answer in bounded time, and no lease under which nobody works.
  */
-import type { Call, History } from "../History.ts"
+import type { Call, History, Load } from "../History.ts"
 import * as Story from "../Story.ts"
 import { arrivesTwice, asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
@@ -57,8 +57,12 @@ const unseen = ({ lag = 0, settings }: Story.Story): number => (lag === 0 ? 0 : 
 
 /** L2. */
 export function* lateWake(story: Story.Story, history: History, call: Call): Generator<Violation> {
-  if (call.answer?.meta.cache !== "MISS-FOLLOWER-HIT") return
-  const { value } = call.answer
+  const { cache } = call.answer?.meta ?? {}
+  if (cache !== "MISS-FOLLOWER-HIT" && cache !== "HIT") return
+  // A caller whose flight was given up finds the value by itself, as a hit; one that waited for a load of its process may, too.
+  const own = ({ key, process }: Load) => process === call.process && (call.batch ?? [call.key]).includes(key)
+  if (cache === "HIT" && history.loads.some((load) => own(load) && load.endedAt! >= call.startedAt)) return
+  const { value } = call.answer!
   const load = history.loads.find(({ id }) => id === value.load)
   if (load?.endedAt === undefined || load.process === call.process) return
   const from = Math.max(load.endedAt, call.startedAt)
