@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { InvalidOption } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
+import * as Identity from "../contract/Identity.ts"
 import * as AsyncContext from "./AsyncContext.ts"
 import type { BackgroundQueue } from "./Engine.ts"
 
@@ -70,7 +71,8 @@ export class FetchBatch {
   /** The keys whose loads this caller began. */
   private readonly begun = new Set<string>()
   private scheduled = false
-  private wanted = new Map<string, Loading>()
+  /** The loads of each key that wait for the next fetch: a flight that others keep, and the one beside it, are two. */
+  private wanted = new Map<string, Set<Loading>>()
   private readonly fetches = new Map<Loading, { left: number; fiber: Fiber.Fiber<unknown, unknown> }>()
   private readonly fetchMany: FetchMany<unknown, unknown, never>
   private readonly context: Context.Context<never>
@@ -123,7 +125,7 @@ export class FetchBatch {
   load(key: string): Effect.Effect<unknown, unknown> {
     return Effect.suspend(() => {
       const value: Loading = Deferred.makeUnsafe()
-      this.wanted.set(key, value)
+      Identity.getOrMake(this.wanted, key, () => new Set<Loading>()).add(value)
       this.undecided.delete(key)
       this.fetchSoon()
       return Effect.onInterrupt(Deferred.await(value), () => Effect.sync(() => this.giveUp(key, value)))
@@ -132,7 +134,8 @@ export class FetchBatch {
 
   /** Called when a load was ended. When all loads of a fetch were ended, the fetch is ended too. */
   private giveUp(key: string, value: Loading): void {
-    if (this.wanted.get(key) === value) this.wanted.delete(key)
+    const wanted = this.wanted.get(key)
+    if (wanted?.delete(value) && wanted.size === 0) this.wanted.delete(key)
     const fetch = this.fetches.get(value)
     if (fetch !== undefined && --fetch.left === 0) fetch.fiber.interruptUnsafe()
   }
@@ -147,10 +150,11 @@ export class FetchBatch {
     )
     // The caller's context holds what its function needs.
     const fiber = Effect.runForkWith(this.context)(asked)
-    const fetch = { left: wanted.size, fiber }
-    for (const value of wanted.values()) this.fetches.set(value, fetch)
+    const loads = [...wanted].flatMap(([key, values]) => Array.from(values, (value) => ({ key, value })))
+    const fetch = { left: loads.length, fiber }
+    for (const { value } of loads) this.fetches.set(value, fetch)
     fiber.addObserver((exit) => {
-      for (const [key, value] of wanted) {
+      for (const { key, value } of loads) {
         this.fetches.delete(value)
         if (Exit.isFailure(exit)) Deferred.doneUnsafe(value, Exit.failCause(exit.cause))
         else if (exit.value.has(key)) Deferred.doneUnsafe(value, Exit.succeed(exit.value.get(key)))

@@ -1,11 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { type Acquired, type Adapter, AdapterError } from "../../src/contract/Adapter.ts"
-import { down } from "../support/Faulty.ts"
+import { down, faulty } from "../support/Faulty.ts"
 import { Origin } from "../support/Origin.ts"
-import { advance, begin, flush, scenario, waits } from "../support/Scenario.ts"
+import { advance, begin, ended, flush, scenario, waits } from "../support/Scenario.ts"
 import { asksMany, remote, slow } from "../support/Wrappers.ts"
 
 class Down extends Data.TaggedError("Down")<{}> {}
@@ -362,6 +363,43 @@ describe("one fetch for keys that must be loaded later", () => {
       })
     )
   }
+
+  scenario(
+    "a key that was given up and fetched beside its flight, which others keep: both loads share the fetch",
+    (world) =>
+      Effect.gen(function* () {
+        // The store takes 1.5 seconds for `a`, and 0.6 for the second time that `b` is asked for.
+        const late = [undefined, Effect.sleep(1_500), Effect.sleep(600)]
+        const { cache } = yield* world.cache({ waitMax: 100 }, (adapter) => faulty(remote(adapter), { acquire: late }))
+        // Has no value for `b`, so the batch loads it itself, 0.9 seconds later.
+        yield* begin(cache.getOrSetMany(["b"], () => Effect.delay(Effect.succeed([] as Array<[string, string]>), 900)))
+        const asked: Array<ReadonlyArray<string>> = []
+        const batch = yield* begin(
+          cache.getOrSetMany(["a", "b"], (keys) =>
+            Effect.sync(() => {
+              asked.push(keys)
+              return keys.map((key): [string, string] => [key, `${key}1`])
+            })
+          )
+        )
+        const other = yield* begin(cache.getOrSet("a", () => Effect.succeed("never"), { waitMax: "1 minute" }))
+        yield* advance(900)
+        yield* advance(100)
+        yield* advance(500)
+        yield* advance(500)
+        assert.deepStrictEqual(
+          ended(batch),
+          Exit.succeed(
+            new Map([
+              ["a", "a1"],
+              ["b", "b1"]
+            ])
+          )
+        )
+        assert.deepStrictEqual(asked, [["a", "b"]])
+        assert.strictEqual((yield* Fiber.join(other)).value, "a1")
+      })
+  )
 
   scenario("keys whose load elsewhere takes longer than waitMax", (world) =>
     Effect.gen(function* () {
