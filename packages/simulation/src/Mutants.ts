@@ -373,6 +373,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   {
     ...mutant(
+      "a second load of a batch's key takes the place of the first",
+      "flight/FetchBatch.ts",
+      "Identity.getOrMake(this.wanted, key, () => new Set<Loading>()).add(value)",
+      "this.wanted.set(key, new Set([value]))"
+    ),
+    rare: true
+  },
+  {
+    ...mutant(
       "a flight that follows is waited for as long as one that leads",
       "flight/Flight.ts",
       'phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)',

@@ -156,6 +156,25 @@ export const stories: ReadonlyArray<KeptStory> = [
     }
   },
   {
+    name: "a key of a batch is loaded beside its flight, which another caller keeps, and both are to be fetched",
+    breaks: "never-ends",
+    story: {
+      ...base,
+      store: "isolates",
+      waitUntil: false,
+      delay: 5,
+      slower: { acquire: 95 },
+      settings: { ...defaults, cacheTtl: 200, leaseTtl: 600, staleIfError: 10_000, tags: "given" },
+      events: [
+        { at: 1_812, do: "get-or-set", process: 0, key: "a", takes: 0, request: 0 },
+        { at: 2_282, do: "get-or-set", process: 1, key: "b", takes: 1_000, request: 1 },
+        { at: 2_717, do: "get-or-set-many", process: 1, keys: ["a", "b"], takes: 8_000, request: 2 },
+        { at: 2_818, do: "pause", process: 1, for: 4_000 },
+        { at: 4_618, do: "get-or-set", process: 1, key: "a", takes: 0, request: 3 }
+      ]
+    }
+  },
+  {
     name: "the request of a flight that follows is cut off, and another one had joined it",
     breaks: "late-wake",
     story: {
