@@ -37,7 +37,7 @@ export class Connection {
   private readonly story: Pick<Story, "delay" | "slower" | "commandTimeout">
   private readonly here: () => Deliver
   private readonly faults = new Set<MessageFault & { readonly until: number }>()
-  /** The requests without an answer, by key. */
+  /** The requests without an answer, by key, but for renewals. */
   private readonly asking = new Map<string, number>()
 
   /** @param here returns the place that the present work belongs to */
@@ -54,7 +54,7 @@ export class Connection {
     return () => this.faults.delete(suffered)
   }
 
-  /** True while a request about a key is under way. */
+  /** True while a request about a key is under way, other than a renewal. */
   asks(key: string): boolean {
     return (this.asking.get(key) ?? 0) > 0
   }
@@ -70,7 +70,7 @@ export class Connection {
         if (done) return false
         done = true
         deadline.cancel()
-        this.count(keys, -1)
+        this.count(verb, keys, -1)
         return true
       }
       const reply = (effect: Effect.Effect<A, AdapterError>): void => {
@@ -80,7 +80,7 @@ export class Connection {
         const answered = to.refusing ? unavailable("the store refuses") : Effect.succeed(answer())
         for (const back of this.arrivals(verb, "reply")) this.time.after(back, () => deliver(() => reply(answered)))
       }
-      this.count(keys, 1)
+      this.count(verb, keys, 1)
       const late = (): void => deliver(() => reply(unavailable("no answer in time")))
       const deadline = this.time.after(this.story.commandTimeout, late)
       for (const there of this.arrivals(verb, "request")) this.time.after(there, arrive)
@@ -128,7 +128,9 @@ export class Connection {
     }
   }
 
-  private count(keys: ReadonlyArray<string>, more: 1 | -1): void {
+  /** A renewal is no work: it may be all that becomes of a lease. */
+  private count(verb: Verb, keys: ReadonlyArray<string>, more: 1 | -1): void {
+    if (verb === "renew") return
     for (const key of keys) this.asking.set(key, (this.asking.get(key) ?? 0) + more)
   }
 
