@@ -18,7 +18,7 @@ const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
   "packages/cluster": [[""], ["cache"], ["client"], ["primary"], ["wire"]],
   "packages/redis": [[""], ["client"]],
   "packages/conformance-kit": [[""], ["session"], ["cases"], ["testing", "histories"], ["world"]],
-  "packages/simulation": [["oracle", "cells"]],
+  "packages/simulation": [[""], ["mutants"], ["world"], ["oracle", "cells"], ["story"]],
   "packages/test-servers": [
     [""],
     ["mongodb"],

@@ -6,10 +6,10 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Coverage from "./cells/Coverage.ts"
 import { keptCells } from "./cells/Kept.ts"
-import * as Generator from "./Generator.ts"
-import { shrink } from "./Shrink.ts"
-import type { Story } from "./Story.ts"
-import { simulate } from "./World.ts"
+import * as Generator from "./story/Generator.ts"
+import { shrink } from "./story/Shrink.ts"
+import type { Story } from "./story/Story.ts"
+import { simulate } from "./world/World.ts"
 
 /** Cells that are reached less often than this have a story. */
 const often = 100

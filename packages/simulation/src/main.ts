@@ -2,11 +2,11 @@
  * Runs histories from fresh seeds: `node src/main.ts [--histories 1000 | --minutes 30] [--seed 1] [--kind push]`.
  */
 import { parseArgs } from "node:util"
-import * as Generator from "./Generator.ts"
-import * as Oracle from "./Oracle.ts"
-import { shrink } from "./Shrink.ts"
-import * as Story from "./Story.ts"
-import { simulate } from "./World.ts"
+import * as Oracle from "./oracle/Oracle.ts"
+import * as Generator from "./story/Generator.ts"
+import { shrink } from "./story/Shrink.ts"
+import * as Story from "./story/Story.ts"
+import { simulate } from "./world/World.ts"
 
 const { values } = parseArgs({
   options: {

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import * as Coverage from "../src/cells/Coverage.ts"
 import { keptCells } from "../src/cells/Kept.ts"
-import type { History } from "../src/History.ts"
 import { Generator, Oracle, Story, shrink, simulate } from "../src/index.ts"
-import { stories } from "../src/Stories.ts"
+import type { History } from "../src/story/History.ts"
+import { stories } from "../src/story/Stories.ts"
 import { firstSeed } from "./Seed.ts"
 
 const rulesOf = async (story: Story.Story): Promise<ReadonlyArray<string>> =>

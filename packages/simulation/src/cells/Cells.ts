@@ -5,7 +5,7 @@
 import { Entry, type Uncached } from "@cache-locking/core"
 import type { FlightEvent, Phase } from "@cache-locking/core/flight/Flight"
 import type { LoadResult } from "@cache-locking/core/flight/LoadContext"
-import type { Change } from "../History.ts"
+import type { Change } from "../story/History.ts"
 
 type Moves = typeof Entry
 

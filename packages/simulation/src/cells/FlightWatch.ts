@@ -17,7 +17,7 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Change } from "../History.ts"
+import type { Change } from "../story/History.ts"
 import type { FlightMeets, FlightState, OfLoads } from "./Cells.ts"
 import * as Reached from "./Reached.ts"
 

@@ -1,8 +1,8 @@
 /**
  * The times that several rules allow: faults, messages, clocks.
  */
-import type { Call, Fault, History } from "../History.ts"
-import * as Story from "../Story.ts"
+import type { Call, Fault, History } from "../story/History.ts"
+import * as Story from "../story/Story.ts"
 
 /** Milliseconds that scheduling may cost: the steps of the simulation, and pauses between checks. */
 export const slack = 60

@@ -1,7 +1,7 @@
 /**
  * T5: `stats()` counts what happened in its process.
  */
-import type { Call, Counts, History } from "../History.ts"
+import type { Call, Counts, History } from "../story/History.ts"
 import type { Violation } from "./Violation.ts"
 
 /** The least and the most that a count may be. */

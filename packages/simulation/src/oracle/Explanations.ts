@@ -1,8 +1,8 @@
 /**
  * T6: `explain` describes the key as the store has it.
  */
-import type { Explained, History } from "../History.ts"
-import type * as Story from "../Story.ts"
+import type { Explained, History } from "../story/History.ts"
+import type * as Story from "../story/Story.ts"
 import { disagreement, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 

@@ -1,8 +1,8 @@
 /**
  * Liveness: an answer in bounded time, and no lease under which nobody works.
  */
-import type { Call, History, Load } from "../History.ts"
-import * as Story from "../Story.ts"
+import type { Call, History, Load } from "../story/History.ts"
+import * as Story from "../story/Story.ts"
 import { arrivesTwice, asked, disagreement, ended, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 

@@ -1,8 +1,8 @@
 /**
  * T1 and T4: what `meta` tells of an answer is what happened.
  */
-import type { Call, History, Kept, Load } from "../History.ts"
-import * as Story from "../Story.ts"
+import type { Call, History, Kept, Load } from "../story/History.ts"
+import * as Story from "../story/Story.ts"
 import { asked, disagreement, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 

@@ -1,8 +1,8 @@
 /**
  * Safety: one load at a time, and no value that is void, too old, or of another key.
  */
-import type { Call, Change, History } from "../History.ts"
-import * as Story from "../Story.ts"
+import type { Call, Change, History } from "../story/History.ts"
+import * as Story from "../story/Story.ts"
 import { arrivesTwice, asked, disagreement, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 

@@ -1,8 +1,8 @@
 /**
  * Results that are not to be cached.
  */
-import type { Call, History, Load } from "../History.ts"
-import * as Story from "../Story.ts"
+import type { Call, History, Load } from "../story/History.ts"
+import * as Story from "../story/Story.ts"
 import { asked, disagreement, faultsWithin, slack } from "./Allowances.ts"
 import type { Violation } from "./Violation.ts"
 

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, expectTypeOf, it } from "vitest"
-import type { FlightMeets, FlightState, Verb } from "../src/cells/Cells.ts"
-import * as Coverage from "../src/cells/Coverage.ts"
-import { entryTable } from "../src/cells/EntryTable.ts"
-import { flightTable } from "../src/cells/FlightTable.ts"
-import { keptCells } from "../src/cells/Kept.ts"
-import * as Specification from "../src/cells/Specification.ts"
-import { Oracle, type Story, simulate } from "../src/index.ts"
+import type { FlightMeets, FlightState, Verb } from "../../src/cells/Cells.ts"
+import * as Coverage from "../../src/cells/Coverage.ts"
+import { entryTable } from "../../src/cells/EntryTable.ts"
+import { flightTable } from "../../src/cells/FlightTable.ts"
+import { keptCells } from "../../src/cells/Kept.ts"
+import * as Specification from "../../src/cells/Specification.ts"
+import { Oracle, type Story, simulate } from "../../src/index.ts"
 
 const kept = JSON.parse(readFileSync(keptCells, "utf8")) as Readonly<Record<string, Story.Story>>
 

@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Versioned } from "./History.ts"
+import type { Versioned } from "../story/History.ts"
 
 export type Asked<A> = Effect.Effect<A, unknown>
 

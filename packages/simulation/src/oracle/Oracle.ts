@@ -1,9 +1,10 @@
 /**
  * The judge of a history. Each allowance is a line of the specification, with its bound by options.
  */
-import type { Call, History } from "./History.ts"
-import { miscounted } from "./oracle/Counts.ts"
-import { falseExplanations } from "./oracle/Explanations.ts"
+import type { Call, History } from "../story/History.ts"
+import type { Story } from "../story/Story.ts"
+import { miscounted } from "./Counts.ts"
+import { falseExplanations } from "./Explanations.ts"
 import {
   answeredElsewhere,
   lateAnswer,
@@ -12,15 +13,14 @@ import {
   needlessFallback,
   neverEnds,
   orphanedLeases
-} from "./oracle/Liveness.ts"
-import { falseMeta } from "./oracle/Meta.ts"
-import { otherKey, pastItsWindow, twoLeaders, voidedValue } from "./oracle/Safety.ts"
-import { leftOut, noReasonToFail } from "./oracle/Truth.ts"
-import { keptAlthoughDeclined, olderThanDeclined, waitsUnderAMark } from "./oracle/Uncacheable.ts"
-import type { Violation } from "./oracle/Violation.ts"
-import type { Story } from "./Story.ts"
+} from "./Liveness.ts"
+import { falseMeta } from "./Meta.ts"
+import { otherKey, pastItsWindow, twoLeaders, voidedValue } from "./Safety.ts"
+import { leftOut, noReasonToFail } from "./Truth.ts"
+import { keptAlthoughDeclined, olderThanDeclined, waitsUnderAMark } from "./Uncacheable.ts"
+import type { Violation } from "./Violation.ts"
 
-export type { Rule, Violation } from "./oracle/Violation.ts"
+export type { Rule, Violation } from "./Violation.ts"
 
 /** The rules of one call. */
 const ofCall: ReadonlyArray<(story: Story, history: History, call: Call) => Iterable<Violation>> = [

@@ -3,7 +3,7 @@
  */
 import { AdapterError, type ChangeListener, type Operation } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
-import type { Event, Leg, Story, Verb } from "./Story.ts"
+import type { Event, Leg, Story, Verb } from "../story/Story.ts"
 import type { Time } from "./VirtualTime.ts"
 
 /** A fault of messages. */

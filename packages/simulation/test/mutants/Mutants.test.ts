@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { huntFor, keptStories } from "../src/Hunt.ts"
-import { mutants } from "../src/Mutants.ts"
-import { firstSeed } from "./Seed.ts"
+import { huntFor, keptStories } from "../../src/mutants/Hunt.ts"
+import { mutants } from "../../src/mutants/Mutants.ts"
+import { firstSeed } from "../Seed.ts"
 
 const kept = JSON.parse(readFileSync(keptStories, "utf8")) as Readonly<Record<string, unknown>>
 

@@ -4,8 +4,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Call, Load, Versioned } from "./History.ts"
-import type { Loading } from "./Story.ts"
+import type { Call, Load, Versioned } from "../story/History.ts"
+import type { Loading } from "../story/Story.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
 /** The failure of a load. */

@@ -15,10 +15,10 @@ import {
 } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Coverage from "../cells/Coverage.ts"
+import type { Story, Verb } from "../story/Story.ts"
 import type { Connection } from "./Connection.ts"
-import * as Coverage from "./cells/Coverage.ts"
 import type { Store } from "./Store.ts"
-import type { Story, Verb } from "./Story.ts"
 import type { Values } from "./Values.ts"
 
 /** The stores that all processes share. */

@@ -3,15 +3,15 @@
  */
 import { Codec } from "@cache-locking/core"
 import * as Exit from "effect/Exit"
+import type { Call, Counts, History, Versioned } from "../story/History.ts"
+import { Random } from "../story/Random.ts"
+import type { Event, Story } from "../story/Story.ts"
 import type { Stores } from "./Adapters.ts"
 import { Caller, type Scene } from "./Caller.ts"
-import type { Call, Counts, History, Versioned } from "./History.ts"
 import { Origin } from "./Origin.ts"
 import { epoch, Process } from "./Process.ts"
-import { Random } from "./Random.ts"
 import { Requests } from "./Request.ts"
 import { Store } from "./Store.ts"
-import type { Event, Story } from "./Story.ts"
 import { Values } from "./Values.ts"
 import { VirtualTime } from "./VirtualTime.ts"
 

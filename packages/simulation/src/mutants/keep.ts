@@ -1,6 +1,6 @@
 /**
- * Finds each mutant anew, and keeps its shrunk story: `node src/keep.ts [--only "name"]`. Run it after a mutant was
- * added, or when a kept story no longer finds its mutant.
+ * Finds each mutant anew, and keeps its shrunk story: `node src/mutants/keep.ts [--only "name"]`. Run it after a mutant
+ * was added, or when a kept story no longer finds its mutant.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"

@@ -1,12 +1,12 @@
 /** The simulated stores keep the contract, in real time: the kit measures it. */
 import { suite } from "@cache-locking/conformance-kit/vitest"
 import * as Effect from "effect/Effect"
-import { adapterOf, type Stores } from "../src/Adapters.ts"
-import { Connection } from "../src/Connection.ts"
-import { Generator, Story } from "../src/index.ts"
-import { Store } from "../src/Store.ts"
-import { Values } from "../src/Values.ts"
-import type { Time } from "../src/VirtualTime.ts"
+import { Generator, Story } from "../../src/index.ts"
+import { adapterOf, type Stores } from "../../src/world/Adapters.ts"
+import { Connection } from "../../src/world/Connection.ts"
+import { Store } from "../../src/world/Store.ts"
+import { Values } from "../../src/world/Values.ts"
+import type { Time } from "../../src/world/VirtualTime.ts"
 
 const realTime: Time = {
   get now() {

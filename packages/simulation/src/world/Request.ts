@@ -1,4 +1,4 @@
-import type { Event, Story } from "./Story.ts"
+import type { Event, Story } from "../story/Story.ts"
 
 /**
  * A request of an isolate, as on Cloudflare Workers. Work belongs to the request that began it: when the request is over,

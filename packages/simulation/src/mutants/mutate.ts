@@ -1,5 +1,5 @@
 /**
- * Loads core with one mutant, named by the variable `MUTANT`: `node --import ./src/mutate.ts …`.
+ * Loads core with one mutant, named by the variable `MUTANT`: `node --import ./src/mutants/mutate.ts …`.
  */
 import { registerHooks } from "node:module"
 import { apply, mutants } from "./Mutants.ts"

@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import type { Story } from "./Story.ts"
+import type { Story } from "../story/Story.ts"
 
 /** The result of a hunt. */
 export interface Hunted {
@@ -26,7 +26,7 @@ export interface HuntOptions {
   readonly keep?: boolean
 }
 
-export const keptStories: URL = new URL("../stories/mutants.json", import.meta.url)
+export const keptStories: URL = new URL("../../stories/mutants.json", import.meta.url)
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 

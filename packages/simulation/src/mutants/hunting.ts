@@ -1,17 +1,17 @@
 /**
  * Hunts the mutant that `mutate.ts` has put into core: in its kept story, and from fresh seeds. Prints what it found as JSON.
  *
- * `MUTANT="…" node --import ./src/mutate.ts src/hunting.ts [--seed 1] [--histories 10000] [--keep]`
+ * `MUTANT="…" node --import ./src/mutants/mutate.ts src/mutants/hunting.ts [--seed 1] [--histories 10000] [--keep]`
  */
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import * as Generator from "./Generator.ts"
+import * as Oracle from "../oracle/Oracle.ts"
+import * as Generator from "../story/Generator.ts"
+import { shrink } from "../story/Shrink.ts"
+import { stories } from "../story/Stories.ts"
+import type { Story } from "../story/Story.ts"
+import { simulate } from "../world/World.ts"
 import { type Hunted, keptStories } from "./Hunt.ts"
-import * as Oracle from "./Oracle.ts"
-import { shrink } from "./Shrink.ts"
-import { stories } from "./Stories.ts"
-import type { Story } from "./Story.ts"
-import { simulate } from "./World.ts"
 
 const rulesOf = async (story: Story): Promise<ReadonlyArray<string>> =>
   Oracle.judge(story, await simulate(story)).map(({ rule }) => rule)
