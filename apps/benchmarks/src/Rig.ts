@@ -2,8 +2,8 @@
  * Runs a suite: opens every contender, then asks them in turn, round after round, so that other work on the machine
  * affects all of them alike.
  */
-import { Child } from "./Child.ts"
-import { forkSource } from "./Fork.ts"
+import { Child } from "./processes/Child.ts"
+import { forkSource } from "./processes/Fork.ts"
 import type { Contender, Probe, Row, Sample, Setting, Suite } from "./Suite.ts"
 import type { Order } from "./Worker.ts"
 

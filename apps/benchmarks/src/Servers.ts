@@ -2,7 +2,7 @@
 import { orUnavailable, Unavailable } from "@cache-locking/test-servers"
 import type { Served } from "./backends/Backend.ts"
 import { backendOf } from "./backends/Backends.ts"
-import type { NotRun } from "./Result.ts"
+import type { NotRun } from "./report/Result.ts"
 import type { Address, Suite } from "./Suite.ts"
 
 export class Servers implements AsyncDisposable {

@@ -1,5 +1,5 @@
 /** A process with one contender in it. */
-import { serveProbe } from "./ProbeServer.ts"
+import { serveProbe } from "./processes/ProbeServer.ts"
 import type { Setting } from "./Suite.ts"
 import { suiteOf } from "./Suites.ts"
 

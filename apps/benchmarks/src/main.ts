@@ -3,16 +3,16 @@
  */
 import { writeFile } from "node:fs/promises"
 import { Unavailable } from "@cache-locking/test-servers"
-import * as Archive from "./Archive.ts"
 import { Answered, type Arguments, parse } from "./Arguments.ts"
 import { against } from "./against/Against.ts"
-import { commit, machine, versionOf } from "./Machine.ts"
-import { report } from "./Report.ts"
-import { type Result, resultOf } from "./Result.ts"
 import { run } from "./Rig.ts"
+import * as Archive from "./report/Archive.ts"
+import { commit, machine, versionOf } from "./report/Machine.ts"
+import { report } from "./report/Report.ts"
+import { type Result, resultOf } from "./report/Result.ts"
+import { plain, tableOf } from "./report/Table.ts"
 import { Servers } from "./Servers.ts"
 import { suites } from "./Suites.ts"
-import { plain, tableOf } from "./Table.ts"
 
 const docs = new URL("../../../docs/", import.meta.url)
 

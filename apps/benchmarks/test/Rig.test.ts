@@ -1,8 +1,8 @@
 import { expect, it } from "vitest"
-import { check } from "../src/Origin.ts"
-import { resultOf } from "../src/Result.ts"
 import { run } from "../src/Rig.ts"
+import { resultOf } from "../src/report/Result.ts"
 import type { Contender, Suite } from "../src/Suite.ts"
+import { check } from "../src/work/Origin.ts"
 
 const setting = { quick: true, redis: undefined }
 

@@ -1,11 +1,11 @@
 import { Unavailable } from "@cache-locking/test-servers"
 import { afterAll, describe, expect, it } from "vitest"
-import { resultOf } from "../src/Result.ts"
 import { run } from "../src/Rig.ts"
+import { resultOf } from "../src/report/Result.ts"
+import { tableOf } from "../src/report/Table.ts"
 import { Servers } from "../src/Servers.ts"
 import type { Suite } from "../src/Suite.ts"
 import { suites } from "../src/Suites.ts"
-import { tableOf } from "../src/Table.ts"
 
 const servers = new Servers()
 afterAll(() => servers[Symbol.asyncDispose]())

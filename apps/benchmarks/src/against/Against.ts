@@ -1,9 +1,9 @@
 /** Compares the working tree with an older commit. */
 import { Unavailable } from "@cache-locking/test-servers"
 import type { Arguments } from "../Arguments.ts"
-import { commit, machine } from "../Machine.ts"
+import { commit, machine } from "../report/Machine.ts"
+import { plain } from "../report/Table.ts"
 import { Servers } from "../Servers.ts"
-import { plain } from "../Table.ts"
 import { Checkouts } from "./Checkout.ts"
 import { bound, type Compared, compare, tableOf, within } from "./Comparison.ts"
 import { measurements } from "./Measurements.ts"

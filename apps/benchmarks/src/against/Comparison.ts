@@ -1,12 +1,12 @@
 /** One measurement of two checkouts in alternating rounds, and the verdict on the pairs. */
-import { Child } from "../Child.ts"
-import { forkBuilt } from "../Fork.ts"
 import { nothing } from "../peers/Peer.ts"
-import { ratios } from "../Result.ts"
+import { Child } from "../processes/Child.ts"
+import { forkBuilt } from "../processes/Fork.ts"
 import { type Failure, run } from "../Rig.ts"
+import { ratios } from "../report/Result.ts"
+import { figure, type Table } from "../report/Table.ts"
 import { type Interval, medianInterval, type Summary, summary } from "../Statistics.ts"
 import type { Contender, Row, Sample, Setting, Suite } from "../Suite.ts"
-import { figure, type Table } from "../Table.ts"
 import type { Figure, Measurement } from "./Measurements.ts"
 import type { Order } from "./Side.ts"
 

@@ -3,7 +3,7 @@ import { ok } from "node:assert/strict"
 import { registerHooks } from "node:module"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { serveProbe } from "../ProbeServer.ts"
+import { serveProbe } from "../processes/ProbeServer.ts"
 import type { Setting } from "../Suite.ts"
 
 /** The settings of the process, as one argument of JSON. */

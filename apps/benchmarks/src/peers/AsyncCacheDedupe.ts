@@ -1,6 +1,6 @@
 import { createCache } from "async-cache-dedupe"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import { ioredis5 } from "./Clients.ts"
 import { nothing, type Opened, type Peer } from "./Peer.ts"
 

@@ -1,8 +1,8 @@
 /** The floors: not caches, but the least code that gives an answer. */
 import type { Redis as Redis5 } from "ioredis"
 import type { Redis as Redis6 } from "ioredis6"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import { ioredis5, ioredis6, nodeRedis } from "./Clients.ts"
 import { nothing, type Opened, type Peer } from "./Peer.ts"
 

@@ -1,8 +1,8 @@
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { redisBusDriver, redisDriver } from "bentocache/drivers/redis"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import type { Opened, Peer } from "./Peer.ts"
 
 interface More {

@@ -1,7 +1,7 @@
 import { createCache } from "cache-manager"
 import { Keyv } from "keyv"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import { keyvOverRedis } from "./CacheableCache.ts"
 import type { Opened, Peer } from "./Peer.ts"
 

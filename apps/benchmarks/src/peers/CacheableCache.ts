@@ -1,7 +1,7 @@
 import KeyvRedis from "@keyv/redis"
 import { Cacheable, createKeyv, Keyv } from "cacheable"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import type { Opened, Peer } from "./Peer.ts"
 
 const over = (cache: Cacheable, load: Load, ttl: number | undefined): Opened => ({

@@ -1,8 +1,8 @@
 import { type Cache, type CacheEntry, cachified, totalTtl } from "@epic-web/cachified"
 import { redisCacheAdapter } from "cachified-redis-adapter"
 import { LRUCache } from "lru-cache"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 import { nodeRedis } from "./Clients.ts"
 import { nothing, type Opened, type Peer } from "./Peer.ts"
 

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Redis } from "ioredis6"
-import type { Load } from "../Origin.ts"
+import type { Load } from "../work/Origin.ts"
 import { ioredis6 } from "./Clients.ts"
 import type { Opened, Peer } from "./Peer.ts"
 

@@ -1,6 +1,6 @@
 import { Loader, RedisCache } from "layered-loader"
-import { keyOf, type Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import { keyOf, type Load } from "../work/Origin.ts"
 import { ioredis6 } from "./Clients.ts"
 import { nothing, type Opened, type Peer } from "./Peer.ts"
 

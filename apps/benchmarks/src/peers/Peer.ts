@@ -1,7 +1,7 @@
 /** A cache as in its own documentation, behind one interface. */
 import type { Effect } from "effect/Effect"
-import type { Load } from "../Origin.ts"
 import type { Address } from "../Suite.ts"
+import type { Load } from "../work/Origin.ts"
 
 /** The common options of all: the most entries, and their lifetime. */
 export interface Bounds {

@@ -1,9 +1,9 @@
 /** Hits in memory inside a fiber. */
 import * as Effect from "effect/Effect"
-import { batches } from "../Batch.ts"
-import { check, Origin } from "../Origin.ts"
 import type { FiberPeer } from "../peers/Peer.ts"
 import type { Setting } from "../Suite.ts"
+import { batches } from "../work/Batch.ts"
+import { check, Origin } from "../work/Origin.ts"
 
 export const key = "user:42"
 /** Asks this many times in one fiber, one after the other. */

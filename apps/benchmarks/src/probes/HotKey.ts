@@ -1,9 +1,9 @@
 /** A cache in which one key is hot. */
 import * as Effect from "effect/Effect"
-import { type Batches, batches } from "../Batch.ts"
-import { check, Origin } from "../Origin.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import type { Probe, Setting } from "../Suite.ts"
+import { type Batches, batches } from "../work/Batch.ts"
+import { check, Origin } from "../work/Origin.ts"
 import { repeat } from "./FiberHit.ts"
 
 const hot = "user:42"

@@ -1,8 +1,8 @@
 /** Hits in memory through a Promise. */
-import { batches } from "../Batch.ts"
-import { check, Origin } from "../Origin.ts"
 import type { Peer } from "../peers/Peer.ts"
 import type { Setting } from "../Suite.ts"
+import { batches } from "../work/Batch.ts"
+import { check, Origin } from "../work/Origin.ts"
 
 const key = "user:42"
 export const hour = 3_600_000

@@ -1,10 +1,10 @@
 /** Hits in Redis, asked for by many callers at a time. */
 import * as Effect from "effect/Effect"
-import { type Batches, batches } from "../Batch.ts"
-import { asCrowd, stamp, together } from "../Crowd.ts"
-import { check, type Load, Origin } from "../Origin.ts"
 import type { FiberPeer, Peer } from "../peers/Peer.ts"
 import type { Address, Probe, Sample } from "../Suite.ts"
+import { type Batches, batches } from "../work/Batch.ts"
+import { asCrowd, stamp, together } from "../work/Crowd.ts"
+import { check, type Load, Origin } from "../work/Origin.ts"
 
 export const bounds = { ttl: 600_000, leaseTtl: 15_000 }
 

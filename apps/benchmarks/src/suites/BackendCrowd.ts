@@ -1,13 +1,13 @@
 /** Many callers of one process over one backend: of its raw client and of our cache, and the requests of the cache. */
 import { FaultProxy, type FaultProxyOptions } from "@cache-locking/test-servers"
-import { calibrate, timed } from "../Batch.ts"
 import type { Backend, Floor } from "../backends/Backend.ts"
-import { asCrowd, stamp, together } from "../Crowd.ts"
-import { check, Origin, valueOf } from "../Origin.ts"
 import { overReached } from "../peers/CacheLocking.ts"
 import type { Opened } from "../peers/Peer.ts"
 import { bounds } from "../probes/RedisHit.ts"
 import type { Probe, Sample, Setting } from "../Suite.ts"
+import { calibrate, timed } from "../work/Batch.ts"
+import { asCrowd, stamp, together } from "../work/Crowd.ts"
+import { check, Origin, valueOf } from "../work/Origin.ts"
 
 /** The two sides of the comparison: operations of the raw client, and as many of ours. */
 export interface Work {

@@ -1,5 +1,3 @@
-import { heldBytes } from "../Heap.ts"
-import { check, Origin } from "../Origin.ts"
 import { AsyncCacheDedupe } from "../peers/AsyncCacheDedupe.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { Bentocache } from "../peers/Bentocache.ts"
@@ -13,6 +11,8 @@ import { LruCache } from "../peers/LruCache.ts"
 import { nothing, type Opened, type Peer } from "../peers/Peer.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
 import { compared, size } from "../Verdict.ts"
+import { heldBytes } from "../work/Heap.ts"
+import { check, Origin } from "../work/Origin.ts"
 import { contender } from "./Contenders.ts"
 
 /** Values in a map, and nothing else. */

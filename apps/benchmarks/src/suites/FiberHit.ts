@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import { valueOf } from "../Origin.ts"
 import { CacheLockingFiber } from "../peers/CacheLocking.ts"
 import { EffectCacheFiber } from "../peers/EffectCache.ts"
 import { type FiberPeer, nothing } from "../peers/Peer.ts"
@@ -7,6 +6,7 @@ import { key, one } from "../probes/FiberHit.ts"
 import { hour } from "../probes/PromiseHit.ts"
 import type { Suite } from "../Suite.ts"
 import { compared, speed } from "../Verdict.ts"
+import { valueOf } from "../work/Origin.ts"
 import { contender } from "./Contenders.ts"
 
 /** Reads its fiber and answers, as every cache must that uses the fiber's clock. */

@@ -1,11 +1,11 @@
 /** A fleet whose callers all ask for one missing key, and the commands of its processes. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { FaultProxy, type FaultProxyOptions, type SentCommand } from "@cache-locking/test-servers"
-import { stamp } from "../Crowd.ts"
-import { Ship } from "../Fleet.ts"
-import type { FleetOrder } from "../FleetWorker.ts"
+import { Ship } from "../processes/Fleet.ts"
+import type { FleetOrder } from "../processes/FleetWorker.ts"
 import { quantile } from "../Statistics.ts"
 import type { Metric, Probe, Sample } from "../Suite.ts"
+import { stamp } from "../work/Crowd.ts"
 
 export const bounds = { ttl: 60_000, leaseTtl: 5_000 }
 

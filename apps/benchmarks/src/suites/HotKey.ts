@@ -1,10 +1,10 @@
-import { calibrate, timed } from "../Batch.ts"
 import { BareMap } from "../peers/Bare.ts"
 import { CacheLocking, CacheLockingFiber } from "../peers/CacheLocking.ts"
 import { EffectCacheFiber } from "../peers/EffectCache.ts"
 import { LruCache } from "../peers/LruCache.ts"
 import { type Crowd, type Gather, many, overEffects, overPromises } from "../probes/HotKey.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
+import { calibrate, timed } from "../work/Batch.ts"
 import { contender } from "./Contenders.ts"
 
 const open =

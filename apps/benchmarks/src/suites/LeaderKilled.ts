@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { Ship } from "../Fleet.ts"
 import { Bentocache } from "../peers/Bentocache.ts"
 import { CacheLocking } from "../peers/CacheLocking.ts"
 import { HandWrittenLease, HandWrittenPolling } from "../peers/HandWrittenLease.ts"
 import type { Peer } from "../peers/Peer.ts"
+import { Ship } from "../processes/Fleet.ts"
 import type { Probe, Setting, Suite } from "../Suite.ts"
 import { contender } from "./Contenders.ts"
 

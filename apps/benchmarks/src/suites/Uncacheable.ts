@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { type Adapter, MemoryAdapter } from "@cache-locking/core"
 import { createCache } from "@cache-locking/core/promise"
 import { RedisAdapter } from "@cache-locking/redis"
-import { stamp } from "../Crowd.ts"
-import { check, valueOf } from "../Origin.ts"
 import { ioredis6 } from "../peers/Clients.ts"
 import { quantile } from "../Statistics.ts"
 import type { Contender, Probe, Rows, Setting, Suite } from "../Suite.ts"
+import { stamp } from "../work/Crowd.ts"
+import { check, valueOf } from "../work/Origin.ts"
 
 /** Processes, each of one caller that asks again and again. */
 const processes = 16

@@ -1,5 +1,5 @@
 /** Repeats an operation in batches long enough for the clock, after a warm-up that lets it be compiled. */
-import type { Probe, Sample } from "./Suite.ts"
+import type { Probe, Sample } from "../Suite.ts"
 
 export interface Batches {
   /** Runs this many operations. */

@@ -1,10 +1,10 @@
-import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../peers/ClusterCaching.ts"
-import { LruCacheEach } from "../peers/ClusterPeers.ts"
-import { LruCacheForClusters } from "../peers/LruCacheForClusters.ts"
-import type { Suite } from "../Suite.ts"
-import { compared, speed } from "../Verdict.ts"
+import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../../peers/ClusterCaching.ts"
+import { LruCacheEach } from "../../peers/ClusterPeers.ts"
+import { LruCacheForClusters } from "../../peers/LruCacheForClusters.ts"
+import type { Suite } from "../../Suite.ts"
+import { compared, speed } from "../../Verdict.ts"
+import { contender } from "../Contenders.ts"
 import { oneWorker } from "./ClusterCrew.ts"
-import { contender } from "./Contenders.ts"
 
 const far = oneWorker("hot", {})
 const near = oneWorker("hot", { near: 10_000 })

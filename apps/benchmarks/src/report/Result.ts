@@ -1,7 +1,7 @@
 /** The result of a suite's run: its figures, summed up, and its targets, met or not. */
-import type { Outcome } from "./Rig.ts"
-import { type Summary, summary } from "./Statistics.ts"
-import type { Contender, Row, Rows, Suite } from "./Suite.ts"
+import type { Outcome } from "../Rig.ts"
+import { type Summary, summary } from "../Statistics.ts"
+import type { Contender, Row, Rows, Suite } from "../Suite.ts"
 
 export interface ResultRow {
   readonly name: string

@@ -1,13 +1,13 @@
-import { batches } from "../Batch.ts"
-import { fill, keysOf, times, together, verify } from "../ClusterWork.ts"
-import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../peers/ClusterCaching.ts"
-import type { ClusterPeer } from "../peers/ClusterPeer.ts"
-import { LruCacheEach } from "../peers/ClusterPeers.ts"
-import { LruCacheForClusters } from "../peers/LruCacheForClusters.ts"
-import type { Probe, Setting, Suite } from "../Suite.ts"
-import { compared, notAbove, speed } from "../Verdict.ts"
+import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../../peers/ClusterCaching.ts"
+import type { ClusterPeer } from "../../peers/ClusterPeer.ts"
+import { LruCacheEach } from "../../peers/ClusterPeers.ts"
+import { LruCacheForClusters } from "../../peers/LruCacheForClusters.ts"
+import type { Probe, Setting, Suite } from "../../Suite.ts"
+import { compared, notAbove, speed } from "../../Verdict.ts"
+import { batches } from "../../work/Batch.ts"
+import { fill, keysOf, times, together, verify } from "../../work/ClusterWork.ts"
+import { contender } from "../Contenders.ts"
 import { openPrimary, placeOf } from "./ClusterCrew.ts"
-import { contender } from "./Contenders.ts"
 
 const open = async (peer: ClusterPeer, setting: Setting, who: string): Promise<Probe> => {
   const { close, store } = await openPrimary(peer, placeOf(setting, 10_000))

@@ -1,11 +1,11 @@
 /** One process of a fleet: a cache over Redis or another backend, with many callers on request. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { backendOf } from "./backends/Backends.ts"
-import { type Load, valueOf } from "./Origin.ts"
-import { overReached } from "./peers/CacheLocking.ts"
-import type { Opened, RedisBounds } from "./peers/Peer.ts"
-import { redisPeerOf } from "./peers/RedisPeers.ts"
-import type { Address } from "./Suite.ts"
+import { backendOf } from "../backends/Backends.ts"
+import { overReached } from "../peers/CacheLocking.ts"
+import type { Opened, RedisBounds } from "../peers/Peer.ts"
+import { redisPeerOf } from "../peers/RedisPeers.ts"
+import type { Address } from "../Suite.ts"
+import { type Load, valueOf } from "../work/Origin.ts"
 
 /** The settings of the process, as one argument of JSON. */
 export type FleetOrder = PeerOrder | BackendOrder

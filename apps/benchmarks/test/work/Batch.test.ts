@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { calibrate, spent } from "../src/Batch.ts"
+import { calibrate, spent } from "../../src/work/Batch.ts"
 
 const work = async (n: number): Promise<void> => {
   const end = process.cpuUsage().user + n

@@ -1,8 +1,8 @@
 /** One worker of a cluster: its cache, and the measurements of it. */
-import { type Task, works } from "./ClusterWork.ts"
+import type { Place } from "../peers/ClusterPeer.ts"
+import { clusterPeerOf } from "../peers/ClusterPeers.ts"
+import { type Task, works } from "../work/ClusterWork.ts"
 import { serveProbe } from "./ProbeServer.ts"
-import type { Place } from "./peers/ClusterPeer.ts"
-import { clusterPeerOf } from "./peers/ClusterPeers.ts"
 
 /** The settings of the process, as one argument of JSON. */
 export interface CrewOrder extends Pick<Task, "entries" | "quick" | "who"> {

@@ -1,5 +1,5 @@
 /** The other end of a `Child`: a process that opens a probe, and measures on request. */
-import type { Probe } from "./Suite.ts"
+import type { Probe } from "../Suite.ts"
 
 export type Question = "sample" | "close"
 

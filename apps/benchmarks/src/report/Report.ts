@@ -1,7 +1,7 @@
 /** The report, for people. */
+import type { Suite } from "../Suite.ts"
 import type { Archive } from "./Archive.ts"
 import type { Result } from "./Result.ts"
-import type { Suite } from "./Suite.ts"
 import { markdown, tableOf } from "./Table.ts"
 
 const command =

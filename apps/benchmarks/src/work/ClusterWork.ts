@@ -1,9 +1,9 @@
 /** The measurements of a cache in a worker of a cluster, and their checks. */
+import type { Store } from "../peers/ClusterPeer.ts"
+import type { Probe } from "../Suite.ts"
 import { batches, calibrate, timed } from "./Batch.ts"
 import { heldBytes } from "./Heap.ts"
 import { check, valueOf } from "./Origin.ts"
-import type { Store } from "./peers/ClusterPeer.ts"
-import type { Probe } from "./Suite.ts"
 
 /** Keys in one call, or asked for at once. */
 export const together = 1_000

@@ -1,7 +1,7 @@
 /** Figures as text, and rows as a table. */
+import type { Summary } from "../Statistics.ts"
+import type { Metric, Suite } from "../Suite.ts"
 import type { Result, ResultRow } from "./Result.ts"
-import type { Summary } from "./Statistics.ts"
-import type { Metric, Suite } from "./Suite.ts"
 
 const grouped = (x: number, digits: number): string =>
   x.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })

@@ -1,9 +1,9 @@
 /** A primary that has the values, and workers that ask for them. */
-import { fill, keysOf, together } from "../ClusterWork.ts"
-import { launch, type Serialization } from "../Crew.ts"
-import { stamp } from "../Crowd.ts"
-import type { ClusterPeer, Place, Store } from "../peers/ClusterPeer.ts"
-import type { Probe, Setting } from "../Suite.ts"
+import type { ClusterPeer, Place, Store } from "../../peers/ClusterPeer.ts"
+import { launch, type Serialization } from "../../processes/Crew.ts"
+import type { Probe, Setting } from "../../Suite.ts"
+import { fill, keysOf, together } from "../../work/ClusterWork.ts"
+import { stamp } from "../../work/Crowd.ts"
 
 interface Variant {
   /** Default: `advanced`. */

@@ -1,13 +1,13 @@
-import type { Serialization } from "../Crew.ts"
-import { BareMessage } from "../peers/BareMessage.ts"
-import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../peers/ClusterCaching.ts"
-import type { ClusterPeer } from "../peers/ClusterPeer.ts"
-import { LruCacheEach, RedisGet } from "../peers/ClusterPeers.ts"
-import { LruCacheForClusters } from "../peers/LruCacheForClusters.ts"
-import type { Contender, Suite } from "../Suite.ts"
-import { compared, notAbove, speed } from "../Verdict.ts"
+import { BareMessage } from "../../peers/BareMessage.ts"
+import { ClusterByAdapter, ClusterCaching, ClusterCachingFiber } from "../../peers/ClusterCaching.ts"
+import type { ClusterPeer } from "../../peers/ClusterPeer.ts"
+import { LruCacheEach, RedisGet } from "../../peers/ClusterPeers.ts"
+import { LruCacheForClusters } from "../../peers/LruCacheForClusters.ts"
+import type { Serialization } from "../../processes/Crew.ts"
+import type { Contender, Suite } from "../../Suite.ts"
+import { compared, notAbove, speed } from "../../Verdict.ts"
+import { contender } from "../Contenders.ts"
 import { oneWorker } from "./ClusterCrew.ts"
-import { contender } from "./Contenders.ts"
 
 const over = (peer: ClusterPeer, as: Serialization, floor?: true): Contender =>
   contender(peer, oneWorker("gets", { serialization: as }), { as, ...(floor && { floor }) })

@@ -1,7 +1,7 @@
 /** A child process that answers one message with one message. */
 import type { ChildProcess } from "node:child_process"
+import type { Probe, Sample } from "../Suite.ts"
 import type { Question, Reply } from "./ProbeServer.ts"
-import type { Probe, Sample } from "./Suite.ts"
 
 /** A probe in a process of its own. */
 export class Child implements Probe {

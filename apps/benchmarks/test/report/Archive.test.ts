@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { type Archive, merge } from "../src/Archive.ts"
+import { type Archive, merge } from "../../src/report/Archive.ts"
 
 const archive = (node: string, ...suites: ReadonlyArray<string>): Archive => ({
   machine: { cpu: "c", cores: 2, memory: "1 GiB", system: "s", node },

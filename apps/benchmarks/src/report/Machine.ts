@@ -22,7 +22,7 @@ export const machine = (): Machine => {
   }
 }
 
-const app = new URL("../", import.meta.url)
+const app = new URL("../../", import.meta.url)
 
 /** The installed version of a package of ours. For an alias, that of its target. */
 export const versionOf = (name: string): string => {
