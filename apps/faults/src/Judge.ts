@@ -249,7 +249,8 @@ class Judge {
 
   /** The faults that concern one of the processes, with the time that follows them. */
   private faultsOf(processes: ReadonlySet<number>): Array<Pick<Fault, "from" | "until">> {
-    const after = 2 * this.plan.commandTimeout
+    // A store that was down is up within a second.
+    const after = 2 * this.plan.commandTimeout + 1_000
     return this.history.faults
       .filter(({ process }) => process === undefined || processes.has(process))
       .map(({ from, until }) => ({ from, until: until + after }))
@@ -279,11 +280,16 @@ class Judge {
   }
 }
 
+const leaders = new Set<string | undefined>([
+  "MISS-LEADER",
+  "MISS-LEADER-NOCACHE",
+  "MISS-FOLLOWER-FALLBACK",
+  "MISS-UNAVAILABLE"
+])
+
 /** True for the answer of the caller whose flight loaded the value. */
 const isLeaders = ({ meta, value }: Call): boolean =>
-  value !== undefined &&
-  value.load !== 0 &&
-  (meta?.cache === "MISS-LEADER" || meta?.cache === "MISS-LEADER-NOCACHE" || meta?.cache === "MISS-FOLLOWER-FALLBACK")
+  value !== undefined && value.load !== 0 && leaders.has(meta?.cache)
 
 const ms = (instant: number): string => `${instant.toFixed(1)} ms`
 

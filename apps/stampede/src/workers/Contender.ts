@@ -75,7 +75,8 @@ const hows = {
   "MISS-LEADER": "led",
   "MISS-LEADER-NOCACHE": "uncached",
   "MISS-FOLLOWER-HIT": "waited",
-  "MISS-FOLLOWER-FALLBACK": "alone"
+  "MISS-FOLLOWER-FALLBACK": "alone",
+  "MISS-UNAVAILABLE": "alone"
 } as const satisfies { readonly [outcome: string]: How }
 
 /** In the order in which they run; the last is the one with leases. */

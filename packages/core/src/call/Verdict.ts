@@ -11,7 +11,7 @@ import type { StaleValue } from "../flight/Fetcher.ts"
 import type { Flight, FlightEvent } from "../flight/Flight.ts"
 import type { LoadResult } from "../flight/LoadContext.ts"
 import type { LoadRequest } from "../flight/LoadRequest.ts"
-import type { Answer, Hooks, Meta } from "../options/Answer.ts"
+import type { Answer, Hooks, Meta, Outcome, Uncached } from "../options/Answer.ts"
 import type { Policy } from "../options/Policy.ts"
 import { closedError } from "./Preconditions.ts"
 
@@ -90,7 +90,7 @@ const ofResult = (
     return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(startedAt, flight) } }
   }
   const { leaseUntil, uncached } = result
-  const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" : uncached === undefined ? "MISS-LEADER" : "MISS-LEADER-NOCACHE"
+  const outcome = isInitiator ? outcomeOf(uncached) : "MISS-FOLLOWER-HIT"
   // No spreads: a thousand callers of one load get a meta each.
   const meta: { -readonly [K in keyof Meta]: Meta[K] } = { cache: outcome }
   if (!isInitiator) meta.waited = since(startedAt, flight)
@@ -98,6 +98,10 @@ const ofResult = (
   if (uncached !== undefined) meta.uncached = uncached
   return { value, meta }
 }
+
+/** The outcome of the caller that started a load. */
+const outcomeOf = (uncached: Uncached | undefined): Outcome =>
+  uncached === undefined ? "MISS-LEADER" : uncached === "unavailable" ? "MISS-UNAVAILABLE" : "MISS-LEADER-NOCACHE"
 
 /** Milliseconds that a caller waited. One that joined a flight that was over did not wait. */
 const since = (startedAt: number, { settledAt }: Flight): number => Math.max(0, settledAt - startedAt)
@@ -149,6 +153,7 @@ const hookOf = ({ cache }: Meta): "onLeader" | "onFallback" | "onHit" => {
   switch (cache) {
     case "MISS-LEADER":
     case "MISS-LEADER-NOCACHE":
+    case "MISS-UNAVAILABLE":
       return "onLeader"
     case "MISS-FOLLOWER-FALLBACK":
       return "onFallback"

@@ -332,6 +332,12 @@ export interface Adapter {
   readonly pollEvery?: number | undefined
 
   /**
+   * Present when the store has parts that fail on their own, such as the nodes of a cluster: the part of a key. A part
+   * that is down is asked no more until it answers, and the others are not affected.
+   */
+  readonly partOf?: ((key: string) => string | undefined) | undefined
+
+  /**
    * Releases what the adapter itself opened (a subscriber connection, timers), never
    * what it was given. Safe to repeat; a later use opens again.
    */
@@ -390,6 +396,13 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
    * in milliseconds. Only with `Unavailable`. Such a store answers, so it is not down.
    */
   readonly retryAfter?: number | undefined
+  /**
+   * Present when the request was sent, and this process was awake all the time and had no answer: for how many
+   * milliseconds. A store that is silent for a second counts as down.
+   */
+  readonly unanswered?: number | undefined
+  /** True when the request was not sent, so that nothing can have been done. */
+  readonly unsent?: boolean | undefined
 }> {
   /** True when asking again may help. */
   get retryable(): boolean {
@@ -399,8 +412,8 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
   /** The same failure under the verb and key that the caller asked for, when a part of the adapter failed. */
   as(operation: Operation, key: string | undefined): AdapterError {
     if (this.operation === operation && this.key === key) return this
-    const { adapter, cause, message, reason, retryAfter } = this
-    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter })
+    const { adapter, cause, message, reason, retryAfter, unanswered, unsent } = this
+    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter, unanswered, unsent })
   }
 }
 

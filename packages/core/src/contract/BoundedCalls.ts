@@ -37,6 +37,9 @@ export interface Settings {
 /** A connection that is slower than this counts as lost. */
 const bytesPerMillisecond = 1_024
 
+/** A timer that is later than this, in milliseconds, tells of a process that was paused or blocked. */
+const longestNap = 500
+
 const givenUp = new Error("given up")
 
 /** A call that has no answer yet. */
@@ -119,7 +122,7 @@ export class BoundedCall<A> implements Pending, Running {
   /** Called when there was no answer in time. */
   onTimeout: ((failure: AdapterError) => void) | undefined
   /** By `performance.now()`. */
-  readonly deadline: number
+  deadline: number
   private readonly calls: Calls
   private readonly operation: Operation
   private readonly key: string | undefined
@@ -164,7 +167,8 @@ export class BoundedCall<A> implements Pending, Running {
   expire(): void {
     if (this.over) return
     const { failures } = this.calls.settings
-    const failure = failures.unavailable(this.operation, this.key, `no answer within ${this.bound} ms`)
+    const wasAwake = performance.now() - this.deadline < longestNap
+    const failure = failures.silent(this.operation, this.key, this.bound, wasAwake)
     this.giveUp()
     this.onTimeout?.(failure)
     this.resume(Effect.fail(failure))
@@ -216,6 +220,7 @@ class OwnTimerCall<A> extends BoundedCall<A> {
   override expect(bytes: number): void {
     if (this.over) return
     this.extra = Math.ceil(bytes / bytesPerMillisecond)
+    this.deadline = performance.now() + this.bound
     this.arm()
   }
 

@@ -118,6 +118,17 @@ export class Failures {
     return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Unavailable", message })
   }
 
+  /**
+   * The failure of a request that had no answer within its bound, in milliseconds. A process that was not awake all the
+   * time cannot tell whether the store was silent.
+   */
+  silent(operation: Operation, key: string | undefined, bound: number, wasAwake: boolean): AdapterError {
+    const { adapter } = this.verdicts
+    const message = `no answer within ${bound} ms`
+    const unanswered = wasAwake ? bound : undefined
+    return new AdapterError({ adapter, operation, key, reason: "Unavailable", message, unanswered })
+  }
+
   /** A failure of a store that is asked for too much, found by the adapter itself. */
   throttled(operation: Operation, key: string | undefined, message: string): AdapterError {
     const { adapter } = this.verdicts

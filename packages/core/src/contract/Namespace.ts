@@ -108,6 +108,7 @@ const view = (adapter: Adapter, name: string): Adapter => {
     evictions: adapter.evictions,
     tiers: adapter.tiers,
     pollEvery: adapter.pollEvery,
+    partOf: adapter.partOf && ((key) => adapter.partOf!(within(key))),
     // The view has opened nothing. The adapter closes what it opened itself.
     close: undefined
   }

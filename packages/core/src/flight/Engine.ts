@@ -26,6 +26,7 @@ import * as Check from "../contract/Check.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
 import * as Namespace from "../contract/Namespace.ts"
+import * as Guard from "../guard/Guard.ts"
 import type { Hooks } from "../options/Answer.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
 import { Meter } from "../stats/Metrics.ts"
@@ -192,7 +193,8 @@ export class Engine {
   /** Called when a flight of this cache is over. */
   private onGone: (() => void) | undefined
 
-  constructor({ adapter: store, codec, context, failureCodec, name, refreshConcurrency }: EngineOptions) {
+  constructor({ adapter: given, codec, context, failureCodec, name, refreshConcurrency }: EngineOptions) {
+    const store = Guard.of(given)
     const adapter = Namespace.of(store, name)
     this.adapter = adapter
     this.context = context
@@ -260,8 +262,10 @@ export class Engine {
     this.ended = true
     this.groups.close(this)
     for (const flight of this.flights) flight.end()
+    // Leases are given back even to a store that was down a moment ago.
+    const retry = Guard.health(this.adapter)?.retry ?? Effect.void
     yield* bounded(
-      Effect.andThen(this.flightsGone, () => this.returns.end),
+      Effect.andThen(Effect.andThen(this.flightsGone, retry), () => this.returns.end),
       0
     )
     this.reporter.close()

@@ -106,7 +106,7 @@ class FirstAcquire implements Load {
     const began = again && counters.measures ? clock.monotonicTimeNanosUnsafe() : undefined
     const options = LoadProtocol.acquireOptions(plan.policy, owner, plan.force, background?.early)
     const answered = (exit: Exit.Exit<Acquired, AdapterError>): void => {
-      const failed = Exit.isFailure(exit) ? exit.cause.reasons.find(isRetryable) : undefined
+      const failed = Exit.isFailure(exit) ? exit.cause.reasons.find(mayBeUnanswered) : undefined
       if (failed !== undefined) {
         this.isUnanswered = true
         if (again) {
@@ -257,5 +257,6 @@ const releaseSlot = (request: LoadRequest): void => {
 
 const queueOf = ({ engine, plan }: LoadRequest): BackgroundQueue => engine.queueOf(plan.scope, plan.acquireBatch)
 
-const isRetryable = (reason: Cause.Reason<AdapterError>): reason is Cause.Fail<AdapterError> =>
-  Cause.isFailReason(reason) && reason.error.retryable
+/** True when the store may have heard an `acquire` that failed. Such a one is repeated. */
+const mayBeUnanswered = (reason: Cause.Reason<AdapterError>): reason is Cause.Fail<AdapterError> =>
+  Cause.isFailReason(reason) && reason.error.retryable && reason.error.unsent !== true

@@ -38,8 +38,11 @@ export const run = (load: LoadContext, first: Exit.Exit<Acquired, AdapterError>)
     })
   )
 
-/** Loads without a lease and without the store. */
-export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unknown> =>
+/** Loads without a lease and without the store, for a reason. */
+export const fetchUnleased = (
+  load: LoadContext,
+  reason: "bypassed" | "unavailable" = "bypassed"
+): Effect.Effect<LoadResult, unknown> =>
   Effect.suspend(() => {
     load.events.unleased()
     const fetched = Effect.onError(runFetcher(load, undefined), (cause) =>
@@ -48,7 +51,7 @@ export const fetchUnleased = (load: LoadContext): Effect.Effect<LoadResult, unkn
         if (!load.events.ended && !isMissing(cause)) load.counters.loadFailed(cause, false)
       })
     )
-    return Effect.map(fetched, (value) => loaded(value, "bypassed"))
+    return Effect.map(fetched, (value) => loaded(value, reason))
   })
 
 /** Goes on after the store did not answer: fails, or loads without it. */
@@ -60,7 +63,7 @@ const withoutStore = (
   // A load for which nobody waits would keep nothing without a lease.
   if (load.early !== undefined || load.events.isBackground) return Effect.as(load.report(error), skipped)
   if (load.policy.onAdapterError === "fail") return Effect.fail(error)
-  return Effect.andThen(load.report(error), restore(fetchUnleased(load)))
+  return Effect.andThen(load.report(error), restore(fetchUnleased(load, "unavailable")))
 }
 
 const steps = Effect.fnUntraced(function* (
@@ -150,7 +153,7 @@ const acquire = (
 ): Effect.Effect<Acquired, AdapterError> => {
   events.heartbeat()
   return Effect.catch(adapter.acquire(key, options), (error) => {
-    if (!error.retryable) return Effect.fail(error)
+    if (!error.retryable || error.unsent === true) return Effect.fail(error)
     unanswered()
     return Effect.andThen(rest(error, events), adapter.acquire(key, options))
   })

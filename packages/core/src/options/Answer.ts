@@ -5,7 +5,7 @@ import type * as Effect from "effect/Effect"
 import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 
 /** The reason why a loaded value was not cached. */
-export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed"
+export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "encode-failed" | "bypassed" | "unavailable"
 
 /**
  * The outcome of a call.
@@ -16,6 +16,7 @@ export type Uncached = "declined" | "lost" | "invalidated" | "set-failed" | "enc
  * - `MISS-LEADER-NOCACHE`: the same, and the value is not cached. `meta.uncached` is the reason.
  * - `MISS-FOLLOWER-HIT`: the value came from the load of another caller or process.
  * - `MISS-FOLLOWER-FALLBACK`: another's load took longer than `waitMax`, so the value was fetched beside it, uncached.
+ * - `MISS-UNAVAILABLE`: the store did not answer, or is down, so this caller started a load without it (`onAdapterError`).
  */
 export type Outcome =
   | "HIT"
@@ -24,6 +25,7 @@ export type Outcome =
   | "MISS-LEADER-NOCACHE"
   | "MISS-FOLLOWER-HIT"
   | "MISS-FOLLOWER-FALLBACK"
+  | "MISS-UNAVAILABLE"
 
 /** The outcome of a call, its times and its failure. Times are in milliseconds. */
 export interface Meta {
@@ -42,7 +44,8 @@ export interface Meta {
    * The reason why the value is not cached. `"declined"`: by `shouldCache` or a `cacheTtl` of 0. `"lost"`: the lease ended, or
    * a delete or set came between. `"invalidated"`: one of its tags was invalidated meanwhile. `"set-failed"`: the fill failed.
    * `"encode-failed"`: it could not be encoded. `"bypassed"`: it was loaded without a lease, as an option allows:
-   * `onWaitTimeout`, `onCooling`, `onAdapterError`, or `bypassFor` beside another's load.
+   * `onWaitTimeout`, `onCooling`, or `bypassFor` beside another's load. `"unavailable"`: it was loaded without a lease,
+   * because the store did not answer or is down.
    */
   readonly uncached?: Uncached | undefined
   /** The failure that made the cache serve a stale value. */

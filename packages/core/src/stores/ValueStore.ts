@@ -300,8 +300,17 @@ export const withLeases: {
   const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
     Effect.mapError(verb, (error) => {
       if (error.adapter === pair.name) return error.as(operation, key)
-      const { message, reason, retryAfter } = error
-      return new AdapterError({ adapter: pair.name, operation, key, reason, message, cause: error, retryAfter })
+      const { message, reason, retryAfter, unanswered } = error
+      return new AdapterError({
+        adapter: pair.name,
+        operation,
+        key,
+        reason,
+        message,
+        cause: error,
+        retryAfter,
+        unanswered
+      })
     })
   const adapter: EveryMember = {
     name: pair.name,
@@ -329,6 +338,8 @@ export const withLeases: {
     evictions: leases.evictions,
     tiers: leases.tiers,
     pollEvery: leases.pollEvery,
+    // A key may be in one part of the leases and in another of the values.
+    partOf: undefined,
     // It closes what the leases opened, and opens again when they are used.
     close: leases.close
   }

@@ -60,6 +60,7 @@ describe("the view of a name", () => {
       evictions: "as it is",
       tiers: "as it is",
       pollEvery: "as it is",
+      partOf: "own",
       close: "absent"
     })
     assert.deepStrictEqual(view.limits, { ...all.limits, keyBytes: 100 - stored("users", "").length })

@@ -103,7 +103,7 @@ describe("the lease", () => {
 
   scenario("is lost when renewals fail for its length: another leads, and this one's fill is refused", (world) =>
     Effect.gen(function* () {
-      const a = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(remote(adapter), { renew: () => "fail" }))
+      const a = yield* world.cache({ leaseTtl: 300 }, (adapter) => faulty(remote(adapter), { renew: () => "throttle" }))
       const b = yield* world.cache({ leaseTtl: 300 }, remote)
       const origin = new Origin()
       const first = yield* begin(a.cache.getOrSet("k", origin.gives(1000)))
@@ -460,8 +460,8 @@ describe("a lease that cannot be given back", () => {
   /** Refuses to end leases until the store is healed. */
   const refusingUntil = (healed: () => boolean) => (adapter: Adapter) =>
     faulty(remote(adapter), {
-      fill: () => (healed() ? undefined : "fail"),
-      abandon: () => (healed() ? undefined : "fail")
+      fill: () => (healed() ? undefined : "busy"),
+      abandon: () => (healed() ? undefined : "busy")
     })
 
   scenario("by a fill is ended by it as soon as the store takes it", (world) =>

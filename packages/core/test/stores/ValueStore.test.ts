@@ -478,6 +478,7 @@ describe("withLeases", () => {
       evictions: "as it is",
       tiers: "as it is",
       pollEvery: "as it is",
+      partOf: "absent",
       close: "as it is"
     })
     assert.strictEqual(adapter.limits.shortestLease, 77)

@@ -6,6 +6,7 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
  *
  * - `"fail"`: it never reaches the store, and asking again may help
  * - `"throttle"`: the store refuses it, and asks for a pause of 200 ms
+ * - `"busy"`: the store refuses it, and asking again at once may help: it is not down
  * - `"reject"`: the store refuses it, for good
  * - `"lose"`: it is done, and the reply is lost
  * - `"hang"`: it never reaches the store, and never settles
@@ -13,7 +14,16 @@ import { eachVerb, type Verb } from "./EachVerb.ts"
  * - `"throw"`: the adapter has a bug
  * - an effect: runs before it
  */
-export type Fault = "fail" | "throttle" | "reject" | "lose" | "hang" | "loseAndHang" | "throw" | Effect.Effect<unknown>
+export type Fault =
+  | "fail"
+  | "throttle"
+  | "busy"
+  | "reject"
+  | "lose"
+  | "hang"
+  | "loseAndHang"
+  | "throw"
+  | Effect.Effect<unknown>
 
 /** The fault of the n-th call (from 1) of each verb; none where none is given. */
 export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> | ((n: number) => Fault | undefined) }
@@ -22,8 +32,8 @@ export type Faults = { readonly [V in Verb]?: ReadonlyArray<Fault | undefined> |
 export const down = (operation: Operation, reason: "Unavailable" | "Rejected" = "Unavailable"): AdapterError =>
   new AdapterError({ adapter: "faulty", operation, key: "k", reason, message: "the store is down" })
 
-const throttled = (operation: Operation): AdapterError =>
-  new AdapterError({ ...down(operation), message: "the store is busy", retryAfter: 200 })
+const throttled = (operation: Operation, retryAfter = 200): AdapterError =>
+  new AdapterError({ ...down(operation), message: "the store is busy", retryAfter })
 
 /** An adapter with faults. */
 export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
@@ -41,6 +51,8 @@ export const faulty = (adapter: Adapter, faults: Faults): Adapter => {
           return Effect.fail(down(verb))
         case "throttle":
           return Effect.fail(throttled(verb))
+        case "busy":
+          return Effect.fail(throttled(verb, 0))
         case "reject":
           return Effect.fail(down(verb, "Rejected"))
         case "lose":

@@ -38,6 +38,7 @@ export const whole = (limits: Partial<AdapterLimits> = {}): Whole => {
     evictions: () => 7,
     tiers: () => [],
     pollEvery: 77,
+    partOf: () => answer,
     close: Effect.void
   }
 }

@@ -12,6 +12,7 @@ import type { Adapter, Token, Value } from "../../src/contract/Adapter.ts"
 import type { CacheLockingError } from "../../src/contract/CacheLockingError.ts"
 import type { Engine } from "../../src/flight/Engine.ts"
 import { FlightGroups } from "../../src/flight/FlightGroup.ts"
+import * as Guard from "../../src/guard/Guard.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { Recorded } from "./Recorded.ts"
 import { peer } from "./Wrappers.ts"
@@ -131,14 +132,19 @@ export class World {
     return this.engines.reduce((sum, { returns }) => sum + (returns.size > 0 ? 1 : 0), 0)
   }
 
-  /** Nothing is under way any more, but for leases that have to be given back. */
+  /** Stores that are down, which are asked again and again. */
+  get probing(): number {
+    return this.processes.filter(({ adapter }) => Guard.health(Guard.of(adapter))?.isAsked).length
+  }
+
+  /** Nothing is under way any more, but for leases that have to be given back and stores that are down. */
   assertIdle(): void {
     assert.deepStrictEqual(
       {
         flights: this.flights,
         watching: this.processes.reduce((sum, { watching }) => sum + watching, 0),
         pending: this.processes.reduce((sum, { pending }) => sum + pending, 0),
-        sleeping: this.sleeping - this.returning
+        sleeping: this.sleeping - this.returning - this.probing
       },
       { flights: 0, watching: 0, pending: 0, sleeping: 0 },
       "something is left behind"

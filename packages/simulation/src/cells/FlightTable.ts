@@ -412,6 +412,14 @@ export const flightTable: { readonly [E in FlightMeets]: Row } = {
     closed: "over, for those who came before it was closed",
     over: whole
   },
+  "settles: unavailable": {
+    asking: "over: `MISS-UNAVAILABLE`",
+    leading: alone,
+    following: "over: `MISS-UNAVAILABLE`",
+    unleased: "over: `MISS-UNAVAILABLE`",
+    closed: "over, for those who came before it was closed",
+    over: whole
+  },
   "settles: failed": {
     asking: "over: the store did not answer, or the key cools down",
     leading: "over: stale, or the failure",

@@ -297,14 +297,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "a load without a lease is told as cached",
     "flight/LoadProtocol.ts",
-    'Effect.map(fetched, (value) => loaded(value, "bypassed"))',
+    "Effect.map(fetched, (value) => loaded(value, reason))",
     "Effect.map(fetched, (value) => loaded(value))"
   ),
   mutant(
     "a caller is told that it led another's load",
     "call/Verdict.ts",
-    'const outcome = !isInitiator ? "MISS-FOLLOWER-HIT" :',
-    'const outcome = !isInitiator && result._tag !== "Loaded" ? "MISS-FOLLOWER-HIT" :'
+    "const outcome = isInitiator ? outcomeOf(uncached) :",
+    'const outcome = isInitiator || result._tag === "Loaded" ? outcomeOf(uncached) :'
   ),
   mutant("a fallback is not counted", "call/Verdict.ts", "    counters.fallbacks++\n", ""),
   mutant(

@@ -41,6 +41,7 @@ const roleOf = ({ call, history, load, meta, story: { settings } }: Told): strin
   switch (meta.cache) {
     case "MISS-LEADER":
     case "MISS-LEADER-NOCACHE":
+    case "MISS-UNAVAILABLE":
       return isOwn ? undefined : "its own fetcher did not load the value"
     case "MISS-FOLLOWER-HIT":
       return isOwn ? "its own fetcher loaded the value" : undefined
@@ -69,12 +70,17 @@ const cachingOf = (told: Told): string | undefined => {
   if (cache === "MISS-FOLLOWER-FALLBACK" && uncached !== "bypassed") return "it was loaded without a lease"
   if (uncached === undefined) return isKept ? undefined : "the store did not confirm that it has the value"
   if (uncached === "declined" && !call.answer!.value.uncacheable) return "the value may be cached"
-  if (uncached !== "declined" && uncached !== "bypassed" && isDeclined(told)) return "the value is not to be cached"
+  if ((cache === "MISS-UNAVAILABLE") !== (uncached === "unavailable") && cache !== "MISS-FOLLOWER-HIT")
+    return "both belong together"
+  if (uncached === "unavailable" && story.settings.onAdapterError !== "fetch") return "no option allows it"
+  if (uncached !== "declined" && uncached !== "bypassed" && uncached !== "unavailable" && isDeclined(told))
+    return "the value is not to be cached"
   if (uncached === "bypassed" && cache !== "MISS-FOLLOWER-FALLBACK" && !mayBypass(told))
     return "no option allows a load without a lease"
   // A store of values has it before the lease's store says that it counts.
   const isLoose = story.store === "values" || isDoubled(story, load)
-  const isNowhere = uncached === "declined" || uncached === "bypassed" || uncached === "lost"
+  const isNowhere =
+    uncached === "declined" || uncached === "bypassed" || uncached === "unavailable" || uncached === "lost"
   return isNowhere && kept.length > 0 && !isLoose ? "the store has the value" : undefined
 }
 
@@ -88,7 +94,6 @@ const isDeclined = ({ call, history, load, story }: Told): boolean => {
 
 /** True when a load may be without a lease although its caller did not wait too long. */
 const mayBypass = ({ call, history, story: { settings } }: Told): boolean =>
-  settings.onAdapterError === "fetch" ||
   settings.onCooling === "fetch" ||
   ((settings.bypassFor ?? 1) > 0 &&
     history.loads.some(

@@ -73,7 +73,9 @@ export function* twoLeaders(story: Story.Story, { calls, changes, faults, loads 
   )
   const leased = loads.filter(({ id }) => {
     const { cache, uncached } = told.get(id)?.meta ?? {}
-    return cache !== undefined && cache !== "MISS-FOLLOWER-FALLBACK" && uncached !== "bypassed"
+    return (
+      cache !== undefined && cache !== "MISS-FOLLOWER-FALLBACK" && uncached !== "bypassed" && uncached !== "unavailable"
+    )
   })
   for (const first of leased) {
     for (const second of leased) {

@@ -76,9 +76,12 @@ const failureOf = ({ calls }: History, { call, end, endedAt = Infinity, startedA
   return end !== "cut" || !isLate ? Infinity : by?.batch === undefined ? endedAt : by.startedAt + hard - 1
 }
 
+/** Milliseconds after an answer could be had within which a store that was down is up. */
+const healing = 1_000
+
 /** True when a fault struck the call. The question may have been asked for an earlier caller of the process. */
 const isStruck = (story: Story.Story, { faults }: History, { endedAt, process, startedAt }: Call): boolean => {
-  const from = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout
+  const from = startedAt - 4 * Story.longestDelay(story) - slack - 2 * story.commandTimeout - healing
   return faults.some(
     (fault) =>
       (fault.process === undefined || fault.process === process) && fault.from <= endedAt! && fault.until >= from

@@ -94,5 +94,5 @@ const isMarked = ({ calls }: History, load: Load): boolean =>
   load.end === "value" &&
   calls.some(
     ({ answer }) =>
-      answer?.value.load === load.id && (answer.meta.uncached === "declined" || answer.meta.uncached === "bypassed")
+      answer?.value.load === load.id && ["declined", "bypassed", "unavailable"].includes(answer.meta.uncached ?? "")
   )

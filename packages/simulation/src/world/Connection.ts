@@ -61,8 +61,11 @@ export class Connection {
 
   /** Sends a request and waits for its reply. */
   ask<A>({ answer, keys, operation, to, verb }: Question<A>): Effect.Effect<A, AdapterError> {
-    const unavailable = (message: string) =>
-      Effect.fail(new AdapterError({ adapter: "simulated", operation, key: keys[0], reason: "Unavailable", message }))
+    const key = keys[0]
+    const unavailable = (message: string, unanswered?: number) =>
+      Effect.fail(
+        new AdapterError({ adapter: "simulated", operation, key, reason: "Unavailable", message, unanswered })
+      )
     return Effect.callback<A, AdapterError>((resume) => {
       const deliver = this.here()
       let done = false
@@ -81,8 +84,9 @@ export class Connection {
         for (const back of this.arrivals(verb, "reply")) this.time.after(back, () => deliver(() => reply(answered)))
       }
       this.count(verb, keys, 1)
-      const late = (): void => deliver(() => reply(unavailable("no answer in time")))
-      const deadline = this.time.after(this.story.commandTimeout, late)
+      const { commandTimeout } = this.story
+      const late = (): void => deliver(() => reply(unavailable("no answer in time", commandTimeout)))
+      const deadline = this.time.after(commandTimeout, late)
       for (const there of this.arrivals(verb, "request")) this.time.after(there, arrive)
       return Effect.sync(end)
     })

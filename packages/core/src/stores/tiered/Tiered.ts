@@ -27,6 +27,7 @@ import * as AdapterLayer from "../../contract/AdapterLayer.ts"
 import * as Check from "../../contract/Check.ts"
 import * as Identity from "../../contract/Identity.ts"
 import * as Namespace from "../../contract/Namespace.ts"
+import * as Guard from "../../guard/Guard.ts"
 import type { Bus } from "./Bus.ts"
 import { TieredVerbs, type Tiers } from "./TieredVerbs.ts"
 
@@ -90,7 +91,8 @@ const resolve = (tiers: readonly [Near, Adapter], options: Options): Tiers => {
     throw Check.invalid("heartbeat", options.heartbeat, "undefined without a bus or a far tier that reports changes")
   }
   return {
-    far,
+    // The near tier goes on by itself while the far one is down.
+    far: Guard.of(far),
     bus,
     maxEntries: Check.integer("near.maxEntries", near.maxEntries, { min: 1, default: 10_000 }),
     maxBytes: Check.integer("near.maxBytes", near.maxBytes, { min: 1, default: Infinity }),
@@ -183,9 +185,10 @@ const over = (resolved: Tiers): Adapter => {
     evictions: () => verbs.near.evictions + (far.evictions?.() ?? 0),
     tiers: verbs.tiers,
     pollEvery: far.pollEvery,
+    partOf: far.partOf,
     close: verbs.close
   }
-  const adapter = Namespace.provide<Adapter>(every, (name) =>
+  const adapter = Namespace.provide<Adapter>(Guard.within(every, far), (name) =>
     over({ ...resolved, far: Namespace.of(far, name), bus: bus && busOf(bus)(name) })
   )
   others.push([resolved, adapter])

@@ -126,6 +126,7 @@ describe("a near tier", () => {
       evictions: "own",
       tiers: "own",
       pollEvery: "as it is",
+      partOf: "as it is",
       close: "own"
     })
     assert.strictEqual(tiered.evictions!(), 7)
