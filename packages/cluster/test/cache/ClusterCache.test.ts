@@ -21,7 +21,7 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
     const primary = Cluster.bootstrap()
     const [one, two] = [pair(serialization), pair(serialization)].map((ends) => {
       primary.serve(ends.primary)
-      return { ends, cache: ClusterCache.make<A>({ ...options, port: ends.worker }) }
+      return { ends, cache: ClusterCache.make<A>({ commandTimeout: "1 minute", ...options, port: ends.worker }) }
     })
     return { one: one!.cache, two: two!.cache, ends: one!.ends }
   }

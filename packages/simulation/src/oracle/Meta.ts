@@ -110,14 +110,25 @@ const isDoubled = ({ events }: Story.Story, load: Load | undefined): boolean =>
       event.do === "double" && event.process === load?.process && (event.verb === "fill" || event.verb === "any")
   )
 
+/** When the question behind an answer was asked at the earliest: for a caller of the process who still waited. */
+const askedAtTheEarliest = ({ call: { key, process, startedAt }, history }: Told): number =>
+  history.calls.reduce(
+    (earliest, other) =>
+      other.process === process &&
+      (other.batch ?? [other.key]).includes(key) &&
+      (other.endedAt ?? Infinity) >= startedAt
+        ? Math.min(earliest, other.startedAt)
+        : earliest,
+    startedAt
+  )
+
 /** The times that are told. */
 const timesOf = (told: Told): string | undefined => {
   const { call, history, kept, meta, story } = told
   const { age, cache, error, freshFor = 0, staleFor = 0, waited } = meta
   const ended = call.toldAt ?? call.endedAt!
   const took = ended - call.startedAt
-  // The question may have been asked for an earlier caller of the process.
-  const since = call.startedAt - 2 * story.commandTimeout
+  const since = askedAtTheEarliest(told) - 2 * story.commandTimeout
   const late = 8 * Story.longestDelay(story) + slack + faultsWithin(history, since, ended, call.process)
   const hasWaited = cache === "MISS-FOLLOWER-HIT" || cache === "MISS-FOLLOWER-FALLBACK"
   if (hasWaited !== (waited !== undefined)) return hasWaited ? "it does not say how long it waited" : "it did not wait"
