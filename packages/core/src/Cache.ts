@@ -187,7 +187,7 @@ export const makeUnsafe = <A>(
     context
   })
   const plan = planOf(defaultPlan(engine.adapter, toFetcher), rest, callNames)
-  engine.retain(plan.scope)
+  engine.retain(plan.scope, plan.hooks)
   return new CacheInstance(engine, plan, context)
 }
 

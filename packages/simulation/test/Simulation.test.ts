@@ -156,6 +156,7 @@ describe("the oracle", () => {
       stampedePrevented: 0,
       staleServed: 0,
       fallbacks: 0,
+      unavailable: 0,
       leaseLost: 0,
       sets: 0,
       deletes: 0

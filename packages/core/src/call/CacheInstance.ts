@@ -4,7 +4,7 @@
  * Types end here: see `LoadRequest`.
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -17,6 +17,7 @@ import type { Engine } from "../flight/Engine.ts"
 import type { FetchMany } from "../flight/FetchBatch.ts"
 import type { Fetcher } from "../flight/Fetcher.ts"
 import { type CallPlan, type LoadRequest, requestOf } from "../flight/LoadRequest.ts"
+import * as Guard from "../guard/Guard.ts"
 import type { Answer } from "../options/Answer.ts"
 import * as Policy from "../options/Policy.ts"
 import type { Stats } from "../stats/Stats.ts"
@@ -212,8 +213,9 @@ export class CacheInstance<A> {
   }
 
   readonly stats = (): Stats => {
-    this.engine.reporter.carry()
-    return this.engine.counters.stats(this.engine.adapter)
+    const { adapter, counters, reporter } = this.engine
+    reporter.carry()
+    return counters.stats(adapter, Guard.health(adapter)?.downFor(Context.get(this.context, Clock.Clock)) ?? 0)
   }
 
   readonly explain = (key: string): Effect.Effect<Explanation, CacheLockingError> => Read.explain(this.engine, key)

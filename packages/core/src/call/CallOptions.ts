@@ -34,7 +34,8 @@ const hookNames: ReadonlySet<string> = new Set([
   "onFollowerWait",
   "onFallback",
   "onError",
-  "onRefreshError"
+  "onRefreshError",
+  "onStoreChange"
 ])
 
 const isSignal = (signal: Partial<AbortSignal> | null): boolean =>

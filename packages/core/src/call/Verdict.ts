@@ -90,6 +90,7 @@ const ofResult = (
     return { value, meta: { cache: "MISS-FOLLOWER-HIT", age, freshFor, waited: since(startedAt, flight) } }
   }
   const { leaseUntil, uncached } = result
+  if (isInitiator && uncached === "unavailable") counters.unavailable++
   const outcome = isInitiator ? outcomeOf(uncached) : "MISS-FOLLOWER-HIT"
   // No spreads: a thousand callers of one load get a meta each.
   const meta: { -readonly [K in keyof Meta]: Meta[K] } = { cache: outcome }

@@ -12,6 +12,7 @@
  * | leases to be given back                 | `LeaseReturns`, one for each request or process   |
  * | metrics and logs                        | `Reporter`                                        |
  * | users of an adapter and of a name       | `OpenCaches`                                      |
+ * | health of a store, shared by its users  | `Guard`                                           |
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -188,6 +189,8 @@ export class Engine {
   closed = false
   /** True when its loads were ended: a call that was under way begins no other. */
   ended = false
+  /** Ends the hook for changes of the store. */
+  private deafen: (() => void) | undefined
   private closing: Fiber.Fiber<void> | undefined
   private readonly hurry = Latch.makeUnsafe()
   /** Called when a flight of this cache is over. */
@@ -224,11 +227,20 @@ export class Engine {
    *
    * @throws InvalidOption when another open cache of the same name has another codec
    */
-  retain(scope: RequestScope): void {
+  retain(scope: RequestScope, hooks: Hooks<unknown, unknown> | undefined): void {
     OpenCaches.enter(this.tenant)
     // Each request makes such a cache anew.
-    const warning = scope.isRequest ? undefined : OpenCaches.warning(this.tenant)
+    if (scope.isRequest) return
+    const warning = OpenCaches.warning(this.tenant)
     if (warning !== undefined) Effect.runForkWith(this.context)(Effect.logWarning(warning))
+    const { onStoreChange } = hooks ?? {}
+    if (onStoreChange === undefined) return
+    this.deafen = Guard.health(this.adapter)?.listen((change) => {
+      const told = Effect.suspend(() => Check.effect("hooks.onStoreChange", onStoreChange(change)))
+      Effect.runForkWith(this.context)(
+        Effect.catchCause(told, (cause) => Effect.logWarning("cache-locking: the hook onStoreChange failed", cause))
+      )
+    })
   }
 
   /** Records that a flight of this cache is over, and has left nothing to do. */
@@ -268,6 +280,7 @@ export class Engine {
       Effect.andThen(Effect.andThen(this.flightsGone, retry), () => this.returns.end),
       0
     )
+    this.deafen?.()
     this.reporter.close()
     for (const { close } of OpenCaches.leave(this.tenant)) if (close !== undefined) yield* close
   })

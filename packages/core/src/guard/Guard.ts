@@ -11,15 +11,16 @@ import * as Exit from "effect/Exit"
 import type { Adapter, AdapterError, EveryMember, Operation } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Namespace from "../contract/Namespace.ts"
+import type { StoreChange } from "../options/Answer.ts"
 import { onWorkers } from "../options/RequestScope.ts"
-import { type Change, Health } from "./Health.ts"
+import { Health } from "./Health.ts"
 
 const inBackground = (): boolean => !onWorkers()
 
 /** The health of a store, by its parts. A store without parts has one, without a name. */
 export class StoreHealth {
   private readonly parts = new Map<string | undefined, Health>()
-  private readonly listeners = new Set<(change: Change) => void>()
+  private readonly listeners = new Set<(change: StoreChange) => void>()
   private readonly adapter: string
 
   constructor(adapter: string) {
@@ -28,7 +29,7 @@ export class StoreHealth {
 
   of(part: string | undefined): Health {
     return Identity.getOrMake(this.parts, part, () => {
-      const told = (change: Change) => {
+      const told = (change: StoreChange) => {
         for (const listener of this.listeners) listener(part === undefined ? change : { ...change, part })
       }
       return new Health(this.adapter, inBackground, told)
@@ -48,7 +49,7 @@ export class StoreHealth {
   }
 
   /** Calls the listener at each change, until the returned function is called. */
-  listen(listener: (change: Change) => void): () => void {
+  listen(listener: (change: StoreChange) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }

@@ -15,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import { AdapterError, isAdapterError, type Operation } from "../contract/Adapter.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
+import type { StoreChange } from "../options/Answer.ts"
 
 /** The failed moments in a row after which a store is down. */
 const mostFailures = 3
@@ -31,19 +32,6 @@ const probeLostAfter = 450
 
 /** Milliseconds without a request after which nobody asks for the store any more. The next request then asks itself. */
 const idleAfter = 30_000
-
-/** A change of a store's health. */
-export interface Change {
-  /** The name of the adapter. */
-  readonly adapter: string
-  /** The part of the store that changed, where its adapter names parts. */
-  readonly part?: string | undefined
-  readonly state: "up" | "down"
-  /** The failure that took the store down. Present when it is down. */
-  readonly cause?: AdapterError | undefined
-  /** Milliseconds for which the store was down. Present when it is up again. */
-  readonly downFor?: number | undefined
-}
 
 /** Asks the store for anything at all. */
 export type Probe = Effect.Effect<unknown, AdapterError>
@@ -67,13 +55,13 @@ export class Health {
   private readonly probes = new Set<Fiber.Fiber<void>>()
   private readonly adapter: string
   private readonly background: () => boolean
-  private readonly told: (change: Change) => void
+  private readonly told: (change: StoreChange) => void
 
   /**
    * @param background answers true when probes may run in the background
    * @param told receives each change
    */
-  constructor(adapter: string, background: () => boolean, told: (change: Change) => void) {
+  constructor(adapter: string, background: () => boolean, told: (change: StoreChange) => void) {
     this.adapter = adapter
     this.background = background
     this.told = told

@@ -2,6 +2,7 @@
  * Answers: a value and its `meta`, and the hooks that are called with them.
  */
 import type * as Effect from "effect/Effect"
+import type { AdapterError } from "../contract/Adapter.ts"
 import type { CacheLockingError } from "../contract/CacheLockingError.ts"
 
 /** The reason why a loaded value was not cached. */
@@ -72,6 +73,19 @@ export interface WaitHookContext {
   readonly waitMax: number
 }
 
+/** A store that leaves this process went down, or came up again. */
+export interface StoreChange {
+  /** The name of the adapter. */
+  readonly adapter: string
+  /** The part of the store that changed, where its adapter names parts. */
+  readonly part?: string | undefined
+  readonly state: "up" | "down"
+  /** The failure that took the store down. Present when it is down. */
+  readonly cause?: AdapterError | undefined
+  /** Milliseconds for which the store was down. Present when it is up again. */
+  readonly downFor?: number | undefined
+}
+
 /**
  * The hooks of a cache or a call, with which a caller observes its own call. None by default.
  *
@@ -95,4 +109,9 @@ export interface Hooks<in A, out E = never, out R = never> {
   readonly onRefreshError?:
     | ((error: unknown, context: { readonly key: string }) => Effect.Effect<unknown, E, R>)
     | undefined
+  /**
+   * The store went down, or came up again. Only for a cache, and not where each request makes its own. Its own failure is
+   * logged.
+   */
+  readonly onStoreChange?: ((change: StoreChange) => Effect.Effect<unknown, E, R>) | undefined
 }

@@ -29,6 +29,7 @@ const metrics = {
   ),
   waits: count("waits", "Flights that waited for another process"),
   fallbacks: count("fallbacks", "Callers that fetched beside another's load"),
+  unavailable: count("unavailable", "Loads started without the store"),
   leaseLost: count("lease_lost", "Leases lost before the fill"),
   takeovers: count("takeovers", "Flights that waited and then led"),
   undecodable: count("undecodable", "Stored values that did not decode"),

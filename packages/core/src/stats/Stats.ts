@@ -46,6 +46,8 @@ export interface Stats {
   readonly waits: number
   /** Callers that fetched beside another's load after `waitMax`. */
   readonly fallbacks: number
+  /** Callers that started a load without the store, because it did not answer or is down. */
+  readonly unavailable: number
   /** Leases lost before the fill. */
   readonly leaseLost: number
   /** Flights that waited and then led. */
@@ -56,6 +58,11 @@ export interface Stats {
   readonly deletes: number
   /** Failed verbs of the adapter. */
   readonly adapterErrors: number
+  /**
+   * Milliseconds for which the store, or the part of it that is down longest, has been down; 0 while it is up, and for a
+   * store in this process. While it is down, calls fail at once or load without it (`onAdapterError`).
+   */
+  readonly storeDownFor: number
   /**
    * Errors by kind. Each is counted once, not once for each caller that got it. A failed load is one of `LOAD_FAILED`,
    * `FETCH_TIMEOUT` and, in the background, `REFRESH_FAILED`. Kinds that never occurred are left out, and so are calls
@@ -155,6 +162,7 @@ export class Counters {
   refreshesLate = 0
   waits = 0
   fallbacks = 0
+  unavailable = 0
   leaseLost = 0
   takeovers = 0
   undecodable = 0
@@ -203,7 +211,7 @@ export class Counters {
   }
 
   /** The totals now. */
-  stats(adapter: Adapter): Stats {
+  stats(adapter: Adapter, storeDownFor: number): Stats {
     const { hits, misses } = this
     return {
       hits,
@@ -217,12 +225,14 @@ export class Counters {
       refreshesLate: this.refreshesLate,
       waits: this.waits,
       fallbacks: this.fallbacks,
+      unavailable: this.unavailable,
       leaseLost: this.leaseLost,
       takeovers: this.takeovers,
       undecodable: this.undecodable,
       sets: this.sets,
       deletes: this.deletes,
       adapterErrors: this.adapterErrors,
+      storeDownFor,
       errors: { ...this.errors },
       evictions: adapter.evictions?.() ?? 0,
       latency: { origin: this.origin.timing(), store: this.store.timing() },

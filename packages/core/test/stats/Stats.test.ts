@@ -26,6 +26,7 @@ const totals = [
   "refreshesLate",
   "waits",
   "fallbacks",
+  "unavailable",
   "leaseLost",
   "takeovers",
   "undecodable",
@@ -187,7 +188,7 @@ describe("counters", () => {
     ],
     [
       "a store that does not answer, and a load beside it",
-      { adapterErrors: 1, loads: 1, misses: 1, errors: { CACHE_GET_FAILED: 1 } },
+      { adapterErrors: 1, loads: 1, misses: 1, unavailable: 1, errors: { CACHE_GET_FAILED: 1 } },
       (cache) => cache.getOrSet("k", new Origin().gives()),
       { onAdapterError: "fetch" },
       (adapter) => faulty(remote(adapter), { acquire: always("fail") })

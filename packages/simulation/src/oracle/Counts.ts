@@ -53,6 +53,7 @@ const rangesOf = (history: History, process: number): { readonly [N in keyof Cou
     misses: answered((call) => call.answer?.meta.cache.startsWith("MISS") || isUnread(call)),
     staleServed: outcome("STALE"),
     fallbacks: outcome("MISS-FOLLOWER-FALLBACK"),
+    unavailable: outcome("MISS-UNAVAILABLE"),
     stampedePrevented: outcome("MISS-FOLLOWER-HIT"),
     // A key of a batch counts when it is known to be loaded, before the fetch begins.
     loads: [loads.length, loads.length + batches],

@@ -120,6 +120,7 @@ export type Counts = { readonly process: number } & Pick<
   | "stampedePrevented"
   | "staleServed"
   | "fallbacks"
+  | "unavailable"
   | "leaseLost"
   | "sets"
   | "deletes"

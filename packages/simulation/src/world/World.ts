@@ -253,6 +253,7 @@ const countsOf = ({ faces: { effect, promise }, id }: Process): Counts => {
     stampedePrevented: sum("stampedePrevented"),
     staleServed: sum("staleServed"),
     fallbacks: sum("fallbacks"),
+    unavailable: sum("unavailable"),
     leaseLost: sum("leaseLost"),
     sets: sum("sets"),
     deletes: sum("deletes")
