@@ -33,5 +33,5 @@ export const refused = (operation: Operation, key: string | undefined, code: num
   if (verdict === "final") return failures.rejected(operation, key, message)
   return verdict === "throttled"
     ? failures.throttled(operation, key, message)
-    : failures.unavailable(operation, key, message)
+    : failures.unavailable(operation, key, message, true)
 }

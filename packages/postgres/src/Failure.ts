@@ -47,6 +47,7 @@ export const failures = Failures.make({
     // The messages of class 22 and 23 quote data.
     return /^2[23]/.test(state) ? `the server refused the data (${state})` : Failures.wordsOf(error)
   },
+  isReply,
   verdict: (error) => {
     const state = stateOf(error)
     if (state === undefined) return known(Failures.codeOf(error)) ?? "passes"

@@ -33,6 +33,7 @@ export type { Client, Options, Settings } from "./Options.ts"
 export const make = (options: Options): ListingAdapter => {
   const resolved = resolve(options)
   const verbs = new Verbs(resolved)
+  const { port } = resolved
   return {
     ...Keyspace.here,
     identity: resolved.space,
@@ -49,6 +50,10 @@ export const make = (options: Options): ListingAdapter => {
     keys: verbs.keys,
     acquireMany: resolved.scripts.acquireMany && verbs.acquireMany,
     deleteMany: verbs.deleteMany,
+    // The masters of a cluster fail on their own.
+    partOf: port.sharded
+      ? (key) => port.routeOf(port.keyPrefix + Keyspace.nameOf(resolved.space.prefix, key))
+      : undefined,
     close: verbs.close
   }
 }

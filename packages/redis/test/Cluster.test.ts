@@ -15,10 +15,11 @@ import {
   value,
   watching
 } from "@cache-locking/conformance-kit/testing"
+import { createCache } from "@cache-locking/core/promise"
 import { RedisCluster } from "@cache-locking/test-servers"
-import { serverOfFile } from "@cache-locking/test-servers/vitest"
+import { serverOfFile, serverOfTest } from "@cache-locking/test-servers/vitest"
 import { type Cluster, Redis } from "ioredis"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { slotOf } from "../src/client/Slot.ts"
 import { RedisAdapter } from "../src/index.ts"
 import * as Keyspace from "../src/Keyspace.ts"
@@ -84,6 +85,7 @@ describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }
       }
     }
     expect([...new Set(await listed(adapter))]).toEqual([...keys].sort())
+    expect(new Set(keys.map((key) => adapter.partOf!(key))).size).toBe(3)
     const admin = new Redis(cluster.seeds[0]!.port)
     try {
       for (const key of keys) {
@@ -104,6 +106,32 @@ describe.each(clients)("a cluster of three masters, with $kind", ({ kind, open }
     await Promise.all(watchers.map(({ woken }) => woken))
     await Promise.all(watchers.map(({ leave }) => leave()))
     await run(there.deleteMany!(keys))
+  })
+})
+
+describe("a master that is silent", () => {
+  it("is down by itself: its keys fail at once, those of the others are cached", async () => {
+    const own = await serverOfTest(RedisCluster.start({ own: true, replicas: 0 }))
+    const client = ioredisCluster(own.seeds)
+    const adapter = RedisAdapter.make({ client, prefix: "parts", commandTimeout: 1_000 })
+    const cache = createCache<string>({ adapter })
+    onTestFinished(() => cache.close())
+    for (const key of keys.slice(1)) await cache.set(key, "v")
+    const isLost = (key: string) => adapter.partOf!(key) === adapter.partOf!("key 0")
+    const [lost, there] = [keys.slice(1).filter(isLost), keys.slice(1).filter((key) => !isLost(key))]
+    const node = own.nodes.find(({ port }) => adapter.partOf!("key 0")!.endsWith(`:${port}`))!
+    await node.pause()
+    try {
+      await expect(cache.get("key 0")).rejects.toMatchObject({ _tag: "CACHE_GET_FAILED" })
+      for (const key of lost) {
+        await expect(cache.get(key)).rejects.toMatchObject({ message: expect.stringContaining("has been down for") })
+      }
+      for (const key of there) expect(await cache.get(key)).toBe("v")
+      expect(cache.stats().storeDownFor).toBeGreaterThan(0)
+    } finally {
+      await node.resume()
+    }
+    await expect.poll(() => cache.get("key 0").catch(() => undefined)).toBe("v")
   })
 })
 

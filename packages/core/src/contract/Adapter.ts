@@ -401,6 +401,8 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
    * milliseconds. A store that is silent for a second counts as down.
    */
   readonly unanswered?: number | undefined
+  /** True when the store itself refused, so that it can be reached: it is not down. */
+  readonly answered?: boolean | undefined
   /** True when the request was not sent, so that nothing can have been done. */
   readonly unsent?: boolean | undefined
 }> {
@@ -412,8 +414,9 @@ export class AdapterError extends Data.TaggedError("AdapterError")<{
   /** The same failure under the verb and key that the caller asked for, when a part of the adapter failed. */
   as(operation: Operation, key: string | undefined): AdapterError {
     if (this.operation === operation && this.key === key) return this
-    const { adapter, cause, message, reason, retryAfter, unanswered, unsent } = this
-    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter, unanswered, unsent })
+    const { adapter, answered, cause, message, reason, retryAfter, unanswered, unsent } = this
+    const kept = { adapter, answered, cause, message, reason, retryAfter, unanswered, unsent }
+    return new AdapterError({ ...kept, operation, key })
   }
 }
 

@@ -20,6 +20,11 @@ export interface Verdicts {
   /** The adapter's name. */
   readonly adapter: string
   readonly verdict: (error: unknown, words: string) => Verdict
+  /**
+   * True for an error that the server itself sent: it can be reached, so it is not down, however often it refuses. Default:
+   * no error is.
+   */
+  readonly isReply?: ((error: unknown) => boolean) | undefined
   /** The pause after a throttled call, in milliseconds. Default 100. */
   readonly pause?: number | undefined
   /** The message that may be shown, where the error's own may quote data. Default: `wordsOf`. */
@@ -98,7 +103,7 @@ export class Failures {
   /** The failure that a client's error means. An `AdapterError` stays what it is. */
   of(operation: Operation, key: string | undefined, error: unknown): AdapterError {
     if (isAdapterError(error)) return error
-    const { adapter, details, verdict, words = wordsOf } = this.verdicts
+    const { adapter, details, isReply, verdict, words = wordsOf } = this.verdicts
     const message = words(error)
     const [name, code] = [nameOf(error), codeOf(error)]
     const cause = Object.assign(
@@ -110,12 +115,18 @@ export class Failures {
     const found = verdict(error, message)
     const reason = found === "final" ? "Rejected" : "Unavailable"
     const retryAfter = found === "throttled" ? this.pause : undefined
-    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter })
+    const answered = isReply?.(error)
+    return new AdapterError({ adapter, operation, key, reason, message, cause, retryAfter, answered })
   }
 
-  /** A failure that may be temporary, found by the adapter itself. */
-  unavailable(operation: Operation, key: string | undefined, message: string): AdapterError {
-    return new AdapterError({ adapter: this.verdicts.adapter, operation, key, reason: "Unavailable", message })
+  /**
+   * A failure that may be temporary, found by the adapter itself.
+   *
+   * @param answered true when the server refused: it can be reached
+   */
+  unavailable(operation: Operation, key: string | undefined, message: string, answered?: boolean): AdapterError {
+    const { adapter } = this.verdicts
+    return new AdapterError({ adapter, operation, key, reason: "Unavailable", message, answered })
   }
 
   /**

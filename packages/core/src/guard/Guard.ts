@@ -30,9 +30,9 @@ export class StoreHealth {
   of(part: string | undefined): Health {
     return Identity.getOrMake(this.parts, part, () => {
       const told = (change: StoreChange) => {
-        for (const listener of this.listeners) listener(part === undefined ? change : { ...change, part })
+        for (const listener of this.listeners) listener(change)
       }
-      return new Health(this.adapter, inBackground, told)
+      return new Health(this.adapter, part, inBackground, told)
     })
   }
 

@@ -54,6 +54,7 @@ export class Health {
   /** The probes without an answer. */
   private readonly probes = new Set<Fiber.Fiber<void>>()
   private readonly adapter: string
+  private readonly part: string | undefined
   private readonly background: () => boolean
   private readonly told: (change: StoreChange) => void
 
@@ -61,8 +62,14 @@ export class Health {
    * @param background answers true when probes may run in the background
    * @param told receives each change
    */
-  constructor(adapter: string, background: () => boolean, told: (change: StoreChange) => void) {
+  constructor(
+    adapter: string,
+    part: string | undefined,
+    background: () => boolean,
+    told: (change: StoreChange) => void
+  ) {
     this.adapter = adapter
+    this.part = part
     this.background = background
     this.told = told
   }
@@ -125,8 +132,7 @@ export class Health {
   ): Effect.Effect<void> | undefined {
     const error = failureOf(cause)
     if (error === undefined || !error.retryable || error.unsent === true) return undefined
-    // A store that asks for a pause has answered.
-    if (error.retryAfter !== undefined) return this.answered()
+    if (hasAnswered(error)) return this.answered()
     // It failed together with others, which counted.
     if (moment !== this.moment) return undefined
     this.moment++
@@ -154,6 +160,12 @@ export class Health {
     this.stop()
   }
 
+  private get name(): string {
+    return this.part === undefined
+      ? `the store of ${this.adapter}`
+      : `the part ${this.part} of the store of ${this.adapter}`
+  }
+
   private readonly recover: Effect.Effect<void> = Effect.clockWith((clock) => {
     if (this.state === "up") return Effect.void
     this.state = "up"
@@ -161,8 +173,8 @@ export class Health {
     this.cause = undefined
     this.stop()
     const downFor = Math.round(Monotonic.now(clock) - this.downSince)
-    this.told({ adapter: this.adapter, state: "up", downFor })
-    return Effect.logInfo(`cache-locking: the store behind ${this.adapter} answers again, after ${downFor} ms`)
+    this.told({ adapter: this.adapter, part: this.part, state: "up", downFor })
+    return Effect.logInfo(`cache-locking: ${this.name} answers again, after ${downFor} ms`)
   })
 
   private goDown(error: AdapterError, probe: Probe, context: Context.Context<never>): Effect.Effect<void> {
@@ -178,9 +190,9 @@ export class Health {
     if (this.background()) this.probing = Effect.runForkWith(context)(this.askAgain(probe, context))
     if (!isNew) return Effect.void
     this.downSince = now
-    this.told({ adapter: this.adapter, state: "down", cause: error })
+    this.told({ adapter: this.adapter, part: this.part, state: "down", cause: error })
     return Effect.logWarning(
-      `cache-locking: the store behind ${this.adapter} is down; calls fail at once until it answers: ${error.message}`
+      `cache-locking: ${this.name} is down; calls fail at once until it answers: ${error.message}`
     )
   }
 
@@ -195,7 +207,7 @@ export class Health {
       onFailure: (cause) => {
         const error = failureOf(cause)
         // A refusal is an answer, too.
-        if (error !== undefined && (!error.retryable || error.retryAfter !== undefined)) this.tryRequests()
+        if (error !== undefined && (!error.retryable || hasAnswered(error))) this.tryRequests()
       }
     })
     while (Monotonic.now(clock) - this.askedAt <= idleAfter) {
@@ -209,6 +221,9 @@ export class Health {
     this.tryRequests()
   })
 }
+
+/** True when the store can be reached. One that asks for a pause has answered, too. */
+const hasAnswered = ({ answered, retryAfter }: AdapterError): boolean => answered === true || retryAfter !== undefined
 
 /** The failure of the adapter in a cause; `undefined` for an interruption and for a defect. */
 const failureOf = (cause: Cause.Cause<AdapterError>): AdapterError | undefined => {

@@ -300,7 +300,7 @@ export const withLeases: {
   const as = <A>(operation: Operation, key: string | undefined, verb: Effect.Effect<A, AdapterError>) =>
     Effect.mapError(verb, (error) => {
       if (error.adapter === pair.name) return error.as(operation, key)
-      const { message, reason, retryAfter, unanswered } = error
+      const { answered, message, reason, retryAfter, unanswered } = error
       return new AdapterError({
         adapter: pair.name,
         operation,
@@ -309,7 +309,8 @@ export const withLeases: {
         message,
         cause: error,
         retryAfter,
-        unanswered
+        unanswered,
+        answered
       })
     })
   const adapter: EveryMember = {

@@ -55,7 +55,7 @@ describe("a store that refuses", () => {
     })
   )
 
-  for (const state of ["busy", "rejects"] as const) {
+  for (const state of ["busy", "rejects", "read-only"] as const) {
     scenario(`a store that is ${state} is not down, however often`, () =>
       Effect.gen(function* () {
         const store = new Store()
@@ -154,7 +154,7 @@ describe("healing", () => {
   scenario("requests after a probe's answer are on trial: one that fails tells nobody anew, and pauses grow", () =>
     Effect.gen(function* () {
       const store = new Store()
-      // Its reads succeed, and nothing else does: a primary that became read-only.
+      // Its reads succeed, and nothing else does.
       const readOnly = eachVerb(store.adapter, ({ effect, verb }) =>
         verb === "read"
           ? Effect.suspend(() => {

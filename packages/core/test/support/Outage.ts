@@ -6,7 +6,7 @@ import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import { eachVerb } from "./EachVerb.ts"
 import { remote } from "./Wrappers.ts"
 
-type State = "answers" | "refuses" | "silent" | "busy" | "rejects" | "slow"
+type State = "answers" | "refuses" | "silent" | "busy" | "read-only" | "rejects" | "slow"
 
 /** A store whose state a test sets. It counts the requests that reach it. */
 export class Store {
@@ -41,7 +41,8 @@ export class Store {
           reason: more.reason ?? "Unavailable",
           message: this.state,
           retryAfter: more.retryAfter,
-          unanswered: more.unanswered
+          unanswered: more.unanswered,
+          answered: more.answered
         })
       )
     const state = key.startsWith("lost:") ? "refuses" : this.state
@@ -54,6 +55,8 @@ export class Store {
         return failed({})
       case "busy":
         return failed({ retryAfter: 100 })
+      case "read-only":
+        return failed({ answered: true })
       case "rejects":
         return failed({ reason: "Rejected" })
       case "silent":

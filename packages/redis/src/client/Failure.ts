@@ -42,5 +42,6 @@ export const failures = Failures.make({
   adapter: "redis",
   // The server quotes the arguments of a command that it does not know.
   words: (error) => Failures.wordsOf(error).split(/,? with args beginning with:/)[0]!,
+  isReply,
   verdict: (_, words) => (words.includes("max number of clients") ? "passes" : (known(replyCode(words)) ?? "passes"))
 })
