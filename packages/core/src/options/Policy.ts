@@ -102,8 +102,8 @@ export interface Options<in out A> {
    */
   readonly onCooling?: "wait" | "fail" | "fetch" | undefined
   /**
-   * The action when the store does not answer: `"fail"` with `CACHE_GET_FAILED` (the default), or `"fetch"` without
-   * caching, once per process.
+   * The action when the store does not answer, or is down: `"fail"` with `CACHE_GET_FAILED` (the default), or `"fetch"`
+   * without caching, once per process.
    */
   readonly onAdapterError?: "fail" | "fetch" | undefined
   /**
