@@ -105,7 +105,7 @@ export class Health {
       operation,
       key,
       reason: "Unavailable",
-      message: `the store has been down for ${Math.round(now - this.downSince)} ms, and is asked again: ${message}`,
+      message: `the store has been down for ${Math.round(now - this.downSince)} ms: ${message}`,
       cause: this.cause?.cause,
       unsent: true
     })
