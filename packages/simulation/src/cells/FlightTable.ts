@@ -413,9 +413,9 @@ export const flightTable: { readonly [E in FlightMeets]: Row } = {
     over: whole
   },
   "settles: unavailable": {
-    asking: "over: `MISS-UNAVAILABLE`",
+    asking: noFetcher,
     leading: alone,
-    following: "over: `MISS-UNAVAILABLE`",
+    following: noFetcher,
     unleased: "over: `MISS-UNAVAILABLE`",
     closed: "over, for those who came before it was closed",
     over: whole
