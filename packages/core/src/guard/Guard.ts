@@ -96,16 +96,25 @@ const ofRemote = Identity.perObject((adapter: Adapter): Adapter => {
 
 const guard = (adapter: Adapter, health: StoreHealth): Adapter => {
   const { acquireMany, deleteMany, partOf, watch } = adapter
-  /** Sends a request unless the part of its key is down, and learns from its end. */
-  const ask = <A, R>(
+  const partOfKey = (key: string): Health => health.of(partOf?.(key))
+  /** Sends a request unless the part of its key is down. */
+  const admitted = <A, R>(
+    part: Health,
     operation: Operation,
     key: string,
-    verb: () => Effect.Effect<A, AdapterError, R>,
-    part = health.of(partOf?.(key))
+    verb: (part: Health) => Effect.Effect<A, AdapterError, R>
   ): Effect.Effect<A, AdapterError, R> =>
     Effect.withFiber(({ context }) => {
       const refused = part.isDown ? part.admit(operation, key, Context.get(context, Clock.Clock)) : undefined
-      if (refused !== undefined) return Effect.fail(refused)
+      return refused === undefined ? verb(part) : Effect.fail(refused)
+    })
+  /** The same, and learns from its end. */
+  const ask = <A>(
+    operation: Operation,
+    key: string,
+    verb: () => Effect.Effect<A, AdapterError>
+  ): Effect.Effect<A, AdapterError> =>
+    admitted(partOfKey(key), operation, key, (part) => {
       const { answers, moment } = part
       return Effect.onExitPrimitive(verb(), (exit) =>
         Exit.isSuccess(exit) ? part.answered() : part.failed(exit.cause, answers, moment, () => adapter.read(key))
@@ -129,7 +138,8 @@ const guard = (adapter: Adapter, health: StoreHealth): Adapter => {
     put: (key, options) => ask("put", key, () => adapter.put(key, options)),
     touch: (key, options) => ask("touch", key, () => adapter.touch(key, options)),
     read: (key) => ask("read", key, () => adapter.read(key)),
-    watch: watch && ((key) => ask("watch", key, () => watch(key))),
+    // A subscription that is live already begins without a request, which tells nothing of the store.
+    watch: watch && ((key) => admitted(partOfKey(key), "watch", key, () => watch(key))),
     acquireMany: acquireMany && ((keys, options) => askMany("acquireMany", keys, () => acquireMany(keys, options))),
     deleteMany: deleteMany && ((keys) => askMany("deleteMany", keys, () => deleteMany(keys)))
   }
