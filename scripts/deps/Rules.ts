@@ -14,7 +14,17 @@ import type { IForbiddenRuleType } from "dependency-cruiser"
  * no row has it, these modules may be imported by every folder and import from every folder, if no cycle results.
  */
 const rows: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
-  "packages/core": [[""], ["call"], ["flight", "stores"], ["guard"], ["options"], ["tags"], ["codec"], ["stats"], ["contract"]],
+  "packages/core": [
+    [""],
+    ["call"],
+    ["flight", "stores"],
+    ["guard"],
+    ["options"],
+    ["tags"],
+    ["codec"],
+    ["stats"],
+    ["contract"]
+  ],
   "packages/cluster": [[""], ["cache"], ["client"], ["primary"], ["wire"]],
   "packages/redis": [[""], ["client"]],
   "packages/conformance-kit": [[""], ["session"], ["cases"], ["testing", "histories"], ["world"]],
