@@ -34,6 +34,9 @@ interface Lane {
   timer: NodeJS.Timeout | undefined
 }
 
+/** True from the call of `end` until the end has been sent. */
+const isEnding = ({ writableEnded, writableFinished }: Socket): boolean => writableEnded && !writableFinished
+
 /** One client's connection and the one to the server behind it, with the faults between them. */
 export class ProxiedConnection {
   /** The number of bytes of replies that still pass before the connection ends. */
@@ -74,8 +77,9 @@ export class ProxiedConnection {
     this.closed = true
     for (const { from, timer } of Object.values(this.lanes)) {
       clearTimeout(timer)
-      // A socket that is still connecting has nothing to reset.
-      if (from.connecting) from.destroy()
+      // A socket that is still connecting has nothing to reset. One whose end is being sent cannot be reset: Node would
+      // report that and leave the handle open for ever, and a process with such a handle spins instead of exiting.
+      if (from.connecting || isEnding(from)) from.destroy()
       else from.resetAndDestroy()
     }
     this.observer.closed()

@@ -2,12 +2,12 @@ import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Server as Listener, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Redis as Client } from "ioredis"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest"
 import { poll } from "../../src/machine/Poll.ts"
 import { FaultProxy } from "../../src/proxy/FaultProxy.ts"
 import { Redis } from "../../src/redis/Redis.ts"
 import { RespClient } from "../../src/redis/Resp.ts"
-import { orSkip } from "../fixtures/Support.ts"
+import { orSkip, runFixture } from "../fixtures/Support.ts"
 
 /** A server that echoes its input, and records it. */
 let heard: Array<string>
@@ -223,6 +223,15 @@ describe("faults", () => {
     await proxy.stop()
     expect(await ended()).toBe("ECONNRESET")
     await expect(dial()).rejects.toMatchObject({ code: "ECONNREFUSED" })
+  })
+})
+
+describe("a process with a proxy", () => {
+  it("exits, also if connections were cut while they ended", async () => {
+    const { child, ended, output } = runFixture("cutEnding.ts")
+    onTestFinished(() => void child.kill("SIGKILL"))
+    expect(await ended).toBe(0)
+    expect(output()).toBe("over\n")
   })
 })
 
