@@ -23,6 +23,7 @@ import * as Policy from "../options/Policy.ts"
 import { mayDiffer, type RequestScope } from "../options/RequestScope.ts"
 import * as Hit from "./Hit.ts"
 import { closedError } from "./Preconditions.ts"
+import { listen, type SignalCaller, unlisten } from "./SignalListener.ts"
 import { allows, type Conclusion, hooked, ofStale, verdictOf } from "./Verdict.ts"
 
 /** The answer of a call. An `Exit`, unless a hook has to run first. */
@@ -45,7 +46,7 @@ interface RareState {
 }
 
 /** Subclasses decide how the caller receives its answer. */
-export abstract class Waiter implements FlightWaiter {
+export abstract class Waiter implements FlightWaiter, SignalCaller {
   private request!: LoadRequest
   /** Holds what the fetcher and the hooks need. */
   private context!: Context.Context<never>
@@ -78,7 +79,7 @@ export abstract class Waiter implements FlightWaiter {
   wait(request: LoadRequest, context: Context.Context<never>, within: Flight | undefined): void {
     this.prepare(request, context, within)
     const { signal } = request.plan
-    signal?.addEventListener("abort", this, { once: true })
+    if (signal !== undefined) listen(signal, this)
     if (signal?.aborted) this.fail(aborted(request))
     else this.join()
   }
@@ -89,8 +90,8 @@ export abstract class Waiter implements FlightWaiter {
     if (within !== undefined) this.rare = { within }
   }
 
-  /** Receives the signal's `abort`. */
-  handleEvent(): void {
+  /** Called when the signal fires. */
+  aborted(): void {
     if (this.rare?.heldBack === undefined) this.fail(aborted(this.request))
   }
 
@@ -162,7 +163,8 @@ export abstract class Waiter implements FlightWaiter {
   /** Stops waiting. Safe to repeat. */
   leave(): void {
     this.leaveFlight()
-    this.request.plan.signal?.removeEventListener("abort", this)
+    const { signal } = this.request.plan
+    if (signal !== undefined) unlisten(signal, this)
     this.rare?.hook?.interruptUnsafe()
   }
 

@@ -730,15 +730,63 @@ describe("an AbortSignal", () => {
       yield* ask("f", origin.gives(5))
       yield* ask("f", origin.gives(5), { onWaitTimeout: "fail" })
       const third = yield* ask("f", origin.gives(5))
-      assert.strictEqual(listeners(), 3)
+      assert.strictEqual(listeners(), 1)
       yield* Fiber.interrupt(third)
-      assert.strictEqual(listeners(), 2)
+      assert.strictEqual(listeners(), 1)
       yield* advance(400)
       assert.strictEqual(listeners(), 0)
       const many = yield* Effect.forEach(Array.from({ length: 100 }), () => ask("k2", origin.gives(2000)))
-      assert.strictEqual(listeners(), 100)
+      assert.strictEqual(listeners(), 1)
       yield* advance(2000)
       yield* joinAll(many)
+      assert.strictEqual(listeners(), 0)
+    })
+  )
+
+  scenario("has one listener for all callers: those who wait are told, those who left are not", (world) =>
+    Effect.gen(function* () {
+      const { cache } = yield* world.cache({}, remote)
+      const { signal, controller, listeners } = counted()
+      const origin = new Origin()
+      const ask = (key: string) => begin(Effect.exit(cache.getOrSet(key, origin.gives(1000), { signal })))
+      const left = yield* ask("k")
+      const answered = yield* ask("early")
+      const waiting = yield* Effect.forEach(Array.from({ length: 100 }), (_, i) => ask(i % 2 === 0 ? "k" : `k${i}`))
+      yield* Fiber.interrupt(left)
+      yield* cache.set("early", "set")
+      yield* advance(1000)
+      const later = yield* Effect.forEach(Array.from({ length: 100 }), (_, i) => ask(`later${i}`))
+      assert.isFalse(waits(answered))
+      assert.isFalse(waiting.some(waits))
+      assert.strictEqual(listeners(), 1)
+      controller.abort("enough")
+      yield* flush
+      for (const caller of later) {
+        const exit = yield* Fiber.join(caller)
+        assert.deepInclude(Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit, { _tag: "ABORTED", cause: "enough" })
+      }
+      for (const caller of waiting) assert.isTrue(Exit.isSuccess(yield* Fiber.join(caller)))
+      assert.strictEqual(listeners(), 0)
+      assert.strictEqual((yield* Effect.flip(cache.getOrSet("k", origin.gives(), { signal })))._tag, "ABORTED")
+      assert.strictEqual(listeners(), 0)
+    })
+  )
+
+  scenario("that fires during onFollowerWait of one caller is heard by all, and by nobody twice", (world) =>
+    Effect.gen(function* () {
+      yield* world.crash("k", 10_000)
+      const { cache } = yield* world.cache({}, remote)
+      const { signal, controller, listeners } = counted()
+      const hooks = { onFollowerWait: () => Effect.delay(Effect.void, 500) }
+      const ask = (options = {}) =>
+        begin(Effect.flip(cache.getOrSet("k", () => Effect.succeed("v"), { signal, ...options })))
+      const held = yield* ask({ hooks })
+      const plain = yield* ask()
+      controller.abort("enough")
+      yield* flush
+      assert.deepStrictEqual([waits(held), waits(plain)], [true, false])
+      yield* advance(500)
+      assert.deepInclude(yield* Fiber.join(held), { _tag: "ABORTED", cause: "enough" })
       assert.strictEqual(listeners(), 0)
     })
   )

@@ -226,7 +226,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "a promise does not hear its signal",
     "call/Waiter.ts",
-    '    signal?.addEventListener("abort", this, { once: true })\n',
+    "    if (signal !== undefined) listen(signal, this)\n",
     ""
   ),
   mutant(
