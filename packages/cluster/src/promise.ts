@@ -147,6 +147,7 @@ export class PromiseClusterCache<in out A, out Silence = never> implements Async
     return new PromiseClusterCache(this.effects.wrap(codec), this.resolves)
   }
 
+  readonly destroyNamespace = () => this.run(this.effects.destroyNamespace)
   readonly destroy = () => Effect.runPromise(this.effects.destroy);
   [Symbol.asyncDispose](): Promise<void> {
     return this.destroy()

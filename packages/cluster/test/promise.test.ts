@@ -277,6 +277,23 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await expect.poll(() => other.get("a")).toBeUndefined()
     })
 
+    it("destroyNamespace ends values, figures and options, for all workers", async () => {
+      const { direct, one, two } = openCaches<number>({ namespace: "tenant", space: { max: 5 } })
+      await one.set("k", 1)
+      await two.max(3)
+      expect(await two.destroyNamespace()).toBe(1)
+      expect([await one.get("k"), await direct.size(), await one.max()]).toEqual([undefined, 0, 5])
+      expect(await direct.destroyNamespace()).toBe(0)
+      const other = createClusterCache<number>({ namespace: "tenant", space: { max: 50_000 } })
+      await other.set("k", 2)
+      expect((await other.stats()).sets).toBe(1)
+      await expect(one.get("k")).rejects.toMatchObject({ reason: "Namespace" })
+      // A cache whose options differ may end it all the same.
+      expect(await one.destroyNamespace()).toBe(1)
+      expect(await one.get("k")).toBeUndefined()
+      await expect(one.max(1e9)).rejects.toMatchObject({ _tag: "INVALID_OPTION", option: "max" })
+    })
+
     it("setters keep entries, order and remaining times", async () => {
       const { one, two } = openCaches<number>({ space: { max: 5 } })
       await one.mSet(
@@ -439,6 +456,17 @@ describe.each(["advanced", "json"] as const)("over %s", (serialization) => {
       await two.set("k", 1)
       await hot(all, 1)
       expect([await one.setIfAbsent("k", 2), await one.get("k")]).toEqual([false, 1])
+    })
+
+    it("no copy outlives its namespace", async () => {
+      const all = openCaches<number>({ near: { maxEntries: 10 } })
+      const { one, two } = all
+      await two.set("k", 1)
+      await hot(all, 1)
+      expect(await two.destroyNamespace()).toBe(1)
+      await expect.poll(() => one.get("k")).toBeUndefined()
+      await two.set("k", 2)
+      await hot(all, 2)
     })
 
     it("without the primary no copy is served", async () => {

@@ -13,6 +13,7 @@ import { ClusterError, ofCore } from "../client/ClusterError.ts"
 import { pages } from "../client/Listing.ts"
 import { open, type SpaceClient } from "../client/SpaceClient.ts"
 import type { SpaceStats } from "../primary/Space.ts"
+import { maxOf } from "../primary/SpaceOptions.ts"
 import { failureCodec } from "../wire/SerializedError.ts"
 import { CallContext, cacheAdapter } from "./CacheAdapter.ts"
 import { checkOptions, type FetchOptions, type Options, ofFetch, ofSet, type SetOptions } from "./CacheOptions.ts"
@@ -219,9 +220,9 @@ export class ClusterCache<in out A> {
     return Effect.map(this.call("ping", []), () => performance.now() - since)
   })
 
-  /** The most values kept. An argument changes it. */
+  /** The most values kept, up to 10 million. An argument changes it. */
   max(most?: number): Effect.Effect<number, ClusterError> {
-    return this.bound("max", most)
+    return Effect.suspend(() => this.bound("max", most === undefined ? undefined : maxOf(most)))
   }
 
   /** The ttl of values that are set without one, in milliseconds. An argument changes it for later values. */
@@ -247,6 +248,12 @@ export class ClusterCache<in out A> {
     const { load: _, ...options } = this.options
     return new ClusterCache<B>({ ...options, codec }, this.client)
   }
+
+  /**
+   * Destroys the namespace for all workers: values, leases, counts and options. Loads under way can no longer fill, and
+   * the next call opens the namespace anew, with the options of its caller. Returns the number of values.
+   */
+  readonly destroyNamespace: Effect.Effect<number, ClusterError> = Effect.suspend(() => this.client.destroy)
 
   /** Ends this cache's own work. The values stay in the primary. */
   readonly destroy: Effect.Effect<void> = Effect.suspend(() => {

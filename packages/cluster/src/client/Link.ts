@@ -50,6 +50,8 @@ export class Link {
   )
   private readonly subscribers = new Map<number, Subscriber>()
   private readonly opened: Array<{ readonly name: string; readonly options: object | undefined }> = []
+  /** The handles of the same namespaces with the same options. */
+  private readonly handles = new Map<string, number>()
   /** Calls that wait for the handshake. */
   private readonly unsent: Array<ClientItem> = []
   /** The primary that answered the handshake. */
@@ -74,7 +76,11 @@ export class Link {
 
   /** A handle by which calls name the namespace. It costs no round trip: the first call learns of a refusal. */
   open(name: string, options: object | undefined): number {
+    const same = JSON.stringify([name, options])
+    const known = this.handles.get(same)
+    if (known !== undefined) return known
     const handle = this.opened.push({ name, options }) - 1
+    this.handles.set(same, handle)
     if (this.primary !== undefined) this.queue.push(["open", handle, name, options ?? null])
     return handle
   }
@@ -193,6 +199,9 @@ export class Link {
         return
       case "changed":
         this.subscribers.get(item[1])?.changed(item[2])
+        return
+      case "lost":
+        this.subscribers.get(item[1])?.lost()
         return
       case "close":
         this.lose()

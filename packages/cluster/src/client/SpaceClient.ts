@@ -10,7 +10,8 @@ import { Listings } from "../primary/Listings.ts"
 import { bootstrap, ofProcess, type Primary } from "../primary/Primary.ts"
 import { reasonOf } from "../primary/Refused.ts"
 import type { Space } from "../primary/Space.ts"
-import { boundsOf, type SpaceBounds, type SpaceOptions } from "../primary/SpaceOptions.ts"
+import { boundsOf, nameOf, type SpaceBounds, type SpaceOptions } from "../primary/SpaceOptions.ts"
+import { isOfHolder } from "../primary/Verbs.ts"
 import { isPort, type PortLike, portOf } from "../wire/Ports.ts"
 import { ClusterError } from "./ClusterError.ts"
 import { Link, type Subscriber } from "./Link.ts"
@@ -18,7 +19,7 @@ import type { CallHandlers } from "./PendingCalls.ts"
 
 /** The place of a namespace, and the bound of a call. */
 export interface SpaceClientOptions {
-  /** The name of the namespace. Default `"cache"`. */
+  /** The name of the namespace, up to 1,024 characters. Default `"cache"`. */
   readonly namespace?: string | undefined
   /**
    * The bounds of the namespace. The first to open it decides. Other options are then refused; without options, any
@@ -55,6 +56,8 @@ export interface SpaceClient {
     args: ReadonlyArray<unknown>,
     subscriber: Subscriber
   ) => Effect.Effect<() => void, ClusterError>
+  /** Destroys the namespace, whatever its options. Returns the number of values that it had. */
+  readonly destroy: Effect.Effect<number, ClusterError>
   /** Only in the primary: `call` at once, and without a copy of the kept value. May throw any error. */
   readonly callSync?: ((verb: string, args: ReadonlyArray<unknown>) => unknown) | undefined
   /** Only elsewhere: `call` without an Effect. */
@@ -108,7 +111,7 @@ const placeOf = (port: PortLike | undefined): Link | Primary => {
  * @throws InvalidOption. A namespace that is open with other options fails the calls instead.
  */
 export const open = (options: SpaceClientOptions): SpaceClient => {
-  const name = Check.text("namespace", options.namespace, "cache")
+  const name = nameOf(options.namespace)
   const timeout = Check.commandTimeout(options, defaultTimeout)
   const bounds = options.space === undefined ? undefined : boundsOf(options.space)
   const place = placeOf(options.port)
@@ -133,6 +136,7 @@ const remote = (link: Link, name: string, bounds: SpaceBounds | undefined, timeo
   return {
     identity: identityOf(link, name),
     call,
+    destroy: Effect.suspend(() => call<number>("destroy", [])),
     callUnsafe: (verb, args, handlers) => void link.call(handle, verb, args, timeout, handlers),
     rest: () => link.rest(),
     subscribe: (verb, args, subscriber) =>
@@ -149,7 +153,8 @@ const remote = (link: Link, name: string, bounds: SpaceBounds | undefined, timeo
 
 const direct = (primary: Primary, name: string, bounds: SpaceBounds | undefined): SpaceClient => {
   let space: Space | undefined
-  const spaceNow = (): Space => {
+  const spaceFor = (verb: string): Space => {
+    if (space?.destroyed && isOfHolder(verb)) return space
     if (space === undefined || space.closed) space = primary.space(name, bounds)
     return space
   }
@@ -164,15 +169,16 @@ const direct = (primary: Primary, name: string, bounds: SpaceBounds | undefined)
     })
   return {
     identity: identityOf(primary, name),
-    call: (verb, args) => attempt(() => copied(primary.run(spaceNow(), verb, copied(args), caller)) as never),
-    callSync: (verb, args) => primary.run(spaceNow(), verb, args, caller),
-    subscribe: (verb, args, { changed }) =>
+    call: (verb, args) => attempt(() => copied(primary.run(spaceFor(verb), verb, copied(args), caller)) as never),
+    callSync: (verb, args) => primary.run(spaceFor(verb), verb, args, caller),
+    destroy: attempt(() => primary.destroy(name)),
+    subscribe: (verb, args, subscriber) =>
       attempt(() => {
         let end = () => {}
-        primary.run(spaceNow(), verb, [...args, 0], {
+        primary.run(spaceFor(verb), verb, [...args, 0], {
           ...caller,
           subscribe: (_, begin) => {
-            end = begin(changed)
+            end = begin(subscriber)
           }
         })
         return end

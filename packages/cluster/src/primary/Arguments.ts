@@ -6,6 +6,7 @@ import type { AcquireOptions, Lifetime, Token, Value } from "@cache-locking/core
 import { ownBytes } from "../wire/Compact.ts"
 import type { Joining } from "./Joining.ts"
 import { Refused } from "./Refused.ts"
+import { largestMax } from "./SpaceOptions.ts"
 
 const malformed = (problem: string): never => {
   throw new Refused("Malformed", `the call is malformed: ${problem}`)
@@ -38,6 +39,10 @@ export const size = (value: unknown): number =>
     : malformed("a size is a whole number of at least 1")
 
 export const optionalSize = optional(size)
+
+/** The most values of a namespace. */
+export const most = (value: unknown): number =>
+  size(value) <= largestMax ? (value as number) : malformed(`a namespace has at most ${largestMax} values`)
 
 /** Bytes of their own: a view would keep the whole message in memory. */
 export const bytes = (value: unknown): Uint8Array =>

@@ -1,7 +1,7 @@
 /** The verbs of the cache by itself: values as `lru-cache` treats them, by the namespace's bounds. */
 import { Codec, Entry, Envelope, type Value } from "@cache-locking/core"
 import { type Payload, payloadOf } from "../wire/Compact.ts"
-import { amount, finite, list, optionalAmount, optionalSize, record, size, text, texts, value } from "./Arguments.ts"
+import { amount, finite, list, most, optionalAmount, optionalSize, record, text, texts, value } from "./Arguments.ts"
 import { Refused } from "./Refused.ts"
 import { now, type Space } from "./Space.ts"
 import type { SpaceBounds } from "./SpaceOptions.ts"
@@ -150,7 +150,7 @@ export const cacheVerbs = {
   bounds: (space) => space.bounds,
   configure: (space, [change]) => {
     const { allowStale, max, ttl } = record(change)
-    if (max !== undefined && max !== null) space.configure({ max: size(max) })
+    if (max !== undefined && max !== null) space.configure({ max: most(max) })
     if (ttl !== undefined && ttl !== null) space.configure({ ttl: amount(ttl) })
     if (typeof allowStale === "boolean") space.configure({ allowStale })
   }

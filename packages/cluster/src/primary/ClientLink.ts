@@ -1,16 +1,24 @@
 import type { Port } from "../wire/Ports.ts"
 import { SendQueue } from "../wire/SendQueue.ts"
-import type { Fault, Mode, PrimaryItem } from "../wire/Wire.ts"
+import type { Mode, PrimaryItem } from "../wire/Wire.ts"
 import { Listings } from "./Listings.ts"
-import { Space } from "./Space.ts"
+import type { Space } from "./Space.ts"
 import type { Caller } from "./Verb.ts"
+
+/** A namespace as a client opened it. */
+export interface Opened {
+  readonly name: string
+  readonly options: object | null
+  /** The namespace, or the one that it last was; absent while it was refused each time. */
+  space: Space | undefined
+}
 
 /** The primary's end of one client's link, with everything that ends with the link. */
 export class ClientLink implements Caller {
   readonly link: string
   readonly queue: SendQueue<PrimaryItem>
-  /** The namespaces that the client has opened, by handle. For a refused one it holds the reason. */
-  readonly spaces = new Map<number, Space | Fault>()
+  /** The namespaces that the client has opened, by handle. */
+  readonly opened = new Map<number, Opened>()
   readonly listings = new Listings()
   private readonly subscriptions = new Map<number, () => void>()
 
@@ -24,7 +32,10 @@ export class ClientLink implements Caller {
     this.unsubscribe(id)
     this.subscriptions.set(
       id,
-      begin((key) => this.queue.push(["changed", id, key]))
+      begin({
+        changed: (key) => this.queue.push(["changed", id, key]),
+        lost: () => this.queue.push(["lost", id])
+      })
     )
   }
 
@@ -37,6 +48,7 @@ export class ClientLink implements Caller {
   close(): void {
     for (const id of [...this.subscriptions.keys()]) this.unsubscribe(id)
     this.queue.clear()
-    for (const space of new Set(this.spaces.values())) if (space instanceof Space) space.releaseLink(this.link)
+    const spaces = new Set(Array.from(this.opened.values(), ({ space }) => space))
+    for (const space of spaces) space?.releaseLink(this.link)
   }
 }

@@ -63,7 +63,7 @@ export const contractVerbs = {
   },
   watch: (space, [given, id], caller) => {
     const key = text(given)
-    caller.subscribe(finite(id), (changed) => space.watchers.watch(key, () => changed(key)))
+    caller.subscribe(finite(id), ({ changed }) => space.watchers.watch(key, () => changed(key)))
   },
-  changes: (space, [id], caller) => caller.subscribe(finite(id), (changed) => space.watchers.listen(changed))
+  changes: (space, [id], caller) => caller.subscribe(finite(id), (to) => space.watchers.listen(to))
 } satisfies Record<string, Verb>

@@ -16,11 +16,11 @@ import {
   readFrame,
   version
 } from "../wire/Wire.ts"
-import { ClientLink } from "./ClientLink.ts"
-import { isRefused, Refused, reasonOf } from "./Refused.ts"
+import { ClientLink, type Opened } from "./ClientLink.ts"
+import { Refused, reasonOf } from "./Refused.ts"
 import { Space } from "./Space.ts"
-import { boundsOf, differences, type SpaceBounds, type SpaceOptions } from "./SpaceOptions.ts"
-import { run } from "./Verbs.ts"
+import { boundsOf, differences, nameOf, type SpaceBounds, type SpaceOptions } from "./SpaceOptions.ts"
+import { isOfHolder, run } from "./Verbs.ts"
 
 /** Figures of a primary. */
 export interface PrimaryStats {
@@ -39,15 +39,27 @@ interface Channel {
   unlisten: () => void
 }
 
+/** The most namespaces of a primary. An empty one takes about a kilobyte. */
+const maxNamespaces = 100_000
+
 const faultOf = (error: unknown): Fault => {
   const { cause, ...fault } = reasonOf(error)
   return Failures.isError(cause) ? { ...fault, cause: serializeError(cause) } : fault
 }
 
+/** A name and options as another process sent them. */
+const given = (name: string, options: object | null): [name: string, bounds: SpaceBounds | undefined] => {
+  try {
+    return [nameOf(name), options === null ? undefined : boundsOf(options as SpaceOptions)]
+  } catch {
+    throw new Refused("Malformed", "the options are malformed")
+  }
+}
+
 export class Primary {
   /**
    * The version of the protocol, and of the members that other copies of this package in this process call: `space`,
-   * `run`, `serve`.
+   * `run`, `serve`, `destroy`.
    */
   readonly version = version
   /** Carries out a call of this process, by the verbs of the copy that made the namespace. */
@@ -63,6 +75,8 @@ export class Primary {
     if (this.closed) throw new Refused("Failed", "this primary was closed")
     const space = this.spaces.get(name)
     if (space === undefined) {
+      if (this.spaces.size >= maxNamespaces)
+        throw new Refused("Namespace", `there are ${maxNamespaces} namespaces, the most of a primary: destroy some`)
       const made = new Space(bounds ?? boundsOf({}))
       this.spaces.set(name, made)
       return made
@@ -71,6 +85,16 @@ export class Primary {
     if (different.length === 0) return space
     const options = different.join(", ")
     throw new Refused("Namespace", `the namespace ${JSON.stringify(name)} is open with other options: ${options}`)
+  }
+
+  /**
+   * Destroys a namespace: its values, its leases, its figures and its options. The next call to it opens it anew. Returns
+   * the number of values that it had.
+   */
+  readonly destroy = (name: string): number => {
+    const space = this.spaces.get(name)
+    this.spaces.delete(name)
+    return space?.destroy() ?? 0
   }
 
   /**
@@ -130,27 +154,40 @@ export class Primary {
       channel.links.set(name, accepted)
       accepted.queue.push(["handshake", this.id, mode])
     } else if (link === undefined) this.ignored++
-    else if (item[0] === "open") link.spaces.set(item[1], this.open(item[2], item[3]))
+    else if (item[0] === "open") link.opened.set(item[1], this.open(item[2], item[3]))
     else if (item[0] === "unsubscribe") link.unsubscribe(item[1])
     else link.queue.push(this.call(link, item))
   }
 
-  private open(name: string, options: object | null): Space | Fault {
+  /** The first to open a namespace decides about its options, with or without a call. */
+  private open(name: string, options: object | null): Opened {
+    const opened: Opened = { name, options, space: undefined }
     try {
-      return this.space(name, options === null ? undefined : boundsOf(options as SpaceOptions))
-    } catch (error) {
-      return isRefused(error) ? faultOf(error) : { reason: "Malformed", message: "the options are malformed" }
+      this.spaceOf(opened)
+    } catch {
+      // Each call says it.
     }
+    return opened
+  }
+
+  /** The namespace, which is opened again if it was destroyed or refused. */
+  private spaceOf(opened: Opened): Space {
+    const { name, options, space } = opened
+    if (space !== undefined && !space.closed) return space
+    opened.space = this.space(...given(name, options))
+    return opened.space
   }
 
   private call(
     link: ClientLink,
     [, id, handle, verb, args]: Extract<ClientItem, readonly ["call", ...any]>
   ): PrimaryItem {
-    const space = link.spaces.get(handle)
-    if (space === undefined) return ["fault", id, { reason: "Malformed", message: "the namespace was not opened" }]
-    if (!(space instanceof Space)) return ["fault", id, space]
+    const opened = link.opened.get(handle)
+    if (opened === undefined) return ["fault", id, { reason: "Malformed", message: "the namespace was not opened" }]
     try {
+      if (verb === "destroy") return ["result", id, this.destroy(opened.name)]
+      const ended = isOfHolder(verb) && opened.space?.destroyed === true ? opened.space : undefined
+      const space = ended ?? this.spaceOf(opened)
       return ["result", id, run(space, verb, args, link)]
     } catch (error) {
       return ["fault", id, faultOf(error)]

@@ -41,6 +41,22 @@ export interface SpaceStats {
 /** Notifies a key's watchers of a change: after every move, after none, or after those that return true. */
 type Notify = "always" | "never" | "if true"
 
+/**
+ * The rooms of a namespace, in values; after the last one comes `max`. An LRU takes memory for all of its room, used or
+ * not, and a larger one is filled anew. So an empty namespace has none, and not many values are ever moved.
+ */
+const rooms = [16, 128, 1_024, 8_192]
+
+/** The values of every namespace that has none yet. Nothing is ever put into it. */
+const noValues = new LRUCache<string, Row>({ max: 1 })
+
+/**
+ * Counts the grants and the writes of all namespaces: a token or a write of a namespace that was destroyed is none of
+ * the namespace that took its name.
+ */
+let grants = 0
+let writes = 0
+
 /** Milliseconds of a clock that never goes back. */
 export const now = (): number => Math.floor(performance.now())
 
@@ -51,28 +67,36 @@ export class Space {
   bounds: SpaceBounds
   readonly counts = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0 }
   readonly watchers = new Watchers()
-  /** True when the primary was closed. */
+  /** True when the primary was closed, or the namespace was destroyed. */
   closed = false
-  private values: LRUCache<string, Row>
+  destroyed = false
+  /** The values that `values` has room for; 0 until there is a value. */
+  private room = 0
+  private values = noValues
   private readonly leases = new LeaseTable()
   private readonly purgeTimer: PurgeTimer | undefined
-  private grants = 0
-  private writes = 0
   private lifetime: Lifetime = { fresh: Infinity, stale: 0 }
 
   constructor(bounds: SpaceBounds) {
     this.declared = bounds
     this.bounds = bounds
-    this.values = this.lru(bounds)
     this.purgeTimer = bounds.ttlAutopurge ? new PurgeTimer(() => this.removeExpired().next) : undefined
   }
 
-  private lru({ max, maxSize }: SpaceBounds): LRUCache<string, Row> {
+  private lru(max: number, { maxSize }: SpaceBounds): LRUCache<string, Row> {
     const dispose = (_: Row, __: string, reason: string) => {
       if (reason === "evict") this.counts.evictions++
     }
     const sizes = maxSize === Infinity ? {} : { maxSize, sizeCalculation: ({ size }: Row) => size }
     return new LRUCache({ max, ...sizes, dispose })
+  }
+
+  /** Makes room for so many values, and at most for `max`. As many stay as there is room for, with their order. */
+  private makeRoom(room: number): void {
+    const before = [...this.values.rentries()] as Array<[string, Row]>
+    this.room = Math.min(room, this.bounds.max)
+    this.values = this.lru(this.room, this.bounds)
+    for (const [key, row] of before) this.values.set(key, row)
   }
 
   /** Makes one move of core's state machine on a key. */
@@ -109,13 +133,15 @@ export class Space {
     else {
       const same = kept.value === before?.value ? before.size : undefined
       const { filledAt, took } = kept
+      if (this.values.size === this.room && this.room < this.bounds.max && before === undefined)
+        this.makeRoom(rooms.find((room) => room > this.room) ?? Infinity)
       this.values.set(key, {
         value: compact(kept.value),
         filledAt,
         took,
         lifetime: this.shared(kept.lifetime),
         size: size ?? same ?? 1,
-        write: ++this.writes
+        write: ++writes
       })
       this.purgeTimer?.setFor(this.expiryOf(kept))
     }
@@ -133,7 +159,7 @@ export class Space {
     this.purgeTimer?.setFor(Entry.endsAt(entry))
   }
 
-  private readonly grant = (): Token => Token(`${++this.grants}`)
+  private readonly grant = (): Token => Token(`${++grants}`)
 
   /** The contract's `acquire`, for a link that loses the lease when it is closed. */
   acquire(link: string, key: string, options: AcquireOptions, joining?: Joining): Acquired & Joined {
@@ -237,18 +263,30 @@ export class Space {
   /** Changes bounds. As many entries stay as there is room for, with their order and their remaining times. */
   configure(change: Partial<SpaceBounds>): void {
     this.bounds = { ...this.bounds, ...change }
-    if (change.max === undefined) return
-    const before = [...this.values.rentries()] as Array<[string, Row]>
-    this.values = this.lru(this.bounds)
-    for (const [key, row] of before) this.values.set(key, row)
+    if (change.max !== undefined && this.room > 0) this.makeRoom(this.room)
   }
 
   get stats(): SpaceStats {
     return { ...this.counts, size: this.keys("", false).length }
   }
 
+  /** Ends the timer and all subscriptions. */
   close(): void {
     this.closed = true
     this.purgeTimer?.clear()
+    this.watchers.end()
+  }
+
+  /**
+   * Closes the namespace and removes all that is in it. Its leases are void, so that a holder who is late is told so. Returns
+   * the number of values.
+   */
+  destroy(): number {
+    const count = this.clear()
+    this.values = noValues
+    this.room = 0
+    this.destroyed = true
+    this.close()
+    return count
   }
 }

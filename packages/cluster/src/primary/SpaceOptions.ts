@@ -6,7 +6,7 @@ import { Check } from "@cache-locking/core"
 import type * as Duration from "effect/Duration"
 
 export interface SpaceOptions {
-  /** The most values kept. The least recently used is evicted first. Default 10,000. */
+  /** The most values kept, up to 10 million. The least recently used is evicted first. Default 10,000. */
   readonly max?: number | undefined
   /** The most bytes kept, or the largest sum of what `size` counts. Not bounded by default. */
   readonly maxSize?: number | undefined
@@ -36,6 +36,17 @@ const names: ReadonlySet<string> = new Set(["max", "maxSize", "maxEntrySize", "t
 
 const defaultMax = 10_000
 
+/** The largest `max`: ten million. A map of V8 holds 16.7 million keys at most. */
+export const largestMax = 10_000_000
+
+/**
+ * Checks the most values that a namespace keeps.
+ *
+ * @throws InvalidOption
+ */
+export const maxOf = (max: number | undefined): number =>
+  Check.integer("max", max, { min: 1, max: largestMax, default: defaultMax })
+
 /**
  * Checks the options.
  *
@@ -46,7 +57,7 @@ export const boundsOf = (options: SpaceOptions): SpaceBounds => {
   const maxSize = Check.integer("maxSize", options.maxSize, { min: 1, default: Infinity })
   const flag = (name: (typeof flags)[number]) => Check.bool(name, options[name], false)
   return {
-    max: Check.integer("max", options.max, { min: 1, default: defaultMax }),
+    max: maxOf(options.max),
     maxSize,
     maxEntrySize: Check.integer("maxEntrySize", options.maxEntrySize, { min: 1, default: maxSize }),
     ttl: Check.duration("ttl", options.ttl ?? Infinity, { min: 1 }),
@@ -56,6 +67,20 @@ export const boundsOf = (options: SpaceOptions): SpaceBounds => {
     noDeleteOnStaleGet: flag("noDeleteOnStaleGet"),
     ttlAutopurge: flag("ttlAutopurge")
   }
+}
+
+/** The most characters of a namespace's name. */
+const longestName = 1_024
+
+/**
+ * Checks the name of a namespace.
+ *
+ * @throws InvalidOption
+ */
+export const nameOf = (name: string | undefined): string => {
+  if (name === undefined) return "cache"
+  if (typeof name === "string" && name !== "" && name.length <= longestName && name.isWellFormed()) return name
+  throw Check.invalid("namespace", name, `a string of 1 to ${longestName} characters, without lone surrogates`)
 }
 
 /** The names of the options in which two sides differ. */

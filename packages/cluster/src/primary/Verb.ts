@@ -1,12 +1,13 @@
 import type { Listings } from "./Listings.ts"
 import type { Space } from "./Space.ts"
+import type { Listener } from "./Watchers.ts"
 
 /** The link that calls a verb. */
 export interface Caller {
   /** Names the link, which owns the leases that it takes. */
   readonly link: string
   /** Begins a subscription, which lasts until the link drops it. */
-  readonly subscribe: (id: number, begin: (changed: (key: string) => void) => () => void) => void
+  readonly subscribe: (id: number, begin: (to: Listener) => () => void) => void
   readonly listings: Listings
 }
 

@@ -22,6 +22,11 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
   })
 )
 
+const ofHolder: ReadonlySet<string> = new Set(["fill", "renew", "abandon"])
+
+/** True for the verbs of a lease's holder. They begin nothing, so they do not open a namespace that was destroyed. */
+export const isOfHolder = (verb: string): boolean => ofHolder.has(verb)
+
 /** Carries out a call. */
 export const run = (space: Space, verb: string, args: ReadonlyArray<unknown>, caller: Caller): unknown => {
   const f = verbs.get(verb)

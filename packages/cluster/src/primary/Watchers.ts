@@ -1,7 +1,14 @@
+/** Is told of all changes. */
+export interface Listener {
+  readonly changed: (key: string) => void
+  /** Called once, when there is nothing more to be told. */
+  readonly lost: () => void
+}
+
 /** The subscribers to a namespace's changes: to the next change of one key, or to all changes. */
 export class Watchers {
   private readonly ofKeys = new Map<string, Set<() => void>>()
-  private readonly ofAll = new Set<(key: string) => void>()
+  private readonly ofAll = new Set<Listener>()
 
   /** Subscribes to the next change of a key. Returns the function that unsubscribes. */
   watch(key: string, changed: () => void): () => void {
@@ -15,14 +22,22 @@ export class Watchers {
   }
 
   /** Subscribes to every change. Returns the function that unsubscribes. */
-  listen(changed: (key: string) => void): () => void {
-    const listener = (key: string) => changed(key)
+  listen({ changed, lost }: Listener): () => void {
+    const listener = { changed, lost }
     this.ofAll.add(listener)
     return () => this.ofAll.delete(listener)
   }
 
+  /** Ends all subscriptions: wakes those who wait for a key, and tells the others that they are lost. */
+  end(): void {
+    const listeners = [...this.ofAll]
+    this.ofAll.clear()
+    for (const key of [...this.ofKeys.keys()]) this.notify(key)
+    for (const { lost } of listeners) lost()
+  }
+
   notify(key: string): void {
-    for (const listener of this.ofAll) listener(key)
+    for (const { changed } of this.ofAll) changed(key)
     const watchers = this.ofKeys.get(key)
     if (watchers === undefined) return
     this.ofKeys.delete(key)

@@ -36,6 +36,8 @@ export type PrimaryItem =
   | readonly ["result", id: number, result: unknown]
   | readonly ["fault", id: number, fault: Fault]
   | readonly ["changed", subscription: number, key: string]
+  /** The subscription has ended, because its namespace was destroyed. */
+  | readonly ["lost", subscription: number]
   | readonly ["close"]
 
 /** A batch of items of one link. */
@@ -120,6 +122,7 @@ const primaryKinds: Kinds = new Map([
   ["result", [isNumber]],
   ["fault", [isNumber, isFault]],
   ["changed", [isNumber, isText]],
+  ["lost", [isNumber]],
   ["close", []]
 ])
 

@@ -1,4 +1,6 @@
 /** The protocol: batches, backpressure, late answers, closed channels, and any other message of a channel. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { MessageChannel } from "node:worker_threads"
 import { ask, failureOf, lifetime, minute, put, run, sleep, tagOf, text } from "@cache-locking/conformance-kit/testing"
 import * as Effect from "effect/Effect"
@@ -154,9 +156,115 @@ describe("namespaces", () => {
 
   it("refuse bad options at once", () => {
     expect(() => ClusterAdapter.make({ space: { max: 0 } })).toThrow("max")
+    for (const max of [1e9, 10_000_001, Infinity])
+      expect(() => ClusterAdapter.make({ space: { max } })).toThrow("a whole number from 1 to 10000000")
+    for (const namespace of ["", "\ud800", "x".repeat(1_025), 5 as never])
+      expect(() => ClusterAdapter.make({ namespace })).toThrow("namespace")
     expect(() => ClusterAdapter.make({ maximum: 1 } as never)).toThrow("maximum")
     expect(() => ClusterAdapter.make({ commandTimeout: 0 })).toThrow("commandTimeout")
     expect(() => ClusterAdapter.make({ port: {} as never })).toThrow("port")
+  })
+})
+
+describe("a namespace that is destroyed", () => {
+  const opened = (max?: number) => {
+    const { primary: end, sent, worker } = pair()
+    const primary = Cluster.bootstrap()
+    primary.serve(end)
+    const open = (max?: number) =>
+      ClusterAdapter.make({ namespace: "n", port: worker, ...(max !== undefined && { space: { max } }) })
+    return { primary, sent, open, adapter: open(max) }
+  }
+
+  it("loses its values and its options; the next call opens it anew, also one that was refused before", async () => {
+    const { adapter, open, primary } = opened(10)
+    await put(adapter, "k", text("v"))
+    const other = open(20)
+    expect((await failureOf(other.read("k"))).message).toContain("max")
+    expect(primary.destroy("n")).toBe(1)
+    expect(primary.stats.namespaces).toBe(0)
+    expect((await run(other.read("k"))).value).toBeUndefined()
+    expect((await failureOf(adapter.read("k"))).message).toContain("max")
+    expect([primary.destroy("n"), primary.destroy("n"), primary.destroy("never")]).toEqual([0, 0, 0])
+    await put(adapter, "k", text("w"))
+  })
+
+  it.each([true, false])(
+    "voids its leases, and late holders do not open it again (in the primary: %s)",
+    async (near) => {
+      const { adapter: far, primary } = opened()
+      const adapter = near ? ClusterAdapter.make({ namespace: "n" }) : far
+      const old = await run(adapter.acquire("k", ask("old")))
+      if (old._tag !== "Leader") throw new Error(old._tag)
+      primary.destroy("n")
+      const fill = { token: old.token, value: text("late"), lifetime: lifetime(minute) }
+      const late = () =>
+        Promise.all([
+          run(adapter.fill("k", fill)),
+          run(adapter.renew("k", { token: old.token, leaseFor: minute })),
+          run(adapter.abandon("k", { token: old.token }))
+        ])
+      expect(await late()).toEqual([false, false, false])
+      expect(primary.stats.namespaces).toBe(0)
+      // The first lease of the new namespace is another one.
+      expect(await tagOf(adapter, "k", "new")).toBe("Leader")
+      expect(await late()).toEqual([false, false, false])
+      expect(await tagOf(adapter, "k", "third")).toBe("Follower")
+    }
+  )
+
+  it("wakes who waits for a key, and tells who listens that it is lost, over a channel and in the primary", async () => {
+    const { adapter, primary } = opened()
+    for (const each of [adapter, ClusterAdapter.make({ namespace: "n" })]) {
+      const told: Array<string> = []
+      const listener = { changed: (key: string) => told.push(key), lost: () => told.push("lost"), restored: () => {} }
+      await run(
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* each.changes!(listener)
+            yield* each.acquire("k", ask("me"))
+            const woken = yield* each.watch!("k")
+            primary.destroy("n")
+            yield* woken
+            yield* Effect.promise(() => expect.poll(() => told).toContain("lost"))
+          })
+        )
+      )
+      expect(told.filter((each) => each === "lost")).toHaveLength(1)
+    }
+  })
+
+  it("takes about a kilobyte while it is empty, and nothing afterwards: 20,000 of them", () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    const used = () => {
+      collect()
+      const { external, heapUsed } = process.memoryUsage()
+      return heapUsed + external
+    }
+    const { primary } = opened()
+    const before = used()
+    for (let i = 0; i < 20_000; i++) primary.space(`empty ${i}`, undefined)
+    expect(primary.stats.namespaces).toBe(20_000)
+    expect((used() - before) / 20_000).toBeLessThan(2_000)
+    for (let i = 0; i < 20_000; i++) primary.destroy(`empty ${i}`)
+    expect(primary.stats.namespaces).toBe(0)
+    expect((used() - before) / 20_000).toBeLessThan(200)
+  })
+
+  it("is opened once by a process, however many adapters it makes", async () => {
+    const { open, sent } = opened()
+    for (let i = 0; i < 100; i++) await run(open(i < 50 ? undefined : 10_000).read("k"))
+    const opens = sent.worker.flatMap(({ items }) => items).filter(([kind]) => kind === "open")
+    expect(opens.map(([, handle]) => handle)).toEqual([0, 1])
+  })
+
+  it("is needed where there are 100,000", async () => {
+    const { adapter, primary } = opened()
+    for (let i = 0; i < 100_000; i++) primary.space(`empty ${i}`, undefined)
+    expect((await failureOf(adapter.read("k"))).message).toContain("100000 namespaces")
+    primary.destroy("empty 0")
+    await put(adapter, "k", text("v"))
   })
 })
 

@@ -91,6 +91,35 @@ describe("a closed link", () => {
   })
 })
 
+describe("the room of a namespace", () => {
+  it("grows with its values up to max, and nothing is evicted before, or out of order", () => {
+    const { call, space } = opened({ max: 1_000 })
+    const all = names("k", 1_500)
+    for (const key of all.slice(0, 1_000)) call("set", key, bytes(key), 60_000)
+    expect(space.stats).toMatchObject({ evictions: 0, size: 1_000 })
+    // The oldest becomes the youngest.
+    expect(call("get", "k0")).toBeDefined()
+    for (const key of all.slice(1_000, 1_300)) call("set", key, bytes(key), 60_000)
+    expect(space.stats).toMatchObject({ evictions: 300, size: 1_000 })
+    expect(left(space, all)).toBe(1_000)
+    expect(left(space, ["k0", "k301", "k1299"])).toBe(3)
+    expect(left(space, all.slice(1, 301))).toBe(0)
+    call("configure", { max: 1_200 })
+    for (const key of all.slice(1_300)) call("set", key, bytes(key), 60_000)
+    expect(space.stats).toMatchObject({ evictions: 300, size: 1_200 })
+    expect(() => call("configure", { max: 1e9 })).toThrow("10000000")
+  })
+
+  it("is none for leases and for reads", () => {
+    const { call } = opened({ max: 10_000_000 })
+    for (const key of names("k", 100)) {
+      call("acquire", key, { owner: key, leaseFor: 60_000 })
+      call("get", key)
+    }
+    expect(call("clear")).toBe(0)
+  })
+})
+
 describe("a smaller bound", () => {
   it("keeps the most recently used, with their order, times and sizes; other setters keep all", () => {
     const { call, space } = opened({ maxSize: 100, max: 10 })

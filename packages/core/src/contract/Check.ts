@@ -97,16 +97,17 @@ export const settledAnswer = <A>(option: string, answer: A): A => {
   throw wrongAnswer(option, "a promise", "a value, not a promise")
 }
 
-/** A whole number of at least `min`, or `Infinity` when that is the default. */
+/** A whole number of at least `min`, and at most `max` if there is one; or `Infinity` when that is the default. */
 export const integer = (
   option: string,
   value: number | undefined,
-  rule: { readonly min: number; readonly default: number }
+  rule: { readonly min: number; readonly max?: number; readonly default: number }
 ): number => {
   if (value === undefined) return rule.default
-  if (Number.isSafeInteger(value) && value >= rule.min) return value
+  const { max = Infinity, min } = rule
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
   if (value === Infinity && rule.default === Infinity) return value
-  throw invalid(option, value, `a whole number of at least ${rule.min}`)
+  throw invalid(option, value, `a whole number ${max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`}`)
 }
 
 /** A finite number of at least `min`, and at most `max` if there is one. */
