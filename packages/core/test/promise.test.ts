@@ -272,6 +272,77 @@ describe("thrown errors", () => {
   })
 })
 
+describe("the names of JavaScript properties", () => {
+  const words = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "valueOf"]
+
+  for (const [kind, make] of kinds) {
+    it(`are keys, tags and names like any other, over ${kind}`, async () => {
+      const adapter = make()
+      const caches = words.map((name) =>
+        createCache<string>({ adapter, name, cacheTtl: "1 minute", tags: (key) => [key] })
+      )
+      const all = await Promise.all(
+        caches.map((cache, n) =>
+          cache.getOrSetMany(words, (keys) => keys.map((key) => [key, `${key} of ${words[n]}`] as const))
+        )
+      )
+      for (const [n, answers] of all.entries()) {
+        const own = words.map((key) => [key, `${key} of ${words[n]}`])
+        assert.deepStrictEqual([...answers], own)
+        assert.deepStrictEqual([...(await caches[n]!.getMany(words))], own)
+        assert.strictEqual(await caches[n]!.getOrSet("constructor", () => assert.fail("loaded")), own[1]![1])
+      }
+      await caches[0]!.invalidateTag("__proto__")
+      for (const [n, cache] of caches.entries()) {
+        const left = n === 0 ? words.slice(1) : words
+        assert.deepStrictEqual([...(await cache.getMany(words)).keys()], left, words[n])
+      }
+      assert.strictEqual(await caches[1]!.deleteMany(["constructor", "valueOf"]), 2)
+      assert.deepStrictEqual([...(await caches[1]!.getMany(words)).keys()].length, words.length - 2)
+      assert.deepStrictEqual([...(await caches[2]!.getMany(words)).keys()], words)
+      for (const cache of caches) await cache.close()
+    })
+  }
+})
+
+it("text that no store keeps is refused where it is given, by every call, and nothing is asked", async () => {
+  const adapter = remote(MemoryAdapter.make())
+  const recorded = new Recorded({ ...adapter, limits: { ...adapter.limits, keyBytes: 200 } })
+  const cache = createCache<string>({ adapter: recorded.adapter })
+  const load = () => assert.fail("loaded")
+  const asRefused = async (option: string, call: () => Promise<unknown>) => {
+    const error = await rejection(Promise.resolve().then(call))
+    assert.deepInclude(error, { _tag: "INVALID_OPTION", option })
+    assert.isBelow(error.message.length, 400)
+  }
+  for (const bad of ["", "\ud800", "a\udc00", "x".repeat(201), "é".repeat(101)]) {
+    for (const call of [
+      () => cache.getOrSet(bad, load),
+      () => cache.getOrSetWithMeta(bad, load),
+      () => cache.getOrSetMany(["k", bad], load),
+      () => cache.refresh(bad, load),
+      () => cache.get(bad),
+      () => cache.getMany(["k", bad]),
+      () => cache.has(bad),
+      () => cache.set(bad, "v"),
+      () => cache.delete(bad),
+      () => cache.deleteMany(["k", bad]),
+      () => cache.explain(bad)
+    ])
+      await asRefused("key", call)
+    for (const call of [
+      () => cache.getOrSet("k", load, { tags: ["t", bad] }),
+      () => cache.set("k", "v", { tags: [bad] }),
+      () => cache.invalidateTag(bad)
+    ])
+      await asRefused("tags", call)
+    await asRefused("name", async () => createCache({ adapter: recorded.adapter, name: bad }))
+  }
+  // Of the many keys of `getMany`, one was right.
+  assert.deepStrictEqual(new Set(recorded.verbs), new Set(["read"]))
+  await cache.close()
+})
+
 describe("a signal", () => {
   for (const [kind, make] of kinds) {
     it(`aborted before rejects with its own reason and does nothing, over ${kind}`, async () => {

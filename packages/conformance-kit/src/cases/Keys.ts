@@ -1,5 +1,5 @@
 /** Law 9, keys: they may hold any Unicode, and every key is its own. */
-import { isAdapterError } from "@cache-locking/core"
+import { isAdapterError, Namespace } from "@cache-locking/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { prove } from "../world/Case.ts"
@@ -38,6 +38,10 @@ const around = (w: World, odd: ReadonlyArray<string>): ReadonlyArray<string> => 
   const [one, two] = [w.name(), w.name()]
   return odd.map((text) => `${text}${one}${text}${two}${text}`)
 }
+
+/** Names that every object of JavaScript has, and words that stand for a value. */
+const properties = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "valueOf"]
+const literals = ["null", "undefined", "NaN", "0", "-0", "1e3"]
 
 /** Text that adapters put before or after a key to separate its records. */
 const parts = ["lease", "lock", "value", "v", "l", "t", "token", "owner", "cooldown", "stale", "meta", "data", "entry"]
@@ -120,19 +124,31 @@ export const keys = [
   }),
 
   prove("9", "a key may be the name of a JavaScript property", function* (w) {
-    const words = [
-      "__proto__",
-      "constructor",
-      "toString",
-      "hasOwnProperty",
-      "null",
-      "undefined",
-      "NaN",
-      "0",
-      "-0",
-      "1e3"
-    ]
+    const words = [...properties, ...literals]
     yield* allApart(w, [...around(w, words), ...words.map((word) => word + w.name())])
+  }),
+
+  prove("9", "a key may be nothing but the name of a JavaScript property", function* (w) {
+    const words = [...properties, ...literals]
+    // These keys are of no run alone: another run puts the same values there, and may delete them at any time.
+    let missing: ReadonlyArray<string> = words
+    for (let attempt = 0; attempt < 5 && missing.length > 0; attempt++) {
+      const put = (key: string) => w.here.put(key, { value: value(`of ${key}`), lifetime: w.longLife })
+      yield* Effect.forEach(words, put, { concurrency: 8, discard: true })
+      const found = yield* Effect.forEach(words, (key) => w.there.read(key), { concurrency: 8 })
+      missing = words.filter((_, n) => found[n]!.value === undefined)
+      for (const [n, key] of words.entries()) {
+        const bytes = found[n]!.value?.bytes
+        if (bytes !== undefined) same(bytes, value(`of ${key}`).bytes, `the value of ${JSON.stringify(key)}`)
+      }
+    }
+    same(missing.join(), "", "the keys without the value that was put there")
+    yield* Effect.forEach(words, (key) => w.here.delete(key), { concurrency: 8, discard: true })
+  }),
+
+  prove("9", "a cache's name may be the name of a JavaScript property", function* (w) {
+    const key = w.name()
+    yield* allApart(w, [...properties.map((name) => Namespace.prefixOf(name) + key), key])
   }),
 
   prove("9", "keys that begin or end with one another are different keys", function* (w) {

@@ -12,8 +12,7 @@ import {
   type CacheSetFailed,
   hasTag,
   type InvalidOption,
-  isCacheLockingError,
-  LimitExceeded
+  isCacheLockingError
 } from "../contract/CacheLockingError.ts"
 import * as Check from "../contract/Check.ts"
 import type { Engine } from "../flight/Engine.ts"
@@ -34,31 +33,23 @@ export const admitOpen = (engine: Engine, key?: string | undefined): void => {
 const encoder = new TextEncoder()
 
 /**
- * Refuses a key that the adapter would refuse.
+ * Refuses a key that the adapter would refuse for its length.
  *
- * @throws LimitExceeded
+ * @throws InvalidOption
  */
-const admitLength = ({ adapter, counters }: Engine, key: string): void => {
+const admitLength = ({ adapter }: Engine, key: string): void => {
   const max = adapter.limits.keyBytes
   // UTF-8 takes at most three bytes for a UTF-16 unit, so most keys need not be measured.
   if (key.length * 3 <= max) return
   const size = encoder.encode(key).byteLength
   if (size <= max) return
-  throw counters.erred(
-    new LimitExceeded({
-      context: { key: key.slice(0, 64), phase: "options", adapter: adapter.name },
-      message: `the key has ${size} bytes; ${adapter.name} takes ${max}`,
-      limit: "keyBytes",
-      size,
-      max
-    })
-  )
+  throw Check.invalid("key", `${key.slice(0, 64)}…`, `keys of at most ${max} bytes, as ${adapter.name} keeps them`)
 }
 
 /**
  * Refuses a call before anything is done.
  *
- * @throws CacheClosed, InvalidOption, LimitExceeded
+ * @throws CacheClosed, InvalidOption
  */
 export const admit = (engine: Engine, key: string): void => {
   admitOpen(engine, key)

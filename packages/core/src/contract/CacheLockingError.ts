@@ -76,10 +76,10 @@ export class EncodeFailed extends Data.TaggedError("ENCODE_FAILED")<Fields> {}
 /** The stored bytes could not be decoded, and the codec's `onInvalid` is `"fail"`. */
 export class DecodeFailed extends Data.TaggedError("DECODE_FAILED")<Fields> {}
 
-/** A key or value is larger than the adapter's `limits`. Nothing was changed. */
+/** A value is larger than the adapter's `limits`. Nothing was changed. */
 export class LimitExceeded extends Data.TaggedError("LIMIT_EXCEEDED")<
   Fields & {
-    readonly limit: "keyBytes" | "valueBytes"
+    readonly limit: "valueBytes"
     readonly size: number
     readonly max: number
   }

@@ -30,7 +30,7 @@ const samples: { readonly [T in ErrorTag]: Extract<CacheLockingError, { readonly
   REENTRANT_LOAD: new Errors.ReentrantLoad(common),
   ENCODE_FAILED: new Errors.EncodeFailed(common),
   DECODE_FAILED: new Errors.DecodeFailed(common),
-  LIMIT_EXCEEDED: new Errors.LimitExceeded({ ...common, limit: "keyBytes", size: 300, max: 250 }),
+  LIMIT_EXCEEDED: new Errors.LimitExceeded({ ...common, limit: "valueBytes", size: 300, max: 250 }),
   ABORTED: new Errors.Aborted(common),
   UNSUPPORTED: new Errors.Unsupported(common),
   CACHE_CLOSED: new Errors.CacheClosed(common),
