@@ -1,5 +1,6 @@
 import { appendFileSync, readFileSync } from "node:fs"
 import { relative } from "node:path"
+import { stripVTControlCharacters } from "node:util"
 import type { Reporter, TestCase, TestModule, TestSuite } from "vitest/node"
 import { root } from "./Root.ts"
 
@@ -23,7 +24,7 @@ export type Entry =
   | { readonly broken: string; readonly message: string }
   | { readonly over: true }
 
-type Failed = { readonly message?: string; readonly stack?: string } | undefined
+type Failed = { readonly message?: string; readonly stack?: string; readonly diff?: string } | undefined
 
 /**
  * A vitest reporter that records each result as it arrives, so that a run that is ended half-way still reports its
@@ -84,4 +85,21 @@ export const readRecord = (file: string): ReadonlyArray<Entry> =>
 
 const pathOf = (module: TestModule) => relative(root, module.moduleId)
 const nameOf = (task: TestCase | TestSuite) => `${pathOf(task.module)} > ${task.fullName}`
-const messageOf = (error: Failed) => error?.stack ?? error?.message ?? "no message"
+
+/** The characters of a difference that are told. A whole one may be pages. */
+const longestDifference = 600
+
+/** The lines that differ, in one line. They tell why an assertion failed on a machine that nobody can look at. */
+const differenceOf = (diff: string): string =>
+  stripVTControlCharacters(diff)
+    .split("\n")
+    .filter((line) => /^[-+] (?!Expected|Received)/.test(line))
+    .map((line) => line.replace(/\s+/g, " "))
+    .join("  ")
+    .slice(0, longestDifference)
+
+const messageOf = (error: Failed): string => {
+  const message = error?.stack ?? error?.message ?? "no message"
+  const difference = differenceOf(error?.diff ?? "")
+  return difference === "" ? message : message.replace(/\n|$/, (end) => `\n${difference}${end}`)
+}

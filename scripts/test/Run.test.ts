@@ -104,12 +104,16 @@ describe("a step of tests", () => {
 
   it("names what failed, and counts a group and a file that cannot begin", async () => {
     const { failures, ...counts } = await tests("passes", "fails", "absent").run(patient())
-    expect(counts).toEqual({ passed: 3, failed: 3, skipped: 3 })
+    expect(counts).toEqual({ passed: 3, failed: 4, skipped: 3 })
     expect(failures.map((failure) => failure.split("\n").slice(0, 2)).sort()).toEqual([
       [at("absent.fixture.ts"), expect.stringContaining("Cannot find module './nowhere.ts'")],
       [at("fails.fixture.ts > a group"), "    Error: no server"],
-      [at("fails.fixture.ts > adds wrongly"), expect.stringContaining("expected 2 to be 3")]
+      [at("fails.fixture.ts > adds wrongly"), expect.stringContaining("expected 2 to be 3")],
+      [at("fails.fixture.ts > compares wrongly"), expect.stringContaining("to deeply equal")]
     ])
+    expect(failures.find((failure) => failure.includes("compares"))).toContain(
+      '\n    - "found": "two",  + "found": "one",\n'
+    )
   })
 
   it("fails for an error outside of any test", async () => {
