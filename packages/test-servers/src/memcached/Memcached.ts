@@ -2,7 +2,7 @@ import { connect } from "node:net"
 import { type Server, type ServerDefinition, type StartOptions, startServer } from "../machine/Server.ts"
 import { unprivileged } from "../machine/User.ts"
 
-/** Sends one line of the text protocol, and returns everything up to `end`. */
+/** Sends lines of the text protocol, and returns everything up to `end`. */
 const ask = (url: string, line: string, end: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)
@@ -40,8 +40,9 @@ const definition: ServerDefinition = {
   version: async (url) => (await ask(url, "version", "\r\n")).replace("VERSION ", "").trim()
 }
 
-/** One Memcached server: `MEMCACHED_URL` (`memcached://host:port`), or Debian's `memcached`. */
+/** One Memcached server: `MEMCACHED_URL` (`memcached://host:port`), or Debian's `memcached`; and its text protocol. */
 export const Memcached = {
+  ask,
   kind: definition.kind,
   variable: definition.variable,
   start: (options?: StartOptions): Promise<Server> => startServer(definition, options)

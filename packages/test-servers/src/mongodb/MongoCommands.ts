@@ -6,7 +6,7 @@ const typeString = 2
 const keptBytes = 128
 
 /** The name of a command and its subject: the first element of its document. */
-const firstElement = (body: Buffer): readonly [name: string, about: string | undefined] => {
+export const firstElement = (body: Buffer): readonly [name: string, about: string | undefined] => {
   const nameEnd = body.indexOf(0, elementsAt + 1)
   const name = body.toString("utf8", elementsAt + 1, nameEnd)
   if (body[elementsAt] !== typeString) return [name, undefined]
