@@ -158,7 +158,12 @@ class Round {
   private play(event: Event): void {
     if (!("place" in event)) {
       const { opened } = this.options
-      const happen = event.do === "server-pause" ? opened.pause : opened.restart
+      const restart = async (after: number): Promise<void> => {
+        await opened.kill()
+        await sleep(after)
+        await opened.restart()
+      }
+      const happen = event.do === "server-pause" ? opened.pause : restart
       // A restart may take longer than planned: one after the other.
       this.suffer(event.do, event.for, undefined, () => (this.server = this.server.then(() => happen(event.for))))
       return

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url"
 import { guard } from "@cache-locking/test-servers"
 import type { Marked, ToCoordinator, ToWorker } from "./Messages.ts"
 
-const file = fileURLToPath(new URL("./worker.ts", import.meta.url))
+/** The worker of a round. */
+const ofRounds = fileURLToPath(new URL("./worker.ts", import.meta.url))
 
 /** The end of its output that is kept. */
 const tail = 4_000
@@ -14,7 +15,12 @@ export type Fork = (file: string, env: NodeJS.ProcessEnv) => ChildProcess
 const asChild: Fork = (file, env) =>
   fork(file, { env, serialization: "advanced", stdio: ["ignore", "pipe", "pipe", "ipc"] })
 
-export class WorkerProcess {
+/** The end of every worker: it closes what it has, and then exits by itself. */
+interface Close {
+  readonly do: "close"
+}
+
+export class WorkerProcess<To = ToWorker, From = ToCoordinator> {
   readonly id: number
   /** True once it can be asked. */
   ready = false
@@ -25,7 +31,13 @@ export class WorkerProcess {
   private readonly child: ChildProcess
   private printed = ""
 
-  constructor(id: number, env: NodeJS.ProcessEnv, received: (message: ToCoordinator) => void, fork: Fork = asChild) {
+  constructor(
+    id: number,
+    env: NodeJS.ProcessEnv,
+    received: (message: From) => void,
+    fork: Fork = asChild,
+    file: string = ofRounds
+  ) {
     this.id = id
     this.child = fork(file, env)
     // A process that stands still would outlive this one.
@@ -36,7 +48,7 @@ export class WorkerProcess {
       })
     }
     this.child.on("message", (message) => {
-      const { faults } = message as Partial<Marked<ToCoordinator>>
+      const { faults } = message as Partial<Marked<From>>
       if (faults !== undefined) received(faults)
     })
     this.gone = new Promise((resolve, reject) => {
@@ -49,9 +61,9 @@ export class WorkerProcess {
     return this.printed.trim()
   }
 
-  send(message: ToWorker): void {
+  send(message: To | Close): void {
     // Nothing reaches a killed process, and that is no error.
-    if (this.child.connected) this.child.send({ faults: message } satisfies Marked<ToWorker>, () => {})
+    if (this.child.connected) this.child.send({ faults: message } satisfies Marked<To | Close>, () => {})
   }
 
   pause(): void {

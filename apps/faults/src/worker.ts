@@ -52,7 +52,11 @@ class Worker {
     zero,
     prefix
   }: Start): Promise<Worker> {
-    const { adapter, close } = await (await backendOf(backend)).connect(url, prefix, commandTimeout)
+    const { adapter, close } = await (await backendOf(backend)).connect(url, {
+      prefix,
+      commandTimeout,
+      client: "hasty"
+    })
     const wrap = wrapper === undefined ? (same: typeof adapter) => same : (await import(wrapper)).default
     const cache = createCache<Versioned>({
       ...settings,

@@ -12,10 +12,25 @@ export interface Backend {
   readonly leases: ReadonlyArray<number>
   readonly commandTimeout: number
   /** In the coordinator. Rejects with `Unavailable` where there is no server to be had. */
-  readonly open: () => Promise<Opened>
+  readonly open: (args?: ReadonlyArray<string>) => Promise<Opened>
   /** In a worker. It does not wait for the server, which may be away. */
-  readonly connect: (url: string, prefix: string, commandTimeout: number) => Promise<Connection>
+  readonly connect: (url: string, options: ConnectOptions) => Promise<Connection>
 }
+
+export interface ConnectOptions {
+  readonly prefix: string
+  /** Milliseconds; by default the adapter's own. */
+  readonly commandTimeout?: number
+  /**
+   * The client's own options. `"hasty"`: it connects again sooner than by its own choice, so that the traces of a fault are
+   * short. `"documented"`: those of `docs/production.md`, and nothing else.
+   */
+  readonly client: "hasty" | "documented"
+}
+
+/** The option of an adapter, if it is given. */
+export const bound = ({ commandTimeout }: ConnectOptions): { readonly commandTimeout?: number } =>
+  commandTimeout === undefined ? {} : { commandTimeout }
 
 export interface Opened {
   /** The product and its version. */
@@ -24,8 +39,10 @@ export interface Opened {
   readonly target: FaultProxyOptions["target"] | undefined
   readonly faults: ReadonlyArray<ServerFault>
   readonly pause: (millis: number) => Promise<void>
-  /** Kills it, and starts it again after a while, empty and ready for the adapters. */
-  readonly restart: (after: number) => Promise<void>
+  /** Ends it at once; `restart` brings it back. */
+  readonly kill: () => Promise<void>
+  /** Starts it again at the same address, empty and ready for the adapters. */
+  readonly restart: () => Promise<void>
   /** Starts a worker; by default a child process. */
   readonly fork?: (file: string, env: NodeJS.ProcessEnv) => ChildProcess
   readonly close: () => Promise<void>
@@ -35,6 +52,8 @@ export interface Connection {
   readonly adapter: Adapter
   /** Closes what the adapter itself does not. */
   readonly close: () => Promise<unknown>
+  /** The requests that wait in the client now, for a connection or for an answer; absent where it does not tell. */
+  readonly queued?: () => number
 }
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
@@ -69,9 +88,8 @@ export const openServer = async (
       await sleep(millis)
       await server.resume()
     },
-    restart: async (after) => {
-      await server.kill()
-      await sleep(after)
+    kill: () => server.kill(),
+    restart: async () => {
       await server.restart()
       await prepare(url)
     },

@@ -3,7 +3,7 @@
  * that dies end with it.
  */
 import cluster from "node:cluster"
-import type { Backend } from "./Backend.ts"
+import { type Backend, bound } from "./Backend.ts"
 
 export const backend: Backend = {
   name: "cluster",
@@ -12,7 +12,7 @@ export const backend: Backend = {
   commandTimeout: 1_000,
   open: async () => {
     const { Cluster } = await import("@cache-locking/cluster")
-    const primary = Cluster.bootstrap()
+    let primary = Cluster.bootstrap()
     return {
       title: `node:cluster ${process.version}`,
       target: undefined,
@@ -20,7 +20,10 @@ export const backend: Backend = {
       pause: async (millis) => {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)
       },
-      restart: async () => {},
+      kill: async () => primary.close(),
+      restart: async () => {
+        primary = Cluster.bootstrap()
+      },
       fork: (exec, env) => {
         cluster.setupPrimary({
           exec,
@@ -34,8 +37,8 @@ export const backend: Backend = {
       close: async () => primary.close()
     }
   },
-  connect: async (_, namespace, commandTimeout) => {
+  connect: async (_, options) => {
     const { ClusterAdapter } = await import("@cache-locking/cluster")
-    return { adapter: ClusterAdapter.make({ namespace, commandTimeout }), close: async () => {} }
+    return { adapter: ClusterAdapter.make({ namespace: options.prefix, ...bound(options) }), close: async () => {} }
   }
 }

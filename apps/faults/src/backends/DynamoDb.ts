@@ -1,11 +1,13 @@
 import * as Effect from "effect/Effect"
-import { type Backend, openServer } from "./Backend.ts"
+import { type Backend, bound, openServer } from "./Backend.ts"
+import { countingAgent } from "./HttpAgents.ts"
 
-const clientOf = async (url: string) => {
+const clientOf = async (url: string, requestHandler: object = {}) => {
   const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb")
   return new DynamoDBClient({
     endpoint: url,
     region: "local",
+    requestHandler,
     credentials: { accessKeyId: "local", secretAccessKey: "local" }
   })
 }
@@ -26,9 +28,15 @@ export const backend: Backend = {
     const starting = DynamoDbLocal.start({ own: true })
     return openServer("DynamoDB Local", starting, { prepare, url: new URL((await starting).url).origin })
   },
-  connect: async (url, prefix, commandTimeout) => {
+  connect: async (url, options) => {
     const { DynamoDbAdapter } = await import("@cache-locking/dynamodb")
-    const client = await clientOf(url)
-    return { adapter: DynamoDbAdapter.make({ client, prefix, commandTimeout }), close: async () => client.destroy() }
+    const { httpAgent, queued } = countingAgent()
+    // Below the adapter's `commandTimeout`, as documented.
+    const client = await clientOf(url, { httpAgent, connectionTimeout: 1_000 })
+    return {
+      adapter: DynamoDbAdapter.make({ client, prefix: options.prefix, ...bound(options) }),
+      close: async () => client.destroy(),
+      queued
+    }
   }
 }

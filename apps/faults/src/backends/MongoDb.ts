@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { type Backend, openServer } from "./Backend.ts"
+import { type Backend, bound, openServer } from "./Backend.ts"
 
 const database = "faults"
 
@@ -32,15 +32,20 @@ export const backend: Backend = {
     const product = engine === "documentdb" ? "DocumentDB (for MongoDB)" : "MongoDB"
     return openServer(product, starting, { prepare, url: direct(url) })
   },
-  connect: async (url, prefix, commandTimeout) => {
+  connect: async (url, options) => {
     const [{ MongoDbAdapter }, { MongoClient }] = await Promise.all([
       import("@cache-locking/mongodb"),
       import("mongodb")
     ])
     const client = new MongoClient(url)
+    let waiting = 0
+    client.on("connectionCheckOutStarted", () => waiting++)
+    for (const end of ["connectionCheckedOut", "connectionCheckOutFailed"] as const) client.on(end, () => waiting--)
     return {
-      adapter: MongoDbAdapter.make({ client, database, collection: prefix, commandTimeout }),
-      close: () => client.close()
+      adapter: MongoDbAdapter.make({ client, database, collection: options.prefix, ...bound(options) }),
+      close: () => client.close(),
+      // Those that wait for a connection. What was sent has one of its own.
+      queued: () => waiting
     }
   }
 }

@@ -1,10 +1,26 @@
 import * as Effect from "effect/Effect"
-import { type Backend, openServer } from "./Backend.ts"
+import { type Backend, bound, type ConnectOptions, openServer } from "./Backend.ts"
 
-const clientOf = async (url: string, max: number) => {
+/** By its own choice the client pauses up to twenty seconds between attempts to connect. */
+const settings = {
+  hasty: { backoff: () => 0.1 },
+  documented: { max_lifetime: 60, backoff: (attempt: number) => Math.min(3 ** attempt / 100, 1) }
+}
+
+const clientOf = async (url: string, max: number, client: ConnectOptions["client"]) => {
   const { default: postgres } = await import("postgres")
-  // By its own choice it pauses up to twenty seconds between attempts to connect.
-  return postgres(url, { max, fetch_types: false, onnotice: () => {}, backoff: () => 0.1 })
+  return postgres(url, { max, fetch_types: false, onnotice: () => {}, ...settings[client] })
+}
+
+/** Makes the table in an empty server. */
+export const prepare = async (url: string): Promise<void> => {
+  const { PostgresAdapter } = await import("@cache-locking/postgres")
+  const client = await clientOf(url, 1, "hasty")
+  try {
+    await Effect.runPromise(PostgresAdapter.setup({ client }))
+  } finally {
+    await client.end({ timeout: 1 })
+  }
 }
 
 export const backend: Backend = {
@@ -14,22 +30,13 @@ export const backend: Backend = {
   commandTimeout: 1_000,
   open: async () => {
     const { Postgres } = await import("@cache-locking/test-servers")
-    const prepare = async (url: string) => {
-      const { PostgresAdapter } = await import("@cache-locking/postgres")
-      const client = await clientOf(url, 1)
-      try {
-        await Effect.runPromise(PostgresAdapter.setup({ client }))
-      } finally {
-        await client.end({ timeout: 1 })
-      }
-    }
     return openServer("Postgres", Postgres.start({ own: true }), { prepare })
   },
-  connect: async (url, prefix, commandTimeout) => {
+  connect: async (url, options) => {
     const { PostgresAdapter } = await import("@cache-locking/postgres")
-    const client = await clientOf(url, 4)
+    const client = await clientOf(url, options.client === "documented" ? 10 : 4, options.client)
     return {
-      adapter: PostgresAdapter.make({ client, prefix, commandTimeout }),
+      adapter: PostgresAdapter.make({ client, prefix: options.prefix, ...bound(options) }),
       close: () => client.end({ timeout: 1 })
     }
   }

@@ -1,14 +1,16 @@
 import * as Effect from "effect/Effect"
-import { type Backend, openServer } from "./Backend.ts"
+import { type Backend, bound, openServer } from "./Backend.ts"
+import { countingAgent } from "./HttpAgents.ts"
 
 const bucket = "faults"
 
-const clientOf = async (url: string) => {
+const clientOf = async (url: string, requestHandler: object = {}) => {
   const { S3Client } = await import("@aws-sdk/client-s3")
   return new S3Client({
     endpoint: url,
     region: "us-east-1",
     forcePathStyle: true,
+    requestHandler,
     credentials: { accessKeyId: "local", secretAccessKey: "local" }
   })
 }
@@ -36,12 +38,14 @@ export const backend: Backend = {
     }
     return openServer("moto (for S3)", S3Moto.start({ own: true }), { prepare })
   },
-  connect: async (url, prefix, commandTimeout) => {
+  connect: async (url, options) => {
     const { S3Adapter } = await import("@cache-locking/s3")
-    const client = await clientOf(url)
+    const { httpAgent, queued } = countingAgent()
+    const client = await clientOf(url, { httpAgent })
     return {
-      adapter: S3Adapter.make({ client, bucket, prefix, commandTimeout }),
-      close: async () => client.destroy()
+      adapter: S3Adapter.make({ client, bucket, prefix: options.prefix, ...bound(options) }),
+      close: async () => client.destroy(),
+      queued
     }
   }
 }

@@ -25,7 +25,7 @@ const memory = MemoryAdapter.make()
 const { adapter, close } =
   backend === "memory"
     ? { adapter: memory, close: async () => {} }
-    : await (await backendOf(backend)).connect(url, prefix, 5_000)
+    : await (await backendOf(backend)).connect(url, { prefix, commandTimeout: 5_000, client: "hasty" })
 
 const lease = 6_000
 const options = { adapter, name: story, cacheTtl: "1 minute", leaseTtl: lease, waitMax: "20 seconds" } as const

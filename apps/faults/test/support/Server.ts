@@ -30,7 +30,11 @@ export const keys: ReadonlyArray<string> = Array.from({ length: 20 }, (_, i) => 
 export const leaseTtl = 20_000
 
 const serve = async (owner: string, url: string, prefix: string): Promise<void> => {
-  const { adapter, close } = await (await backendOf("redis")).connect(url, prefix, 5_000)
+  const { adapter, close } = await (await backendOf("redis")).connect(url, {
+    prefix,
+    commandTimeout: 5_000,
+    client: "hasty"
+  })
   const cache = createCache<number>({ adapter, ownerId: owner, leaseTtl, waitMax: "1 minute", cacheTtl: 200 })
   let order: Order | undefined
   let calls = 0
