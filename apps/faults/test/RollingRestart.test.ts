@@ -48,7 +48,11 @@ await overServer(Redis.start(), (redis) => {
 
   /** The leases of an owner, as another process sees them. */
   const leasesOf = async (owner: string): Promise<ReadonlyArray<string>> => {
-    const { adapter, close } = await (await backendOf("redis")).connect(redis.url, prefix, 5_000)
+    const { adapter, close } = await (await backendOf("redis")).connect(redis.url, {
+      prefix,
+      commandTimeout: 5_000,
+      client: "hasty"
+    })
     const found = await Promise.all(keys.map((key) => Effect.runPromise(adapter.read(key))))
     await close()
     return keys.filter((_, i) => found[i]!.lease?.owner?.startsWith(`${owner}:`))
