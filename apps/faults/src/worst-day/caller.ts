@@ -112,8 +112,10 @@ class Caller {
   private readonly load = async (key: string): Promise<string> => {
     const now = (this.loading.get(key) ?? 0) + 1
     this.loading.set(key, now)
-    if (!key.startsWith(probes)) this.loads++
-    this.mostAtOnce = Math.max(this.mostAtOnce, now)
+    if (!key.startsWith(probes)) {
+      this.loads++
+      this.mostAtOnce = Math.max(this.mostAtOnce, now)
+    }
     await sleep(loadTakes)
     this.loading.set(key, this.loading.get(key)! - 1)
     return `value of ${key}`
