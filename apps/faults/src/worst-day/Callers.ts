@@ -13,6 +13,9 @@ const file = fileURLToPath(new URL("./caller.ts", import.meta.url))
 /** Milliseconds for what should end soon, and whose end is only waited for. */
 const patience = 30_000
 
+/** Milliseconds after which a caller's process hangs: it bounds its own figures much sooner. */
+const hang = 300_000
+
 export type Mode = Start["onAdapterError"]
 
 /** A caller's process, asked and answered one message at a time. */
@@ -33,7 +36,10 @@ export class Caller {
     const gone = this.process.gone.then((how) => {
       throw new Error(`the caller's process ended with ${how}: ${this.process.output}`)
     })
-    return (await Promise.race([answered, gone])) as Extract<ToRun, { readonly did: Did }>
+    const late = sleep(hang, undefined, { ref: false }).then(() => {
+      throw new Error(`the caller's process did not answer to "${message.do}": ${this.process.output}`)
+    })
+    return (await Promise.race([answered, gone, late])) as Extract<ToRun, { readonly did: Did }>
   }
 
   /** Its failure to end by itself, if any. */

@@ -55,7 +55,7 @@ export interface Report {
   readonly queued: number | null
   /** Milliseconds from the store's return to the first answer that came from it, or is cached; `null`: not within the limit. */
   readonly healed: number | null
-  /** Leases that nobody loads under, a second after it healed; `null` where it did not. */
+  /** Leases that nobody loads under, a second after it healed; `null` where it did not, or does not say. */
   readonly leases: number | null
   readonly unanswered: number
   /** Errors that are none of the library's. */
@@ -78,9 +78,9 @@ export interface BatchAnswer {
 
 /** What a batch left in the store. */
 export interface BatchLeft {
-  /** Keys whose values are there. */
-  readonly kept: number
-  /** Leases that nobody loads under. */
-  readonly leases: number
+  /** Keys whose values are there; `null` where the store does not say. */
+  readonly kept: number | null
+  /** Leases that nobody loads under; `null` where the store does not say. */
+  readonly leases: number | null
   readonly unhandled: ReadonlyArray<string>
 }

@@ -54,7 +54,7 @@ const cellsOf = (row: Row): ReadonlyArray<string> => [
   ...[row.condition, row.onAdapterError, times(row.new), listed(row.new.answers)],
   ...[times(row.known), listed(row.known.answers), listed(row.told), String(row.lines)],
   ...[`${row.loads} (${row.mostAtOnce})`, row.queued === null ? "–" : String(row.queued)],
-  ...[time(row.healed), row.leases === null ? "?" : String(row.leases), counted(faultsOf(row))]
+  ...[time(row.healed), String(row.leases ?? "?"), counted(faultsOf(row))]
 ]
 
 const header = [
@@ -105,7 +105,13 @@ const summary = (store: BackendName, condition: Condition, rows: ReadonlyArray<R
 
 const batchCellsOf = (row: BatchRow): ReadonlyArray<string> => [
   ...[names[row.store], row.keys.toLocaleString("en"), `${row.late} ms`, time(row.took), String(row.answer)],
-  ...[String(row.loads), String(row.kept), String(row.leases), listed(row.told), counted(batchFaultsOf(row))]
+  ...[
+    String(row.loads),
+    String(row.kept ?? "?"),
+    String(row.leases ?? "?"),
+    listed(row.told),
+    counted(batchFaultsOf(row))
+  ]
 ]
 
 const batchHeader = [

@@ -180,18 +180,27 @@ class Caller {
     })
   }
 
-  /** The leases of keys that nobody here loads. */
-  private async leases(keys: ReadonlyArray<string>): Promise<number> {
-    let left = 0
+  /** Counts keys with something in the store, few at a time; `null` where the store does not say. */
+  private async count(
+    keys: ReadonlyArray<string>,
+    found: (some: ReadonlyArray<string>) => Promise<number>
+  ): Promise<number | null> {
+    let sum = 0
     for (let at = 0; at < keys.length; at += together) {
-      await Promise.all(
-        keys.slice(at, at + together).map(async (key) => {
-          const { holder, leaseEndsIn = 0 } = await this.cache.explain(key)
-          if (holder !== undefined && leaseEndsIn > 0 && (this.loading.get(key) ?? 0) === 0) left++
-        })
-      )
+      const some = await found(keys.slice(at, at + together)).catch(() => undefined)
+      if (some === undefined) return null
+      sum += some
     }
-    return left
+    return sum
+  }
+
+  /** The leases of keys that nobody here loads. */
+  private leases(keys: ReadonlyArray<string>): Promise<number | null> {
+    const isHeld = async (key: string): Promise<boolean> => {
+      const { holder, leaseEndsIn = 0 } = await this.cache.explain(key)
+      return holder !== undefined && leaseEndsIn > 0 && (this.loading.get(key) ?? 0) === 0
+    }
+    return this.count(keys, async (some) => (await Promise.all(some.map(isHeld))).filter((held) => held).length)
   }
 
   async back(): Promise<void> {
@@ -199,7 +208,7 @@ class Caller {
     await this.calling
     if (healed !== null) await sleep(calm)
     const keys = [...this.calls.new.map((_, i) => `new-${i}`), ...knownKeys]
-    const leases = healed === null ? null : await this.leases(keys).catch(() => null)
+    const leases = healed === null ? null : await this.leases(keys)
     const report: Report = {
       new: latencies(this.calls.new),
       known: latencies(this.calls.known),
@@ -244,8 +253,8 @@ class Caller {
 
   async look(): Promise<BatchLeft> {
     await sleep(calm)
-    const { size } = await this.cache.getMany(this.batched)
-    return { kept: size, leases: await this.leases(this.batched), unhandled }
+    const kept = await this.count(this.batched, async (some) => (await this.cache.getMany(some)).size)
+    return { kept, leases: await this.leases(this.batched), unhandled }
   }
 
   async close(): Promise<void> {
