@@ -40,7 +40,10 @@ interface Formats<in out A> {
    * Encodes values. Default `Codec.default`; the memory adapter keeps values by reference unless a codec is given.
    */
   readonly codec?: Codec.Codec<NoInfer<A>> | undefined
-  /** Encodes a leader's typed failure for the processes that waited for it. Keeps the fields of tagged errors by default. */
+  /**
+   * Encodes a leader's typed failure for the processes that waited for it; the store keeps it for the cooldown. Default
+   * `Codec.failure`: name, message, `code` and causes of an error, and its fields only if it has a `_tag`.
+   */
   readonly failureCodec?: Codec.Codec<any> | undefined
 }
 

@@ -49,21 +49,20 @@ const setStack = (error: Error, { stack }: SerializedError): void => {
 }
 
 /**
- * Carries a load's failure to the workers that wait for it, as core's default codec does, and with its stacks: all workers
- * are one service on one machine. Fields that cannot be encoded are left out.
+ * Carries a load's failure to the workers that wait for it, as core's default does, and with its stacks: all workers are one
+ * service on one machine. Of fields, only those of errors with a `_tag` arrive.
  */
 export const failureCodec: Codec.SyncCodec<any> = {
   name: "cluster-failure",
   encode: (failure) => {
     const serialized = Failures.isError(failure) ? serializeError(failure) : undefined
-    for (const each of [failure, withoutUnencodable(failure)])
-      if (encodes(each)) return Codec.default.encode([each, serialized])
-    return Codec.default.encode([undefined, serialized])
+    return Codec.default.encode([serialized ? encoded(failure) : Codec.failure.encode(failure), serialized])
   },
   decode: (bytes) => {
-    const [failure, serialized]: readonly [unknown, SerializedError | undefined] = Codec.default.decode(bytes)
-    if (!Failures.isError(failure))
-      return failure === undefined && serialized !== undefined ? deserializeError(serialized) : failure
+    const [part, serialized]: readonly [Uint8Array | undefined, SerializedError | undefined] =
+      Codec.default.decode(bytes)
+    if (part === undefined) return serialized && deserializeError(serialized)
+    const failure = Codec.failure.decode(part)
     let at: unknown = failure
     for (let sent = serialized; sent !== undefined && Failures.isError(at); sent = sent.cause, at = at.cause)
       setStack(at, sent)
@@ -71,26 +70,11 @@ export const failureCodec: Codec.SyncCodec<any> = {
   }
 }
 
-const encodes = (value: unknown): boolean => {
+/** An error as core carries it, or nothing where core cannot. */
+const encoded = (error: Error): Uint8Array | undefined => {
   try {
-    Codec.default.encode(value)
-    return true
+    return Codec.failure.encode(error)
   } catch {
-    return false
-  }
-}
-
-const withoutUnencodable = (failure: unknown): unknown => {
-  if (typeof failure !== "object" || failure === null) return undefined
-  try {
-    const fields = Object.fromEntries(Object.entries(failure).filter(([, value]) => encodes(value)))
-    if (!Failures.isError(failure)) return fields
-    const error = Object.assign(new Error(failure.message), fields)
-    define(error, "name", failure.name)
-    if (encodes(failure.cause)) define(error, "cause", failure.cause)
-    return error
-  } catch {
-    // A getter of the failure throws.
     return undefined
   }
 }

@@ -101,10 +101,19 @@ describe("the codec of failures", () => {
     expect(through(hidden)).toMatchObject({ message: "outer", stack: hidden.stack })
   })
 
-  it("keeps values that are not errors as they were, and never fails", () => {
+  it("leaves fields of others' errors in the worker, and of what is no error, too", () => {
+    const config = { headers: { authorization: "canary" } }
+    const rejected = Object.assign(failure(), { config })
+    for (const each of [rejected, new Error("outer", { cause: rejected }), { message: "x", config }]) {
+      expect(new TextDecoder().decode(failureCodec.encode(each))).not.toContain("canary")
+    }
+    expect(() => failureCodec.encode({ config })).toThrow(TypeError)
+  })
+
+  it("keeps values that are not errors as they were, and never fails for an error", () => {
     for (const failure of ["text", undefined, null, 5n, { code: 1 }]) expect(through(failure)).toEqual(failure)
     expect(through({ at: Symbol("x"), code: 1 })).toEqual({ code: 1 })
-    expect(through(() => 1)).toBeUndefined()
+    expect(() => through(() => 1)).toThrow(TypeError)
     const hostile = Object.defineProperty(new Error("hostile"), "field", {
       enumerable: true,
       get: () => {

@@ -16,6 +16,7 @@
 import * as Schema from "effect/Schema"
 import * as Check from "../contract/Check.ts"
 import * as Identity from "../contract/Identity.ts"
+import * as Failure from "./Failure.ts"
 import * as Structured from "./Structured.ts"
 
 /** The properties of every codec. */
@@ -71,6 +72,42 @@ export {
    * `Uint8Array`.
    */
   default_ as default
+}
+
+/**
+ * Carries a leader's typed failure to the processes that wait for it: the default of the option `failureCodec`.
+ *
+ * Errors of clients hold requests, headers and parameters. So an error without a string `_tag` arrives with its name,
+ * message, `code` and causes, and nothing else; one with a `_tag` with its own fields, too. The rule holds for every error
+ * within it. Of an object that is no error, and has no `_tag`, name, message and `code` arrive. Messages arrive as they
+ * are, stacks never. The class is unknown there: match by tag or name, not by `instanceof`.
+ *
+ * Fields that cannot be encoded are left out. A failure of which nothing may arrive is refused: others then hear that the
+ * key cools down (`LOAD_COOLING`), and not why. To carry more, give the error a `_tag`, or take `Codec.default`.
+ *
+ * @example
+ * ```ts
+ * import { Codec } from "@cache-locking/core"
+ *
+ * class HttpError extends Error {
+ *   readonly status: number
+ *   constructor(status: number) {
+ *     super(`answered ${status}`)
+ *     this.status = status
+ *   }
+ * }
+ *
+ * const failureCodec = Codec.map(Codec.failure, {
+ *   name: "http",
+ *   encode: (error: unknown) => (error instanceof HttpError ? { _tag: "HttpError", status: error.status } : error),
+ *   decode: (error) => (error?._tag === "HttpError" ? new HttpError(error.status) : error)
+ * })
+ * ```
+ */
+export const failure: SyncCodec<any> = {
+  name: "failure",
+  encode: Failure.encode,
+  decode: Structured.decode
 }
 
 /** Plain JSON, readable by anyone. It loses what JSON loses: a Date comes back as text, a Map as `{}`. */

@@ -16,8 +16,12 @@ const BYTES = 0x62
 const JSON_TREE = 0x6a
 const DEVALUE = 0x64
 
-/** Throws on functions, symbols, promises, instances of classes, own keys named `__proto__`, and arrays with properties. */
-export const encode = (value: unknown): Uint8Array => {
+/**
+ * Throws on functions, symbols, promises, instances of classes, own keys named `__proto__`, and arrays with properties.
+ *
+ * @param fields the fields that are kept of each error; without name, message and stack
+ */
+export const encode = (value: unknown, fields: (error: Error) => Record<string, unknown> = fieldsOf): Uint8Array => {
   if (typeof value === "string" && value.isWellFormed()) return encoder.encode(`s${value}`)
   if (value instanceof Uint8Array) {
     const bytes = new Uint8Array(value.length + 1)
@@ -27,7 +31,7 @@ export const encode = (value: unknown): Uint8Array => {
   }
   return isJsonTree(value, undefined)
     ? encoder.encode(`j${JSON.stringify(value)}`)
-    : encoder.encode(`d${flatten(value)}`)
+    : encoder.encode(`d${flatten(value, fields)}`)
 }
 
 /** The inverse of `encode`. Decoded bytes may be a view of `bytes`. Throws on bytes that `encode` did not write. */
@@ -173,11 +177,11 @@ export const onlyOnce = (value: unknown): string | undefined => {
 /** Takes the place of a part at fault. devalue refuses it, and reports the path to it. */
 const refused = (): void => {}
 
-const flatten = (value: unknown): string => {
+const flatten = (value: unknown, fields: (error: Error) => Record<string, unknown>): string => {
   let fault: string | undefined
   const described = (thing: unknown): Description | typeof refused | false => {
     if (typeof thing !== "object" || thing === null) return false
-    if (isError(thing)) return describe(thing)
+    if (isError(thing)) return describe(thing, fields(thing))
     fault = faultOf(thing)
     return fault !== undefined && refused
   }
@@ -214,8 +218,7 @@ export const fieldsOf = (thing: object): Record<string, unknown> => {
 type Description = readonly [name: string, message: string, fields: Record<string, unknown>, type?: "DOMException"]
 
 /** Everything of an error but its stack, which is long and private to the process that failed. */
-const describe = (error: Error): Description => {
-  const fields = fieldsOf(error)
+const describe = (error: Error, fields: Record<string, unknown>): Description => {
   for (const key of ["name", "message", "stack"]) delete fields[key]
   const description = [String(error.name), String(error.message), fields] as const
   return nameOf(error) === "DOMException" ? [...description, "DOMException"] : description

@@ -43,7 +43,7 @@ export class ValueCodec<A> {
     this.adapter = adapter
     this.counters = counters
     this.codec = codec ?? Codec.default
-    this.failures = failures ?? failureCodec
+    this.failures = failures ?? Codec.failure
     this.byReference = adapter.keepsReferences === true && codec === undefined
     this.looking = this.byReference && inDevelopment() ? lookingTime : 0
   }
@@ -199,45 +199,3 @@ export class ValueCodec<A> {
 /** An effect of a result that may be a promise that never rejects. */
 const settled = <T>(result: T | Promise<T>): Effect.Effect<T> =>
   result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
-
-/**
- * Carries a leader's typed failure to the processes that wait for it.
- *
- * An `Error` arrives as an `Error` with the same name, message, `_tag`, cause and own fields, so that `Effect.catchTag`
- * works there too. Its stack is left out, and its class is unknown there: match by tag or name, not by `instanceof`.
- * Other failures arrive unchanged, except that an instance of a class arrives as a plain object. A failure that cannot be
- * encoded whole loses the fields that cannot be encoded.
- *
- * Encoding never throws. Decoding throws on bytes that it did not write.
- */
-export const failureCodec: Codec.SyncCodec<unknown> = {
-  name: "failure",
-  encode: (failure) => tryEncode(failure) ?? tryEncode(encodablePart(failure)) ?? Structured.encode(new Error(NONE)),
-  decode: Structured.decode
-}
-
-const NONE = "The failure could not be encoded"
-
-const tryEncode = (value: unknown): Uint8Array | undefined => {
-  try {
-    return Structured.encode(value)
-  } catch {
-    return undefined
-  }
-}
-
-/** A failure without the fields that cannot be encoded. */
-const encodablePart = (failure: unknown): unknown => {
-  try {
-    if (typeof failure !== "object" || failure === null) return new Error(NONE)
-    const fields = Structured.fieldsOf(failure)
-    for (const key of Object.keys(fields)) if (tryEncode(fields[key]) === undefined) delete fields[key]
-    if (!isError(failure)) return fields
-    const error = Object.assign(new Error(failure.message), fields)
-    error.name = failure.name
-    return error
-  } catch {
-    // A getter of the failure throws.
-    return new Error(NONE)
-  }
-}

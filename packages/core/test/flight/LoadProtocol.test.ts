@@ -582,7 +582,7 @@ describe("a failing origin, across processes", () => {
     Effect.gen(function* () {
       const a = yield* world.cache({}, remote)
       const b = yield* world.cache({}, remote)
-      for (const failure of ["text", 7, null, undefined, { deep: new Map([[1, 2]]) }]) {
+      for (const failure of ["text", 7, null, undefined, { _tag: "Deep", deep: new Map([[1, 2]]) }]) {
         const fetcher = () => Effect.delay(Effect.fail(failure), 10)
         const key = String(failure)
         const one = yield* begin(Effect.flip(a.cache.getOrSet(key, fetcher)))
@@ -591,6 +591,20 @@ describe("a failing origin, across processes", () => {
         assert.strictEqual(yield* Fiber.join(one), failure)
         assert.deepStrictEqual(yield* Fiber.join(two), failure)
       }
+    })
+  )
+
+  scenario("an object that nobody has tagged does not leave the process: others hear LOAD_COOLING", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.cache({}, remote)
+      const b = yield* world.cache({}, remote)
+      const failure = { status: 401, config: { headers: { authorization: "secret" } } }
+      const fetcher = () => Effect.delay(Effect.fail(failure), 10)
+      const one = yield* begin(Effect.flip(a.cache.getOrSet("k", fetcher)))
+      const two = yield* begin(Effect.flip(b.cache.getOrSet("k", fetcher)))
+      yield* advance(10)
+      assert.strictEqual(yield* Fiber.join(one), failure)
+      assert.instanceOf(yield* Fiber.join(two), LoadCooling)
     })
   )
 
