@@ -262,10 +262,12 @@ export const statements = ({ channel, table }: Space, tells = true): Statements 
     lookUp: `
       select t.id, t.key from ${table} t where t.prefix = $1 and t.id = any ($2::text::bytea[])`,
 
-    // Checks each row again once it is locked. Rows that another client has locked are left for another time.
+    // Checks each row again once it is locked. Rows that another client has locked are left for another time. A failure
+    // that nobody can be given any more does not wait for the end of the value beside it.
     collect: `
       with p as materialized (
-        select t.prefix, t.id, ${collectedAt("t")} <= n.clock as over
+        select t.prefix, t.id, ${collectedAt("t")} <= n.clock as over,
+          t.cause is not null and not ${cooling("t", "n.clock")} as served
         from ${instant} cross join (
           select * from ${table} t where (t.prefix, t.id) > ($1, $2::bytea) order by t.prefix, t.id limit ${pageSize}
         ) t
@@ -275,6 +277,12 @@ export const statements = ({ channel, table }: Space, tells = true): Statements 
         for update of t skip locked
       ), g as (
         delete from ${table} t using d where t.prefix = d.prefix and t.id = d.id returning 1
+      ), e as materialized (
+        select t.prefix, t.id from ${table} t join p on p.prefix = t.prefix and p.id = t.id
+        where p.served and not p.over and not ${cooling("t", now)}
+        for update of t skip locked
+      ), c as (
+        update ${table} t set cause = null from e where t.prefix = e.prefix and t.id = e.id
       )
       select (select count(*) from g), p.prefix, p.id, (select count(*) from p)
       from p order by p.prefix desc, p.id desc limit 1`

@@ -355,6 +355,23 @@ describe("collecting", () => {
     expect(await run(PostgresAdapter.collect({ client, table }))).toBe(0)
   })
 
+  it("removes the failures of cooldowns that are over, and leaves the values beside them", async () => {
+    const table = "served"
+    const { adapter, client } = await adapterOf(url, { table, collect: false })
+    for (const key of ["over", "cooling"]) {
+      await put(adapter, key)
+      const { token } = await lead(adapter, key, "me", { force: true })
+      await run(adapter.abandon(key, { token, cooldown: minute, cause: text("a failure") }))
+    }
+    await client`update ${client(table)} set cooling_until = cooling_until - 60001 where key = 'over'`
+    const failures = () => client`select 1 from ${client(table)} where cause is not null`
+    expect(await failures()).toHaveLength(2)
+    expect(await run(PostgresAdapter.collect({ client, table }))).toBe(0)
+    expect(await failures()).toHaveLength(1)
+    expect((await run(adapter.read("cooling"))).cooling).toMatchObject({ cause: text("a failure") })
+    expect(await tagOf(adapter, "over")).toBe("Hit")
+  })
+
   it("walks a table of many pages, and neither waits for a lock nor keeps anybody waiting", async () => {
     const table = "pages"
     const { adapter, client } = await adapterOf(url, { table, collect: false, commandTimeout: 5_000 })
