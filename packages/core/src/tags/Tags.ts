@@ -14,7 +14,14 @@
  */
 import * as Effect from "effect/Effect"
 import { mostTags, type Tag } from "../codec/Envelope.ts"
-import type { Adapter, AdapterError, AdapterLimits, Lifetime, Snapshot } from "../contract/Adapter.ts"
+import {
+  type Adapter,
+  AdapterError,
+  type AdapterLimits,
+  isAdapterError,
+  type Lifetime,
+  type Snapshot
+} from "../contract/Adapter.ts"
 import * as Check from "../contract/Check.ts"
 import * as InvalidationLog from "./InvalidationLog.ts"
 import { retention } from "./InvalidationLog.ts"
@@ -83,8 +90,18 @@ const decoder = new TextDecoder()
 /** The version of a tag, from its record. */
 export const versionOf = ({ value }: Snapshot): string => (value === undefined ? "" : decoder.decode(value.bytes))
 
+/** The same failure without the name of a tag's record, which has the tag in it. Of a store of two parts, one is the other's cause. */
+const unnamed = (error: AdapterError): AdapterError => {
+  const { cause, message, operation } = error
+  if (!isAdapterError(cause)) return error.as(operation, undefined)
+  return new AdapterError({ ...error, key: undefined, message, cause: unnamed(cause) })
+}
+
 const read = (adapter: Adapter, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Snapshot>, AdapterError> =>
-  Effect.forEach(names, (name) => adapter.read(tagKey(name)), { concurrency: "unbounded" })
+  Effect.mapError(
+    Effect.forEach(names, (name) => adapter.read(tagKey(name)), { concurrency: "unbounded" }),
+    unnamed
+  )
 
 /** True when the tags still have these versions. They are read at once, in one round trip. */
 export const valid = (adapter: Adapter, tags: ReadonlyArray<Tag>): Effect.Effect<boolean, AdapterError> =>
@@ -161,8 +178,11 @@ export const invalidate = (
     : // The log first: a load that reads the new version must find the invalidation there.
       Effect.andThen(
         InvalidationLog.add(adapter, tags, alone),
-        Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), {
-          concurrency: "unbounded",
-          discard: true
-        })
+        Effect.mapError(
+          Effect.forEach(tags, (tag) => adapter.put(tagKey(tag), newVersion()), {
+            concurrency: "unbounded",
+            discard: true
+          }),
+          unnamed
+        )
       )

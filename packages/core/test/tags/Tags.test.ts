@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import { AdapterError } from "../../src/contract/Adapter.ts"
 import { logKey, remembered, retention } from "../../src/tags/InvalidationLog.ts"
 import * as Tags from "../../src/tags/Tags.ts"
 import { Origin } from "../support/Origin.ts"
@@ -240,6 +241,27 @@ describe("the cost of tags", () => {
       assert.isAtMost(keptFor, retention)
       assert.deepStrictEqual(Tags.bounded({ fresh: Infinity, stale: Infinity }), { fresh: retention, stale: 0 })
       assert.deepStrictEqual(Tags.bounded({ fresh: 5, stale: Infinity }), { fresh: 5, stale: retention - 5 })
+    })
+  )
+
+  scenario("a store that fails tells no tag, however many parts it has", (world) =>
+    Effect.gen(function* () {
+      const failed = (operation: "read" | "put") => (key: string) => {
+        const part = new AdapterError({ adapter: "part", operation, key, reason: "Unavailable", message: "no" })
+        return Effect.fail(
+          new AdapterError({ adapter: "a+b", operation, key, reason: "Unavailable", message: "no", cause: part })
+        )
+      }
+      const { cache } = yield* world.cache({}, (adapter) => ({
+        ...remote(adapter),
+        read: failed("read"),
+        put: failed("put")
+      }))
+      for (const call of [cache.set("k", "v", { tags: ["hidden"] }), cache.invalidateTag("hidden")]) {
+        const error: any = yield* Effect.flip(call)
+        assert.deepInclude(error.cause, { adapter: "a+b", key: undefined, message: "no" })
+        assert.deepInclude(error.cause.cause, { adapter: "part", key: undefined })
+      }
     })
   )
 
