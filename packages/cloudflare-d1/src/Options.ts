@@ -60,12 +60,9 @@ export interface Resolved {
   readonly pollEvery: number
 }
 
-/** The value given may be all of `env` with its secrets, and errors are logged whole. */
-const shown = (given: unknown): unknown => (typeof given === "object" && given !== null ? {} : given)
-
 const databaseOf = (given: Database): Database => {
   if (isDatabase(given)) return given
-  throw Check.invalid("database", shown(given), "a D1 binding (env.DB), not its name, and not a session of it")
+  throw Check.invalid("database", given, "a D1 binding (env.DB), not its name, and not a session of it")
 }
 
 /** Checks the database and the table. */

@@ -49,12 +49,9 @@ const prefixBytes = 256
 /** The shortest time that KV accepts. */
 const cacheTtlLeast = 30_000
 
-/** The value given may be all of `env` with its secrets, and errors are logged whole. */
-const shown = (given: unknown): unknown => (typeof given === "object" && given !== null ? {} : given)
-
 const namespaceOf = (given: Namespace): Namespace => {
   if (isNamespace(given)) return given
-  throw Check.invalid("namespace", shown(given), "a KV binding (env.KV), not its name")
+  throw Check.invalid("namespace", given, "a KV binding (env.KV), not its name")
 }
 
 const prefixOf = (given: string | undefined): string => {

@@ -99,6 +99,7 @@ export class InvalidOption extends Data.TaggedError("INVALID_OPTION")<
   Fields & {
     /** The option's name, as written: `"waitMax"`, `"hooks.onHit"`. */
     readonly option: string
+    /** The value; of an object, a function, and a text whose option does not exist, only the kind: they may hold a password. */
     readonly value: unknown
     /** The accepted values, in words. */
     readonly accepted: string

@@ -60,14 +60,19 @@ export const silence = (value: unknown): void => {
 /** The error of a bad option. */
 export const invalid = (option: string, value: unknown, accepted: string): InvalidOption => {
   silence(value)
-  return new InvalidOption({
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function"
+  // It may be a client with its password, or all of an environment, and errors are logged whole.
+  return refusal(option, isObject ? kindOf(value) : value, describe(value), accepted)
+}
+
+const refusal = (option: string, value: unknown, shown: string, accepted: string): InvalidOption =>
+  new InvalidOption({
     option,
     value,
     accepted,
     context: { phase: "options" },
-    message: `${option} is ${describe(value)}; accepted: ${accepted}`
+    message: `${option} is ${shown}; accepted: ${accepted}`
   })
-}
 
 /** The error of a user's function that answered something other than it should. It shows nothing of the answer. */
 export const wrongAnswer = (option: string, answer: string, accepted: string, cause?: unknown): InvalidOption =>
@@ -229,7 +234,11 @@ export const known = (options: object, names: ReadonlySet<string>, within = ""):
   for (const name in options) {
     if (!names.has(name)) {
       const value = (options as Record<string, unknown>)[name]
-      throw invalid(within + name, value, `no option of that name; there are ${[...names].sort().join(", ")}`)
+      const accepted = `no option of that name; there are ${[...names].sort().join(", ")}`
+      // Nobody knows what the text was meant for: a `url` has a password in it.
+      throw typeof value === "string"
+        ? refusal(within + name, "text", "text", accepted)
+        : invalid(within + name, value, accepted)
     }
   }
 }
