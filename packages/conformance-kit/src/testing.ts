@@ -5,6 +5,7 @@ export { contend, type Part } from "./testing/Contend.ts"
 export * as Faults from "./testing/Faults.ts"
 export { namesApart } from "./testing/NamesApart.ts"
 export { type Recorded, type RequestLog, recorded } from "./testing/Recorded.ts"
+export { keepsSecrets } from "./testing/Secrets.ts"
 export { type Stampede, type StampedePeer, stampede } from "./testing/Stampede.ts"
 export { type Listening, listening, type Watching, watching } from "./testing/Subscriptions.ts"
 export {

@@ -33,13 +33,15 @@ await overTable(table, (own) => {
   let proxy: FaultProxy
   let client: ReturnType<typeof clientOf>
   let adapter: Adapter
+  let prefix: string
   /** The same, for calls that must succeed on a machine of any speed. */
   let patient: Adapter
 
   beforeEach(async () => {
     proxy = await proxyOf(own)
     client = clientOf(proxy.url())
-    adapter = DynamoDbAdapter.make({ client, table, prefix: crypto.randomUUID(), commandTimeout })
+    prefix = crypto.randomUUID()
+    adapter = DynamoDbAdapter.make({ client, table, prefix, commandTimeout })
     // A server that was just started takes its time for the first of each kind.
     patient = DynamoDbAdapter.make({ client, table, prefix: "patient", commandTimeout: 10_000 })
     for (const [, call] of allVerbs(patient)) await run(call)
@@ -50,7 +52,14 @@ await overTable(table, (own) => {
     within,
     server: own,
     lateness: 400,
-    open: () => ({ adapter, network: proxy, sent: recorded(proxy).take, close: () => client.destroy() }),
+    open: () => ({
+      adapter,
+      network: proxy,
+      // The second is that of the credentials.
+      secrets: [prefix, "a secret"],
+      sent: recorded(proxy).take,
+      close: () => client.destroy()
+    }),
     emptied: async () => {
       const restart = async () => {
         await own.restart()

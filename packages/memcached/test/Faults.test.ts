@@ -41,7 +41,8 @@ await overServer(Memcached.start({ own: true }), (server) => {
 
   const opened = async () => {
     const proxy = await proxyOf(server)
-    return { proxy, adapter: open(proxy.url(), { prefix: `faults-${performance.now()}`, commandTimeout }) }
+    const prefix = `faults-${performance.now()}`
+    return { proxy, prefix, adapter: open(proxy.url(), { prefix, commandTimeout }) }
   }
 
   suiteUnderFaults({
@@ -52,8 +53,8 @@ await overServer(Memcached.start({ own: true }), (server) => {
     recoversAtOnce: true,
     lateness: commandTimeout,
     open: async () => {
-      const { adapter, proxy } = await opened()
-      return { adapter, network: proxy, sent: recorded(proxy).take }
+      const { adapter, prefix, proxy } = await opened()
+      return { adapter, network: proxy, secrets: [prefix], sent: recorded(proxy).take }
     },
     emptied: async () => {
       const own = await serverOfTest(Memcached.start({ own: true }))

@@ -27,7 +27,7 @@ const server = await serverOfFile(Postgres.start({ own: true }))
 failOnUnhandled()
 
 // postgres.js leaves the rejection of its own query for types unhandled when a connection is reset meanwhile.
-const opened = () => proxied(server, { prefix: "faults", commandTimeout }, { fetch_types: false })
+const opened = () => proxied(server, { prefix: "canary-faults", commandTimeout }, { fetch_types: false })
 
 /** Harmless questions, which change nothing when they are answered late. */
 const asking = ["SELECT", "LISTEN"]
@@ -43,6 +43,7 @@ suiteUnderFaults({
     return {
       adapter,
       network: proxy,
+      secrets: ["canary-faults"],
       sent: () => sent.take().filter((name) => !asking.includes(name)),
       close: () => client.end({ timeout: 0 })
     }

@@ -282,8 +282,9 @@ suiteUnderFaults({
   name: "R2",
   within: 2_000,
   open: async () => {
-    const { adapter, proxy } = await watched(r2, crypto.randomUUID(), { commandTimeout: 500 })
-    return { adapter, network: proxy }
+    const prefix = crypto.randomUUID()
+    const { adapter, proxy } = await watched(r2, prefix, { commandTimeout: 500 })
+    return { adapter, network: proxy, secrets: [prefix] }
   }
 })
 

@@ -31,10 +31,12 @@ describe.each(clients)("over $kind", ({ kind, open }) => {
       const proxy = await proxyTo(server)
       const client = await open(proxy.url())
       const emitter = client as unknown as NodeJS.EventEmitter & { destroy?(): void; disconnect?(): void }
+      const prefix = `canary-${kind}`
       const requests = recorded(proxy, ({ name }) => (name.startsWith("EVAL") || name === "GET" ? name : undefined))
       return {
-        adapter: RedisAdapter.make({ client, prefix: `faults-${kind}`, commandTimeout }),
+        adapter: RedisAdapter.make({ client, prefix, commandTimeout }),
         network: proxy,
+        secrets: [prefix],
         sent: requests.take,
         listeners: () => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0),
         close: () => (kind === "ioredis" ? emitter.disconnect!() : emitter.destroy!())

@@ -41,8 +41,9 @@ suiteUnderFaults({
   server,
   granting: "PUT",
   open: async () => {
-    const { adapter, client, proxy } = await opened(crypto.randomUUID())
-    return { adapter, network: proxy, sent: recorded(proxy).take, close: () => client.destroy() }
+    const prefix = crypto.randomUUID()
+    const { adapter, client, proxy } = await opened(prefix)
+    return { adapter, network: proxy, secrets: [prefix], sent: recorded(proxy).take, close: () => client.destroy() }
   },
   emptied: async () => {
     const own = await anotherServer()

@@ -26,6 +26,7 @@ import {
   value
 } from "./Calls.ts"
 import { type Check, ensure, timers } from "./Check.ts"
+import { keepsSecrets, shows } from "./Secrets.ts"
 
 /** A network between the adapter and its backend that can be made to fail: a proxy of your tests. */
 export interface Network {
@@ -86,6 +87,8 @@ export interface UnderFaults {
   readonly network: Network
   /** The requests that reached the network since the last call, without those that the client sends by itself. */
   readonly sent?: (() => ReadonlyArray<string>) | undefined
+  /** Words of the adapter's own that nobody may be told: a password, a prefix. */
+  readonly secrets?: ReadonlyArray<string> | undefined
   /** Counts the listeners that the adapter adds to its client. */
   readonly listeners?: (() => number) | undefined
   /** Closes the adapter's client when the test is over. */
@@ -130,8 +133,7 @@ const failsAsUnavailable = async (adapter: Adapter, calls: ReadonlyArray<Call>, 
       (name) => show([adapter.name, name, "Unavailable", true]) === show(told)
     )
     ensure(fits, `${operation} failed with ${show(told)}: ${error.message}`)
-    const shown = `${error.message} ${error.cause} ${JSON.stringify([error, error.cause])}`
-    ensure(!shown.includes("secret"), `the error of ${operation} shows a value: ${error.message}`)
+    ensure(!shows(error, "secret"), `the error of ${operation} shows a value: ${error.message}`)
   }
   ensure(took < within, `the verbs took ${took} ms, not less than ${within}`)
 }
@@ -233,6 +235,12 @@ export const underFaults = (setup: FaultSetup): ReadonlyArray<Check> => {
       await gone(opened)
       await unavailable(opened.adapter)
       await nothingLate(opened)
+    }),
+
+    check("tells no secret, whether it reaches its backend or not", async (opened) => {
+      await keepsSecrets(opened.adapter, opened.secrets)
+      await gone(opened)
+      await keepsSecrets(opened.adapter, opened.secrets)
     }),
 
     check("sends nothing late for callers that leave", async (opened) => {

@@ -78,7 +78,7 @@ const opened = (wrong: Wrong = {}) => {
       }
     }
   }
-  return { adapter, network, sent: () => sent.splice(0) }
+  return { adapter, network, secrets: ["hunter2"], sent: () => sent.splice(0) }
 }
 
 const setup = (wrong?: Wrong): FaultSetup => ({
@@ -107,6 +107,11 @@ describe("an adapter is caught", () => {
       { message: "cannot put a secret" },
       "fails in time while the network swallows everything, and goes on after it"
     ],
+    [
+      "that shows a password in its errors",
+      { message: "no answer of redis://me:hunter2@host" },
+      "tells no secret, whether it reaches its backend or not"
+    ],
     ["that sends late", { late: true }, "fails in time while connections are refused, and sends nothing late"],
     ["that sends late for callers that left", { late: true }, "sends nothing late for callers that leave"],
     [
@@ -117,7 +122,7 @@ describe("an adapter is caught", () => {
   ])("%s", async (_, wrong, name) => {
     const check = underFaults(setup(wrong)).find((one) => one.name === name)!
     await expect(check.run()).rejects.toThrow(
-      /took|failed with|shows a value|nobody waits|another lease|does not follow/
+      /took|failed with|shows a value|shows hunter2|nobody waits|another lease|does not follow/
     )
   })
 
