@@ -60,8 +60,13 @@ export const startInBackground = (
 ): void => {
   const { engine, key, plan } = request
   if (!plan.scope.allowsBackground || engine.closed) return
-  if (engine.groups.background.get(key) === undefined) new FirstAcquire(request, context, background).start()
-  else if (background.hasSlot) releaseSlot(request)
+  if (engine.groups.background.get(key) === undefined) {
+    new FirstAcquire(request, context, background).start()
+    return
+  }
+  // The other keys of its batch wait until it is decided whether this one is fetched.
+  plan.fetchBatch?.settle(key)
+  if (background.hasSlot) releaseSlot(request)
 }
 
 class FirstAcquire implements Load {

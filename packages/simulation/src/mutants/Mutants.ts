@@ -382,6 +382,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     ...mutant(
+      "a batch waits for a key that another load has",
+      "flight/FlightStart.ts",
+      "  plan.fetchBatch?.settle(key)\n  if (background.hasSlot)",
+      "  if (background.hasSlot)"
+    ),
+    rare: true
+  },
+  {
+    ...mutant(
       "a flight that follows is waited for as long as one that leads",
       "flight/Flight.ts",
       'phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)',

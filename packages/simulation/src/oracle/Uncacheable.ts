@@ -31,6 +31,17 @@ const declinedBefore = (history: History, key: string, at: number): ReadonlyArra
     return load === undefined ? [] : [[call, load] as const]
   })
 
+/**
+ * True when the call joined a load of its process that had lost its lease before the newer one began, and whose process
+ * could not know that yet: that load goes on with the older value.
+ */
+const isHeldByALostLoad = (story: Story.Story, { loads }: History, call: Call, newer: Load): boolean =>
+  call.startedAt <= newer.startedAt + story.settings.leaseTtl / 3 + 8 * Story.longestDelay(story) + slack &&
+  loads.some(
+    ({ endedAt = Infinity, key, process, startedAt }) =>
+      key === call.key && process === call.process && startedAt < newer.startedAt && endedAt > call.startedAt
+  )
+
 /** S7: an older value does not outlive a newer result that was not to be cached. */
 export function* olderThanDeclined(story: Story.Story, history: History, call: Call): Generator<Violation> {
   const { answer, key, startedAt } = call
@@ -42,6 +53,7 @@ export function* olderThanDeclined(story: Story.Story, history: History, call: C
     // A load does not end what it was not shown.
     const isOlder = found.endedAt + (story.lag ?? 0) < load.startedAt
     // A fill that a fault kept from its end may arrive later.
+    if (isHeldByALostLoad(story, history, call, load)) continue
     if (!isOlder || faultsWithin(history, found.startedAt - story.commandTimeout, endedAt! + delay, undefined) > 0)
       continue
     yield {

@@ -294,5 +294,34 @@ export const stories: ReadonlyArray<KeptStory> = [
         { at: 1_500, do: "get-or-set", process: 1, key: "a", takes: 10, uncacheable: true }
       ]
     }
+  },
+  {
+    name: "a batch waits for a slot, and another's load of one of its keys is under way when it gets one",
+    breaks: "orphaned-lease",
+    story: {
+      ...base,
+      processes: 4,
+      delay: 5,
+      settings: {
+        ...defaults,
+        cacheTtl: 200,
+        waitMax: 20_000,
+        staleWhileRevalidate: 2_000,
+        staleIfError: 0,
+        onAdapterError: "fetch",
+        tags: "told",
+        earlyRefresh: { beta: 10 },
+        refreshConcurrency: 1
+      },
+      events: [
+        { at: 3_736, do: "get-or-set", process: 3, key: "a", takes: 50 },
+        { at: 3_986, do: "get-or-set", process: 0, key: "a", takes: 4_000 },
+        { at: 4_258, do: "get-or-set", process: 3, key: "b", takes: 50 },
+        { at: 4_720, do: "change", process: 3, key: "a", by: "delete" },
+        { at: 4_774, do: "get-or-set", process: 0, key: "b", takes: 8_000, leaves: 1_000 },
+        { at: 4_865, do: "get-or-set", process: 3, key: "a", takes: 4_000 },
+        { at: 5_145, do: "get-or-set-many", process: 0, keys: ["a", "b"], takes: 5, without: ["b"] }
+      ]
+    }
   }
 ]
