@@ -10,7 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { RequestScope } from "../options/RequestScope.ts"
 import type { StaleValue } from "./Fetcher.ts"
-import type { Flight, FlightEvent, FlightWaiter } from "./Flight.ts"
+import type { Flight } from "./Flight.ts"
+import type { FlightEvent, FlightWaiter } from "./FlightWaiter.ts"
 
 /**
  * The pauses between two polls, in milliseconds. A poll is cheap but needs a timer. The first pauses are short, because

@@ -9,7 +9,8 @@ import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
 import * as Monotonic from "../contract/Monotonic.ts"
-import { dropCutOff, Flight, type FlightOptions, type FlightWaiter, type Group } from "./Flight.ts"
+import { dropCutOff, Flight, type FlightOptions, type Group } from "./Flight.ts"
+import type { FlightWaiter } from "./FlightWaiter.ts"
 
 interface Timer {
   readonly until: number

@@ -3,7 +3,7 @@
  * has no cell, and the tables no longer compile.
  */
 import { Entry, type Uncached } from "@cache-locking/core"
-import type { FlightEvent, Phase } from "@cache-locking/core/flight/Flight"
+import type { FlightEvent, Phase } from "@cache-locking/core/flight/FlightWaiter"
 import type { LoadResult } from "@cache-locking/core/flight/LoadContext"
 import type { Change } from "../story/History.ts"
 

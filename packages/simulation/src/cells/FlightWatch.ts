@@ -10,8 +10,9 @@ import {
   Check,
   type Held
 } from "@cache-locking/core"
-import { Flight, type FlightWaiter, Within } from "@cache-locking/core/flight/Flight"
+import { Flight, Within } from "@cache-locking/core/flight/Flight"
 import { FlightGroup } from "@cache-locking/core/flight/FlightGroup"
+import type { FlightWaiter } from "@cache-locking/core/flight/FlightWaiter"
 import type { LoadResult } from "@cache-locking/core/flight/LoadContext"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
