@@ -16,9 +16,9 @@ const places: { readonly [file: string]: string } = {
     "the bound of a call: one timer for all is unreferenced, since a pending call has a connection; a timer of a call's own ends with it",
   "core/src/contract/Monotonic.ts": "the sleeps of core: its user says who waits",
   "core/src/contract/Subscriptions.ts": "nobody: a feed joins again. Unreferenced",
+  "core/src/flight/Alarm.ts": "callers with a deadline; the timer is stopped when there are none",
   "core/src/flight/CrossRequestWaiter.ts": "a caller, who polls another request's flight",
   "core/src/flight/Engine.ts": "whoever closes the cache",
-  "core/src/flight/FlightGroup.ts": "callers with a deadline; the timer is stopped when there are none",
   "core/src/stats/Metrics.ts": "nobody: counts are carried over. Unreferenced",
   "core/src/stores/ConditionalStore.ts": "the call of a verb, for a short pause between two attempts",
   "core/src/stores/objects/Bucket.ts": "the call of a verb, for a short pause between two attempts",
@@ -63,11 +63,7 @@ describe("timers", () => {
   })
 
   it("core sleeps by Monotonic, which is told who waits", () => {
-    const own = [
-      "core/src/contract/Monotonic.ts",
-      "core/src/flight/CrossRequestWaiter.ts",
-      "core/src/flight/FlightGroup.ts"
-    ]
+    const own = ["core/src/contract/Monotonic.ts", "core/src/flight/Alarm.ts", "core/src/flight/CrossRequestWaiter.ts"]
     const found = files.filter((file) => code(file).some((line) => /\b[cC]lock\.sleep\(/.test(line)))
     expect(found.sort()).toEqual(own)
   })

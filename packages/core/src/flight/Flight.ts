@@ -12,6 +12,8 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Monotonic from "../contract/Monotonic.ts"
 import type { RequestScope } from "../options/RequestScope.ts"
+import type { Alarm } from "./Alarm.ts"
+import { acquireAllowance, Deadlines } from "./Deadlines.ts"
 import type { StaleValue } from "./Fetcher.ts"
 import type { FlightEvent, FlightWaiter, Phase } from "./FlightWaiter.ts"
 import type { LoadEvents, LoadResult } from "./LoadContext.ts"
@@ -25,9 +27,6 @@ const closed: FlightEvent = { _tag: "Closed" }
 export const Within = Context.Reference<Flight | undefined>("@cache-locking/core/Flight/Within", {
   defaultValue: () => undefined
 })
-
-/** Milliseconds that a store may take to answer before a shorter `waitMax` counts. */
-const acquireAllowance = 1_000
 
 /** Milliseconds by which a busy process may be late with a poll. */
 const pollAllowance = 250
@@ -80,10 +79,8 @@ export interface Group {
   readonly detach: (key: string, flight: Flight) => void
   /** Removes a flight that has settled or was ended. */
   readonly forget: (key: string, flight: Flight) => void
-  /** Arms the group's timer for the waiter's next deadline. */
-  readonly arm: (flight: Flight, waiter: FlightWaiter) => void
-  /** Changes the number of waiters that have a deadline by `more`, which may be negative. */
-  readonly timed: (flight: Flight, more: number) => void
+  /** The alarm for the deadlines of the flight's waiters. */
+  readonly alarmOf: (flight: Flight) => Alarm
   /** Called after waiters have left. */
   readonly left: () => void
 }
@@ -91,7 +88,7 @@ export interface Group {
 export class Flight implements LoadEvents {
   /** True when it was ended before it had a result. */
   ended = false
-  private phase: Phase = "asking"
+  phase: Phase = "asking"
   /** True when the load goes on without callers: they took a stale value, or no caller asked for the load. */
   private background: boolean
   /** When it began to load without a lease; absent for any other load. */
@@ -99,8 +96,7 @@ export class Flight implements LoadEvents {
   /** The stale value beside the load, if there is one. */
   staleValue: StaleValue<unknown> | undefined
   private readonly waiters = new Set<FlightWaiter>()
-  /** The number of waiters that have a deadline. */
-  private timed = 0
+  readonly deadlines: Deadlines
   /** The timer by which the load sleeps. */
   private timer: unknown
   /** The flights that its fetcher waits for. Mostly absent, because few fetchers call a cache. */
@@ -128,6 +124,7 @@ export class Flight implements LoadEvents {
     this.background = background
     this.startedAt = this.now
     this.lastSeenAt = this.startedAt
+    this.deadlines = new Deadlines(this, group.alarmOf(this))
   }
 
   /** Runs the load in a fiber of its own, and settles with its result. */
@@ -146,17 +143,14 @@ export class Flight implements LoadEvents {
     const event: FlightEvent = { _tag: "Settled", exit }
     const waiters = [...this.waiters]
     this.waiters.clear()
-    this.untime()
+    this.deadlines.reset(this.waiters)
     for (const waiter of waiters) waiter.notify(event)
     this.group.left()
   }
 
   leading(): void {
     this.enter("leading")
-    for (const waiter of [...this.waiters]) {
-      this.group.arm(this, waiter)
-      if (!waiter.isInitiator) waiter.notify(joined)
-    }
+    for (const waiter of [...this.waiters]) if (!waiter.isInitiator) waiter.notify(joined)
   }
 
   unleased(): void {
@@ -167,10 +161,7 @@ export class Flight implements LoadEvents {
   following(): void {
     if (this.phase === "following") return
     this.enter("following")
-    for (const waiter of [...this.waiters]) {
-      this.group.arm(this, waiter)
-      waiter.notify(following)
-    }
+    for (const waiter of [...this.waiters]) waiter.notify(following)
   }
 
   stale(stale: StaleValue<unknown> | undefined): void {
@@ -245,7 +236,7 @@ export class Flight implements LoadEvents {
    */
   giveUpIfSilent(waiter: FlightWaiter): boolean {
     const { now, phase, quietFor, silenceLimit } = this
-    const patience = this.nextDeadline(waiter) <= now ? pollAllowance : 2 * Math.max(quietFor, pollAllowance)
+    const patience = this.deadlines.next(waiter) <= now ? pollAllowance : 2 * Math.max(quietFor, pollAllowance)
     const limit = phase === "leading" ? silenceLimit : Math.min(silenceLimit, patience)
     if (!this.done && now - this.lastSeenAt <= limit) return false
     this.group.forget(this.key, this)
@@ -262,8 +253,7 @@ export class Flight implements LoadEvents {
     } else {
       this.waiters.add(waiter)
       if (this.timer !== undefined && this.waiters.size === 1) Monotonic.keepAlive(this.timer, true)
-      this.time(waiter, 1)
-      this.group.arm(this, waiter)
+      this.deadlines.add(waiter)
       if (this.phase === "following") waiter.notify(following)
       else if (this.phase === "leading" && !waiter.isInitiator) waiter.notify(joined)
     }
@@ -285,7 +275,7 @@ export class Flight implements LoadEvents {
 
   private remove(waiter: FlightWaiter): boolean {
     if (!this.waiters.delete(waiter)) return false
-    this.time(waiter, -1)
+    this.deadlines.remove(waiter)
     if (this.timer !== undefined && this.waiters.size === 0) Monotonic.keepAlive(this.timer, false)
     this.group.left()
     return true
@@ -324,55 +314,8 @@ export class Flight implements LoadEvents {
   }
 
   private enter(phase: Exclude<Phase, "asking">): void {
-    const before = this.timed
     this.phase = phase
-    this.timed = 0
-    for (const waiter of this.waiters) this.time(waiter, 1)
-    if (before > 0) this.group.timed(this, -before)
-  }
-
-  /** Withdraws the deadlines of all waiters from the group, because the flight is over. */
-  private untime(): void {
-    const before = this.timed
-    this.timed = 0
-    if (before > 0) this.group.timed(this, -before)
-  }
-
-  /** True when the time of one of its waiters may be over before the load is. */
-  get isTimed(): boolean {
-    return this.timed > 0
-  }
-
-  private time(waiter: FlightWaiter, more: 1 | -1): void {
-    if (this.timed + more < 0 || !this.mayTimeOut(waiter)) return
-    this.timed += more
-    this.group.timed(this, more)
-  }
-
-  /** True when time alone may end the waiter's wait. Only then does a timer have to run for it. */
-  private mayTimeOut(waiter: FlightWaiter): boolean {
-    // A waiter of another request has a timer of its own.
-    if (waiter.inOtherRequest) return false
-    if (waiter.softDeadline !== Infinity) return true
-    return waiter.deadline !== Infinity && (this.phase !== "leading" || waiter.timesOutWhileLoading)
-  }
-
-  /**
-   * The instant of a waiter's next deadline. A load of this very process is worth waiting for, so `waitMax` mostly does
-   * not count while it runs.
-   */
-  nextDeadline(waiter: FlightWaiter): number {
-    // Most waiters have no soft deadline, and reading the clock costs as much as all the rest.
-    const soft = waiter.softDeadline === Infinity || waiter.softDeadline <= this.now ? Infinity : waiter.softDeadline
-    return Math.min(soft, this.phase === "leading" && !waiter.timesOutWhileLoading ? Infinity : this.deadline(waiter))
-  }
-
-  /**
-   * The waiter's own deadline. Until the store has answered, nobody is known to load, so the deadline leaves time for
-   * the answer. Only a store that hangs takes longer.
-   */
-  private deadline(waiter: FlightWaiter): number {
-    return this.phase === "asking" ? Math.max(waiter.deadline, this.startedAt + acquireAllowance) : waiter.deadline
+    this.deadlines.reset(this.waiters)
   }
 
   /** Notifies the waiters whose time is over. Returns the next deadline. */
@@ -382,7 +325,7 @@ export class Flight implements LoadEvents {
       // It polls by a timer of its own, and first checks that the flight still runs.
       if (waiter.inOtherRequest) continue
       this.expire(waiter, now)
-      if (this.waiters.has(waiter)) next = Math.min(next, this.nextDeadline(waiter))
+      if (this.waiters.has(waiter)) next = Math.min(next, this.deadlines.next(waiter))
     }
     return next
   }
@@ -392,7 +335,7 @@ export class Flight implements LoadEvents {
     const { staleValue } = this
     if (staleValue !== undefined && waiter.softDeadline <= now && this.mayTake(waiter, staleValue))
       this.dismiss(waiter, this.serve(staleValue))
-    else if (this.nextDeadline(waiter) <= now) this.dismiss(waiter, timedOut)
+    else if (this.deadlines.next(waiter) <= now) this.dismiss(waiter, timedOut)
   }
 
   /** True when this flight waits for the other one, directly or through further flights of this process. */

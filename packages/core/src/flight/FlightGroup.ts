@@ -2,70 +2,20 @@
  * The flights of one process over one store, by key.
  */
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as Codec from "../codec/Codec.ts"
 import type { Adapter } from "../contract/Adapter.ts"
 import * as Identity from "../contract/Identity.ts"
-import * as Monotonic from "../contract/Monotonic.ts"
+import { Alarm } from "./Alarm.ts"
 import { dropCutOff, Flight, type FlightOptions, type Group } from "./Flight.ts"
-import type { FlightWaiter } from "./FlightWaiter.ts"
-
-interface Timer {
-  readonly until: number
-  readonly fiber: Fiber.Fiber<void>
-}
-
-/** A timer for each clock, or for each flight that has one of its own. */
-class Alarm<Of extends Clock.Clock | Flight> {
-  private readonly timers = new Map<Of, Timer>()
-  private readonly ring: (of: Of, clock: Clock.Clock) => number
-
-  /** @param ring called at the instant; returns the instant of the next call, `Infinity` for none */
-  constructor(ring: (of: Of, clock: Clock.Clock) => number) {
-    this.ring = ring
-  }
-
-  /** Makes it ring at this instant at the latest. */
-  set(until: number, of: Of, clock: Clock.Clock): void {
-    const timer = this.timers.get(of)
-    if (until === Infinity || (timer !== undefined && timer.until <= until)) return
-    timer?.fiber.interruptUnsafe()
-    // Whole milliseconds: a sleep of a fraction may end before the instant, and would then begin again without end.
-    const wait = Duration.millis(Math.max(0, Math.ceil(until - Monotonic.now(clock))))
-    const fiber = Effect.runFork(
-      Effect.andThen(
-        clock.sleep(wait),
-        Effect.sync(() => {
-          this.timers.delete(of)
-          this.set(this.ring(of, clock), of, clock)
-        })
-      )
-    )
-    this.timers.set(of, { until, fiber })
-  }
-
-  /** Stops it until it is set again: one timer, or all. */
-  stop(of?: Of): void {
-    for (const each of of === undefined ? [...this.timers.keys()] : [of]) {
-      this.timers.get(each)?.fiber.interruptUnsafe()
-      this.timers.delete(each)
-    }
-  }
-}
 
 /** Flights that callers of one kind join, at most one for each key; named after Go's `singleflight.Group`. */
 export class FlightGroup implements Group {
   private readonly byKey = new Map<string, Flight>()
   /** The flights under way, including those that are closed to new callers. */
   private readonly all = new Set<Flight>()
-  /** One timer for each clock, however many callers wait. Only tests have several clocks. */
-  private readonly alarm = new Alarm<Clock.Clock>((clock) => this.expire(clock))
-  /** A timer ends with the request that began it, and must not answer the callers of another one. */
-  private readonly alarmOfRequests = new Alarm<Flight>((flight) => flight.expireAll(flight.now))
-  /** The number of waiters that have a deadline. */
-  private deadlines = 0
+  /** One alarm for each clock, however many callers wait. Only tests have several clocks. */
+  private readonly alarms = new WeakMap<Clock.Clock, Alarm>()
   /** Called when waiters have left, for caches that close. */
   readonly listeners = new Set<() => void>()
 
@@ -101,7 +51,7 @@ export class FlightGroup implements Group {
 
   private drop(flight: Flight): void {
     this.forget(flight.key, flight)
-    this.alarmOfRequests.stop(flight)
+    flight.deadlines.stop()
   }
 
   /** The number of flights under way. */
@@ -109,21 +59,11 @@ export class FlightGroup implements Group {
     return this.all.size
   }
 
-  arm(flight: Flight, waiter: FlightWaiter): void {
-    if (waiter.inOtherRequest) return
+  alarmOf(flight: Flight): Alarm {
     const { clock, scope } = flight
-    if (scope.isRequest) this.alarmOfRequests.set(flight.nextDeadline(waiter), flight, clock)
-    else this.alarm.set(flight.nextDeadline(waiter), clock, clock)
-  }
-
-  /** Without a waiter that has a deadline no timer runs, because it would keep the process alive for nobody. */
-  timed(flight: Flight, more: number): void {
-    if (flight.scope.isRequest) {
-      if (!flight.isTimed) this.alarmOfRequests.stop(flight)
-      return
-    }
-    this.deadlines += more
-    if (this.deadlines === 0) this.alarm.stop()
+    // A timer ends with the request that began it, and must not answer the callers of another one.
+    if (scope.isRequest) return new Alarm(clock, (now) => flight.expireAll(now))
+    return Identity.getOrMake(this.alarms, clock, () => new Alarm(clock, (now) => this.expire(clock, now)))
   }
 
   left(): void {
@@ -135,8 +75,7 @@ export class FlightGroup implements Group {
     return this.all
   }
 
-  private expire(clock: Clock.Clock): number {
-    const now = Monotonic.now(clock)
+  private expire(clock: Clock.Clock, now: number): number {
     let next = Infinity
     for (const flight of [...this.all]) {
       if (flight.clock === clock) next = Math.min(next, flight.expireAll(now))

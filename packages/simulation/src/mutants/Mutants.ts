@@ -122,15 +122,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     "the alarm rings once",
-    "flight/FlightGroup.ts",
-    "this.set(this.ring(of, clock), of, clock)",
-    "this.ring(of, clock)"
+    "flight/Alarm.ts",
+    "this.set(this.ring(Monotonic.now(this.clock)))",
+    "this.ring(Monotonic.now(this.clock))"
   ),
   mutant(
     "the requests of an isolate share a timer",
     "flight/FlightGroup.ts",
-    "if (scope.isRequest) this.alarmOfRequests",
-    "if (false as boolean) this.alarmOfRequests"
+    "if (scope.isRequest) return new Alarm",
+    "if (false as boolean) return new Alarm"
   ),
   // Order
   mutant(
