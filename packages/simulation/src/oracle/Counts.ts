@@ -58,8 +58,8 @@ const rangesOf = (history: History, process: number): { readonly [N in keyof Cou
     // A key of a batch counts when it is known to be loaded, before the fetch begins.
     loads: [loads.length, loads.length + batches],
     loadFailures: [alone.length, failed.length + cut + batches],
-    // A lease may be lost before its fetcher begins.
-    leaseLost: [lost.size, asking],
+    // A lease may be lost before its fetcher begins, and a load that is interrupted for it is followed by another.
+    leaseLost: [lost.size, asking + cut],
     sets: writes("set"),
     deletes: writes("delete")
   }
