@@ -65,8 +65,10 @@ export function* lateWake(story: Story.Story, history: History, call: Call): Gen
   const { value } = call.answer!
   const load = history.loads.find(({ id }) => id === value.load)
   if (load?.endedAt === undefined || load.process === call.process) return
-  const from = Math.max(load.endedAt, call.startedAt)
   const until = call.toldAt ?? call.endedAt!
+  // Who loads follows nobody, until it learns that its lease is lost.
+  const led = history.loads.flatMap((each) => (own(each) && each.endedAt! <= until ? [each.endedAt!] : []))
+  const from = Math.max(load.endedAt, call.startedAt, ...led)
   const allowed =
     wakeBound +
     12 * Story.longestDelay(story) +

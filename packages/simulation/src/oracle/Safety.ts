@@ -133,10 +133,11 @@ const voidedBy = (story: Story.Story, history: History, call: Call): Change | un
     if (returnedAt + asking > call.startedAt || isConcurrentWrite(history, call, startedAt)) return false
     if (arrivedAgain(story, history, call, startedAt)) return false
     if (process === call.process) return true
-    // After the fetcher the flight reads tags, and fills: some messages more.
+    // Before the fetcher and after it the flight reads tags and the log of invalidations, and then it fills: some messages
+    // more.
     const underWay = loads.filter(
       (load) =>
-        load.startedAt < returnedAt + asking &&
+        load.startedAt - 12 * delay < returnedAt + asking &&
         (load.endedAt ?? Infinity) + 12 * delay + slack + faults > call.startedAt
     )
     if (call.answer!.meta.cache === "MISS-FOLLOWER-FALLBACK") {
