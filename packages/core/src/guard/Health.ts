@@ -137,7 +137,7 @@ export class Health {
     if (moment !== this.moment) return undefined
     this.moment++
     this.failures++
-    const isSilent = (error.unanswered ?? 0) >= longestSilence && answers === this.answers
+    const isSilent = !isMany(error) && (error.unanswered ?? 0) >= longestSilence && answers === this.answers
     const isDown = isSilent || this.state !== "up" || this.failures >= mostFailures
     // While probes ask, a request from before tells nothing new.
     if (!isDown || this.probing !== undefined) return undefined
@@ -221,6 +221,9 @@ export class Health {
     this.tryRequests()
   })
 }
+
+/** True for a batch: it may be many requests, of which some were answered. */
+const isMany = ({ operation }: AdapterError): boolean => operation === "acquireMany" || operation === "deleteMany"
 
 /** True when the store can be reached. One that asks for a pause has answered, too. */
 const hasAnswered = ({ answered, retryAfter }: AdapterError): boolean => answered === true || retryAfter !== undefined

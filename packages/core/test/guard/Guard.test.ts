@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Adapter, AdapterError } from "../../src/contract/Adapter.ts"
+import { type Adapter, AdapterError } from "../../src/contract/Adapter.ts"
 import * as Guard from "../../src/guard/Guard.ts"
 import * as MemoryAdapter from "../../src/stores/MemoryAdapter.ts"
 import * as Tiered from "../../src/stores/tiered/Tiered.ts"
@@ -95,6 +95,32 @@ describe("a store that is silent", () => {
       yield* joinAll(later)
       assert.strictEqual(store.asked, 0)
       yield* Guard.health(guarded)!.stop
+    })
+  )
+
+  scenario("is not down for one batch without an answer, which may be many requests", () =>
+    Effect.gen(function* () {
+      const store = new Store()
+      const guarded = Guard.of({
+        ...store.adapter,
+        acquireMany: () =>
+          Effect.andThen(
+            Effect.sleep(2_000),
+            Effect.fail(
+              new AdapterError({
+                adapter: "memory",
+                operation: "acquireMany",
+                reason: "Unavailable",
+                message: "no answer",
+                unanswered: 2_000
+              })
+            )
+          )
+      })
+      const batch = yield* begin(Effect.flip(guarded.acquireMany!(["a", "b"], options)))
+      yield* advance(2_000)
+      yield* Fiber.join(batch)
+      assert.deepStrictEqual(store.changes, [])
     })
   )
 
