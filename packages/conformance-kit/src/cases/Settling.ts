@@ -78,10 +78,12 @@ export const settling = [
     function* (w) {
       const { begin, within } = w.stall!
       yield* Effect.scoped(
-        Effect.andThen(
-          begin,
-          Effect.forEach(verbs(w), ([name, verb]) => unavailable(name, verb, within), { concurrency: "unbounded" })
-        )
+        Effect.gen(function* () {
+          yield* begin
+          yield* Effect.forEach(verbs(w), ([name, verb]) => unavailable(name, verb, within), {
+            concurrency: "unbounded"
+          })
+        })
       )
       yield* recovered(w)
     },
