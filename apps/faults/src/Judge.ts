@@ -62,6 +62,9 @@ const cooldownMax = 1_000
 /** Milliseconds after which a follower is awake, counted from the end of the load: some polls, the slowest of a second. */
 const wakeBound = 2_500
 
+/** Milliseconds after an answer could be had within which a store that was down is up. */
+const healing = 1_000
+
 const storeErrors = new Set(["CACHE_GET_FAILED", "CACHE_SET_FAILED", "CACHE_DELETE_FAILED"])
 const otherErrors = new Set(["OriginFailed", "LOAD_COOLING"])
 
@@ -129,7 +132,7 @@ class Judge {
     if (error === undefined || otherErrors.has(error.name)) return
     const failed = `${asked(call)} and failed: ${error.name}: ${error.message}`
     if (!storeErrors.has(error.name)) yield { rule: "bad-error", at, key, call, message: failed }
-    else if (this.disturbed(call.startedAt, call.endedAt, new Set([call.process])) === 0)
+    else if (this.disturbed(call.startedAt - healing, call.endedAt, new Set([call.process])) === 0)
       yield { rule: "needless-error", at, key, call, message: `${failed}; nothing was disturbed` }
   }
 
@@ -249,8 +252,7 @@ class Judge {
 
   /** The faults that concern one of the processes, with the time that follows them. */
   private faultsOf(processes: ReadonlySet<number>): Array<Pick<Fault, "from" | "until">> {
-    // A store that was down is up within a second.
-    const after = 2 * this.plan.commandTimeout + 1_000
+    const after = 2 * this.plan.commandTimeout
     return this.history.faults
       .filter(({ process }) => process === undefined || processes.has(process))
       .map(({ from, until }) => ({ from, until: until + after }))
