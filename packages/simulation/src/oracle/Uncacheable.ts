@@ -52,8 +52,8 @@ export function* olderThanDeclined(story: Story.Story, history: History, call: C
   for (const [{ endedAt }, load] of declinedBefore(history, key, startedAt - delay)) {
     // A load does not end what it was not shown.
     const isOlder = found.endedAt + (story.lag ?? 0) < load.startedAt
-    // A fill that a fault kept from its end may arrive later.
     if (isHeldByALostLoad(story, history, call, load)) continue
+    // A fill that a fault kept from its end may arrive later.
     if (!isOlder || faultsWithin(history, found.startedAt - story.commandTimeout, endedAt! + delay, undefined) > 0)
       continue
     yield {
